@@ -1,0 +1,42 @@
+# make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV
+# make test : set up what is missing, then run the whole test suite
+# make lint : set up what is missing, then check style, types and templates
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint locks
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo 'Install venv first: apt-get install python3-venv'; exit 1; }
+	@touch $@
+
+$(VENV)/.run: requirements/run.txt $(VENV)/.python
+	$(INSTALL) requirements/run.txt
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.run
+	$(INSTALL) requirements/test.txt
+	@touch $@
+
+$(VENV)/.lint: requirements/lint.txt $(VENV)/.test
+	$(INSTALL) requirements/lint.txt
+	@touch $@
+
+demo: $(VENV)/.run
+	@$(BIN)/python -m portal demo $(ARGS)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/djlint --check --lint templates portal/sandbox/templates

@@ -1,0 +1,1 @@
+"""Zype Activate: a signed-in viewer types the PIN that their TV shows, and the TV is theirs."""

@@ -1,0 +1,5 @@
+"""``python -m portal`` is ``zype-activate``."""
+
+from portal.cli import main
+
+main()
