@@ -1,0 +1,154 @@
+"""What counts as a PIN, and that a PIN never prints itself."""
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from portal.pins import MalformedPin, Pin, PinCase, PinRules
+
+RULES = PinRules()
+PINS = st.from_regex(RULES.pattern, fullmatch=True)
+# Everything that a person, a keyboard or a copied message may add without meaning a character of the PIN.
+SEPARATORS = st.text(
+    "".join(map(chr, (*range(9, 14), 0x20, 0x85, 0xA0, 0x2007, 0x202F, 0x3000))) + "-‐‑–—−－"
+)
+INVISIBLE = st.text("\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\u061c")
+
+
+def normalised(typed: str, rules: PinRules = RULES) -> str:
+    return rules.normalise(typed).secret
+
+
+@pytest.mark.parametrize("pin", ["zizm529", "zabc123", "s3kf32", "1234", "a" * 16])
+def test_it_keeps_a_pin_as_zype_writes_it(pin: str) -> None:
+    assert normalised(pin) == pin
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        " zizm529\t",
+        "ziz m 529\r\n",
+        "zizm-529",
+        "zizm\u2010529",
+        "zizm\u2014529",
+        "zizm\u2212529",
+        "zizm\u3030529",
+        "zizm\uff0d529",
+        "zizm\u00ad529",
+        "\ufeffzizm\u200b529\u2060",
+        "\u200ezizm529\u200f\u061c",
+        "zizm\u3000529\u00a0",
+        "zizm\x85529\x0b",
+    ],
+    ids=ascii,
+)
+def test_it_drops_spaces_dashes_and_invisible_marks(typed: str) -> None:
+    assert normalised(typed) == "zizm529"
+
+
+@pytest.mark.parametrize(
+    "typed", ["ｚｉｚｍ５２９", "ＺＩＺＭ５２９", "zizm٥٢٩", "zizm۵۲۹", "zizm५२९", "zizm𝟓𝟐𝟗"], ids=ascii
+)
+def test_it_turns_full_width_forms_and_foreign_digits_into_ascii(typed: str) -> None:
+    assert normalised(typed) == "zizm529"
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *"\x00\x07\x1b\x1c\x1d\x1e\x1f\x7f\x80\x9f",
+        *"\u202a\u202b\u202c\u202d\u202e\u2066\u2069",
+        *"📺ſéß²①\u0301ⅷ\ud800\U000e0061",
+    ],
+    ids=ascii,
+)
+def test_anything_else_that_is_not_printable_ascii_is_malformed(mark: str) -> None:
+    with pytest.raises(MalformedPin):
+        RULES.normalise(f"zizm{mark}529")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", " ", "-", "abc", "a" * 17, "zizm_529", "zizm.529", "' OR 1=1 --", "<b>zizm</b>", "a" * 1_000_000],
+    ids=lambda typed: ascii(typed[:20]),
+)
+def test_what_does_not_match_the_pattern_is_malformed(typed: str) -> None:
+    with pytest.raises(MalformedPin):
+        RULES.normalise(typed)
+
+
+def test_the_whole_pin_must_match_not_just_its_start() -> None:
+    with pytest.raises(MalformedPin):
+        PinRules("keep", re.compile("[a-z]{4}")).normalise("abcd9")
+
+
+@pytest.mark.parametrize(("case", "pin"), [("lower", "ab12"), ("upper", "AB12"), ("keep", "aB12")])
+def test_it_folds_the_case_before_the_pattern_is_applied(case: PinCase, pin: str) -> None:
+    rules = PinRules(case, re.compile(pin))
+    assert normalised("aB12", rules) == pin
+
+
+def test_it_never_swaps_look_alikes() -> None:
+    assert normalised("o0l1i5s2z8b") == "o0l1i5s2z8b"
+
+
+def test_a_pin_of_digits_stays_a_string_with_its_leading_zeros() -> None:
+    assert normalised("000123") == "000123"
+
+
+@given(st.text())
+def test_it_raises_nothing_but_malformed_pin(typed: str) -> None:
+    try:
+        pin = normalised(typed)
+    except MalformedPin:
+        return
+    assert RULES.pattern.fullmatch(pin)
+
+
+@given(st.text(min_size=1), st.sampled_from(["lower", "upper", "keep"]))
+def test_normalising_twice_changes_nothing(typed: str, case: PinCase) -> None:
+    rules = PinRules(case, re.compile(r"[!-~]+"))
+    try:
+        once = normalised(typed, rules)
+    except MalformedPin:
+        return
+    assert normalised(once, rules) == once
+
+
+@given(PINS, st.data())
+def test_what_is_added_between_the_characters_changes_nothing(pin: str, data: st.DataObject) -> None:
+    between = st.one_of(SEPARATORS, INVISIBLE)
+    typed = "".join(character + data.draw(between) for character in pin)
+    assume(len(typed) <= 200)
+    assert normalised(typed) == pin
+
+
+@given(PINS)
+def test_the_same_pin_in_full_width_capitals_is_the_same_pin(pin: str) -> None:
+    wide = "".join(chr(ord(character) + 0xFEE0) for character in pin.upper())
+    assert unicodedata.normalize("NFKC", wide) == pin.upper()
+    assert normalised(wide) == pin
+
+
+@given(PINS)
+def test_a_pin_never_prints_itself(pin: str) -> None:
+    hidden = Pin(pin)
+    for text in (repr(hidden), str(hidden), f"{hidden}", f"{hidden!r}", repr([hidden]), "%s" % hidden):  # noqa: UP031
+        assert pin not in text.replace("<Pin>", "")
+
+
+@pytest.mark.parametrize("typed", ["529", "52961" * 10, "52961" * 100, "\u202e52961", "#52961"], ids=ascii)
+def test_the_error_never_holds_what_was_typed(typed: str) -> None:
+    with pytest.raises(MalformedPin) as caught:
+        RULES.normalise(typed)
+    assert "529" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_pins_are_equal_by_their_text() -> None:
+    assert Pin("zizm529") == Pin("zizm529")
+    assert Pin("zizm529") != Pin("zizm528")
