@@ -25,20 +25,26 @@ from portal.setting_types import (
     URL,
     Accent,
     Bind,
+    ClientID,
+    Credential,
     DatabaseURL,
     Key,
     Language,
     Limits,
     Link,
+    Name,
     Origin,
     Pattern,
     Providers,
+    RedisURL,
+    bind_host,
     is_loopback,
 )
 
 PREFIX = "PORTAL_"
 # The switch by which the test suite fails where it would skip is no setting, but shares the prefix.
 NOT_SETTINGS = frozenset({"PORTAL_REQUIRE"})
+DEFAULT_BIND = "127.0.0.1:8000"
 SANDBOX_URL = "http://127.0.0.1:8001"
 
 
@@ -62,26 +68,26 @@ class Settings(BaseModel):
     secret_key_previous: Key | None = None
     ledger_key: Key | None = None
     language: Language = "en"
-    bind: Bind = "127.0.0.1:8000"
+    bind: Bind = DEFAULT_BIND
     metrics_bind: Bind | None = None
     workers: int = Field(default=2, ge=1, le=64)
     threads: int = Field(default=32, ge=2, le=256)
-    public_url: Origin = "http://127.0.0.1:8000"
+    public_url: Origin = f"http://{DEFAULT_BIND}"
     proxy_hops: int = Field(default=0, ge=0, le=10)
     zype_api_url: URL = SANDBOX_URL
     zype_login_url: URL = SANDBOX_URL
-    zype_api_key: SecretStr = SecretStr("sandbox-api-key")
-    zype_client_id: str = "sandbox-client"
-    zype_client_secret: SecretStr = SecretStr("sandbox-client-secret")
+    zype_api_key: Credential = SecretStr("sandbox-api-key")
+    zype_client_id: ClientID = "sandbox-client"
+    zype_client_secret: Credential = SecretStr("sandbox-client-secret")
     zype_connect_timeout: float = Field(default=3.0, gt=0, le=30)
     zype_read_timeout: float = Field(default=8.0, gt=0, le=60)
     zype_concurrency: int = Field(default=16, ge=1, le=255)
     sign_in: Providers = ("password",)
     database_url: DatabaseURL = SecretStr("sqlite:///zype-activate.db")
-    redis_url: SecretStr | None = None
+    redis_url: RedisURL | None = None
     pin_case: PinCase = "lower"
     pin_pattern: Pattern = re.compile("[a-z0-9]{4,16}")
-    brand_name: str = Field(default="Zype Activate", min_length=1, max_length=60)
+    brand_name: Name = "Zype Activate"
     brand_logo: FilePath | None = None
     brand_accent: Accent = "#1f5eff"
     brand_support_url: Link | None = None
@@ -100,12 +106,14 @@ class Settings(BaseModel):
     def _fill_in(cls, raw: dict[str, Any]) -> dict[str, Any]:
         """Fill in the defaults that depend on another setting."""
         filled = dict(raw)
+        bind = raw.get("bind", DEFAULT_BIND)
         if raw.get("mode") == "live":
             filled.setdefault("zype_api_url", "https://api.zype.com")
             filled.setdefault("zype_login_url", "https://login.zype.com")
         else:
             filled.setdefault("zype_login_url", raw.get("zype_api_url", SANDBOX_URL))
-            filled.setdefault("public_url", f"http://{raw.get('bind', '127.0.0.1:8000')}")
+            if is_loopback(bind_host(bind)):
+                filled.setdefault("public_url", f"http://{bind}")
         return filled
 
     @property
@@ -140,88 +148,123 @@ SECRETS = (
     "redis_url",
 )
 NAMES = tuple(name for name, field in Settings.model_fields.items() if not field.exclude)
-REQUIRED_LIVE = (
-    "secret_key",
-    "public_url",
-    "zype_api_key",
-    "zype_client_id",
-    "zype_client_secret",
-)
+VARIABLES = {f"{PREFIX}{name.upper()}": name for name in NAMES}
+FILES = {f"{PREFIX}{name.upper()}_FILE": name for name in SECRETS}
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+REQUIRED_LIVE = ("secret_key", "public_url", "zype_api_key", "zype_client_id", "zype_client_secret")
+# Where each of the credentials is sent to.
+CREDENTIALS = {
+    "zype_api_key": "zype_api_url",
+    "zype_client_id": "zype_login_url",
+    "zype_client_secret": "zype_login_url",
+}
 
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Build the settings from an environment.
 
     Args:
-        environ: variables by name; an empty value counts as not set.
+        environ: variables by name; white space around a value is dropped, and an empty one counts as not set.
 
     Raises:
         SettingsError: with one sentence for every fault there is. No sentence holds a value.
     """
-    raw, faults = _collect(environ)
-    bad: set[str] = set()
-    try:
-        settings = Settings.model_validate(raw)
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=False, include_input=False):
-            name = str(fault["loc"][0])
-            bad.add(name)
-            faults.append(f"{PREFIX}{name.upper()}: {_sentence(fault['msg'])}")
-        # The faulty ones fall back to their defaults: the rules between settings are judged in the same go.
-        settings = Settings.model_validate({k: v for k, v in raw.items() if k not in bad})
-    given = raw.keys()
-    faults += [f"{PREFIX}{n.upper()}: {text}" for n, text in _rules(settings, given) if n not in bad]
+    variables = {name: value for name, text in environ.items() if (value := text.strip())}
+    raw, faults = _collect({name: variables[name] for name in sorted(variables) if _is_ours(name)})
+    raw["outbound_proxy"] = any(name in variables for name in PROXIES)
+    wrong = _wrong_values(raw)
+    # Those fall back to their defaults, so that the rules between settings are judged in the same go.
+    settings = Settings.model_validate({name: value for name, value in raw.items() if name not in wrong})
+    given = {VARIABLES.get(name) or FILES.get(name, "") for name in variables}
+    for name, text in _rules(settings, given):
+        if wrong.keys().isdisjoint({name, "mode"}):
+            wrong[name] = text
+    faults += [f"{PREFIX}{name.upper()}: {text}" for name, text in wrong.items()]
     if faults:
         raise SettingsError(faults)
     return settings
 
 
-def _collect(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+def _is_ours(variable: str) -> bool:
+    return variable.startswith(PREFIX) and variable not in NOT_SETTINGS
+
+
+def _collect(variables: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Return the raw values by field name, and the faults of names and files."""
-    raw: dict[str, Any] = {}
-    faults = []
-    for variable in sorted(environ):
-        value = environ[variable]
-        name = variable.removeprefix(PREFIX).lower()
-        secret = name.removesuffix("_file")
-        if not variable.startswith(PREFIX) or variable in NOT_SETTINGS or not value:
+    raw: dict[str, Any] = {VARIABLES[name]: value for name, value in variables.items() if name in VARIABLES}
+    unknown = variables.keys() - VARIABLES.keys() - FILES.keys()
+    faults = [f"{name}: no such setting; look for a typing error" for name in sorted(unknown)]
+    for variable in variables.keys() & FILES.keys():
+        if FILES[variable] in raw:
+            faults.append(f"{variable}: give either this or the plain variable, not both")
             continue
-        if name in NAMES:
-            raw[name] = value
-        elif name.endswith("_file") and secret in SECRETS:
-            if environ.get(variable.removesuffix("_FILE")):
-                faults.append(f"{variable}: give either this or the plain variable, not both")
-            try:
-                raw[secret] = Path(value).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                faults.append(f"{variable}: the file that it names can't be read as text")
-        else:
-            faults.append(f"{variable}: no such setting; look for a typing error")
-    proxies = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-    raw["outbound_proxy"] = any(environ.get(name) for name in proxies)
+        try:
+            raw[FILES[variable]] = _read(variables[variable])
+        except ValueError as error:
+            faults.append(f"{variable}: {error}")
     return raw, faults
+
+
+def _read(path: str) -> str:
+    """Return what a file holds, without the white space around it.
+
+    Raises:
+        ValueError: with the rest of a sentence that starts with the variable's name.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        text = None
+    if text is None:
+        raise ValueError("the file that it names can't be read as text")
+    if not text:
+        raise ValueError("the file that it names is empty")
+    return text
+
+
+def _wrong_values(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with each value alone, by field name."""
+    try:
+        Settings.model_validate(raw)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        wrong = {str(fault["loc"][0]): _sentence(fault["msg"]) for fault in found}
+        # A default that was derived from a wrong value is not the operator's fault.
+        return {name: text for name, text in wrong.items() if name in raw}
+    return {}
 
 
 def _rules(settings: Settings, given: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield the faults that lie between settings: the name of the one to mend, and how."""
-    if settings.mode == "live":
-        for name in REQUIRED_LIVE:
-            if name not in given:
-                yield name, "is required in live mode; set it, or leave PORTAL_MODE at sandbox"
-    else:
-        for name in ("zype_api_url", "zype_login_url"):
-            if not is_loopback(urlsplit(getattr(settings, name)).hostname or ""):
-                yield (
-                    name,
-                    "must stay on this machine in sandbox mode; set PORTAL_MODE=live for Zype",
-                )
+    yield from _live_rules(settings, given) if settings.mode == "live" else _sandbox_rules(settings, given)
     if settings.zype_concurrency >= settings.threads:
-        yield (
-            "zype_concurrency",
-            "must be smaller than PORTAL_THREADS, or pages wait when Zype hangs",
-        )
+        yield "zype_concurrency", "must be smaller than PORTAL_THREADS, or pages wait when Zype hangs"
     if settings.metrics_bind == settings.bind:
         yield "metrics_bind", "must differ from PORTAL_BIND: metrics are not for the public"
+    if settings.pin_case == "upper" and "pin_pattern" not in given:
+        yield "pin_pattern", "is required with PORTAL_PIN_CASE=upper: the default matches no capital letter"
+
+
+def _live_rules(settings: Settings, given: Collection[str]) -> Iterator[tuple[str, str]]:
+    for name in REQUIRED_LIVE:
+        if name not in given:
+            yield name, "is required in live mode; set it, or leave PORTAL_MODE at sandbox"
+    for name, address in CREDENTIALS.items():
+        is_default = getattr(settings, name) == Settings.model_fields[name].default
+        if name in given and is_default and not _stays_here(getattr(settings, address)):
+            yield name, "opens the sandbox only; set the one that Zype gave you"
+
+
+def _sandbox_rules(settings: Settings, given: Collection[str]) -> Iterator[tuple[str, str]]:
+    for name in ("zype_api_url", "zype_login_url"):
+        if not _stays_here(getattr(settings, name)):
+            yield name, "must stay on this machine in sandbox mode; set PORTAL_MODE=live for Zype"
+    if "public_url" not in given and not is_loopback(bind_host(settings.bind)):
+        yield "public_url", "is required when PORTAL_BIND is not on loopback: how do viewers reach it?"
+
+
+def _stays_here(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def _sentence(message: str) -> str:

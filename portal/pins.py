@@ -10,9 +10,7 @@ PinCase = Literal["lower", "upper", "keep"]
 # Longer than any PIN with every separator that a person could add; more is not worth normalising.
 _LONGEST_INPUT = 200
 # Soft hyphen, minus sign, zero-width characters, and the direction marks that keyboards add unseen.
-_INVISIBLE = dict.fromkeys(
-    map(ord, "\u00ad\u2212\u180e\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\u061c"), None
-)
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u2212\u180e\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\u061c"), None)
 
 
 class MalformedPin(ValueError):

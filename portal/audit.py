@@ -1,0 +1,221 @@
+"""The ledger: an append-only record of every attempt and its outcome. Rows are only ever added."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from portal.attempt_limits import Limit, blocked_until
+from portal.attempts import Attempt, Begun, Entry, Joined, Limited
+from portal.db import Database
+from portal.keys import Keyring, Purpose
+from portal.ledger_tables import ledger, pending
+from portal.models import Action, ActorKind
+
+
+class Ledger:
+    """The record of attempts, on one database.
+
+    Args:
+        database: where it is.
+        keyring: signs the rows, and hashes addresses and PINs.
+    """
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self.keyring = keyring
+        self._database = database
+
+    def begin(
+        self,
+        attempt: Attempt,
+        limits: tuple[Limit, ...] = (),
+        *,
+        limited_outcome: str = "too_many",
+        join_within: timedelta | None = None,
+    ) -> Begun | Joined | Limited:
+        """Look for the same attempt under way, judge the limits, and write the attempt, in one transaction.
+
+        Args:
+            attempt: what is about to be tried.
+            limits: locked in this order, so that two attempts never wait for each other.
+            limited_outcome: what the ledger says of an attempt that a limit stops.
+            join_within: how young an attempt of the same consumer and PIN must be to be waited for.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: nothing was written; Zype must not be asked.
+        """
+        row = self._row(attempt)
+        locks = [sha256(limit.lock_name(row).encode()).digest() for limit in limits]
+        with self._database.write() as connection:
+            self._database.lock(connection, locks)
+            now = self._database.now(connection)
+            if join_within and (twin := _twin(connection, row, now - join_within)):
+                return Joined(twin)
+            until = blocked_until(connection, row, limits, now)
+            if until:
+                self._insert(connection, [row, row | {"outcome": limited_outcome}], now)
+                return Limited((until - now).total_seconds())
+            self._insert(connection, [row], now)
+            connection.execute(_BEGIN, {"at": now} | {name: row[name] for name in _PENDING_COLUMNS})
+        return Begun()
+
+    def finish(
+        self,
+        attempt: Attempt,
+        outcome: str,
+        *,
+        linked_device_id: str | None = None,
+        consumer_id: str | None = None,
+        milliseconds: int | None = None,
+    ) -> None:
+        """Write how an attempt ended.
+
+        Args:
+            attempt: as it was begun.
+            outcome: one of the outcomes of its action.
+            linked_device_id: the TV, where only Zype's answer told which.
+            consumer_id: whose account, where only Zype's answer told.
+            milliseconds: how long Zype took.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the attempt stays without an outcome; ``audit resolve`` adds it.
+        """
+        row = self._row(attempt) | {"outcome": outcome, "zype_milliseconds": milliseconds}
+        row["linked_device_id"] = linked_device_id or attempt.linked_device_id
+        row["consumer_id"] = consumer_id or attempt.consumer_id
+        with self._database.write() as connection:
+            self._insert(connection, [row], self._database.now(connection))
+            connection.execute(_END, {"ended": attempt.id})
+
+    def record(self, attempt: Attempt, outcome: str) -> None:
+        """Write an attempt that was judged without asking Zype, and how it ended.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: nothing was written.
+        """
+        row = self._row(attempt)
+        with self._database.write() as connection:
+            self._insert(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
+
+    def resolve(self, attempt_id: str, outcome: str) -> None:
+        """Add the outcome of an attempt that has none, as an operator found it.
+
+        Raises:
+            LookupError: there is no such attempt, or it has an outcome already.
+            sqlalchemy.exc.SQLAlchemyError: nothing was written.
+        """
+        with self._database.write() as connection:
+            rows = connection.execute(sa.select(ledger).where(ledger.c.attempt_id == attempt_id)).mappings().all()
+            if len(rows) != 1:
+                raise LookupError("no attempt with this id is without an outcome")
+            row = {c.name: rows[0][c.name] for c in ledger.c if c.name not in _WRITTEN_LAST}
+            self._insert(connection, [row | {"outcome": outcome}], self._database.now(connection))
+            connection.execute(_END, {"ended": attempt_id})
+
+    def outcome(self, attempt_id: str) -> Entry | None:
+        """Return the row that says how an attempt ended, or none while there is none."""
+        rows = self._entries(ledger.c.attempt_id == attempt_id, ledger.c.outcome.is_not(None), limit=1)
+        return rows[0] if rows else None
+
+    def undone(self, link: Entry) -> bool:
+        """Tell whether a linked TV was unlinked since, by Undo or otherwise."""
+        return bool(
+            self._entries(
+                ledger.c.consumer_id == link.consumer_id,
+                ledger.c.linked_device_id == link.linked_device_id,
+                ledger.c.outcome == "unlinked",
+                ledger.c.id > link.id,
+                limit=1,
+            )
+        )
+
+    def events(self, consumer_id: str, fingerprints: Sequence[str], *, but: str) -> list[Entry]:
+        """Return what happened with a PIN and a consumer, newest first, twenty rows at most.
+
+        Args:
+            consumer_id: whose account.
+            fingerprints: of the PIN, one for each key that rows may be signed with.
+            but: the id of an attempt to leave out.
+        """
+        return self._entries(
+            ledger.c.consumer_id == consumer_id,
+            ledger.c.pin_fingerprint.in_(fingerprints),
+            ledger.c.attempt_id != but,
+            limit=20,
+        )
+
+    def without_outcome(self, older_than: timedelta) -> list[Entry]:
+        """Return the attempts that have no outcome and are older than this, oldest first: a crash left them."""
+        ended = sa.select(ledger.c.attempt_id).where(ledger.c.outcome.is_not(None))
+        with self._database.read() as connection:
+            before = self._database.now(connection) - older_than
+        found = self._entries(
+            ledger.c.outcome.is_(None), ledger.c.at < before, ledger.c.attempt_id.not_in(ended), limit=1000
+        )
+        return found[::-1]
+
+    def _entries(self, *conditions: sa.ColumnElement[bool], limit: int) -> list[Entry]:
+        query = sa.select(*_ENTRY_COLUMNS).where(*conditions).order_by(ledger.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [_entry(row) for row in connection.execute(query).mappings()]
+
+    def _row(self, attempt: Attempt) -> dict[str, Any]:
+        return {
+            "action": attempt.action.value,
+            "attempt_id": attempt.id,
+            "outcome": None,
+            "actor_kind": attempt.actor.kind.value,
+            "actor_id": attempt.actor.id,
+            "consumer_id": attempt.consumer_id,
+            "linked_device_id": attempt.linked_device_id,
+            "pin_fingerprint": attempt.pin_fingerprint,
+            "subject_hash": attempt.subject_hash,
+            "reason": None,
+            "ticket": None,
+            "request_id": attempt.actor.request_id,
+            "address_hash": self.keyring.address(attempt.actor.address),
+            "zype_milliseconds": None,
+        }
+
+    def _insert(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+        key = self.keyring.current
+        signed = []
+        for row in rows:
+            whole = {**row, "at": now, "key_id": key.id}
+            signed.append(whole | {"row_hash": key.digest(Purpose.LEDGER_ROW, canonical(whole))})
+        connection.execute(_APPEND, signed[0] if len(signed) == 1 else signed)
+
+
+_WRITTEN_LAST = ("id", "at", "key_id", "row_hash")
+_PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "at")
+_APPEND = ledger.insert()
+_BEGIN = pending.insert()
+_END = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
+_TWIN = sa.select(pending.c.attempt_id).where(
+    pending.c.at > sa.bindparam("since"),
+    *(pending.c[name] == sa.bindparam(name) for name in ("action", "consumer_id", "pin_fingerprint")),
+)
+_SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash"))
+_ENTRY_COLUMNS = tuple(ledger.c[name] for name in Entry.__dataclass_fields__)
+
+
+def canonical(row: Mapping[str, Any]) -> str:
+    """Return the text of a row that its keyed hash is made of: every column but the id and the hash itself."""
+    values = {**row, "at": row["at"].isoformat(timespec="microseconds")}
+    return json.dumps([values[name] for name in _SIGNED], separators=(",", ":"))
+
+
+def _twin(connection: Connection, row: Mapping[str, Any], since: datetime) -> str | None:
+    """Return the id of an attempt under way with the same consumer and PIN."""
+    values = {name: row[name] for name in ("action", "consumer_id", "pin_fingerprint")}
+    twin: str | None = connection.execute(_TWIN, values | {"since": since}).scalar()
+    return twin
+
+
+def _entry(row: sa.RowMapping) -> Entry:
+    values = {name: row[name] for name in Entry.__dataclass_fields__}
+    return Entry(**values | {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])})

@@ -1,0 +1,209 @@
+"""The database: one engine for SQLite or PostgreSQL, units that read, units that write, and the migrations."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+# How long a unit of work waits for another one that writes; past that the database counts as locked.
+LOCK_SECONDS = 3.0
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class DatabaseLocked(SQLAlchemyError):
+    """Another unit of work has been writing for longer than anyone should wait."""
+
+
+class UTCDateTime(sa.types.TypeDecorator[datetime]):
+    """A time in UTC, aware in Python on either database; SQLite itself keeps no time zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the time in UTC; SQLite's text must sort as the times do."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the time with its zone, UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One engine, and the two kinds of units of work on it.
+
+    Args:
+        url: ``sqlite:///…`` or ``postgresql+psycopg://…``.
+        connections: how many units of work may be under way at once: the threads of a worker.
+    """
+
+    def __init__(self, url: str, connections: int = 32) -> None:
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._engine = _engine(parsed, connections)
+        self._reader = self._engine
+        self._writer = self._engine
+        if self.is_sqlite:
+            self._writer = self._engine.execution_options(write=True)
+        else:
+            self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        # SQLite has one writer. Threads of one process queue fairly here, instead of sleeping and polling in
+        # SQLite's own busy handler, which is then left for other processes.
+        self._writer_turn = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection for reading: each statement stands alone and sees what is committed.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database can't be reached or read.
+        """
+        with self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction that is committed at the end, or rolled back on an error.
+
+        On SQLite the transaction is the only one that writes from its first statement on
+        (``BEGIN IMMEDIATE``), so what it reads can't be out of date when it writes.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database is read-only, full, locked or gone.
+        """
+        if not self.is_sqlite:
+            with self._writer.begin() as connection:
+                yield connection
+            return
+        if not self._writer_turn.acquire(timeout=LOCK_SECONDS):
+            raise DatabaseLocked("another unit of work has been writing for too long")
+        try:
+            with self._writer.begin() as connection:
+                yield connection
+        finally:
+            self._writer_turn.release()
+
+    def now(self, connection: Connection) -> datetime:
+        """Return the database's time, in UTC.
+
+        SQLite runs inside this process, so there it is this process's time. PostgreSQL is asked, since the
+        clocks of several machines with portals on them may differ.
+        """
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return now.astimezone(UTC)
+
+    def lock(self, connection: Connection, names: list[bytes]) -> None:
+        """Hold the locks of these names until the transaction ends, taken in the order given.
+
+        Args:
+            connection: of a unit that writes. On SQLite it is alone already, so there is nothing to do.
+            names: digests of at least eight bytes.
+        """
+        if self.is_sqlite:
+            return
+        for name in names:
+            number = int.from_bytes(name[:8], "big", signed=True)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+    def ping(self) -> None:
+        """Ask the database for an answer.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: there was none.
+        """
+        with self.read() as connection:
+            connection.execute(sa.select(1))
+
+    def revision(self) -> str | None:
+        """Return the revision of the schema that the database has, or none if it is empty."""
+        with self.read() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def is_current(database: Database) -> bool:
+    """Tell whether the database has the schema that this version of the portal needs."""
+    return database.revision() == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema of a database up to date; nothing happens where it is already.
+
+    Args:
+        url: ``sqlite:///…`` or ``postgresql+psycopg://…``, of a role that may create tables.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database can't be reached or changed.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+
+
+def migration_engine(url: str) -> Engine:
+    """Return an engine for one run of the migrations."""
+    return _engine(make_url(url), connections=1)
+
+
+def _engine(url: URL, connections: int) -> Engine:
+    options: dict[str, Any] = {"pool_size": connections, "max_overflow": 4, "hide_parameters": True}
+    if url.get_backend_name() == "sqlite":
+        # One connection of a pool serves many threads in turn, never two at once.
+        options["connect_args"] = {"check_same_thread": False, "timeout": LOCK_SECONDS}
+    else:
+        options["pool_pre_ping"] = True
+        options["connect_args"] = {
+            "connect_timeout": 3,
+            "options": f"-c lock_timeout={int(LOCK_SECONDS * 1000)} -c statement_timeout=5000",
+        }
+    engine = sa.create_engine(url, **options)
+    if url.get_backend_name() == "sqlite":
+        sa.event.listen(engine, "connect", _configure_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # Left to itself, Python's sqlite3 begins a transaction only at the first write, which lets two units of work
+    # read the same and both write.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        # Without it REPLACE would delete a row of the ledger past its trigger.
+        "recursive_triggers=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get("write"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

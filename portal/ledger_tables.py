@@ -1,0 +1,63 @@
+"""The ledger's tables. Triggers, made by the migrations, refuse UPDATE and DELETE on the ledger itself."""
+
+import sqlalchemy as sa
+
+from portal.db import UTCDateTime, metadata
+from portal.models import Outcome, SignInOutcome
+
+# Outcomes that count against the limits on attempts: each may have been a guess.
+COUNTED = (Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, SignInOutcome.WRONG)
+# As plain SQL and not as parameters, so that the database can tell that a partial index holds these rows.
+counted = sa.text("outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in COUNTED)))
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("at", UTCDateTime, nullable=False),
+    sa.Column("action", sa.String(20), nullable=False),
+    sa.Column("attempt_id", sa.String(32), nullable=False),
+    sa.Column("outcome", sa.String(20)),
+    sa.Column("actor_kind", sa.String(20), nullable=False),
+    sa.Column("actor_id", sa.String(200), nullable=False),
+    sa.Column("consumer_id", sa.String(200)),
+    sa.Column("linked_device_id", sa.String(200)),
+    sa.Column("pin_fingerprint", sa.String(64)),
+    sa.Column("subject_hash", sa.String(64)),
+    sa.Column("reason", sa.Text),
+    sa.Column("ticket", sa.String(200)),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("address_hash", sa.String(64), nullable=False),
+    sa.Column("zype_milliseconds", sa.Integer),
+    sa.Column("key_id", sa.String(8), nullable=False),
+    sa.Column("row_hash", sa.String(64), nullable=False),
+    sa.Index("ix_ledger_attempt_id", "attempt_id"),
+    sa.Index("ix_ledger_consumer_id_pin_fingerprint", "consumer_id", "pin_fingerprint"),
+    *(
+        sa.Index(
+            f"ix_ledger_counted_{column}",
+            "action",
+            column,
+            "at",
+            sqlite_where=counted,
+            postgresql_where=counted,
+        )
+        for column in ("consumer_id", "address_hash", "subject_hash")
+    ),
+    sqlite_autoincrement=True,
+)
+
+# A working list of the attempts that have no outcome yet, so that counting them does not mean searching the ledger.
+# The ledger stays the truth: an attempt is pending if it has no outcome there.
+pending = sa.Table(
+    "pending",
+    metadata,
+    sa.Column("attempt_id", sa.String(32), primary_key=True),
+    sa.Column("at", UTCDateTime, nullable=False),
+    sa.Column("action", sa.String(20), nullable=False),
+    sa.Column("consumer_id", sa.String(200)),
+    sa.Column("pin_fingerprint", sa.String(64)),
+    sa.Column("subject_hash", sa.String(64)),
+    sa.Column("address_hash", sa.String(64), nullable=False),
+    sa.Index("ix_pending_at", "at"),
+)
