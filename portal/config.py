@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from portal.environment import collect, variable
 from portal.errors import SettingsError
 from portal.pins import PinCase, PinRules
 from portal.setting_types import (
@@ -41,9 +41,6 @@ from portal.setting_types import (
     is_loopback,
 )
 
-PREFIX = "PORTAL_"
-# The switch by which the test suite fails where it would skip is no setting, but shares the prefix.
-NOT_SETTINGS = frozenset({"PORTAL_REQUIRE"})
 DEFAULT_BIND = "127.0.0.1:8000"
 SANDBOX_URL = "http://127.0.0.1:8001"
 
@@ -148,9 +145,6 @@ SECRETS = (
     "redis_url",
 )
 NAMES = tuple(name for name, field in Settings.model_fields.items() if not field.exclude)
-VARIABLES = {f"{PREFIX}{name.upper()}": name for name in NAMES}
-FILES = {f"{PREFIX}{name.upper()}_FILE": name for name in SECRETS}
-PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 REQUIRED_LIVE = ("secret_key", "public_url", "zype_api_key", "zype_client_id", "zype_client_secret")
 # Where each of the credentials is sent to.
 CREDENTIALS = {
@@ -169,57 +163,18 @@ def load(environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: with one sentence for every fault there is. No sentence holds a value.
     """
-    variables = {name: value for name, text in environ.items() if (value := text.strip())}
-    raw, faults = _collect({name: variables[name] for name in sorted(variables) if _is_ours(name)})
-    raw["outbound_proxy"] = any(name in variables for name in PROXIES)
+    variables = collect(environ, NAMES, SECRETS)
+    raw = {**variables.values, "outbound_proxy": variables.names_a_proxy}
     wrong = _wrong_values(raw)
     # Those fall back to their defaults, so that the rules between settings are judged in the same go.
     settings = Settings.model_validate({name: value for name, value in raw.items() if name not in wrong})
-    given = {VARIABLES.get(name) or FILES.get(name, "") for name in variables}
-    for name, text in _rules(settings, given):
+    for name, text in _rules(settings, variables.given):
         if wrong.keys().isdisjoint({name, "mode"}):
             wrong[name] = text
-    faults += [f"{PREFIX}{name.upper()}: {text}" for name, text in wrong.items()]
+    faults = variables.faults + [f"{variable(name)}: {text}" for name, text in wrong.items()]
     if faults:
         raise SettingsError(faults)
     return settings
-
-
-def _is_ours(variable: str) -> bool:
-    return variable.startswith(PREFIX) and variable not in NOT_SETTINGS
-
-
-def _collect(variables: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """Return the raw values by field name, and the faults of names and files."""
-    raw: dict[str, Any] = {VARIABLES[name]: value for name, value in variables.items() if name in VARIABLES}
-    unknown = variables.keys() - VARIABLES.keys() - FILES.keys()
-    faults = [f"{name}: no such setting; look for a typing error" for name in sorted(unknown)]
-    for variable in variables.keys() & FILES.keys():
-        if FILES[variable] in raw:
-            faults.append(f"{variable}: give either this or the plain variable, not both")
-            continue
-        try:
-            raw[FILES[variable]] = _read(variables[variable])
-        except ValueError as error:
-            faults.append(f"{variable}: {error}")
-    return raw, faults
-
-
-def _read(path: str) -> str:
-    """Return what a file holds, without the white space around it.
-
-    Raises:
-        ValueError: with the rest of a sentence that starts with the variable's name.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        text = None
-    if text is None:
-        raise ValueError("the file that it names can't be read as text")
-    if not text:
-        raise ValueError("the file that it names is empty")
-    return text
 
 
 def _wrong_values(raw: Mapping[str, Any]) -> dict[str, str]:

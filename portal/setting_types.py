@@ -90,12 +90,12 @@ def _link(value: str) -> str:
 def _limits(value: object) -> tuple[RateLimitItem, ...]:
     if isinstance(value, tuple):
         return value
-    advice = "must look like 5/15minutes;20/day, every number at least 1"
+    advice = "must look like 5/15minutes;20/day, with numbers above zero"
     try:
         items = tuple(parse_many(str(value)))
     except ValueError as error:
         raise ValueError(advice) from error
-    if not all(item.amount and item.multiples for item in items):
+    if not all(item.amount for item in items):
         raise ValueError(advice)
     return items
 
