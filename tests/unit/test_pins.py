@@ -12,9 +12,7 @@ from portal.pins import MalformedPin, Pin, PinCase, PinRules
 RULES = PinRules()
 PINS = st.from_regex(RULES.pattern, fullmatch=True)
 # Everything that a person, a keyboard or a copied message may add without meaning a character of the PIN.
-SEPARATORS = st.text(
-    "".join(map(chr, (*range(9, 14), 0x20, 0x85, 0xA0, 0x2007, 0x202F, 0x3000))) + "-‐‑–—−－"
-)
+SEPARATORS = st.text("".join(map(chr, (*range(9, 14), 0x20, 0x85, 0xA0, 0x2007, 0x202F, 0x3000))) + "-‐‑–—−－")
 INVISIBLE = st.text("\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\u061c")
 
 
