@@ -1,20 +1,28 @@
 """The ledger: an append-only record of every attempt and its outcome. Rows are only ever added."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
+from limits import RateLimitItem
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from portal import metrics
 from portal.attempt_limits import Limit, blocked_until
 from portal.attempts import Attempt, Begun, Entry, Joined, Limited
 from portal.db import Database
+from portal.errors import LedgerUnavailable
 from portal.keys import Keyring, Purpose
 from portal.ledger_tables import ledger, pending
 from portal.models import Action, ActorKind
+
+log = structlog.get_logger("portal.audit")
 
 
 class Ledger:
@@ -46,8 +54,18 @@ class Ledger:
             join_within: how young an attempt of the same consumer and PIN must be to be waited for.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: nothing was written; Zype must not be asked.
+            LedgerUnavailable: nothing was written; Zype must not be asked.
         """
+        try:
+            return self._begin(attempt, limits, limited_outcome, join_within)
+        except SQLAlchemyError as error:
+            log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, why=why(error))
+            metrics.count_ledger_failure()
+            raise LedgerUnavailable("the attempt could not be written") from error
+
+    def _begin(
+        self, attempt: Attempt, limits: tuple[Limit, ...], limited_outcome: str, join_within: timedelta | None
+    ) -> Begun | Joined | Limited:
         row = self._row(attempt)
         locks = [sha256(limit.lock_name(row).encode()).digest() for limit in limits]
         with self._database.write() as connection:
@@ -74,31 +92,27 @@ class Ledger:
     ) -> None:
         """Write how an attempt ended.
 
+        Where that can't be written, what Zype said stays true and is shown: the log carries the attempt's id and
+        outcome, and ``audit resolve`` adds the row.
+
         Args:
             attempt: as it was begun.
             outcome: one of the outcomes of its action.
             linked_device_id: the TV, where only Zype's answer told which.
             consumer_id: whose account, where only Zype's answer told.
             milliseconds: how long Zype took.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the attempt stays without an outcome; ``audit resolve`` adds it.
         """
         row = self._row(attempt) | {"outcome": outcome, "zype_milliseconds": milliseconds}
         row["linked_device_id"] = linked_device_id or attempt.linked_device_id
         row["consumer_id"] = consumer_id or attempt.consumer_id
-        with self._database.write() as connection:
+        with _logged(attempt, outcome), self._database.write() as connection:
             self._insert(connection, [row], self._database.now(connection))
             connection.execute(_END, {"ended": attempt.id})
 
     def record(self, attempt: Attempt, outcome: str) -> None:
-        """Write an attempt that was judged without asking Zype, and how it ended.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: nothing was written.
-        """
+        """Write an attempt that changed nothing at Zype, and how it ended; the log has it where that fails."""
         row = self._row(attempt)
-        with self._database.write() as connection:
+        with _logged(attempt, outcome), self._database.write() as connection:
             self._insert(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
 
     def resolve(self, attempt_id: str, outcome: str) -> None:
@@ -121,7 +135,7 @@ class Ledger:
         rows = self._entries(ledger.c.attempt_id == attempt_id, ledger.c.outcome.is_not(None), limit=1)
         return rows[0] if rows else None
 
-    def undone(self, link: Entry) -> bool:
+    def is_undone(self, link: Entry) -> bool:
         """Tell whether a linked TV was unlinked since, by Undo or otherwise."""
         return bool(
             self._entries(
@@ -147,6 +161,22 @@ class Ledger:
             ledger.c.attempt_id != but,
             limit=20,
         )
+
+    def is_guessed_at(self, attempt: Attempt, items: tuple[RateLimitItem, ...]) -> bool:
+        """Tell whether what somebody signs in as failed this often, from wherever.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
+        """
+        limits = (Limit(("subject_hash",), items),)
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            return blocked_until(connection, self._row(attempt), limits, now) is not None
+
+    def age(self, entry: Entry) -> timedelta:
+        """Return how long ago a row was written, by the database's clock."""
+        with self._database.read() as connection:
+            return self._database.now(connection) - entry.at
 
     def without_outcome(self, older_than: timedelta) -> list[Entry]:
         """Return the attempts that have no outcome and are older than this, oldest first: a crash left them."""
@@ -201,6 +231,21 @@ _TWIN = sa.select(pending.c.attempt_id).where(
 )
 _SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash"))
 _ENTRY_COLUMNS = tuple(ledger.c[name] for name in Entry.__dataclass_fields__)
+
+
+@contextmanager
+def _logged(attempt: Attempt, outcome: str) -> Iterator[None]:
+    """Turn a failure to write an outcome into a line of the log that an operator can act on."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, outcome=outcome, why=why(error))
+        metrics.count_ledger_failure()
+
+
+def why(error: SQLAlchemyError) -> str:
+    """Return what the database itself said, without the statement: read-only, full, locked, gone."""
+    return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
 
 
 def canonical(row: Mapping[str, Any]) -> str:

@@ -69,3 +69,20 @@ class Actor:
     id: str
     address: str
     request_id: str
+
+
+@dataclass(frozen=True)
+class LinkResult:
+    """How an attempt to link ended.
+
+    Args:
+        outcome: one of the closed set.
+        attempt_id: the attempt in the ledger that the outcome belongs to.
+        linked_device_id: the TV, if Zype named it.
+        retry_after: seconds until trying again may help, for too_many, unavailable and misconfigured.
+    """
+
+    outcome: Outcome
+    attempt_id: str
+    linked_device_id: str | None = None
+    retry_after: int | None = None

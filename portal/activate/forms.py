@@ -1,0 +1,29 @@
+"""Forms of the activation pages. Only the first has a field named pin."""
+
+from wtforms import HiddenField, StringField
+
+from portal.web.forms import PortalForm
+
+
+class EnterPinForm(PortalForm):
+    """The PIN, and whether a link filled it in. What a PIN is, is judged by portal.pins alone."""
+
+    pin = StringField()
+    source = HiddenField(name="from")
+
+    @property
+    def typed(self) -> str:
+        """What was typed, as it was typed."""
+        return self.pin.data or ""
+
+
+class ConfirmPinForm(PortalForm):
+    """The PIN that the page showed, by a text that stands for it."""
+
+    shown = HiddenField()
+
+
+class UndoForm(PortalForm):
+    """The attempt to undo."""
+
+    attempt = HiddenField()

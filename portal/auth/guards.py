@@ -1,0 +1,78 @@
+"""Who may see a page, and the page that asks everybody else to sign in."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from flask import Response, make_response, render_template
+
+from portal.auth.forms import SignInForm
+from portal.auth.identity import Viewer, current_viewer
+from portal.errors import NotSignedIn
+from portal.services import services
+from portal.web import pin_cookie
+from portal.web.waiting_time import in_words
+
+P = ParamSpec("P")
+
+HOME = "/activate"
+# Where a sign-in may lead. Anything else that a form or a link says is ignored.
+NEXT_PATHS = (HOME,)
+
+
+def viewer_required(
+    view: Callable[Concatenate[Viewer, P], Response],
+) -> Callable[P, Response]:
+    """Hand the signed-in viewer to a view as its first argument.
+
+    Raises:
+        NotSignedIn: from the view that comes out, if nobody is signed in.
+    """
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+        viewer = current_viewer()
+        if viewer is None:
+            raise NotSignedIn("no session")
+        return view(viewer, *args, **kwargs)
+
+    return guarded
+
+
+def known_path(path: str | None) -> str:
+    """Return where to go on after sign-in: a path of ours, or the first page."""
+    return path if path in NEXT_PATHS else HOME
+
+
+def sign_in_page(
+    form: SignInForm | None = None,
+    *,
+    next_path: str = HOME,
+    problem: str | None = None,
+    retry_after: int | None = None,
+    status: int = 200,
+) -> Response:
+    """Return the page that shows the ways to sign in.
+
+    Args:
+        form: as it was sent, if it was; the password is never shown again.
+        next_path: where to go on afterwards.
+        problem: a SignInOutcome that is not success, ``cancelled`` or ``stale``.
+        retry_after: seconds until trying again may help.
+        status: of the answer; from 400 on the page counts as a form that failed.
+    """
+    providers = services().settings.sign_in
+    page = render_template(
+        "auth/sign_in.html",
+        form=(form or SignInForm(formdata=None)) if "password" in providers else None,
+        providers=providers,
+        next=next_path,
+        problem=problem,
+        wait=in_words(retry_after),
+        pin_kept=pin_cookie.read() is not None,
+        failed=status >= 400,
+    )
+    response = make_response(page, status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response

@@ -1,0 +1,114 @@
+"""Who is signed in. The only place that knows the keys of the session cookie."""
+
+from dataclasses import dataclass
+
+from flask import g, request, session
+from flask_babel import gettext as _
+
+from portal.models import Actor, ActorKind
+from portal.services import services
+
+_SESSION_ID = "sid"
+_LAST_LINK = "last_link"
+_NEXT = "next"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """The viewer whose session this request belongs to.
+
+    Args:
+        consumer_id: the viewer's account at Zype.
+        name: as Zype has it, if it has one.
+        email: as Zype has it, if it could be asked.
+    """
+
+    consumer_id: str
+    name: str | None
+    email: str | None
+
+    @property
+    def label(self) -> str:
+        """What the pages call the account."""
+        return self.email or self.name or _("your account")
+
+    @property
+    def actor(self) -> Actor:
+        """The viewer as the one who acts, with where this request came from."""
+        return Actor(ActorKind.VIEWER, self.consumer_id, request.remote_addr or "", g.request_id)
+
+
+def current_viewer() -> Viewer | None:
+    """Return the viewer who is signed in, looked up once a request.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the sessions can't be read.
+    """
+    if "viewer" not in g:
+        g.viewer = _find_viewer()
+    viewer: Viewer | None = g.viewer
+    return viewer
+
+
+def known_viewer() -> Viewer | None:
+    """Return the viewer if this request has looked them up already; it calls nothing that can fail."""
+    viewer: Viewer | None = g.get("viewer")
+    return viewer
+
+
+def sign_in(consumer_id: str, name: str | None, email: str | None) -> None:
+    """Begin a new session for a viewer, in place of any that this browser had.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: nobody is signed in.
+    """
+    sessions = services().sessions
+    session_id = sessions.create(
+        ActorKind.VIEWER, consumer_id, name=name, email=email, address=request.remote_addr or ""
+    )
+    sign_out()
+    session[_SESSION_ID] = session_id
+    g.viewer = Viewer(consumer_id, name, email)
+
+
+def sign_out() -> None:
+    """End the session of this browser, if it has one.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the session still lives on the server.
+    """
+    session_id = session.get(_SESSION_ID)
+    if session_id:
+        services().sessions.end(session_id)
+    session.clear()
+    g.viewer = None
+
+
+def remember_link(attempt_id: str) -> None:
+    """Keep which attempt the page after it is about."""
+    session[_LAST_LINK] = attempt_id
+
+
+def last_link() -> str | None:
+    """Return the attempt that linked a TV in this session."""
+    attempt_id: str | None = session.get(_LAST_LINK)
+    return attempt_id
+
+
+def remember_next(path: str) -> None:
+    """Keep where to go on after a sign-in that leads through another host."""
+    session[_NEXT] = path
+
+
+def next_path() -> str | None:
+    """Return where to go on after sign-in."""
+    path: str | None = session.get(_NEXT)
+    return path
+
+
+def _find_viewer() -> Viewer | None:
+    session_id = session.get(_SESSION_ID)
+    found = services().sessions.find(session_id) if isinstance(session_id, str) else None
+    if found is None or found.kind != ActorKind.VIEWER:
+        return None
+    return Viewer(found.principal_id, found.name, found.email)

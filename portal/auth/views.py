@@ -1,0 +1,106 @@
+"""Signing in and out."""
+
+from flask import Blueprint, Response, current_app, g, redirect, request
+from flask_wtf.csrf import CSRFError
+
+from portal.auth import identity, zype_code, zype_password
+from portal.auth.forms import SignInForm, SignOutForm
+from portal.auth.guards import HOME, known_path, sign_in_page
+from portal.auth.providers import SignInResult, failure
+from portal.models import Actor, ActorKind, SignInOutcome
+from portal.services import services
+from portal.web import pin_cookie
+from portal.web.error_pages import error_page
+from portal.zype.errors import ZypeError
+
+bp = Blueprint("auth", __name__)
+
+STATUSES = {
+    SignInOutcome.WRONG: 422,
+    SignInOutcome.TOO_MANY: 429,
+    SignInOutcome.UNAVAILABLE: 503,
+    SignInOutcome.MISCONFIGURED: 503,
+}
+
+
+@bp.get("/sign-in")
+def sign_in() -> Response:
+    return sign_in_page(next_path=known_path(request.args.get("next")))
+
+
+@bp.post("/sign-in")
+def send_password() -> Response:
+    form = SignInForm()
+    next_path = known_path(form.next.data)
+    if not form.validate() or "password" not in services().settings.sign_in:
+        return sign_in_page(form, next_path=next_path, status=422)
+    result = zype_password.sign_in(services(), form.email.data or "", form.password.data or "", _anybody())
+    return _answer(result, form, next_path)
+
+
+@bp.get("/sign-in/code")
+def set_out() -> Response:
+    next_path = known_path(request.args.get("next"))
+    if "code" not in services().settings.sign_in:
+        return _go(HOME)
+    try:
+        response = zype_code.begin()
+    except ZypeError as error:
+        return _answer(SignInResult(failure(error)), None, next_path)
+    identity.remember_next(next_path)
+    return response
+
+
+@bp.get(zype_code.CALLBACK_PATH)
+def come_back() -> Response:
+    next_path = known_path(identity.next_path())
+    try:
+        result = zype_code.finish(_anybody())
+    except zype_code.Cancelled:
+        return sign_in_page(next_path=next_path, problem="cancelled")
+    return _answer(result, None, next_path)
+
+
+@bp.post("/sign-out")
+def sign_out() -> Response:
+    response = _go(HOME)
+    identity.sign_out()
+    if not SignOutForm().keep_pin.data:
+        pin_cookie.forget(response)
+    return response
+
+
+@bp.errorhandler(CSRFError)
+def ask_again(_: CSRFError) -> Response:
+    if request.endpoint != "auth.send_password":
+        return error_page(400, "stale")
+    form = SignInForm()
+    return sign_in_page(form, next_path=known_path(form.next.data), problem="stale", status=422)
+
+
+def _answer(result: SignInResult, form: SignInForm | None, next_path: str) -> Response:
+    """Go on as the viewer who signed in, or say why nobody did."""
+    if result.profile is None:
+        return sign_in_page(
+            form,
+            next_path=next_path,
+            problem=result.outcome,
+            retry_after=result.retry_after,
+            status=STATUSES[result.outcome],
+        )
+    before = identity.current_viewer()
+    identity.sign_in(result.profile.consumer_id, result.profile.name, result.profile.email)
+    response = _go(next_path)
+    if before and before.consumer_id != result.profile.consumer_id:
+        # Somebody took the place of another without "Not you?": the PIN is not theirs.
+        pin_cookie.forget(response)
+    return response
+
+
+def _go(path: str) -> Response:
+    return current_app.make_response(redirect(path, 303))
+
+
+def _anybody() -> Actor:
+    """Return who tries to sign in: a viewer, nobody knows which."""
+    return Actor(ActorKind.VIEWER, "", request.remote_addr or "", g.request_id)

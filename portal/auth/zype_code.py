@@ -1,0 +1,154 @@
+"""Signing in at Zype's own page: authorization code with PKCE, through Authlib."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import structlog
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc8414 import get_well_known_url
+from flask import Flask, Response, current_app, request
+
+from portal.attempts import Attempt
+from portal.auth.providers import SignInResult, failure, identify
+from portal.config import Settings
+from portal.models import Action, Actor, SignInOutcome
+from portal.services import services
+from portal.zype.client import ZypeClient
+from portal.zype.errors import ContractBroken, ZypeError
+from portal.zype.payloads import Token
+
+log = structlog.get_logger("portal.auth")
+
+CALLBACK_PATH = "/sign-in/code/callback"
+METADATA_PATH = "/.well-known/oauth-authorization-server"
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a token
+_EXTENSION = "portal.zype_code"
+
+
+class Cancelled(Exception):
+    """The viewer turned back, or came without having set out from here: there is nothing to sign in with."""
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Register the login service with Authlib, over the connections of our own client."""
+    zype = app.extensions["portal"].zype
+    app.extensions[_EXTENSION] = OAuth(app).register(
+        "zype",
+        client_cls=_app_class(zype),
+        client_id=settings.zype_client_id,
+        client_secret=settings.zype_client_secret.get_secret_value(),
+        server_metadata_url=get_well_known_url(settings.zype_login_url, external=True),
+        client_kwargs={"scope": "consumer_profile.read", "code_challenge_method": "S256"},
+    )
+
+
+def begin() -> Response:
+    """Send the browser to the login service's page.
+
+    Raises:
+        ZypeError: the login service can't be asked where that page is.
+    """
+    login = _login()
+    _check_metadata(login)
+    redirect_uri = services().settings.public_url + CALLBACK_PATH
+    response: Response = login.authorize_redirect(redirect_uri)
+    return response
+
+
+def finish(actor: Actor) -> SignInResult:
+    """Turn what the login service sent back with the browser into a viewer.
+
+    Args:
+        actor: where the attempt comes from.
+
+    Raises:
+        Cancelled: there is no authorization to use.
+        LedgerUnavailable: the attempt could not be written.
+    """
+    ledger = services().ledger
+    if "error" in request.args or "code" not in request.args:
+        raise Cancelled
+    attempt = Attempt(Action.SIGN_IN, actor)
+    ledger.begin(attempt)
+    result = _exchange()
+    ledger.finish(attempt, result.outcome, consumer_id=result.profile.consumer_id if result.profile else None)
+    if result.outcome is SignInOutcome.WRONG:
+        raise Cancelled
+    return result
+
+
+def _exchange() -> SignInResult:
+    try:
+        login = _login()
+        metadata = _check_metadata(login)
+        _check_issuer(metadata)
+        with services().zype.login_call("POST", TOKEN_PATH):
+            answer: dict[str, Any] = login.authorize_access_token()
+        token = Token(answer["access_token"], answer.get("refresh_token"))
+        return SignInResult(SignInOutcome.SIGNED_IN, identify(services().zype, token))
+    except (OAuthError, KeyError) as error:
+        # Wrong state, an authorization used twice or too late, or one that another issuer sent.
+        log.warning("authorization_refused", error=type(error).__name__)
+        return SignInResult(SignInOutcome.WRONG)
+    except ZypeError as error:
+        return SignInResult(failure(error))
+
+
+def _login() -> Any:
+    return current_app.extensions[_EXTENSION]
+
+
+def _check_metadata(login: Any) -> dict[str, Any]:
+    """Return the login service's metadata, if they are its own: RFC 8414, section 3.3.
+
+    Raises:
+        ZypeError: there are none, or they name another issuer or lead to another host.
+    """
+    issuer = services().settings.zype_login_url
+    with services().zype.login_call("GET", METADATA_PATH):
+        try:
+            metadata: dict[str, Any] = login.load_server_metadata()
+        except (requests.RequestException, ValueError) as error:
+            raise ContractBroken("GET", METADATA_PATH, field="metadata") from error
+    if metadata.get("issuer") != issuer:
+        raise ContractBroken("GET", METADATA_PATH, field="issuer")
+    for name in ("authorization_endpoint", "token_endpoint"):
+        if _origin(str(metadata.get(name))) != _origin(issuer):
+            raise ContractBroken("GET", METADATA_PATH, field=name)
+    return metadata
+
+
+def _check_issuer(metadata: dict[str, Any]) -> None:
+    """Refuse an authorization that another issuer sent: RFC 9207.
+
+    Raises:
+        OAuthError: it did.
+    """
+    sent = request.args.get("iss")
+    is_required = metadata.get("authorization_response_iss_parameter_supported")
+    if sent != metadata["issuer"] and (sent is not None or is_required):
+        raise OAuthError("issuer_mismatch")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def _app_class(zype: ZypeClient) -> type[FlaskOAuth2App]:
+    """Return Authlib's app, speaking over our adapter: its time-outs, its TLS and no redirects."""
+
+    class LoginSession(OAuth2Session):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.trust_env = services().settings.outbound_proxy
+            for scheme in ("https://", "http://"):
+                self.mount(scheme, zype.login_adapter)
+
+    class LoginApp(FlaskOAuth2App):  # type: ignore[misc]
+        client_cls = LoginSession
+
+    return LoginApp

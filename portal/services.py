@@ -1,0 +1,34 @@
+"""What the pages work with, built once by create_app, and the one way to find it."""
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from portal.audit import Ledger
+from portal.config import Settings
+from portal.db import Database
+from portal.linking import Linking
+from portal.sessions import Sessions
+from portal.unlinking import Unlinking
+from portal.zype.client import ZypeClient
+
+EXTENSION = "portal"
+
+
+@dataclass(frozen=True)
+class Services:
+    """The portal's services. Each is shared by the threads of a worker."""
+
+    settings: Settings
+    database: Database
+    ledger: Ledger
+    sessions: Sessions
+    zype: ZypeClient
+    linking: Linking
+    unlinking: Unlinking
+
+
+def services() -> Services:
+    """Return the services of the app that answers this request."""
+    found: Services = current_app.extensions[EXTENSION]
+    return found

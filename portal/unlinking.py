@@ -1,0 +1,185 @@
+"""Unlinking a TV, and the Undo that follows a link. Whose TV it is, is asked of Zype, never of a form."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+
+import structlog
+
+from portal.attempts import Attempt, Begun, Entry, Joined, Limited
+from portal.audit import Ledger
+from portal.config import Settings
+from portal.models import Action, Actor, Outcome, UnlinkOutcome
+from portal.pins import MalformedPin, Pin, PinRules
+from portal.second_look import FRESH
+from portal.waiters import TooManyWaiters, Waiters
+from portal.zype.client import ZypeClient
+from portal.zype.errors import Misconfigured, NotFound, Refused, Unavailable, ZypeError
+from portal.zype.payloads import DevicePin
+from portal.zype.wire import Deadline
+
+log = structlog.get_logger("portal.unlinking")
+
+
+@dataclass(frozen=True)
+class LinkedTV:
+    """A TV that was linked a moment ago, for the page that says so.
+
+    Args:
+        is_undone: it was unlinked again.
+        undo_seconds: how long Undo is still offered; none where it can't be.
+    """
+
+    is_undone: bool
+    undo_seconds: int | None
+
+
+class Unlinking:
+    """Unlinks TVs from a consumer's account.
+
+    Args:
+        settings: how long Zype may take, and what a PIN looks like.
+        ledger: where attempts are written before Zype is asked, and outcomes after.
+        zype: the client.
+        waiters: the places for second clicks to wait in.
+    """
+
+    def __init__(self, settings: Settings, ledger: Ledger, zype: ZypeClient, waiters: Waiters) -> None:
+        self._seconds = settings.zype_deadline
+        self._rules: PinRules = settings.pin_rules
+        self._ledger = ledger
+        self._zype = zype
+        self._waiters = waiters
+
+    def linked_tv(self, attempt_id: str, consumer_id: str) -> LinkedTV | None:
+        """Return what there is to say about a TV that this consumer has just linked, or none.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
+        """
+        link = self._own_link(attempt_id, consumer_id)
+        if link is None:
+            return None
+        left = (FRESH - self._ledger.age(link)).total_seconds()
+        can_undo = link.linked_device_id is not None and left > 0
+        return LinkedTV(self._ledger.is_undone(link), ceil(left) if can_undo else None)
+
+    def undo(self, attempt_id: str, consumer_id: str, actor: Actor) -> UnlinkOutcome:
+        """Unlink the TV that was just linked by an attempt.
+
+        Args:
+            attempt_id: of the link.
+            consumer_id: whose account.
+            actor: who undoes it.
+
+        Raises:
+            LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
+            sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
+        """
+        link = self._own_link(attempt_id, consumer_id)
+        if link is None or link.linked_device_id is None:
+            return UnlinkOutcome.GONE
+        if self._ledger.is_undone(link):
+            return UnlinkOutcome.UNLINKED
+        if self._ledger.age(link) > FRESH:
+            return UnlinkOutcome.GONE
+        return self.unlink(link.linked_device_id, consumer_id, actor, Action.UNDO)
+
+    def unlink(
+        self, linked_device_id: str, consumer_id: str, actor: Actor, action: Action = Action.UNLINK
+    ) -> UnlinkOutcome:
+        """Unlink a TV from a consumer's account.
+
+        Zype unlinks by PIN, and no PIN is kept here, so Zype is asked for it at this moment.
+
+        Args:
+            linked_device_id: the TV.
+            consumer_id: whose account it has to be on.
+            actor: who unlinks it.
+            action: undo or unlink.
+
+        Raises:
+            LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
+        """
+        deadline = Deadline(self._seconds)
+        attempt = Attempt(action, actor, consumer_id, linked_device_id)
+        try:
+            device = self._zype.pin_status(linked_device_id, deadline)
+        except ZypeError as error:
+            return self._give_up(attempt, _asked_in_vain(error))
+        if device.consumer_id != consumer_id or not device.pin:
+            return self._give_up(attempt, UnlinkOutcome.GONE)
+        fingerprint = self._ledger.keyring.fingerprint(self._as_typed(device.pin))
+        attempt = Attempt(action, actor, consumer_id, linked_device_id, fingerprint)
+        match self._ledger.begin(attempt, join_within=timedelta(seconds=self._seconds + 1)):
+            case Joined(attempt_id):
+                return self._join(attempt_id)
+            case Begun() | Limited():
+                return self._ask(Pin(device.pin), attempt, consumer_id, deadline)
+
+    def _own_link(self, attempt_id: str, consumer_id: str) -> Entry | None:
+        link = self._ledger.outcome(attempt_id)
+        if link is None or link.action != Action.LINK or link.outcome != Outcome.LINKED:
+            return None
+        return link if link.consumer_id == consumer_id else None
+
+    def _give_up(self, attempt: Attempt, outcome: UnlinkOutcome) -> UnlinkOutcome:
+        self._ledger.record(attempt, outcome)
+        return outcome
+
+    def _as_typed(self, pin: str) -> Pin:
+        """Return a PIN of Zype's as the viewer's typing would have come out, so that fingerprints agree."""
+        try:
+            return self._rules.normalise(pin)
+        except MalformedPin:
+            return Pin(pin)
+
+    def _join(self, attempt_id: str) -> UnlinkOutcome:
+        try:
+            entry = self._waiters.wait(attempt_id, self._seconds, lambda: self._ledger.outcome(attempt_id))
+        except TooManyWaiters:
+            return UnlinkOutcome.UNAVAILABLE
+        return UnlinkOutcome(entry.outcome) if entry and entry.outcome else UnlinkOutcome.UNKNOWN
+
+    def _ask(self, pin: Pin, attempt: Attempt, consumer_id: str, deadline: Deadline) -> UnlinkOutcome:
+        started = time.monotonic()
+        try:
+            device = self._zype.unlink(pin, consumer_id, deadline)
+            outcome = UnlinkOutcome.UNKNOWN if _is_still_linked(device, consumer_id) else UnlinkOutcome.UNLINKED
+        except ZypeError as error:
+            outcome = _outcome(error)
+        self._ledger.finish(attempt, outcome, milliseconds=round((time.monotonic() - started) * 1000))
+        return outcome
+
+
+def _is_still_linked(device: DevicePin, consumer_id: str) -> bool:
+    return device.linked is True and device.consumer_id == consumer_id
+
+
+def _asked_in_vain(error: ZypeError) -> UnlinkOutcome:
+    """Return the outcome where Zype did not tell the PIN: nothing was changed, whatever the failure."""
+    match error:
+        case NotFound():
+            return UnlinkOutcome.GONE
+        case Misconfigured():
+            log.error("zype_refused_our_key", error=str(error))
+            return UnlinkOutcome.MISCONFIGURED
+        case _:
+            log.warning("zype_could_not_be_asked", error=str(error))
+            return UnlinkOutcome.UNAVAILABLE
+
+
+def _outcome(error: ZypeError) -> UnlinkOutcome:
+    match error:
+        case NotFound():
+            return UnlinkOutcome.GONE
+        case Unavailable() | Refused():
+            log.warning("zype_unavailable", error=str(error))
+            return UnlinkOutcome.UNAVAILABLE
+        case Misconfigured():
+            log.error("zype_refused_our_key", error=str(error))
+            return UnlinkOutcome.MISCONFIGURED
+        case _:
+            log.warning("zype_outcome_unknown", error=str(error))
+            return UnlinkOutcome.UNKNOWN

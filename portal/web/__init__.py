@@ -1,0 +1,1 @@
+"""What every page shares: forms, errors, headers, logs, limits, static files and templates."""

@@ -1,0 +1,97 @@
+"""The one table that turns exceptions into pages. The pages for 5xx call nothing that can fail."""
+
+from math import ceil
+
+import structlog
+from flask import Flask, Response, make_response, redirect, render_template
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from portal.errors import LedgerUnavailable, NotAllowed, NotSignedIn
+from portal.web.waiting_time import in_words
+
+log = structlog.get_logger("portal.web")
+
+RETRY_SECONDS = 60
+KINDS = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    429: "too_many",
+    503: "unavailable",
+}
+
+
+def init_app(app: Flask) -> None:
+    """Show a page of ours for every exception."""
+    app.register_error_handler(CSRFError, _stale)
+    app.register_error_handler(NotSignedIn, _sign_in_first)
+    app.register_error_handler(NotAllowed, _forbidden)
+    app.register_error_handler(LedgerUnavailable, _unavailable)
+    app.register_error_handler(SQLAlchemyError, _database_failed)
+    app.register_error_handler(RateLimitExceeded, _flood)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _bug)
+
+
+def error_page(status: int, kind: str, retry_after: int | None = None) -> Response:
+    """Return the page for an error.
+
+    Args:
+        status: of the answer.
+        kind: which words the page uses.
+        retry_after: seconds until trying again may help.
+    """
+    page = render_template("errors/error.html", status=status, kind=kind, wait=in_words(retry_after), plain=True)
+    response = make_response(page, status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _stale(_: CSRFError) -> Response:
+    return error_page(400, "stale")
+
+
+def _sign_in_first(_: NotSignedIn) -> AnyResponse:
+    # The first page is the one that asks to sign in, and keeps the PIN meanwhile.
+    return redirect("/activate", 303)
+
+
+def _forbidden(_: NotAllowed) -> Response:
+    return error_page(403, "forbidden")
+
+
+def _unavailable(_: LedgerUnavailable) -> Response:
+    return error_page(503, "unavailable", RETRY_SECONDS)
+
+
+def _database_failed(error: SQLAlchemyError) -> Response:
+    log.error("database_failed", exc_info=error)
+    return error_page(503, "unavailable", RETRY_SECONDS)
+
+
+def _flood(error: RateLimitExceeded) -> Response:
+    return error_page(429, "too_many", ceil(error.limit.limit.get_expiry()))
+
+
+def _http(error: HTTPException) -> AnyResponse:
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()
+    response = error_page(status, KINDS.get(status, "error" if status >= 500 else "bad_request"))
+    # Such as Allow, which a 405 must have.
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    return response
+
+
+def _bug(error: Exception) -> Response:
+    log.error("unhandled_exception", exc_info=error)
+    return error_page(500, "error")

@@ -1,0 +1,52 @@
+"""What every template knows, and a Jinja that raises on what it does not know."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, request
+from jinja2 import StrictUndefined
+
+from portal.auth.identity import known_viewer
+from portal.config import Settings
+from portal.web import language
+
+
+@dataclass(frozen=True)
+class Brand:
+    """The operator's name and addresses, for the frame of every page."""
+
+    name: str
+    logo_url: str | None
+    support_url: str | None
+    terms_url: str | None
+    privacy_url: str | None
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Give the templates the brand, the language and whoever is signed in.
+
+    What this request has not looked up already is not looked up for a page: the pages for errors must not fail.
+    """
+    language.init_app(app, settings)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    brand = Brand(
+        name=settings.brand_name,
+        logo_url=None,
+        support_url=settings.brand_support_url,
+        terms_url=settings.brand_terms_url,
+        privacy_url=settings.brand_privacy_url,
+    )
+    languages = language.choices()
+
+    @app.context_processor
+    def what_every_page_knows() -> dict[str, Any]:
+        return {
+            "brand": brand,
+            "identity": known_viewer(),
+            "languages": languages,
+            "current_language": language.current_language(),
+            "text_direction": language.text_direction(),
+            "here": language.here(request.path),
+        }
