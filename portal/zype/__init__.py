@@ -1,0 +1,1 @@
+"""Everything that knows Zype's wire format, and nothing that knows Flask, the ledger or a page."""

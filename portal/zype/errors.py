@@ -1,0 +1,185 @@
+"""What can go wrong with a call to Zype, and the two functions that name it.
+
+Errors are for the rules and the logs, never for a page: none holds a query, a body, a header or a secret.
+"""
+
+import re
+import time
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import ClassVar
+
+import requests
+
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a token.
+TOKEN_INFO_PATH = "/oauth/token/info"  # noqa: S105 - likewise.
+
+# RFC 6749 section 5.2: these say that the client is at fault, that is our registration at Zype. What is left
+# of that section's codes, and anything unknown, is about the viewer's e-mail and password.
+_CLIENT_FAULTS = frozenset(
+    {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request"}
+)
+_RETRY_AFTER_SECONDS = (1.0, 3600.0)
+
+
+class ZypeError(Exception):
+    """Root of what can go wrong with a call to Zype.
+
+    Args:
+        method: the HTTP method.
+        path: the path below the origin, without a query.
+        status: the HTTP status of the answer; None if there was no whole answer.
+        reason: what happened, in our own words.
+        retryable: whether the same call can be made again without harm and may fare better.
+        retry_after: seconds after which to try again, if Zype or the breaker said so.
+    """
+
+    label: ClassVar[str] = "error"
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        status: int | None = None,
+        *,
+        reason: str,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        answered = "no answer" if status is None else f"status {status}"
+        super().__init__(f"{method} {path}: {reason} ({answered})")
+        self.method = method
+        self.path = path
+        self.status = status
+        self.reason = reason
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class NotFound(ZypeError):
+    """404: there is no such PIN, device or consumer, or it belongs to another property."""
+
+    label = "not_found"
+
+
+class Refused(ZypeError):
+    """422: a rule of Zype's forbids it."""
+
+    label = "refused"
+
+
+class Unavailable(ZypeError):
+    """Nothing was sent, or Zype said no: nothing has changed."""
+
+    label = "unavailable"
+
+
+class Unknown(ZypeError):
+    """The call was sent and no usable answer came back: it may have been done."""
+
+    label = "unknown"
+
+
+class ContractBroken(Unknown):
+    """The answer came whole, but its body is not what the contract says.
+
+    Args:
+        field: the name of the field at fault; ``body`` if the body can't be read at all.
+    """
+
+    label = "contract_broken"
+
+    def __init__(self, method: str, path: str, status: int | None = None, *, field: str) -> None:
+        super().__init__(method, path, status, reason=f"{field} breaks the contract")
+        self.field = field
+
+
+class Misconfigured(ZypeError):
+    """Zype refused our key or our client: the operator has to act."""
+
+    label = "misconfigured"
+
+
+class BadCredentials(ZypeError):
+    """The viewer's e-mail and password, or their token, are not accepted."""
+
+    label = "bad_credentials"
+
+
+def map_answer(
+    method: str,
+    path: str,
+    status: int,
+    *,
+    retry_after: str | None = None,
+    oauth_error: str | None = None,
+) -> ZypeError | None:
+    """Return the error that an answer means, or None for a 200.
+
+    Decides on the status and, at the token endpoint, on the ``error`` of RFC 6749; never on a message.
+
+    Args:
+        retry_after: the answer's Retry-After header.
+        oauth_error: the ``error`` field of the answer's body, if it has one.
+    """
+    if status in (400, 401) and path in (TOKEN_PATH, TOKEN_INFO_PATH):
+        return _map_sign_in(method, path, status, oauth_error)
+    match status:
+        case 200:
+            return None
+        case 401 | 403:
+            return Misconfigured(method, path, status, reason="Zype refused our credentials")
+        case 404:
+            return NotFound(method, path, status, reason="not found")
+        case 422:
+            return Refused(method, path, status, reason="refused")
+        case 429 | 503:
+            seconds = _seconds(retry_after)
+            return Unavailable(method, path, status, reason="Zype is busy", retryable=True, retry_after=seconds)
+        case _ if 300 <= status < 500:
+            return Unavailable(method, path, status, reason="not an answer that Zype documents")
+    return Unknown(method, path, status, reason="the outcome can't be told", retryable=method == "GET")
+
+
+def _map_sign_in(method: str, path: str, status: int, oauth_error: str | None) -> ZypeError:
+    """Map a 400 or 401 of the login service, where 401 is about the viewer unless it says otherwise."""
+    if path == TOKEN_PATH and oauth_error in _CLIENT_FAULTS:
+        return Misconfigured(method, path, status, reason=f"Zype refused our client: {oauth_error}")
+    if path == TOKEN_INFO_PATH and status == 400:
+        return Unavailable(method, path, status, reason="not an answer that Zype documents")
+    return BadCredentials(method, path, status, reason="credentials not accepted")
+
+
+def map_failure(method: str, path: str, failure: requests.RequestException, *, sent: bool) -> ZypeError:
+    """Return the error that a failed exchange means.
+
+    Args:
+        failure: what requests raised. Only its class is looked at, for its text can hold a URL.
+        sent: whether the whole request may have left this machine.
+    """
+    timed_out = isinstance(failure, requests.Timeout)
+    if isinstance(failure, requests.exceptions.InvalidJSONError):
+        return ContractBroken(method, path, 200, field="body")
+    if sent:
+        reason = "timed out after sending" if timed_out else "the connection broke after sending"
+        return Unknown(method, path, reason=reason, retryable=method == "GET")
+    reason = "timed out before sending" if timed_out else "could not connect"
+    if isinstance(failure, requests.exceptions.SSLError):
+        reason = "TLS failed; is the certificate valid?"
+    return Unavailable(method, path, reason=reason, retryable=True)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Return a Retry-After header (RFC 9110 section 10.2.3) as seconds from now within bounds, or None."""
+    text = (retry_after or "").strip()
+    least, most = _RETRY_AFTER_SECONDS
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        seconds = float(text)
+    else:
+        try:
+            date = parsedate_to_datetime(text)
+            # A date with the zone -0000 comes without one, and means UTC.
+            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+    return min(max(seconds, least), most)
