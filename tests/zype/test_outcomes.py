@@ -1,0 +1,326 @@
+"""Each row of the table of outcomes, answered at the wire."""
+
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from portal.pins import Pin
+from portal.zype.client import ZypeClient
+from portal.zype.errors import (
+    BadCredentials,
+    ContractBroken,
+    Misconfigured,
+    NotFound,
+    Refused,
+    Unavailable,
+    Unknown,
+    ZypeError,
+    map_answer,
+)
+from portal.zype.payloads import DevicePin
+from tests.zype.conftest import CLIENT_SECRET, KEY
+from tests.zype.stand_in import Behaviour, Line, StandIn, answer, leaks, raw
+
+PIN = Pin("zizm529")
+CONSUMER = "5992f328ce593000ef000008"
+TOKEN = "made-up-access-token"
+PASSWORD = "made up password"
+EMAIL = "alice@example.com"
+SECRETS = (KEY, CLIENT_SECRET, PIN.secret, TOKEN, PASSWORD, EMAIL)
+
+CALLS: dict[str, Callable[[ZypeClient], Any]] = {
+    "link": lambda client: client.link(PIN, CONSUMER),
+    "unlink": lambda client: client.unlink(PIN, CONSUMER),
+    "pin_status": lambda client: client.pin_status("a device"),
+    "consumer": lambda client: client.consumer(CONSUMER),
+    "consumers_by_email": lambda client: client.consumers_by_email(EMAIL),
+    "token": lambda client: client.token(EMAIL, PASSWORD),
+    "token_info": lambda client: client.token_info(TOKEN),
+    "revoke": lambda client: client.revoke(TOKEN),
+}
+FOR_ALL = {
+    403: Misconfigured,
+    404: NotFound,
+    422: Refused,
+    301: Unavailable,
+    302: Unavailable,
+    307: Unavailable,
+    308: Unavailable,
+    304: Unavailable,
+    405: Unavailable,
+    410: Unavailable,
+    418: Unavailable,
+    429: Unavailable,
+    503: Unavailable,
+    201: Unknown,
+    202: Unknown,
+    204: Unknown,
+    206: Unknown,
+    500: Unknown,
+    501: Unknown,
+    502: Unknown,
+    504: Unknown,
+    520: Unknown,
+    999: Unknown,
+}
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def error_of(call: Callable[[], Any]) -> ZypeError:
+    with pytest.raises(ZypeError) as caught:
+        call()
+    return caught.value
+
+
+def outcome_of(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except ZypeError as error:
+        return error
+
+
+@pytest.mark.parametrize("status", FOR_ALL)
+@pytest.mark.parametrize("call", CALLS)
+def test_it_names_an_answer_by_its_status(call: str, status: int, client: ZypeClient, stand_in: StandIn) -> None:
+    stand_in.plan = [answer(status, {"message": "Device Pin linked to consumer"})]
+    error = error_of(lambda: CALLS[call](client))
+    assert type(error) is FOR_ALL[status]
+    assert error.status == status
+    assert len(stand_in.seen) == 1
+    assert not leaks(error, SECRETS)
+
+
+@pytest.mark.parametrize("call", ["link", "unlink", "pin_status", "consumer", "consumers_by_email", "revoke"])
+def test_a_401_says_that_the_key_is_wrong(call: str, client: ZypeClient, stand_in: StandIn) -> None:
+    stand_in.plan = [answer(401, {"message": "Invalid or missing authentication."})]
+    assert type(error_of(lambda: CALLS[call](client))) is Misconfigured
+
+
+@pytest.mark.parametrize("status", [400, 401])
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"error": "invalid_client"}, Misconfigured),
+        ({"error": "unauthorized_client"}, Misconfigured),
+        ({"error": "unsupported_grant_type"}, Misconfigured),
+        ({"error": "invalid_scope"}, Misconfigured),
+        ({"error": "invalid_request"}, Misconfigured),
+        ({"error": "invalid_grant", "error_description": "invalid_client"}, BadCredentials),
+        ({"error": "something else"}, BadCredentials),
+        ({"error": 17}, BadCredentials),
+        ({"message": "invalid_client"}, BadCredentials),
+        (b"<html>rubbish", BadCredentials),
+    ],
+)
+def test_a_refused_grant_is_about_us_or_about_the_viewer(
+    status: int, body: object, expected: type[ZypeError], client: ZypeClient, stand_in: StandIn
+) -> None:
+    stand_in.plan = [answer(status, body)]
+    error = error_of(lambda: client.token(EMAIL, PASSWORD))
+    assert type(error) is expected
+    assert not leaks(error, SECRETS)
+
+
+def test_an_unknown_token_is_no_fault_of_ours(client: ZypeClient, stand_in: StandIn) -> None:
+    stand_in.plan = [answer(401, {"error": "invalid_token"})]
+    assert type(error_of(lambda: client.token_info(TOKEN))) is BadCredentials
+    stand_in.plan = [answer(400, {"error": "invalid_client"})]
+    assert type(error_of(lambda: client.token_info(TOKEN))) is Unavailable
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "seconds"),
+    [
+        (429, "7", 7),
+        (503, " 120 ", 120),
+        (503, "0", 1),
+        (429, "86400", 3600),
+        (429, "9" * 5000, None),
+        (429, "soon", None),
+        (429, "-5", None),
+        (429, "1.5", None),
+        (429, "", None),
+        (429, "Mon, 99 Foo 2026 99:99:99 GMT", None),
+        (429, "Thu, 01 Jan 1970 00:00:00 GMT", 1),
+        (429, "Fri, 31 Dec 9999 23:59:59 GMT", 3600),
+        (422, "7", None),
+    ],
+)
+def test_retry_after_is_read_within_bounds(status: int, header: str, seconds: float | None) -> None:
+    error = map_answer("PUT", "/pin/link", status, retry_after=header)
+    assert error is not None
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000"])
+def test_retry_after_may_be_a_date(zone: str, client: ZypeClient, stand_in: StandIn) -> None:
+    date = formatdate(time.time() + 60, usegmt=True).replace("GMT", zone)
+    stand_in.plan = [answer(503, {}, Retry_After=date)]
+    error = error_of(lambda: client.link(PIN, CONSUMER))
+    assert error.retry_after == pytest.approx(60, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "retryable"),
+    [
+        (429, "PUT", True),
+        (503, "PUT", True),
+        (302, "PUT", False),
+        (409, "PUT", False),
+        (404, "PUT", False),
+        (500, "PUT", False),
+        (500, "GET", True),
+    ],
+)
+def test_it_says_whether_a_call_may_be_made_again(status: int, method: str, retryable: bool) -> None:
+    error = map_answer(method, "/pin/link", status)
+    assert error is not None
+    assert error.retryable is retryable
+
+
+def test_the_text_of_an_error_is_for_a_log(client: ZypeClient, stand_in: StandIn) -> None:
+    stand_in.plan = [answer(404, {"message": f"no {PIN.secret}"})]
+    error = error_of(lambda: client.link(PIN, CONSUMER))
+    assert str(error) == "PUT /pin/link: not found (status 404)"
+    assert (error.method, error.path, error.status) == ("PUT", "/pin/link", 404)
+
+
+def hang_after(data: bytes) -> Behaviour:
+    return raw(data, Line.hang)
+
+
+def hang_up_after(data: bytes) -> Behaviour:
+    return raw(data, Line.hang_up)
+
+
+BROKEN = {
+    "closed without a word": Line.hang_up,
+    "rubbish": hang_up_after(b"\x00\xff rubbish\r\n\r\n"),
+    "status line cut": hang_up_after(b"HTTP/1.1 2"),
+    "status zero": hang_up_after(b"HTTP/1.1 000 OK\r\n\r\n"),
+    "another protocol": hang_up_after(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+    "switching protocols": hang_up_after(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"),
+    "body cut": hang_up_after(HEAD + b'Content-Length: 100\r\n\r\n{"response": {}'),
+    "chunk cut": hang_up_after(HEAD + b"Transfer-Encoding: chunked\r\n\r\n20\r\n{}"),
+    "chunk of no size": hang_up_after(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"),
+    "not gzip": hang_up_after(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"),
+    "endless header": hang_up_after(HEAD + b"X: " + b"x" * 70_000 + b"\r\n\r\n"),
+    "too many headers": hang_up_after(HEAD + b"X: y\r\n" * 150 + b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("way", BROKEN)
+def test_a_broken_answer_to_a_write_leaves_the_outcome_unknown(way: str, client: ZypeClient, stand_in: StandIn) -> None:
+    stand_in.plan = [BROKEN[way]]
+    error = error_of(lambda: client.link(PIN, CONSUMER))
+    assert type(error) is Unknown
+    assert not error.retryable
+    assert error.status is None
+    assert len(stand_in.seen) == 1
+    assert not leaks(error, SECRETS)
+
+
+@pytest.mark.parametrize("way", BROKEN)
+def test_a_read_whose_connection_broke_is_tried_again_once(way: str, client: ZypeClient, stand_in: StandIn) -> None:
+    stand_in.plan = [BROKEN[way], answer(200, {"response": {"pin": "zizm529"}})]
+    assert client.pin_status("a device").pin == "zizm529"
+    stand_in.plan = [BROKEN[way]]
+    error = error_of(lambda: client.pin_status("a device"))
+    assert type(error) is Unknown
+    assert len(stand_in.seen) == 4
+
+
+BODIES = {
+    "no body": b"",
+    "not JSON": b"<html>busy</html>",
+    "not UTF-8": b'{"response": {"pin": "\xff"}}',
+    "UTF-16": '{"response": {}}'.encode("utf-16"),
+    "a list": [],
+    "null": None,
+    "text": "response",
+    "not a number": b'{"response": {"subscription_count": NaN}}',
+    "endless number": b'{"response": {"subscription_count": ' + b"9" * 6000 + b"}}",
+    "too deep": b'{"response": ' + b"[" * 200_000,
+    "too big": b'{"response": {"x": "' + b"x" * (1024 * 1024) + b'"}}',
+    "two documents": b'{"response": {}} {}',
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("call", [call for call in CALLS if call != "revoke"])
+def test_a_body_that_cannot_be_read_breaks_the_contract(
+    call: str, kind: str, client: ZypeClient, stand_in: StandIn
+) -> None:
+    stand_in.plan = [answer(200, BODIES[kind])]
+    error = error_of(lambda: CALLS[call](client))
+    assert isinstance(error, ContractBroken)
+    assert error.field == "body"
+    assert error.status == 200
+    assert len(stand_in.seen) == 1
+    assert not leaks(error, SECRETS)
+
+
+def test_an_answer_too_big_to_read_is_still_named_by_its_status(client: ZypeClient, stand_in: StandIn) -> None:
+    stand_in.plan = [answer(404, b"x" * 2_000_000)]
+    assert type(error_of(lambda: client.link(PIN, CONSUMER))) is NotFound
+
+
+@pytest.mark.parametrize("interim", [100, 102, 103])
+def test_an_interim_answer_is_not_taken_for_the_answer(interim: int, client: ZypeClient, stand_in: StandIn) -> None:
+    early = b"HTTP/1.1 %d Early\r\nLink: </a>\r\n\r\n" % interim
+    stand_in.plan = [
+        raw(early * 2 + HEAD + b'Content-Length: 32\r\n\r\n{"response": {"pin": "zizm529"}}'),
+        answer(404, {"message": "no"}),
+    ]
+    assert client.link(PIN, CONSUMER).pin == "zizm529"
+    assert type(error_of(lambda: client.link(PIN, CONSUMER))) is NotFound
+
+
+def test_nobody_there_means_that_nothing_was_sent(make_client: Callable[..., ZypeClient]) -> None:
+    gone = StandIn()
+    gone.close()
+    error = error_of(lambda: make_client(gone.url).link(PIN, CONSUMER))
+    assert type(error) is Unavailable
+    assert error.retryable
+    assert error.status is None
+    assert not leaks(error, SECRETS)
+
+
+NAMES = st.sampled_from(
+    [
+        *("response", "linked", "linked true", "consumer_id", "linked_device_id", "pin", "_id", "linked_devices"),
+        *("subscription_count", "access_token", "resource_owner_id", "error"),
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    status=st.sampled_from([200, 200, 200, 400, 401, *FOR_ALL]) | st.integers(200, 999),
+    body=JSON | st.binary(max_size=60),
+    header=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
+    call=st.sampled_from(sorted(CALLS)),
+)
+def test_any_status_with_any_body_is_a_result_or_an_error_of_zypes(
+    status: int, body: object, header: str, call: str, stand_in: StandIn, make_client: Callable[..., ZypeClient]
+) -> None:
+    stand_in.plan = [answer(status, body, Retry_After=header, Location=header)]
+    client = make_client(stand_in.url)
+    outcome = outcome_of(lambda: CALLS[call](client))
+    client.close()
+    if isinstance(outcome, ZypeError):
+        assert not leaks(outcome, SECRETS)
+        assert outcome.__context__ is None
+    else:
+        assert status == 200
+        assert call != "link" or isinstance(outcome, DevicePin)
