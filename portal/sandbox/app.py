@@ -5,11 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from flask import Flask, Response
+from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
-from portal.sandbox import api, faults, login
+from portal.sandbox import api, authorize, faults, login, pages, tv
 from portal.sandbox.record import Record
-from portal.sandbox.state import EXTENSION, Sandbox
+from portal.sandbox.state import EXTENSION, Sandbox, sandbox
 from portal.sandbox.store import Store
 from portal.sandbox.tokens import Tokens
 
@@ -55,11 +56,24 @@ def create_app(
         tokens=Tokens(clock, source),
         record=Record(),
     )
-    for blueprint in (api.bp, login.bp):
+    app.jinja_env.undefined = StrictUndefined
+    for blueprint in (api.bp, login.bp, authorize.bp, tv.bp, pages.bp):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _as_json)
+    app.after_request(_protect)
     return app
 
 
 def _as_json(error: HTTPException) -> Response:
     return faults.message(error.code or 500, error.description)
+
+
+def _protect(answer: Response) -> Response:
+    """Set the security headers. The sign-in page's form may lead to the portal, since a sign-in ends there."""
+    answer.headers["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        f"form-action 'self' {sandbox().portal_origin}; base-uri 'none'; frame-ancestors 'none'"
+    )
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Referrer-Policy"] = "same-origin"
+    return answer

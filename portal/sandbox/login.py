@@ -140,8 +140,8 @@ def _by_password(box: Sandbox, client_id: str) -> Token:
     email, password = _field("username"), _field("password")
     if client_id != box.client_id:
         raise OAuthRefusal("unauthorized_client")
-    found = box.store.consumer_by_email(email)
-    if not found or found.password != password:
+    found = box.store.sign_in(email, password)
+    if not found:
         raise OAuthRefusal("invalid_grant")
     return box.tokens.issue(found.id, client_id)
 

@@ -52,7 +52,9 @@ def consumers() -> Iterator[Seed]:
 class MagicPin:
     """A PIN that needs no TV and always behaves in one way.
 
-    Digits may follow the word, so that there are as many different PINs of a kind as a test needs.
+    Digits may follow the word, so that there are as many different PINs of a kind as a test needs. One
+    that links gives each consumer a made-up TV of their own; linking it again changes nothing, and after
+    it was unlinked it gives another.
 
     Args:
         word: the PIN; with digits after it it is another PIN of the same kind.
@@ -70,7 +72,7 @@ class MagicPin:
 MAGIC_PINS = (
     MagicPin("good", "200 at once", True, "linked"),
     MagicPin("slow", "200 after one second", True, "linked"),
-    MagicPin("empty", "200 with `{}`, which says nothing and contradicts nothing", True, "linked"),
+    MagicPin("silent", '200 with `{"response": {}}`, which contradicts nothing', True, "linked"),
     MagicPin("nameless", "200 without a `linked_device_id`, so there is no Undo", True, "linked"),
     MagicPin("sticky", "200 at once; unlinking it answers 503, each time", True, "linked"),
     MagicPin("used", "404, as for a PIN that somebody linked before", False, "not_found"),
@@ -86,6 +88,7 @@ MAGIC_PINS = (
     MagicPin("http500", "500", False, "unknown"),
     MagicPin("http502", "502 with an HTML page", False, "unknown"),
     MagicPin("html", "200 with an HTML page in place of JSON", False, "unknown"),
+    MagicPin("empty", "200 with `{}`, without the `response` that wraps every answer", True, "unknown"),
     MagicPin("broken", "200 with JSON that stops half-way", False, "unknown"),
     MagicPin("torn", "200, and the connection breaks in the middle of the body", True, "unknown"),
     MagicPin("lost", "nothing: the TV is linked, then the connection breaks", True, "unknown"),

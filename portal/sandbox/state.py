@@ -45,10 +45,15 @@ class Sandbox:
     stopping: Event = field(default_factory=Event)
 
     @property
+    def portal_origin(self) -> str:
+        """The origin of the portal."""
+        parts = urlsplit(self.activate_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
     def redirect_uri(self) -> str:
         """The one address that the hosted sign-in page may send a browser back to."""
-        parts = urlsplit(self.activate_url)
-        return f"{parts.scheme}://{parts.netloc}{CALLBACK}"
+        return self.portal_origin + CALLBACK
 
 
 def sandbox() -> Sandbox:

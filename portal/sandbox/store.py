@@ -64,6 +64,11 @@ class Store:
         """Return the consumer with exactly this e-mail but for the case of its letters, or None."""
         return self._by_email.get(email.lower())
 
+    def sign_in(self, email: str, password: str) -> Seed | None:
+        """Return the consumer of an e-mail and password, or None if there is no such pair."""
+        consumer = self.consumer_by_email(email)
+        return consumer if consumer and consumer.password == password else None
+
     def search(self, word: str) -> list[Seed]:
         """Return everyone whose e-mail or name contains a word, whatever its case; all for an empty one."""
         word = word.lower()

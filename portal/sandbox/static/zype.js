@@ -1,0 +1,42 @@
+// The calls that a TV makes of Zype, with the few keys that a TV may hold.
+const { appKey, clientId } = document.body.dataset;
+
+function checked(answer) {
+  if (!answer.ok) throw new Error(`Zype answered ${answer.status}`);
+  return answer;
+}
+
+async function read(answer) {
+  return checked(answer).json();
+}
+
+function pinCall(name, device) {
+  return `/pin/${name}?${new URLSearchParams({ app_key: appKey, linked_device_id: device })}`;
+}
+
+// Gives the device a new PIN.
+export async function acquire(device) {
+  return (await read(await fetch(pinCall("acquire", device), { method: "POST" }))).response;
+}
+
+// Tells how the device stands; null for one that Zype has never heard of.
+export async function status(device) {
+  const answer = await fetch(pinCall("status", device), { cache: "no-store" });
+  return answer.status === 404 ? null : (await read(answer)).response;
+}
+
+// Signs in with a linked PIN and returns the viewer's record.
+export async function viewer(device, pin) {
+  const body = new URLSearchParams({
+    grant_type: "password", client_id: clientId, linked_device_id: device, pin,
+  });
+  const token = await read(await fetch("/oauth/token", { method: "POST", body }));
+  const headers = { Authorization: `Bearer ${token.access_token}` };
+  const info = await read(await fetch("/oauth/token/info", { headers }));
+  return (await read(await fetch(`/consumers/${info.resource_owner_id}`, { headers }))).response;
+}
+
+// Returns the QR code of the device's PIN as the text of an SVG document; Zype has none, the sandbox draws it.
+export async function qr(device) {
+  return checked(await fetch(`/tv/qr.svg?${new URLSearchParams({ device })}`)).text();
+}
