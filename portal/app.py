@@ -37,13 +37,13 @@ def create_app(settings: Settings) -> Flask:
     logs.init_app(app)
     limits.init_app(app, settings)
     forms.init_app(app)
-    templating.init_app(app, settings)
+    static_files = assets.init_app(app, settings)
+    templating.init_app(app, settings, static_files)
     error_pages.init_app(app)
     zype_code.init_app(app, settings)
     for blueprint in (ops, auth, activate):
         app.register_blueprint(blueprint)
-    # Around the app, from the inside out: static files, security headers, and the client's address behind proxies.
-    assets.init_app(app, settings)
+    # What is asked before Flask comes last: the host's name, and outermost the client's address behind proxies.
     headers.init_app(app, settings)
     hops = settings.proxy_hops
     if hops:

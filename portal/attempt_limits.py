@@ -24,7 +24,7 @@ class Limit:
 
     Args:
         columns: names of columns of the ledger, such as ``("address_hash",)``.
-        items: so many in such a while; every one of them must hold.
+        items: so many in such a while; every one of them must hold. With none, attempts are only kept apart.
     """
 
     columns: tuple[str, ...]
@@ -46,7 +46,7 @@ def blocked_until(
         limits: each of them must hold.
         now: the database's time, UTC.
     """
-    if not limits:
+    if not any(limit.items for limit in limits):
         return None
     values = {name: attempt[name] for name in ("action", *{c for limit in limits for c in limit.columns})}
     under_way = connection.execute(_under_way(limits), values | {"since": now - PENDING_FOR}).one()

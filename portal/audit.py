@@ -88,6 +88,7 @@ class Ledger:
         *,
         linked_device_id: str | None = None,
         consumer_id: str | None = None,
+        pin_fingerprint: str | None = None,
         milliseconds: int | None = None,
     ) -> None:
         """Write how an attempt ended.
@@ -100,11 +101,13 @@ class Ledger:
             outcome: one of the outcomes of its action.
             linked_device_id: the TV, where only Zype's answer told which.
             consumer_id: whose account, where only Zype's answer told.
+            pin_fingerprint: of the PIN, where only Zype's answer told it.
             milliseconds: how long Zype took.
         """
         row = self._row(attempt) | {"outcome": outcome, "zype_milliseconds": milliseconds}
         row["linked_device_id"] = linked_device_id or attempt.linked_device_id
         row["consumer_id"] = consumer_id or attempt.consumer_id
+        row["pin_fingerprint"] = pin_fingerprint or attempt.pin_fingerprint
         with _logged(attempt, outcome), self._database.write() as connection:
             self._insert(connection, [row], self._database.now(connection))
             connection.execute(_END, {"ended": attempt.id})
@@ -225,9 +228,11 @@ _PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "
 _APPEND = ledger.insert()
 _BEGIN = pending.insert()
 _END = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
+_TWIN_COLUMNS = ("action", "consumer_id", "pin_fingerprint", "linked_device_id")
 _TWIN = sa.select(pending.c.attempt_id).where(
     pending.c.at > sa.bindparam("since"),
-    *(pending.c[name] == sa.bindparam(name) for name in ("action", "consumer_id", "pin_fingerprint")),
+    # Of a TV that is unlinked no PIN is known here, and of one that is linked no device.
+    *(pending.c[name].is_not_distinct_from(sa.bindparam(name)) for name in _TWIN_COLUMNS),
 )
 _SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash"))
 _ENTRY_COLUMNS = tuple(ledger.c[name] for name in Entry.__dataclass_fields__)
@@ -255,9 +260,9 @@ def canonical(row: Mapping[str, Any]) -> str:
 
 
 def _twin(connection: Connection, row: Mapping[str, Any], since: datetime) -> str | None:
-    """Return the id of an attempt under way with the same consumer and PIN."""
-    values = {name: row[name] for name in ("action", "consumer_id", "pin_fingerprint")}
-    twin: str | None = connection.execute(_TWIN, values | {"since": since}).scalar()
+    """Return the id of an attempt under way with the same consumer and PIN or TV."""
+    values = {name: row[name] for name in _TWIN_COLUMNS} | {"since": since}
+    twin: str | None = connection.execute(_TWIN, values).scalar()
     return twin
 
 

@@ -7,6 +7,7 @@ from math import ceil
 
 import structlog
 
+from portal.attempt_limits import Limit
 from portal.attempts import Attempt, Begun, Entry, Joined, Limited
 from portal.audit import Ledger
 from portal.config import Settings
@@ -20,6 +21,9 @@ from portal.zype.payloads import DevicePin
 from portal.zype.wire import Deadline
 
 log = structlog.get_logger("portal.unlinking")
+
+# There is no limit on unlinking; attempts of one consumer are only judged one after the other.
+_APART = (Limit(("consumer_id",), ()),)
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,11 @@ class Unlinking:
             return UnlinkOutcome.UNLINKED
         if self._ledger.age(link) > FRESH:
             return UnlinkOutcome.GONE
-        return self.unlink(link.linked_device_id, consumer_id, actor, Action.UNDO)
+        outcome = self.unlink(link.linked_device_id, consumer_id, actor, Action.UNDO)
+        if outcome is UnlinkOutcome.GONE and self._ledger.is_undone(link):
+            # A second click that came just after the first had done it.
+            return UnlinkOutcome.UNLINKED
+        return outcome
 
     def unlink(
         self, linked_device_id: str, consumer_id: str, actor: Actor, action: Action = Action.UNLINK
@@ -102,21 +110,12 @@ class Unlinking:
         Raises:
             LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
         """
-        deadline = Deadline(self._seconds)
         attempt = Attempt(action, actor, consumer_id, linked_device_id)
-        try:
-            device = self._zype.pin_status(linked_device_id, deadline)
-        except ZypeError as error:
-            return self._give_up(attempt, _asked_in_vain(error))
-        if device.consumer_id != consumer_id or not device.pin:
-            return self._give_up(attempt, UnlinkOutcome.GONE)
-        fingerprint = self._ledger.keyring.fingerprint(self._as_typed(device.pin))
-        attempt = Attempt(action, actor, consumer_id, linked_device_id, fingerprint)
-        match self._ledger.begin(attempt, join_within=timedelta(seconds=self._seconds + 1)):
+        match self._ledger.begin(attempt, _APART, join_within=timedelta(seconds=self._seconds + 1)):
             case Joined(attempt_id):
                 return self._join(attempt_id)
             case Begun() | Limited():
-                return self._ask(Pin(device.pin), attempt, consumer_id, deadline)
+                return self._ask(attempt, linked_device_id, consumer_id)
 
     def _own_link(self, attempt_id: str, consumer_id: str) -> Entry | None:
         link = self._ledger.outcome(attempt_id)
@@ -124,16 +123,12 @@ class Unlinking:
             return None
         return link if link.consumer_id == consumer_id else None
 
-    def _give_up(self, attempt: Attempt, outcome: UnlinkOutcome) -> UnlinkOutcome:
-        self._ledger.record(attempt, outcome)
-        return outcome
-
-    def _as_typed(self, pin: str) -> Pin:
+    def _as_typed(self, pin: Pin) -> Pin:
         """Return a PIN of Zype's as the viewer's typing would have come out, so that fingerprints agree."""
         try:
-            return self._rules.normalise(pin)
+            return self._rules.normalise(pin.secret)
         except MalformedPin:
-            return Pin(pin)
+            return pin
 
     def _join(self, attempt_id: str) -> UnlinkOutcome:
         try:
@@ -142,15 +137,34 @@ class Unlinking:
             return UnlinkOutcome.UNAVAILABLE
         return UnlinkOutcome(entry.outcome) if entry and entry.outcome else UnlinkOutcome.UNKNOWN
 
-    def _ask(self, pin: Pin, attempt: Attempt, consumer_id: str, deadline: Deadline) -> UnlinkOutcome:
+    def _ask(self, attempt: Attempt, linked_device_id: str, consumer_id: str) -> UnlinkOutcome:
+        deadline = Deadline(self._seconds)
         started = time.monotonic()
+        fingerprint = None
+        pin, outcome = self._ask_pin(linked_device_id, consumer_id, deadline)
+        if pin:
+            fingerprint = self._ledger.keyring.fingerprint(self._as_typed(pin))
+            outcome = self._send(pin, consumer_id, deadline)
+        milliseconds = round((time.monotonic() - started) * 1000)
+        self._ledger.finish(attempt, outcome, pin_fingerprint=fingerprint, milliseconds=milliseconds)
+        return outcome
+
+    def _ask_pin(self, linked_device_id: str, consumer_id: str, deadline: Deadline) -> tuple[Pin | None, UnlinkOutcome]:
+        """Return the PIN of a TV if it is this consumer's, else none and the outcome."""
+        try:
+            device = self._zype.pin_status(linked_device_id, deadline)
+        except ZypeError as error:
+            return None, _asked_in_vain(error)
+        if device.consumer_id != consumer_id or not device.pin:
+            return None, UnlinkOutcome.GONE
+        return Pin(device.pin), UnlinkOutcome.UNKNOWN
+
+    def _send(self, pin: Pin, consumer_id: str, deadline: Deadline) -> UnlinkOutcome:
         try:
             device = self._zype.unlink(pin, consumer_id, deadline)
-            outcome = UnlinkOutcome.UNKNOWN if _is_still_linked(device, consumer_id) else UnlinkOutcome.UNLINKED
         except ZypeError as error:
-            outcome = _outcome(error)
-        self._ledger.finish(attempt, outcome, milliseconds=round((time.monotonic() - started) * 1000))
-        return outcome
+            return _outcome(error)
+        return UnlinkOutcome.UNKNOWN if _is_still_linked(device, consumer_id) else UnlinkOutcome.UNLINKED
 
 
 def _is_still_linked(device: DevicePin, consumer_id: str) -> bool:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, request
-from jinja2 import StrictUndefined
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
 from portal.auth.identity import known_viewer
 from portal.config import Settings
 from portal.web import language
+from portal.web.assets import Assets
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,23 @@ class Brand:
     privacy_url: str | None
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     """Give the templates the brand, the language and whoever is signed in.
 
+    The operator's own templates, in ``templates`` of PORTAL_OVERRIDES_DIR, come before ours of the same name.
     What this request has not looked up already is not looked up for a page: the pages for errors must not fail.
     """
     language.init_app(app, settings)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["asset"] = assets.url
+    if settings.overrides_dir and app.jinja_loader:
+        theirs = FileSystemLoader(settings.overrides_dir / "templates")
+        app.jinja_loader = ChoiceLoader([theirs, app.jinja_loader])
     brand = Brand(
         name=settings.brand_name,
-        logo_url=None,
+        logo_url=assets.logo,
         support_url=settings.brand_support_url,
         terms_url=settings.brand_terms_url,
         privacy_url=settings.brand_privacy_url,

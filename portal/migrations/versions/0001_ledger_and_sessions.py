@@ -77,6 +77,7 @@ def _pending() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("action", sa.String(20), nullable=False),
         sa.Column("consumer_id", sa.String(200)),
+        sa.Column("linked_device_id", sa.String(200)),
         sa.Column("pin_fingerprint", sa.String(64)),
         sa.Column("subject_hash", sa.String(64)),
         sa.Column("address_hash", sa.String(64), nullable=False),

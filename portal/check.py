@@ -1,0 +1,147 @@
+"""``zype-activate check``: tries every setting and connection, and says of each whether it works."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import sqlalchemy as sa
+from limits.errors import ConfigurationError
+from limits.storage import storage_from_string
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from portal.audit import why
+from portal.config import Settings
+from portal.db import Database, is_current
+from portal.zype.client import ZypeClient
+from portal.zype.errors import BadCredentials, Misconfigured, ZypeError
+
+# An account that can't exist: asking for it tells whether our credentials are accepted, and nothing else.
+NOBODY = "nobody@example.invalid"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Args:
+        is_ok: whether the operator may go on.
+        text: a sentence without a value of any setting.
+    """
+
+    is_ok: bool
+    text: str
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.is_ok else 'FAIL'}  {self.text}"
+
+
+def check(settings: Settings) -> Iterator[Finding]:
+    """Yield a finding for everything that the portal needs, in the order in which it needs it."""
+    yield Finding(True, f"settings: all can be read; the mode is {settings.mode}")
+    yield _address(settings)
+    yield from _database(settings)
+    if settings.redis_url:
+        yield _redis(settings)
+    zype = ZypeClient(settings)
+    try:
+        yield _api(zype)
+        yield _login(zype)
+    finally:
+        zype.close()
+    for name, bind in (("PORTAL_BIND", settings.bind), ("PORTAL_METRICS_BIND", settings.metrics_bind)):
+        if bind:
+            yield _port(name, bind)
+
+
+def _address(settings: Settings) -> Finding:
+    if settings.is_https and settings.proxy_hops == 0:
+        return Finding(
+            False,
+            "PORTAL_PROXY_HOPS: is 0, but https ends at a proxy: every viewer would count as one address. "
+            "Set it to the number of proxies in front of the portal.",
+        )
+    return Finding(True, "address: PORTAL_PUBLIC_URL and PORTAL_PROXY_HOPS fit together")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    database = Database(settings.database_url.get_secret_value(), connections=1)
+    try:
+        if not is_current(database):
+            yield Finding(False, "database: it answers, but lacks this version's schema. Run: zype-activate db upgrade")
+            return
+        yield Finding(True, "database: it answers, and has this version's schema")
+        yield _writable(database)
+        yield _append_only(database)
+    except SQLAlchemyError as error:
+        yield Finding(False, f"database: {why(error)}")
+    finally:
+        database.dispose()
+
+
+def _writable(database: Database) -> Finding:
+    try:
+        with database.write() as connection:
+            # Changes nothing, but only a database that can be written to lets it pass.
+            connection.execute(sa.text("DELETE FROM pending WHERE attempt_id = ''"))
+    except SQLAlchemyError as error:
+        return Finding(False, f"database: it can't be written to: {why(error)}")
+    return Finding(True, "database: it can be written to")
+
+
+def _append_only(database: Database) -> Finding:
+    if database.is_sqlite:
+        query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger'"
+    else:
+        query = "SELECT 2 * count(*) FROM pg_trigger WHERE tgname = 'ledger_no_change' AND tgenabled <> 'D'"
+    try:
+        with database.read() as connection:
+            is_guarded = connection.execute(sa.text(query)).scalar_one() >= 2
+    except DBAPIError as error:
+        return Finding(False, f"ledger: its triggers can't be looked at: {why(error)}")
+    if not is_guarded:
+        return Finding(False, "ledger: the triggers that refuse to change it are gone; restore the schema")
+    return Finding(True, "ledger: the database refuses to change it")
+
+
+def _redis(settings: Settings) -> Finding:
+    url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+    try:
+        is_up = storage_from_string(url, socket_connect_timeout=3, socket_timeout=3).check()
+    except ConfigurationError:
+        return Finding(False, "redis: PORTAL_REDIS_URL is no address of Redis, or its client is not installed")
+    if not is_up:
+        return Finding(False, "redis: it does not answer; the limit on floods would count in each worker alone")
+    return Finding(True, "redis: it answers")
+
+
+def _api(zype: ZypeClient) -> Finding:
+    try:
+        zype.consumers_by_email(NOBODY)
+    except Misconfigured:
+        return Finding(False, "Zype's API: it refuses PORTAL_ZYPE_API_KEY; an Admin key is needed")
+    except ZypeError as error:
+        return Finding(False, f"Zype's API: {error}")
+    return Finding(True, "Zype's API: it answers, and accepts the key")
+
+
+def _login(zype: ZypeClient) -> Finding:
+    try:
+        zype.token(NOBODY, uuid4().hex)
+    except BadCredentials:
+        return Finding(True, "Zype's login: it answers, and accepts the client")
+    except Misconfigured:
+        return Finding(False, "Zype's login: it refuses PORTAL_ZYPE_CLIENT_ID and PORTAL_ZYPE_CLIENT_SECRET")
+    except ZypeError as error:
+        return Finding(False, f"Zype's login: {error}")
+    return Finding(False, "Zype's login: it gave a token to an account that can't exist")
+
+
+def _port(name: str, bind: str) -> Finding:
+    host, _, port = bind.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host.strip("[]"), int(port)), family=family):
+            return Finding(True, f"{name}: it can be listened on")
+    except OSError as error:
+        return Finding(False, f"{name}: it can't be listened on: {error.strerror or 'no such address'}")

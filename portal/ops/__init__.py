@@ -1,0 +1,1 @@
+"""Whether the portal is alive, for those who run it."""

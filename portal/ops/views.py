@@ -1,0 +1,27 @@
+"""Alive, and ready: for load balancers and service managers. Neither page tells more than yes or no."""
+
+import structlog
+from flask import Blueprint
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.audit import why
+from portal.db import is_current
+from portal.services import services
+
+bp = Blueprint("ops", __name__)
+log = structlog.get_logger("portal.ops")
+
+
+@bp.get("/healthz")
+def healthz() -> tuple[dict[str, str], int]:
+    return {"status": "alive"}, 200
+
+
+@bp.get("/readyz")
+def readyz() -> tuple[dict[str, str], int]:
+    try:
+        is_ready = is_current(services().database)
+    except SQLAlchemyError as error:
+        log.error("not_ready", why=why(error))
+        is_ready = False
+    return ({"status": "ready"}, 200) if is_ready else ({"status": "not ready"}, 503)

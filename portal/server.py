@@ -1,0 +1,172 @@
+"""Serves the portal with gunicorn, and in sandbox mode the sandbox beside it."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from math import ceil
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from prometheus_client import CollectorRegistry, multiprocess, start_http_server
+
+from portal.app import create_app
+from portal.config import Settings
+from portal.db import Database, is_current, upgrade
+from portal.errors import PortalError
+
+START_SECONDS = 20.0
+# Time after the deadline of a call to Zype in which the outcome is written and the page is sent.
+MARGIN_SECONDS = 5
+
+
+class CannotServe(PortalError):
+    """Something that serving needs is not there. The text is for the operator."""
+
+
+def serve(settings: Settings, environ: Mapping[str, str], on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT; requests that are under way then are finished.
+
+    Args:
+        settings: the portal's.
+        environ: what the sandbox's process is given as its environment.
+        on_ready: called once, in a thread, when the portal answers.
+
+    Raises:
+        CannotServe: a port is taken, or the database does not have the schema that is needed.
+    """
+    _check_port(settings.bind)
+    _check_schema(settings)
+    with ExitStack() as beside:
+        if settings.mode == "sandbox":
+            beside.enter_context(_sandbox_beside(settings, environ))
+        _PortalServer(settings, on_ready).run()
+
+
+class _PortalServer(BaseApplication):  # type: ignore[misc]
+    """gunicorn, told everything by the settings and nothing by files or variables of its own."""
+
+    def __init__(self, settings: Settings, on_ready: Callable[[], None]) -> None:
+        self._settings = settings
+        self._on_ready = on_ready
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        grace = ceil(settings.zype_deadline) + MARGIN_SECONDS
+        options: dict[str, Any] = {
+            "bind": settings.bind,
+            "workers": settings.workers,
+            "worker_class": "gthread",
+            "threads": settings.threads,
+            "graceful_timeout": grace,
+            # A worker that does not even tell that it lives for this long is replaced.
+            "timeout": grace + 30,
+            "keepalive": 75,
+            "control_socket_disable": True,
+            # Who is behind a proxy is judged by ProxyFix and PORTAL_PROXY_HOPS alone.
+            "forwarded_allow_ips": "",
+            "accesslog": None,
+            "logger_class": _QuietLogger,
+            "when_ready": self._when_ready,
+        }
+        if settings.metrics_bind:
+            options["child_exit"] = _forget_worker
+        if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn's heartbeat files, which it makes private
+            options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(self._settings)
+
+    def _when_ready(self, _arbiter: object) -> None:
+        if self._settings.metrics_bind:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            host, _, port = self._settings.metrics_bind.rpartition(":")
+            start_http_server(int(port), addr=host.strip("[]"), registry=registry)
+        threading.Thread(target=self._tell_when_ready, daemon=True).start()
+
+    def _tell_when_ready(self) -> None:
+        if _answers(f"http://{self._settings.bind}", lambda: True):
+            self._on_ready()
+
+
+class _QuietLogger(Logger):  # type: ignore[misc]
+    """Hands gunicorn's messages to the portal's logs, and leaves requests to the portal's own line."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log.propagate = True
+        self.error_log.setLevel("INFO")
+        self.access_log.propagate = False
+
+
+def _forget_worker(_arbiter: object, worker: Any) -> None:
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def _check_port(bind: str) -> None:
+    host, _, port = bind.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, int(port)), family=family):
+            return
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise CannotServe(f"{bind} can't be listened on: {reason}. Set PORTAL_BIND to another.") from error
+
+
+def _check_schema(settings: Settings) -> None:
+    url = settings.database_url.get_secret_value()
+    if settings.mode == "sandbox":
+        upgrade(url)
+        return
+    database = Database(url, connections=1)
+    try:
+        if not is_current(database):
+            raise CannotServe("The database does not have this version's schema. Run: zype-activate db upgrade")
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def _sandbox_beside(settings: Settings, environ: Mapping[str, str]) -> Iterator[None]:
+    """Run the sandbox in a process of its own, which ends with this one, however that ends."""
+    command = [sys.executable, "-m", "portal", "sandbox", "--stop-with-stdin"]
+    # In a session of its own: Ctrl-C stops the portal first, and a link that is under way finds its sandbox.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, env=dict(environ), start_new_session=True)  # noqa: S603
+    try:
+        if not _answers(settings.zype_api_url, lambda: process.poll() is None):
+            raise CannotServe("The sandbox did not start; what it said is above.")
+        yield
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+def _answers(origin: str, is_worth_waiting: Callable[[], bool]) -> bool:
+    """Tell whether a server of ours answers, as soon as it does."""
+    end = time.monotonic() + START_SECONDS
+    parts = urlsplit(origin)
+    while time.monotonic() < end and is_worth_waiting():
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+        try:
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status == 200:
+                return True
+        except OSError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    return False

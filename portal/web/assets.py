@@ -1,0 +1,118 @@
+"""Static files: gathered once at start, named after their content, compressed, and served by WhiteNoise."""
+
+import atexit
+import gzip
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from whitenoise import WhiteNoise
+
+from portal.config import Settings
+from portal.paths import data_dir
+from portal.web.headers import everywhere
+
+URL = "/static/"
+STYLESHEET = "site.css"
+# The parts of the stylesheet in their order: names first, then the page, then each component.
+STYLE_PARTS = ("css/tokens.css", "css/base.css", "css/components/*.css")
+OTHER_PARTS = ("js/*.js", "img/*")
+COMPRESSED = (".css", ".js", ".svg")
+
+
+class Assets:
+    """The static files of one app, in a folder of its own that is gone when the process ends.
+
+    Args:
+        settings: the brand's colour and logo, and the operator's own files.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="zype-activate-static-"))
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+        self._urls: dict[str, str] = {}
+        sources = [data_dir("static")]
+        if settings.overrides_dir:
+            sources.append(settings.overrides_dir / "static")
+        self._add(STYLESHEET, _stylesheet(sources, settings.brand_accent))
+        for name, path in _files(sources, OTHER_PARTS):
+            self._add(name, path.read_bytes())
+        self.logo: str | None = None
+        if settings.brand_logo:
+            self.logo = self._add(f"brand/logo{settings.brand_logo.suffix}", settings.brand_logo.read_bytes())
+
+    def url(self, name: str) -> str:
+        """Return where a file is served.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        return self._urls[name]
+
+    def _add(self, name: str, content: bytes) -> str:
+        path = Path(name)
+        digest = hashlib.sha256(content).hexdigest()[:12]
+        hashed = path.with_name(f"{path.stem}.{digest}{path.suffix}")
+        target = self.folder / hashed
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        if path.suffix in COMPRESSED:
+            # No time in it, so that all workers' copies are the same to the byte.
+            target.with_name(f"{target.name}.gz").write_bytes(gzip.compress(content, mtime=0))
+        self._urls[name] = URL + hashed.as_posix()
+        return self._urls[name]
+
+
+def init_app(app: Flask, settings: Settings) -> Assets:
+    """Serve the static files, past Flask and all its handlers."""
+    assets = Assets(settings)
+    headers = everywhere(settings)
+
+    def add_headers(served: Any, _path: str, _url: str) -> None:
+        for name, value in headers.items():
+            served[name] = value
+
+    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+        app.wsgi_app,
+        root=str(assets.folder),
+        prefix=URL,
+        autorefresh=False,
+        allow_all_origins=False,
+        # The name tells the content, so it never changes.
+        immutable_file_test=lambda _path, _url: True,
+        add_headers_function=add_headers,
+    )
+    return assets
+
+
+def on_accent(accent: str) -> str:
+    """Return black or white, whichever is easier to read on a colour (WCAG 2.2, relative luminance).
+
+    Args:
+        accent: ``#rrggbb``.
+    """
+    red, green, blue = (_linear(int(accent[start : start + 2], 16) / 255) for start in (1, 3, 5))
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    # The contrast with white is 1.05 / (luminance + 0.05), that with black (luminance + 0.05) / 0.05.
+    return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+
+
+def _linear(channel: float) -> float:
+    return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+
+
+def _stylesheet(sources: list[Path], accent: str) -> bytes:
+    parts = [path.read_text(encoding="utf-8") for _, path in _files(sources, STYLE_PARTS)]
+    colours = f":root{{--accent:{accent};--on-accent:{on_accent(accent)}}}\n"
+    return "".join([*parts, colours]).encode()
+
+
+def _files(sources: list[Path], patterns: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+    """Yield names and files, in the order of the patterns; a later source replaces what an earlier one has."""
+    for pattern in patterns:
+        found = {path.relative_to(source).as_posix(): path for source in sources for path in source.glob(pattern)}
+        yield from sorted(found.items())

@@ -1,0 +1,141 @@
+"""JSON logs on standard output, our own and those of libraries, through one redaction; one line a request."""
+
+import logging
+import re
+import secrets
+import sys
+import threading
+import time
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from portal import metrics
+from portal.config import Settings
+from portal.web.redaction import Redactor
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# They write a line for each connection, request or migration, some with its query.
+CHATTY = ("urllib3", "werkzeug", "alembic", "asyncio")
+
+log = structlog.get_logger("portal.access")
+
+
+class _Output:
+    """Where all lines go: standard output as it is at that moment, one whole line at a time."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self.redactor = Redactor()
+
+    def write(self, line: str) -> None:
+        with self._turn:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+
+
+_output = _Output()
+
+
+class _Logger:
+    """What structlog hands a finished line to."""
+
+    def __init__(self, name: str = "portal") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        _output.write(line)
+
+    debug = info = warning = error = critical = msg
+
+
+class _Handler(logging.Handler):
+    """What the logging of libraries hands a record to."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            _output.write(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        # The default prints the record's arguments, past the redaction.
+        _output.write(f'{{"event": "unwritable_record", "logger": "{record.name}", "level": "error"}}')
+
+
+def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return _output.redactor.event(event)
+
+
+_FIRST: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.add_log_level,
+    structlog.processors.format_exc_info,
+]
+_LAST: list[Processor] = [
+    _redact,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.JSONRenderer(),
+]
+# One list for good: loggers keep the one that they were first used with.
+_PROCESSORS = [*_FIRST, *_LAST]
+
+
+def configure(settings: Settings, level: int = logging.INFO) -> None:
+    """Send every log of this process to standard output as JSON, without a secret in it.
+
+    Args:
+        settings: whose secrets must never be written.
+        level: the least level that is written, as logging numbers them.
+    """
+    _output.redactor = Redactor(settings.secret_values)
+    structlog.configure(
+        processors=_PROCESSORS,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Logger,
+        cache_logger_on_first_use=True,
+    )
+    handler = _Handler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_FIRST],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_LAST],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [other for other in root.handlers if not isinstance(other, _Handler)] + [handler]
+    root.setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.captureWarnings(True)
+
+
+def init_app(app: Flask) -> None:
+    """Give every request an id, and write and count it when it is answered.
+
+    A proxy's X-Request-ID is kept if it is harmless, so that its logs and ours can be joined.
+    """
+
+    @app.before_request
+    def begin() -> None:
+        sent = request.environ.get("HTTP_X_REQUEST_ID", "")
+        g.request_id = sent if REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
+        g.request_start = time.perf_counter()
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        facts: dict[str, Any] = g.__dict__
+        # Neither is there if the request failed before the first handler.
+        seconds = time.perf_counter() - facts.get("request_start", time.perf_counter())
+        response.headers["X-Request-ID"] = facts.get("request_id", "none")
+        # The rule, never the path: what somebody typed into the address bar may be a PIN.
+        rule = request.url_rule.rule if request.url_rule else None
+        metrics.count_request(rule, request.method, response.status_code, seconds)
+        milliseconds = round(seconds * 1000, 1)
+        log.info("request", method=request.method, rule=rule, status=response.status_code, ms=milliseconds)
+        return response

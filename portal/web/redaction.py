@@ -1,0 +1,97 @@
+"""What must never stand in a log: the one function that every line goes through on its way out."""
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote, quote_plus, urlsplit
+
+REDACTED = "[redacted]"
+# Shorter ones would take harmless words out of every line; no real secret is that short.
+_SHORTEST = 4
+
+KEYS = frozenset(
+    {
+        "access_token",
+        "api_key",
+        "authorization",
+        "client_secret",
+        "code_verifier",
+        "cookie",
+        "csrf_token",
+        "id_token",
+        "password",
+        "pin",
+        "refresh_token",
+        "secret",
+        "secret_key",
+        "set_cookie",
+        "token",
+    }
+)
+_QUOTED = r"""b?\\*"(?:[^"\\]|\\.)*"?|b?\\*'(?:[^'\\]|\\.)*'?"""
+_EQUALS = r"""(\\*["']?\s*(?:[=:]|%3[dD])\s*)"""
+# A name may follow an underscore or a dash, as in csrf_token and Set-Cookie, but not a letter.
+_NAMED = re.compile(
+    r"(?<![a-z0-9])(api[_-]?key|secret[_-]key|token|secret|password|code[_-]verifier|pin)"
+    rf"""{_EQUALS}(?:{_QUOTED}|[^\s&,;"'<>)\]}}]+)""",
+    re.IGNORECASE,
+)
+# These have values of several words: whatever follows on the line is theirs.
+_HEADER = re.compile(rf"""(?<![a-z0-9])(cookie|authorization){_EQUALS}(?:{_QUOTED}|[^\r\n"']+)""", re.IGNORECASE)
+_SCHEME = re.compile(r"\b(Bearer|Basic)( +)[A-Za-z0-9._~+/=-]{8,}")
+_CREDENTIALS = re.compile(r"//[^/\s@]*:[^/\s@]*@")
+
+
+class Redactor:
+    """Takes secrets out of what is about to be logged.
+
+    Args:
+        secrets: exact values that must not appear, in the clear.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
+        # The longest first: a secret that holds another one must not leave its rest behind.
+        self._values = sorted(forms, key=len, reverse=True)
+
+    def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an event without its secrets, whatever they are nested in."""
+        return {key: REDACTED if key.lower() in KEYS else self._value(value) for key, value in event.items()}
+
+    def text(self, text: str) -> str:
+        """Return a text without its secrets."""
+        for value in self._values:
+            if value in text:
+                text = text.replace(value, REDACTED)
+        if "=" in text or ":" in text or "%3" in text:
+            text = _HEADER.sub(rf"\1\2{REDACTED}", text)
+            text = _NAMED.sub(rf"\1\2{REDACTED}", text)
+            text = _CREDENTIALS.sub(f"//{REDACTED}@", text)
+        if "Bearer" in text or "Basic" in text:
+            text = _SCHEME.sub(rf"\1\2{REDACTED}", text)
+        return text
+
+    def _value(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.text(value)
+        if value is None or isinstance(value, int | float):
+            return value
+        if isinstance(value, Mapping):
+            return self.event({str(key): item for key, item in value.items()})
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._value(item) for item in value]
+        return self.text(str(value))
+
+
+def _forms(secret: str) -> set[str]:
+    """Return the ways in which a secret may be written: as it is, in a URL, in a form, inside JSON."""
+    forms = {secret, secret.strip()}
+    with suppress(ValueError):
+        forms.add(urlsplit(secret).password or "")
+    forms |= {escape(form) for form in tuple(forms) for escape in (quote, _quote_all, quote_plus)}
+    return forms | {form.encode("unicode_escape").decode() for form in forms}
+
+
+def _quote_all(text: str) -> str:
+    return quote(text, safe="")

@@ -1,0 +1,16 @@
+"""The portal for those who run a server of their own: ``gunicorn portal.wsgi:app``."""
+
+import os
+
+from dotenv import dotenv_values
+
+from portal.app import create_app
+from portal.config import load
+from portal.errors import SettingsError
+from portal.web import logs
+
+_settings = load({**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ})
+if "secret_key" not in _settings.model_fields_set:
+    raise SettingsError(["PORTAL_SECRET_KEY: is required here: each worker would make up one of its own"])
+logs.configure(_settings)
+app = create_app(_settings)

@@ -1,0 +1,130 @@
+"""The ledger keeps what it is told, and the database itself refuses to change it."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from portal.attempts import Attempt, Begun
+from portal.audit import Ledger, canonical
+from portal.db import Database
+from portal.keys import LedgerKey, Purpose
+from portal.ledger_tables import ledger as table
+from portal.ledger_tables import pending
+from portal.models import Action
+from tests.linking.conftest import ALICE, actor
+
+
+def attempt(fingerprint: str = "f" * 64) -> Attempt:
+    return Attempt(Action.LINK, actor(), ALICE, pin_fingerprint=fingerprint)
+
+
+def rows(database: Database) -> list[sa.RowMapping]:
+    with database.read() as connection:
+        return list(connection.execute(sa.select(table).order_by(table.c.id)).mappings())
+
+
+def test_it_writes_the_attempt_first_and_the_outcome_after(ledger: Ledger, database: Database) -> None:
+    tried = attempt()
+
+    assert ledger.begin(tried) == Begun()
+    assert [row["outcome"] for row in rows(database)] == [None]
+
+    ledger.finish(tried, "linked", linked_device_id="tv-1", milliseconds=12)
+    before, after = rows(database)
+    assert (after["outcome"], after["linked_device_id"], after["zype_milliseconds"]) == ("linked", "tv-1", 12)
+    assert before["attempt_id"] == after["attempt_id"] == tried.id
+    assert before["at"] <= after["at"]
+
+
+def test_it_keeps_no_address_in_the_clear(ledger: Ledger, database: Database) -> None:
+    ledger.begin(attempt())
+
+    assert "192.0.2.1" not in str([dict(row) for row in rows(database)])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger SET outcome = 'linked'",
+        "DELETE FROM ledger",
+        "UPDATE ledger SET id = id WHERE id < 0 OR id > 0",
+    ],
+)
+def test_the_database_refuses_to_change_a_row(ledger: Ledger, database: Database, statement: str) -> None:
+    ledger.begin(attempt())
+    before = rows(database)
+
+    with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
+        connection.execute(sa.text(statement))
+
+    assert rows(database) == before
+
+
+def test_the_database_refuses_to_replace_or_empty(ledger: Ledger, database: Database) -> None:
+    ledger.begin(attempt())
+    replacing = "REPLACE INTO ledger SELECT * FROM ledger" if database.is_sqlite else "TRUNCATE ledger"
+
+    with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
+        connection.execute(sa.text(replacing))
+
+    assert len(rows(database)) == 1
+
+
+def test_a_row_is_signed_over_all_that_it_says(ledger: Ledger, database: Database) -> None:
+    ledger.begin(attempt())
+    row = dict(rows(database)[0])
+    key = LedgerKey(b"a key for the ledger of the tests")
+
+    assert row["key_id"] == key.id
+    assert row["row_hash"] == key.digest(Purpose.LEDGER_ROW, canonical(row))
+    for name in set(row) - {"id", "row_hash", "at"}:
+        forged = row | {name: "forged"}
+        assert key.digest(Purpose.LEDGER_ROW, canonical(forged)) != row["row_hash"], name
+    later = row | {"at": row["at"] + timedelta(microseconds=1)}
+    assert key.digest(Purpose.LEDGER_ROW, canonical(later)) != row["row_hash"]
+
+
+def test_an_attempt_that_lost_its_process_is_found_and_resolved(ledger: Ledger, database: Database) -> None:
+    ended, lost = attempt("a" * 64), attempt("b" * 64)
+    ledger.begin(ended)
+    ledger.finish(ended, "not_found")
+    ledger.begin(lost)
+
+    assert [entry.attempt_id for entry in ledger.without_outcome(timedelta(0))] == [lost.id]
+    assert ledger.without_outcome(timedelta(hours=1)) == []
+
+    ledger.resolve(lost.id, "unknown")
+    assert ledger.without_outcome(timedelta(0)) == []
+    with database.read() as connection:
+        assert connection.execute(sa.select(pending)).all() == []
+
+
+@pytest.mark.parametrize("which", ["ended", "never begun"])
+def test_only_an_attempt_without_an_outcome_is_resolved(ledger: Ledger, which: str) -> None:
+    tried = attempt()
+    if which == "ended":
+        ledger.begin(tried)
+        ledger.finish(tried, "linked")
+
+    with pytest.raises(LookupError):
+        ledger.resolve(tried.id, "not_found")
+
+
+def test_the_schema_is_the_one_that_the_code_describes(database: Database) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    from portal.db import metadata
+
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_transaction_that_fails_writes_nothing(ledger: Ledger, database: Database) -> None:
+    with pytest.raises(SQLAlchemyError), database.write() as connection:
+        connection.execute(sa.text("INSERT INTO pending (attempt_id) VALUES ('half')"))
+
+    with database.read() as connection:
+        assert connection.execute(sa.select(pending)).all() == []
