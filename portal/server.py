@@ -1,6 +1,7 @@
 """Serves the portal with gunicorn, and in sandbox mode the sandbox beside it."""
 
 import http.client
+import logging
 import os
 import socket
 import subprocess
@@ -107,7 +108,7 @@ class _QuietLogger(Logger):  # type: ignore[misc]
 
     def setup(self, cfg: Any) -> None:
         self.error_log.propagate = True
-        self.error_log.setLevel("INFO")
+        self.error_log.setLevel(logging.NOTSET)
         self.access_log.propagate = False
 
 

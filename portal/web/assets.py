@@ -14,7 +14,7 @@ from whitenoise import WhiteNoise
 
 from portal.config import Settings
 from portal.paths import data_dir
-from portal.web.headers import everywhere
+from portal.web.headers import STATIC, for_every_answer
 
 URL = "/static/"
 STYLESHEET = "site.css"
@@ -70,10 +70,10 @@ class Assets:
 def init_app(app: Flask, settings: Settings) -> Assets:
     """Serve the static files, past Flask and all its handlers."""
     assets = Assets(settings)
-    headers = everywhere(settings)
+    headers = [*for_every_answer(settings), *STATIC]
 
     def add_headers(served: Any, _path: str, _url: str) -> None:
-        for name, value in headers.items():
+        for name, value in headers:
             served[name] = value
 
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
