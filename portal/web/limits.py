@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from functools import lru_cache
 from math import ceil
+from typing import cast
 
 import structlog
 from flask import Flask, request
@@ -63,6 +64,11 @@ def seconds_left(item: RateLimitItem) -> float:
     return length - time.time() % length
 
 
+def window_number(item: RateLimitItem) -> int:
+    """Return which window of a limit it is; the same for every worker and machine."""
+    return int(time.time() // item.get_expiry())
+
+
 class Windows:
     """Counts in windows of a fixed length, in the memory of this worker.
 
@@ -75,7 +81,7 @@ class Windows:
 
     def hit(self, item: RateLimitItem, address: str) -> int:
         """Count a request, and return how many there were from this address in the window so far."""
-        number = int(time.time() // item.get_expiry())
+        number = window_number(item)
         with self._turn:
             current, counts = self._windows.get(item, (-1, Counter[str]()))
             if current != number:
@@ -94,19 +100,21 @@ class SharedWindows(Windows):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self._storage: Storage = storage_from_string(
+        storage = storage_from_string(
             url,
             wrap_exceptions=True,
             socket_connect_timeout=REDIS_SECONDS,
             socket_timeout=REDIS_SECONDS,
         )
+        # Only an address that starts with async+ would give another kind, and no setting may.
+        self._storage = cast(Storage, storage)
         self._asked_again_at = 0.0
 
     def hit(self, item: RateLimitItem, address: str) -> int:
         """Count a request, and return how many there were from this address in the window so far."""
         if time.monotonic() >= self._asked_again_at:
             try:
-                return self._storage.incr(item.key_for(PREFIX, address), item.get_expiry())
+                return self._storage.incr(item.key_for(PREFIX, address, window_number(item)), item.get_expiry())
             except StorageError as error:
                 self._asked_again_at = time.monotonic() + REDIS_PAUSE_SECONDS
                 log.warning("redis_failed", error=type(error.storage_error).__name__, counting="in memory")
