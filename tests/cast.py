@@ -1,0 +1,89 @@
+"""The people of the stories: each has a browser, and does and sees what a person does and sees."""
+
+from typing import Self
+
+from portal.sandbox import seed
+from portal.sandbox.seed import Seed
+from tests.page import Page, PageClient
+
+
+class Person:
+    """Somebody in front of a browser.
+
+    Args:
+        browser: theirs alone.
+    """
+
+    account: Seed
+
+    def __init__(self, browser: PageClient) -> None:
+        self.browser = browser
+        self._page: Page | None = None
+
+    @property
+    def page(self) -> Page:
+        """The page that they are looking at."""
+        assert self._page is not None, f"{type(self).__name__} has opened no page yet"
+        return self._page
+
+    def opens(self, path: str, status: int = 200) -> Self:
+        """Type an address; a redirect to another page of the portal is followed, as a browser does."""
+        return self._looks_at(self.browser.get(path, status))
+
+    def signs_in(self, password: str | None = None, status: int = 303) -> Self:
+        """Sign in with e-mail and password on the portal's own page."""
+        if self._page is None or not self.page.select('form[action="/sign-in"]'):
+            self.opens("/sign-in")
+        fields = {"email": self.account.email, "password": password or self.account.password}
+        return self._submits("/sign-in", status, **fields)
+
+    def signs_out(self) -> Self:
+        """Press "Sign out" at the top of the page."""
+        return self._submits(".site-header form", 303)
+
+    def says_that_is_not_me(self) -> Self:
+        """Press "Not you?" beside the name of the account."""
+        return self._submits(".account form", 303)
+
+    def types_pin(self, pin: str, status: int = 303) -> Self:
+        """Type a PIN into the form and send it: with 303 the TV is linked."""
+        if self._page is None or not self.page.select("#pin"):
+            self.opens("/activate")
+        # What the script does when somebody types: the PIN is no longer the one of a link.
+        return self._submits("/activate", status, **{"pin": pin, "from": ""})
+
+    def sends_the_pin_of_a_link(self, pin: str, status: int = 200) -> Self:
+        """Send the form as the script fills it in from ``/activate#pin=``: the page asks to compare."""
+        self.opens("/activate")
+        return self._submits("/activate", status, **{"pin": pin, "from": "link"})
+
+    def confirms(self, status: int = 303) -> Self:
+        """Press "Yes, link this TV" on the page that shows the PIN large."""
+        return self._submits("/activate/confirm", status)
+
+    def says_that_is_not_my_tv(self) -> Self:
+        """Press "Not my TV" there."""
+        return self._submits("/activate/discard", 303)
+
+    def undoes(self, status: int = 303) -> Self:
+        """Press "Undo" on the page that says what was linked."""
+        return self._submits("/activate/undo", status)
+
+    def _submits(self, form: str, status: int, **fields: str) -> Self:
+        return self._looks_at(self.browser.submit(self.page, form, status, **fields))
+
+    def _looks_at(self, page: Page) -> Self:
+        self._page = self.browser.follow(page) if page.leads_here else page
+        return self
+
+
+class Alice(Person):
+    """A viewer with a new TV."""
+
+    account = seed.ALICE
+
+
+class Mallory(Person):
+    """A viewer who would like to have Alice's TV."""
+
+    account = seed.MALLORY

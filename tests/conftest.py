@@ -1,0 +1,189 @@
+"""What tests of several folders share: databases, the sandbox, the portal in three ways of running, and its viewers.
+
+Every test has its own database, its own sandbox and its own portal, so tests run in any order and side by side.
+A test that wants other settings overrides the fixture ``environ``, or gives them to ``make_app``.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import hypothesis
+import pytest
+from flask import Flask
+
+from portal.app import create_app
+from portal.config import Settings, load
+from portal.db import upgrade
+from portal.environment import variable
+from portal.services import EXTENSION, Services
+from tests import postgres, servers
+from tests.cast import Alice, Mallory
+from tests.page import PageClient
+from tests.servers import Port, Processes
+from tests.simulated_zype import SimulatedZype, simulated_zype
+from tests.transports import InProcess, OverHTTP
+
+SECRET_KEY = "5ec4e7" * 11
+# A busy machine is slow now and then: that is no fault of the code.
+hypothesis.settings.register_profile("portal", deadline=None)
+hypothesis.settings.load_profile("portal")
+
+
+def services_of(app: Flask) -> Services:
+    """Return the services of a portal in this process."""
+    found: Services = app.extensions[EXTENSION]
+    return found
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "portal.db"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of this test's own."""
+    file = tmp_path / "portal.db"
+    shutil.copy(sqlite_template, file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[postgres.Cluster]:
+    """A running PostgreSQL with a migrated database ``migrated``, to be copied."""
+    with postgres.running() as cluster:
+        cluster.create("migrated")
+        upgrade(cluster.url("migrated"))
+        yield cluster
+
+
+@pytest.fixture
+def postgresql_url(postgres_cluster: postgres.Cluster) -> Iterator[str]:
+    """A migrated PostgreSQL database of this test's own."""
+    with postgres_cluster.copy_of("migrated") as name:
+        yield postgres_cluster.url(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of this test's own; the test runs on SQLite and on PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def port() -> Iterator[Port]:
+    """Where the portal of this test is, or would be, served."""
+    port = Port()
+    yield port
+    port.close()
+
+
+@pytest.fixture
+def sandbox(port: Port) -> Iterator[SimulatedZype]:
+    """A running sandbox with nothing linked, whose TVs send viewers to this test's portal."""
+    with simulated_zype(port.url) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def environ(sandbox: SimulatedZype, sqlite_url: str, port: Port) -> dict[str, str]:
+    """The PORTAL_* variables of this test's portal."""
+    return {
+        "PORTAL_SECRET_KEY": SECRET_KEY,
+        "PORTAL_PUBLIC_URL": port.url,
+        "PORTAL_BIND": port.bind,
+        "PORTAL_ZYPE_API_URL": sandbox.url,
+        "PORTAL_DATABASE_URL": sqlite_url,
+        "PORTAL_SIGN_IN": "password,code",
+    }
+
+
+@pytest.fixture
+def settings(environ: dict[str, str]) -> Settings:
+    """The settings of this test's portal."""
+    return load(environ)
+
+
+@pytest.fixture
+def make_app(environ: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+    """Return a maker of portals in this process: ``make_app(limit_viewer="2/minute")``."""
+    with ExitStack() as stack:
+
+        def make(**settings: str) -> Flask:
+            app = create_app(load(environ | {variable(name): value for name, value in settings.items()}))
+            stack.callback(services_of(app).database.dispose)
+            stack.callback(services_of(app).zype.close)
+            return app
+
+        yield make
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """The portal in this process."""
+    return make_app()
+
+
+@pytest.fixture
+def browse() -> Callable[..., PageClient]:
+    """Return a maker of browsers without JavaScript: ``browse(app, address="192.0.2.7", language="ar")``."""
+
+    def make(app: Flask, address: str = "127.0.0.1", language: str = "en") -> PageClient:
+        settings = services_of(app).settings
+        return PageClient(InProcess(app, settings.public_url, address), settings, language)
+
+    return make
+
+
+@pytest.fixture
+def client(app: Flask, browse: Callable[..., PageClient]) -> PageClient:
+    """A browser without JavaScript."""
+    return browse(app)
+
+
+@pytest.fixture
+def alice(app: Flask, browse: Callable[..., PageClient]) -> Alice:
+    """Alice at a browser of her own, signed in nowhere."""
+    return Alice(browse(app))
+
+
+@pytest.fixture
+def mallory(app: Flask, browse: Callable[..., PageClient]) -> Mallory:
+    """Mallory at another browser, signed in nowhere."""
+    return Mallory(browse(app))
+
+
+@pytest.fixture
+def live(app: Flask, port: Port) -> Iterator[str]:
+    """The portal of this process on a real port; gives its origin."""
+    with servers.serving(app, port) as url:
+        yield url
+
+
+@pytest.fixture
+def processes(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
+    """The portal as ``zype-activate serve`` runs it: two worker processes, on this test's settings."""
+    # Live mode, or it would start a sandbox of its own beside the one of this test.
+    settings = Settings()
+    given = {
+        "PORTAL_MODE": "live",
+        "PORTAL_WORKERS": "2",
+        "PORTAL_ZYPE_LOGIN_URL": environ["PORTAL_ZYPE_API_URL"],
+        "PORTAL_ZYPE_API_KEY": settings.zype_api_key.get_secret_value(),
+        "PORTAL_ZYPE_CLIENT_ID": settings.zype_client_id,
+        "PORTAL_ZYPE_CLIENT_SECRET": settings.zype_client_secret.get_secret_value(),
+    }
+    with servers.processes(given | environ, port, tmp_path) as processes:
+        yield processes
+
+
+@pytest.fixture
+def browse_over_http(settings: Settings) -> Callable[[str], PageClient]:
+    """Return a maker of browsers that speak HTTP to ``live`` or to ``processes``."""
+    return lambda origin: PageClient(OverHTTP(origin), settings)

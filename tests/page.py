@@ -1,0 +1,195 @@
+"""A browser without JavaScript for page tests: keeps cookies, fills in forms, and judges every page it is shown.
+
+CSRF protection stays on: the client sends what the form holds, as a browser does.
+"""
+
+from collections.abc import Mapping
+from typing import NoReturn
+from urllib.parse import urljoin, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+
+from portal.config import Settings
+from tests.page_rules import attribute, faults, headers_protect, secrets_stay_hidden, words
+from tests.transports import Answer, Transport
+
+
+class Page:
+    """One answer of the portal, looked at by CSS selectors.
+
+    Args:
+        path: where it came from, with its query.
+        answer: as it came.
+    """
+
+    def __init__(self, path: str, answer: Answer) -> None:
+        self.path = path
+        self.status = answer.status
+        self.source = answer.text
+        self._headers = answer.headers
+        self._soup = BeautifulSoup(answer.text, "html.parser")
+
+    def __repr__(self) -> str:
+        return f"<Page {self.path} {self.status} {self.title!r}>"
+
+    @property
+    def is_html(self) -> bool:
+        """Whether it is a page, and neither a redirect nor data."""
+        return self.location is None and self.header("Content-Type", "").startswith("text/html")
+
+    def header(self, name: str, missing: str | None = None) -> str:
+        """Return a header by its name; without a default it must be there."""
+        values = [value for key, value in self._headers if key.lower() == name.lower()]
+        if not values and missing is None:
+            raise AssertionError(f"{self!r} has no header {name}")
+        return values[0] if values else missing or ""
+
+    @property
+    def location(self) -> str | None:
+        """Where a redirect leads: a path on this host, or a whole address elsewhere."""
+        return self.header("Location", "") or None
+
+    @property
+    def leads_here(self) -> bool:
+        """Whether it is a redirect to a path of this host."""
+        return (self.location or "").startswith("/")
+
+    def select(self, selector: str) -> list[Tag]:
+        """Return every element that a selector matches."""
+        return list(self._soup.select(selector))
+
+    def select_one(self, selector: str) -> Tag:
+        """Return the one element that a selector matches; none or several fail the test."""
+        found = self.select(selector)
+        assert len(found) == 1, f"{len(found)} elements match {selector!r} in {self!r}"
+        return found[0]
+
+    def text(self, selector: str = "main") -> str:
+        """Return the words of the one element that a selector matches, white space in one piece."""
+        return words(self.select_one(selector))
+
+    def value(self, selector: str) -> str:
+        """Return what stands in a field."""
+        return attribute(self.select_one(selector), "value")
+
+    @property
+    def title(self) -> str:
+        """The words in the title bar."""
+        return words(self._soup.select_one("title"))
+
+    @property
+    def heading(self) -> str:
+        """The words of the h1."""
+        return self.text("h1")
+
+    @property
+    def summary(self) -> str:
+        """The words of the error summary."""
+        return self.text("[role=alert]")
+
+    def find(self, *_args: object, **_named: object) -> NoReturn:
+        """Refuse: what find returns may be None, and a misspelt tag passes unseen."""
+        raise AssertionError("Use select_one, which fails unless exactly one element matches, or text")
+
+    find_all = find
+
+    def faults(self, secrets: tuple[str, ...] = ()) -> list[str]:
+        """Return everything that breaks a rule for all pages."""
+        if urlsplit(self.path).path.startswith("/static/"):
+            return []
+        found = list(secrets_stay_hidden(self.source + str(self._headers), secrets))
+        if self.is_html or self.location is not None:
+            found += headers_protect(self._headers)
+        return found + faults(self._soup, self.status) if self.is_html else found
+
+
+class PageClient:
+    """A viewer's browser.
+
+    Args:
+        transport: how it reaches the portal.
+        settings: of the portal; no page may show a secret of theirs.
+        language: what the browser asks for.
+    """
+
+    def __init__(self, transport: Transport, settings: Settings, language: str = "en") -> None:
+        self.transport = transport
+        self.settings = settings
+        self._language = language
+
+    def get(self, path: str, status: int = 200, *, headers: Mapping[str, str] | None = None) -> Page:
+        """Open a path and follow nothing; the answer must have the status."""
+        return self.send("GET", path, status, headers=headers)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        *,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Page:
+        """Send what no form of ours would send, such as a POST without its CSRF token."""
+        given = {"Accept-Language": self._language, **(headers or {})}
+        page = Page(path, self.transport.send(method, path, data or {}, given))
+        seen = f"{method} {page!r}\n{page.text('body') if page.select('body') else page.source[:2000]}"
+        assert page.status == status, f"Status {page.status} came, {status} was stated: {seen}"
+        found = page.faults(self.settings.secret_values)
+        assert not found, "\n".join([f"{method} {page!r} breaks the rules for pages:", *found])
+        return page
+
+    def submit(self, page: Page, form: str, status: int, *, button: str | None = None, **fields: str | None) -> Page:
+        """Fill in a form and press a button of it.
+
+        Args:
+            page: that shows the form.
+            form: its action, or a CSS selector of it.
+            status: that must come back.
+            button: the words of the button; needed where the form has several.
+            fields: what is typed, by the name of the field; None clears a tick.
+        """
+        selector = f'form[action="{form}"]' if form.startswith("/") else form
+        found = page.select_one(selector)
+        data = _filled_in(found, fields) | _pressed(found, button)
+        path = urljoin(page.path, attribute(found, "action"))
+        return self.send(attribute(found, "method").upper(), path, status, data=data)
+
+    def follow(self, page: Page, status: int = 200) -> Page:
+        """Go where a redirect of this host leads."""
+        assert page.leads_here, f"{page!r} leads to {page.location}, which is no path of ours"
+        return self.get((page.location or "").partition("#")[0], status)
+
+
+def _filled_in(form: Tag, typed: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the fields as a browser sends them, with what was typed in place of what stood there."""
+    fields = [(attribute(tag, "name"), _standing(tag)) for tag in form.select("[name]:not(button)")]
+    unknown = typed.keys() - {name for name, _ in fields}
+    assert not unknown, f"The form to {attribute(form, 'action')!r} has no field {', '.join(sorted(unknown))}"
+    standing = {name: value for name, value in fields if value is not None and name not in typed}
+    return standing | {name: value for name, value in typed.items() if value is not None}
+
+
+def _standing(field: Tag) -> str | None:
+    """Return what a field holds before anyone types; None for a tick that is not set and for a button."""
+    kind = attribute(field, "type")
+    if kind in ("submit", "button", "image", "reset"):
+        return None
+    if kind in ("checkbox", "radio"):
+        return attribute(field, "value") or "on" if field.has_attr("checked") else None
+    if field.name == "textarea":
+        return field.get_text()
+    if field.name == "select":
+        chosen = field.select("option[selected]") or field.select("option")
+        return attribute(chosen[0], "value") if chosen else None
+    return attribute(field, "value")
+
+
+def _pressed(form: Tag, button: str | None) -> dict[str, str]:
+    buttons = [tag for tag in form.select("button, input[type=submit]") if attribute(tag, "type") != "button"]
+    labels = [words(tag) or attribute(tag, "value") for tag in buttons]
+    assert button is not None or len(buttons) == 1, f"Say which button to press: {labels}"
+    assert button is None or button in labels, f"There is no button {button!r} among {labels}"
+    pressed = buttons[labels.index(button)] if button is not None else buttons[0]
+    name = attribute(pressed, "name")
+    return {name: attribute(pressed, "value")} if name else {}

@@ -1,0 +1,136 @@
+"""Real HTTP servers on loopback ports: an application in this process, or the portal's own worker processes."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import requests
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 30.0
+
+
+class Quiet(WSGIRequestHandler):
+    """Keeps connections as gunicorn does, and prints no line a request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Print nothing."""
+
+
+class Port:
+    """A loopback port that stays this test's own until something serves on it."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.number: int = self.socket.getsockname()[1]
+
+    @property
+    def bind(self) -> str:
+        """The address in the form HOST:PORT."""
+        return f"127.0.0.1:{self.number}"
+
+    @property
+    def url(self) -> str:
+        """The origin of what is served there."""
+        return f"http://{self.bind}"
+
+    def close(self) -> None:
+        """Give the port back."""
+        self.socket.close()
+
+
+def free_port() -> int:
+    """Return a port that nobody is using just now."""
+    port = Port()
+    port.close()
+    return port.number
+
+
+@contextlib.contextmanager
+def serving(app: Flask, port: Port) -> Iterator[str]:
+    """Serve an application from threads of this process while the block runs; yields its origin."""
+    server = make_server("127.0.0.1", port.number, app, threaded=True, request_handler=Quiet, fd=port.socket.fileno())
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield port.url
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+class Processes:
+    """The portal as an operator runs it: ``zype-activate serve``.
+
+    Args:
+        process: the one that started the workers.
+        url: where it listens.
+        log: the file that holds what it printed.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+        self.process = process
+        self.url = url
+        self._log = log
+
+    def log(self) -> str:
+        """Return what it has printed so far."""
+        return self._log.read_text(encoding="utf-8")
+
+    def wait_until_ready(self) -> None:
+        """Return when it answers; fail with its log when it does not."""
+        deadline = time.monotonic() + START_SECONDS
+        with requests.Session() as http:
+            http.trust_env = False
+            while time.monotonic() < deadline and self.process.poll() is None:
+                with contextlib.suppress(requests.RequestException):
+                    if http.get(f"{self.url}/readyz", timeout=2).ok:
+                        return
+                time.sleep(0.05)
+        raise AssertionError(f"The portal did not start:\n{self.log()}")
+
+    def stop(self) -> None:
+        """Stop it as a service manager does, and wait until it is gone."""
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+            raise AssertionError(f"The portal did not stop:\n{self.log()}") from None
+
+
+@contextlib.contextmanager
+def processes(environ: Mapping[str, str], port: Port, folder: Path) -> Iterator[Processes]:
+    """Run ``zype-activate serve`` while the block runs.
+
+    Args:
+        environ: its PORTAL_* variables; nothing of this process's own environment but the PATH is added.
+        port: where it shall listen; given back here, for it to take.
+        folder: its working directory, where its log goes too.
+    """
+    port.close()
+    log = folder / "serve.log"
+    given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), **environ}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "portal", "serve"], cwd=folder, env=given, stdout=output, stderr=output
+        )
+    running = Processes(process, port.url, log)
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        if process.poll() is None:
+            running.stop()

@@ -1,0 +1,54 @@
+"""The fixtures stand for what they say."""
+
+from collections.abc import Callable
+
+import requests
+
+from portal.db import Database, is_current
+from tests.cast import Alice, Mallory
+from tests.page import PageClient
+from tests.servers import Processes
+from tests.simulated_zype import SimulatedZype
+
+
+def test_a_tv_of_the_sandbox_is_not_linked_and_greets_nobody(sandbox: SimulatedZype) -> None:
+    tv, other = sandbox.tv(), sandbox.tv()
+    assert tv.pin != other.pin
+    assert (tv.is_linked(), tv.owner(), tv.greeting()) == (False, None, None)
+    assert sandbox.record() == []
+
+
+def test_each_test_has_a_migrated_database_of_its_own(any_database_url: str) -> None:
+    database = Database(any_database_url)
+    try:
+        assert is_current(database)
+    finally:
+        database.dispose()
+
+
+def test_alice_links_her_tv(alice: Alice, sandbox: SimulatedZype) -> None:
+    tv = sandbox.tv()
+    alice.opens("/activate").signs_in().types_pin(tv.pin)
+    assert alice.page.heading == "Your TV is linked"
+    assert tv.is_linked()
+    assert tv.greeting() == "Alice"
+    assert [call["status"] for call in sandbox.record()] == [200]
+
+
+def test_mallory_has_a_browser_of_their_own(alice: Alice, mallory: Mallory) -> None:
+    alice.signs_in()
+    mallory.opens("/activate")
+    assert mallory.page.select('form[action="/sign-in"]')
+
+
+def test_the_portal_is_served_on_a_port(live: str, browse_over_http: Callable[[str], PageClient]) -> None:
+    Alice(browse_over_http(live)).signs_in().signs_out()
+
+
+def test_the_portal_is_served_by_processes(
+    processes: Processes, browse_over_http: Callable[[str], PageClient], sandbox: SimulatedZype
+) -> None:
+    tv = sandbox.tv()
+    Alice(browse_over_http(processes.url)).signs_in().types_pin(tv.pin)
+    assert tv.greeting() == "Alice"
+    assert requests.get(f"{processes.url}/healthz", timeout=5).ok
