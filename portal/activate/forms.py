@@ -13,8 +13,8 @@ class EnterPinForm(PortalForm):
 
     @property
     def typed(self) -> str:
-        """What was typed, as it was typed."""
-        return self.pin.data or ""
+        """What was typed, as it was typed; sent twice, it is parted by a character that no PIN can hold."""
+        return "\0".join(self.pin.raw_data or [])
 
 
 class ConfirmPinForm(PortalForm):

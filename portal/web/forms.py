@@ -1,8 +1,10 @@
 """What every form shares: the CSRF token, and no control characters."""
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFProtect
@@ -14,6 +16,13 @@ csrf = CSRFProtect()
 
 class PortalForm(FlaskForm):  # type: ignore[misc]
     """A form of ours. Its CSRF token is checked before any view runs, by the extension below."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        """How a form reads a request."""
+
+        def wrap_formdata(self, form: Form, formdata: object) -> Mapping[str, Any] | None:
+            """Read fields of a form alone: an upload or a JSON document would put other things than text there."""
+            return request.form if formdata is not None else None
 
 
 def no_control_characters(form: Form, field: Field) -> None:

@@ -1,0 +1,17 @@
+"""Viewers in front of the page where a PIN is entered."""
+
+import pytest
+
+from tests.cast import Alice
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """Zype gets little time here, so that the PINs that hang do not hold up the tests."""
+    return environ | {"PORTAL_ZYPE_READ_TIMEOUT": "1.2"}
+
+
+@pytest.fixture
+def signed_in(alice: Alice) -> Alice:
+    """Alice, signed in and in front of the empty form."""
+    return alice.signs_in()

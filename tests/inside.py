@@ -1,0 +1,73 @@
+"""What tests look at behind the pages: the rows of the portal's tables, and the cookies of a browser."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+import structlog
+from flask import Flask
+from flask.testing import FlaskClient
+
+from portal.ledger_tables import ledger
+from portal.sessions import sessions
+from tests.conftest import services_of
+from tests.page import Page, PageClient
+from tests.transports import Answer, InProcess
+
+
+def rows(app: Flask, table: sa.Table) -> list[Mapping[str, Any]]:
+    """Return every row of a table."""
+    with services_of(app).database.read() as connection:
+        return [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+
+
+def outcomes(app: Flask, action: str = "link") -> list[str]:
+    """Return the outcomes of an action in the ledger, oldest first."""
+    found = sorted(rows(app, ledger), key=lambda row: row["id"])
+    return [row["outcome"] for row in found if row["action"] == action and row["outcome"]]
+
+
+def session_rows(app: Flask) -> list[Mapping[str, Any]]:
+    """Return the sessions on the server."""
+    return rows(app, sessions)
+
+
+def flask_client(browser: PageClient) -> FlaskClient:
+    """Return what a browser in this process keeps its cookies in."""
+    assert isinstance(browser.transport, InProcess)
+    return browser.transport.flask
+
+
+def cookie(browser: PageClient, name: str) -> str | None:
+    """Return a cookie that a browser in this process keeps."""
+    found = flask_client(browser).get_cookie(name, domain=_host(browser))
+    return found.value if found else None
+
+
+def give_cookie(browser: PageClient, name: str, value: str) -> None:
+    """Put a cookie into a browser in this process."""
+    flask_client(browser).set_cookie(name, value, domain=_host(browser))
+
+
+def send_body(browser: PageClient, path: str, body: bytes, content_type: str) -> Page:
+    """POST a body as no form of ours makes it; the page that comes back must keep to the rules."""
+    url = browser.settings.public_url
+    with flask_client(browser).post(path, base_url=url, data=body, content_type=content_type) as response:
+        answer = Answer(response.status_code, list(response.headers), response.get_data(as_text=True))
+    page = Page(path, answer)
+    faults = page.faults(browser.settings.secret_values)
+    assert not faults, "\n".join([f"{page!r} breaks the rules for pages:", *faults])
+    return page
+
+
+@contextlib.contextmanager
+def logged() -> Iterator[list[dict[str, Any]]]:
+    """Yield the list to which every event of our own log is added while the block runs."""
+    with structlog.testing.capture_logs() as events:
+        yield events
+
+
+def _host(browser: PageClient) -> str:
+    return urlsplit(browser.settings.public_url).hostname or ""
