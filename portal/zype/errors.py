@@ -158,8 +158,6 @@ def map_failure(method: str, path: str, failure: requests.RequestException, *, s
         sent: whether the whole request may have left this machine.
     """
     timed_out = isinstance(failure, requests.Timeout)
-    if isinstance(failure, requests.exceptions.InvalidJSONError):
-        return ContractBroken(method, path, 200, field="body")
     if sent:
         reason = "timed out after sending" if timed_out else "the connection broke after sending"
         return Unknown(method, path, reason=reason, retryable=method == "GET")

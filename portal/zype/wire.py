@@ -2,17 +2,19 @@
 
 import io
 import ssl
+from functools import lru_cache
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.exceptions import HTTPError
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.exceptions import TimeoutError as TransportTimeout
 
 from portal.config import Settings
-from portal.zype.errors import ZypeError, map_answer, map_failure
+from portal.zype.errors import ContractBroken, ZypeError, map_answer, map_failure
 from portal.zype.payloads import BODY_LIMIT, Answer, oauth_error
 from portal.zype.sockets import POOLS, Deadline, Exchange, current
 
@@ -71,7 +73,7 @@ class ZypeAdapter(HTTPAdapter):
         response.url = req.url or ""
         response.request = req
         # Read whole, while the deadline holds. What is left is a plain file, of which no session takes cookies.
-        response.raw = io.BytesIO(resp.read(BODY_LIMIT + 1, decode_content=True))
+        response.raw = io.BytesIO(_read(resp))
         if not resp.closed:
             resp.close()
         return response
@@ -115,6 +117,14 @@ class ZypeAdapter(HTTPAdapter):
         return response
 
 
+def _read(answer: BaseHTTPResponse) -> bytes:
+    """Return an answer's body, cut one byte after the limit; empty if what it is packed in is damaged."""
+    try:
+        return answer.read(BODY_LIMIT + 1, decode_content=True)
+    except DecodeError:
+        return b""
+
+
 class Wire:
     """Sends calls to Zype and turns all that can go wrong with one into a ZypeError.
 
@@ -143,8 +153,7 @@ class Wire:
             ZypeError: for any other answer, and for none. It has no context: nothing leads from it to the
                 query, the body or the answer.
         """
-        request = requests.PreparedRequest()
-        request.prepare(method=method, url=origin + path, headers=_HEADERS)
+        request = _prepare(method, origin + path)
         response = self._try(request, exchange)
         if _is_worth_another(response, method, exchange):
             response = self._try(request, exchange)
@@ -170,6 +179,14 @@ class Wire:
                 return error
 
 
+@lru_cache(maxsize=64)
+def _prepare(method: str, url: str) -> requests.PreparedRequest:
+    """Return a request as it is before its query and its form are added, by which two of a kind differ."""
+    request = requests.PreparedRequest()
+    request.prepare(method=method, url=url, headers=_HEADERS)
+    return request
+
+
 def _is_worth_another(response: requests.Response | requests.RequestException, method: str, exchange: Exchange) -> bool:
     """Tell whether a failed exchange may be made again: it can't have changed anything, and time is left."""
     if not isinstance(response, requests.RequestException):
@@ -186,13 +203,14 @@ def map_login(method: str, path: str, exchange: Exchange, fault: Exception | Non
         exchange: the last one that it made.
         fault: what it raised, if anything.
     """
-    if exchange.status not in (None, 200):
-        if exchange.status in (400, 401) and not isinstance(fault, requests.RequestException):
-            return None
-        return map_answer(method, path, exchange.status or 0, retry_after=exchange.retry_after)
-    if isinstance(fault, requests.RequestException):
+    status = exchange.status
+    if status is None and isinstance(fault, requests.RequestException):
         return map_failure(method, path, fault, sent=exchange.sent)
-    return None
+    if status == 200 and isinstance(fault, ValueError):
+        return ContractBroken(method, path, status, field="body")
+    if status is None or (status in (400, 401) and not isinstance(fault, requests.RequestException)):
+        return None
+    return map_answer(method, path, status, retry_after=exchange.retry_after)
 
 
 def _error(answer: Answer, exchange: Exchange) -> ZypeError | None:

@@ -18,7 +18,8 @@ PIN = Pin("zizm529")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 # The least that the settings allow is half a second more than the read time-out.
 SHORT = {"zype_connect_timeout": 0.2, "zype_read_timeout": 0.01}
-AT_MOST = 0.8
+# Generous, for a busy machine; what it guards against takes twenty seconds.
+AT_MOST = 2.5
 
 
 def trickle(start: bytes) -> Behaviour:
@@ -68,7 +69,7 @@ def test_a_read_that_timed_out_is_not_tried_again(stand_in: StandIn, make_client
 def test_a_caller_may_set_a_tighter_deadline_for_several_calls(stand_in: StandIn, client: ZypeClient) -> None:
     stand_in.plan = [answer(200, {"response": {}}), Line.hang]
     deadline = Deadline(0.3)
-    with no_longer_than(0.6):
+    with no_longer_than(1.5):
         client.pin_status("a device", deadline)
         with pytest.raises(Unknown):
             client.pin_status("a device", deadline)
@@ -94,7 +95,7 @@ def test_a_host_that_does_not_answer_costs_the_time_to_connect(
     deaf: int, make_client: Callable[..., ZypeClient]
 ) -> None:
     client = make_client(f"http://127.0.0.1:{deaf}", zype_connect_timeout=0.3)
-    with no_longer_than(0.6), pytest.raises(Unavailable, match="timed out before sending"):
+    with no_longer_than(1.5), pytest.raises(Unavailable, match="timed out before sending"):
         client.link(PIN, "consumer")
 
 
@@ -102,9 +103,9 @@ def test_many_addresses_share_the_time_to_connect(
     deaf: int, make_client: Callable[..., ZypeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = socket.getaddrinfo("127.0.0.1", deaf, type=socket.SOCK_STREAM)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: one * 5)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: one * 10)
     client = make_client(f"http://localhost:{deaf}", zype_connect_timeout=0.3)
-    with no_longer_than(0.6), pytest.raises(Unavailable):
+    with no_longer_than(1.5), pytest.raises(Unavailable):
         client.link(PIN, "consumer")
 
 
@@ -140,12 +141,12 @@ def test_a_name_server_that_hangs_costs_the_time_to_connect(
     stand_in: StandIn, make_client: Callable[..., ZypeClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hang(*args: object, **kwargs: object) -> list[object]:
-        time.sleep(1)
+        time.sleep(2)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     client = make_client(stand_in.url, zype_connect_timeout=0.2)
-    with no_longer_than(0.5), pytest.raises(Unavailable):
+    with no_longer_than(1.5), pytest.raises(Unavailable):
         client.link(PIN, "consumer")
 
 

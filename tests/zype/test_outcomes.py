@@ -1,5 +1,6 @@
 """Each row of the table of outcomes, answered at the wire."""
 
+import gzip
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -208,7 +209,6 @@ BROKEN = {
     "body cut": hang_up_after(HEAD + b'Content-Length: 100\r\n\r\n{"response": {}'),
     "chunk cut": hang_up_after(HEAD + b"Transfer-Encoding: chunked\r\n\r\n20\r\n{}"),
     "chunk of no size": hang_up_after(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"),
-    "not gzip": hang_up_after(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"),
     "endless header": hang_up_after(HEAD + b"X: " + b"x" * 70_000 + b"\r\n\r\n"),
     "too many headers": hang_up_after(HEAD + b"X: y\r\n" * 150 + b"\r\n"),
 }
@@ -235,7 +235,7 @@ def test_a_read_whose_connection_broke_is_tried_again_once(way: str, client: Zyp
     assert len(stand_in.seen) == 4
 
 
-BODIES = {
+BODIES: dict[str, object] = {
     "no body": b"",
     "not JSON": b"<html>busy</html>",
     "not UTF-8": b'{"response": {"pin": "\xff"}}',
@@ -263,6 +263,24 @@ def test_a_body_that_cannot_be_read_breaks_the_contract(
     assert error.status == 200
     assert len(stand_in.seen) == 1
     assert not leaks(error, SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("data", "field"), [(gzip.compress(b'{"response": {}}'), None), (b"not gzip", "body"), (b"", "body")]
+)
+def test_a_packed_body_is_unpacked_although_it_was_not_asked_for(
+    data: bytes, field: str | None, client: ZypeClient, stand_in: StandIn
+) -> None:
+    stand_in.plan = [answer(200, data, Content_Encoding="gzip")]
+    outcome = outcome_of(lambda: client.link(PIN, CONSUMER))
+    assert getattr(outcome, "field", None) == field
+    assert stand_in.seen[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_body_that_unpacks_to_too_much_breaks_the_contract(client: ZypeClient, stand_in: StandIn) -> None:
+    bomb = gzip.compress(b'{"response": {"x": "' + b"x" * 50_000_000 + b'"}}')
+    stand_in.plan = [answer(200, bomb, Content_Encoding="gzip")]
+    assert type(error_of(lambda: client.link(PIN, CONSUMER))) is ContractBroken
 
 
 def test_an_answer_too_big_to_read_is_still_named_by_its_status(client: ZypeClient, stand_in: StandIn) -> None:

@@ -326,7 +326,7 @@ def test_a_tls_handshake_that_hangs_costs_the_time_to_connect(
     start = time.monotonic()
     with pytest.raises(Unavailable):
         client.link(PIN, "consumer")
-    assert time.monotonic() - start < 0.7
+    assert time.monotonic() - start < 1.5
 
 
 def test_the_certificates_are_read_once_a_process(
