@@ -1,0 +1,126 @@
+"""The TV and the sign-in page in a real Chromium: what a person sees, and what never gets into a URL."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from portal.sandbox import seed
+from portal.sandbox.server import running
+from tests.counterparts import need
+from tests.sandbox.conftest import CLIENT_ID, PORTAL, Calls
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+CALLBACK = f"{PORTAL}/sign-in/code/callback"
+SHOWN = "#pin:visible"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=need("chromium"), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium: Browser) -> Iterator[Page]:
+    """A tab whose console stays silent."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def real_box(make_box: Callable[..., Flask]) -> Flask:
+    """A sandbox whose clock agrees with the browser's."""
+    return make_box()
+
+
+def test_it_shows_a_pin_and_greets_the_viewer_until_it_is_unlinked(real_box: Flask, tab: Page) -> None:
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    calls = Calls(real_box.test_client())
+    with running(real_box) as url:
+        tab.goto(f"{url}/tv")
+        pin = tab.inner_text(SHOWN)
+        assert tab.inner_text("#url") == "127.0.0.1:8000/activate"
+        assert tab.get_attribute("#qr a", "href") == f"{PORTAL}/activate#pin={pin}"
+        expect(tab.locator("#qr a svg path")).to_be_visible()
+        expect(tab.locator("#life")).to_have_text("The PIN works for 30 more minutes.")
+        tab.reload()
+        assert tab.inner_text(SHOWN) == pin
+
+        calls.link(pin)
+        expect(tab.locator("#greeting")).to_have_text("Hello, Alice")
+        expect(tab.locator("#waiting")).to_be_hidden()
+        tab.reload()
+        expect(tab.locator("#greeting")).to_have_text("Hello, Alice")
+
+        calls.unlink(pin)
+        assert tab.inner_text(SHOWN) != pin
+        expect(tab.locator("#home")).to_be_hidden()
+        assert not [address for address in asked if pin in address]
+        tab.close()
+
+
+def test_it_gets_another_pin_by_itself_when_one_expires(make_box: Callable[..., Flask], tab: Page) -> None:
+    behind = timedelta(minutes=30) - timedelta(seconds=1)
+    with running(make_box(clock=lambda: datetime.now(UTC) - behind)) as url:
+        tab.goto(f"{url}/tv")
+        first = tab.inner_text(SHOWN)
+        expect(tab.locator("#pin")).not_to_have_text(first, timeout=5_000)
+        tab.close()
+
+
+def test_it_is_another_tv_in_each_tab_and_after_a_restart(real_box: Flask, tab: Page) -> None:
+    with running(real_box) as url:
+        tab.goto(f"{url}/tv")
+        first = tab.inner_text(SHOWN)
+        other = tab.context.new_page()
+        other.goto(f"{url}/tv")
+        assert other.inner_text(SHOWN) != first
+        other.close()
+        tab.click("#restart")
+        expect(tab.locator("#pin")).not_to_have_text(first)
+        tab.close()
+
+
+@pytest.mark.parametrize("width", [1280, 320])
+def test_it_fits_the_pin_on_the_screen(real_box: Flask, tab: Page, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 720})
+    with running(real_box) as url:
+        tab.goto(f"{url}/tv")
+        tab.wait_for_selector(SHOWN)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.close()
+
+
+@pytest.mark.parametrize(("button", "answer"), [("Sign in", "code="), ("Cancel", "error=access_denied")])
+def test_its_sign_in_page_leads_back_to_the_portal(real_box: Flask, tab: Page, button: str, answer: str) -> None:
+    tab.route(f"{CALLBACK}**", lambda route: route.fulfill(body="The portal", content_type="text/plain"))
+    query = {
+        "response_type": "code",
+        "client_id": CLIENT_ID,
+        "redirect_uri": CALLBACK,
+        "code_challenge": "a" * 43,
+        "code_challenge_method": "S256",
+    }
+    with running(real_box) as url:
+        tab.goto(f"{url}/oauth/authorize?{urlencode(query)}")
+        if button == "Sign in":
+            tab.get_by_label("E-mail").fill(seed.ALICE.email)
+            tab.get_by_label("Password").fill(seed.ALICE.password)
+        tab.get_by_role("button", name=button).click()
+        tab.wait_for_url(f"{CALLBACK}?{answer}**")
+        tab.close()

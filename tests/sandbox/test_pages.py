@@ -1,0 +1,75 @@
+"""The sandbox's pages without a browser: what stands on them, and the policy that they keep."""
+
+from collections.abc import Callable
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+
+from portal.sandbox.seed import MAGIC_PINS
+from tests.sandbox.conftest import API_KEY, APP_KEY, CLIENT_SECRET, PORTAL, Calls
+
+PAGES = ("/", "/tv", "/oauth/authorize")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_it_keeps_its_pages_free_of_inline_code_and_of_secrets(calls: Calls, path: str) -> None:
+    answer = calls.http.get(path)
+    soup = BeautifulSoup(answer.text, "html.parser")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert not soup.select("style, [style], script:not([src])")
+    assert not [name for tag in soup.find_all(True) for name in tag.attrs if name.startswith("on")]
+    for secret in (API_KEY, CLIENT_SECRET):
+        assert secret not in answer.text
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/healthz", "/sandbox/record", "/nowhere", "/static/tv.js"])
+def test_it_protects_every_answer(calls: Calls, path: str) -> None:
+    with calls.http.get(path) as answer:
+        headers = answer.headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_it_lists_the_magic_pins_and_the_sign_ins_on_its_front_page(calls: Calls) -> None:
+    soup = BeautifulSoup(calls.http.get("/").text, "html.parser")
+    assert [cell.text for cell in soup.select("#magic-pins tbody th")] == [magic.word for magic in MAGIC_PINS]
+    for text in ("alice@example.com", "alice-password", "mallory@example.com"):
+        assert text in soup.text
+    assert soup.select_one('a[href="/tv"]')
+    assert soup.select_one(f'a[href="{PORTAL}/activate"]')
+
+
+def test_it_is_alive(calls: Calls) -> None:
+    answer = calls.http.get("/healthz")
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+def test_it_shows_a_tv_without_its_pin(calls: Calls) -> None:
+    soup = BeautifulSoup(calls.http.get("/tv").text, "html.parser")
+    assert soup.select_one("#url").text == "127.0.0.1:8000/activate"
+    assert soup.body["data-app-key"] == APP_KEY
+    assert "JavaScript" in soup.select_one("noscript").text
+    assert soup.select_one("#pin").text == ""
+
+
+def test_it_draws_a_qr_code_that_the_policy_allows(calls: Calls) -> None:
+    calls.acquire()
+    answer = calls.http.get("/tv/qr.svg", query_string={"device": "tv"})
+    assert answer.mimetype == "image/svg+xml"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.text.startswith("<svg")
+    assert "style" not in answer.text
+
+
+def test_it_draws_no_qr_code_for_a_tv_without_a_waiting_pin(calls: Calls) -> None:
+    assert calls.http.get("/tv/qr.svg").status_code == 404
+    calls.link(calls.acquire())
+    assert calls.http.get("/tv/qr.svg", query_string={"device": "tv"}).status_code == 404
+
+
+def test_it_shares_no_pin_between_two_sandboxes(make_box: Callable[[], Flask]) -> None:
+    first, second = (Calls(make_box().test_client()) for _ in range(2))
+    assert {first.acquire(f"tv-{n}") for n in range(50)}.isdisjoint(second.acquire(f"tv-{n}") for n in range(50))

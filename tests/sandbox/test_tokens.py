@@ -1,0 +1,108 @@
+"""The token endpoint: who gets a token for what, whose it is, and how it ends."""
+
+import pytest
+
+from portal.sandbox import seed
+from tests.sandbox.conftest import CLIENT_ID, CLIENT_SECRET, Calls, Clock
+
+PASSWORD = {"grant_type": "password", "username": "alice@example.com", "password": "alice-password"}
+
+
+@pytest.mark.parametrize(
+    "account", [seed.ALICE, seed.MALLORY, seed.Seed(f"{42:024x}", "u42@example.com", "pw-42", "", "ids", 1)]
+)
+def test_it_gives_a_token_for_a_password(calls: Calls, account: seed.Seed) -> None:
+    answer = calls.token(grant_type="password", username=account.email, password=account.password)
+
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json.keys() == {"access_token", "token_type", "expires_in", "refresh_token", "scope", "created_at"}
+    assert answer.json["token_type"] == "bearer"
+    info = calls.info(answer.json["access_token"]).json
+    assert info["resource_owner_id"] == account.id
+    assert info["application"] == {"uid": CLIENT_ID}
+    assert info["scope"] == ["consumer_profile.read"]
+    assert info["expires_in"] == answer.json["expires_in"] == 604_800
+
+
+def test_it_takes_the_client_by_basic_authentication_too(calls: Calls) -> None:
+    answer = calls.http.post("/oauth/token", data=PASSWORD, auth=(CLIENT_ID, CLIENT_SECRET))
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        ({"password": "wrong"}, 400, "invalid_grant"),
+        ({"username": "nobody@example.com"}, 400, "invalid_grant"),
+        ({"username": ""}, 400, "invalid_request"),
+        ({"password": ""}, 400, "invalid_request"),
+        ({"grant_type": ""}, 400, "invalid_request"),
+        ({"grant_type": "client_credentials"}, 400, "unsupported_grant_type"),
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_id": "other"}, 401, "invalid_client"),
+        ({"client_id": seed.TV_CLIENT_ID}, 401, "invalid_client"),
+        ({"client_id": seed.TV_CLIENT_ID, "client_secret": ""}, 400, "unauthorized_client"),
+    ],
+)
+def test_it_says_by_a_code_why_there_is_no_token(calls: Calls, form: dict[str, str], status: int, error: str) -> None:
+    answer = calls.token(**(PASSWORD | form))
+    assert (answer.status_code, answer.json["error"]) == (status, error)
+    assert answer.json.keys() == {"error", "error_description"}
+
+
+def test_it_signs_a_linked_tv_in_by_device_and_pin(calls: Calls) -> None:
+    pin = calls.acquire()
+    tv = {"client_id": seed.TV_CLIENT_ID, "client_secret": "", "grant_type": "password"}
+    assert calls.token(**tv, linked_device_id="tv", pin=pin).json["error"] == "invalid_grant"
+
+    calls.link(pin)
+
+    answer = calls.token(**tv, linked_device_id="tv", pin=pin)
+    assert calls.info(answer.json["access_token"]).json["resource_owner_id"] == seed.ALICE.id
+    assert calls.token(**tv, linked_device_id="tv", pin="zizm529").json["error"] == "invalid_grant"
+    assert calls.token(**tv, linked_device_id="other", pin=pin).json["error"] == "invalid_grant"
+    by_the_portal = calls.token(grant_type="password", linked_device_id="tv", pin=pin)
+    assert by_the_portal.json["error"] == "unauthorized_client"
+    calls.unlink(pin)
+    assert calls.token(**tv, linked_device_id="tv", pin=pin).json["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("name", ["access_token", "refresh_token"])
+def test_it_revokes_a_token_by_either_half(calls: Calls, name: str) -> None:
+    token = calls.token(**PASSWORD).json
+    client = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+
+    assert calls.http.post("/oauth/revoke", data={**client, "token": token[name]}).status_code == 200
+
+    answer = calls.info(token["access_token"])
+    assert (answer.status_code, answer.json["error"]) == (401, "invalid_token")
+    assert calls.http.post("/oauth/revoke", data={**client, "token": token[name]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "client", [{}, {"client_id": CLIENT_ID, "client_secret": "wrong"}, {"client_id": seed.TV_CLIENT_ID}]
+)
+def test_it_answers_200_to_a_stranger_and_revokes_nothing(calls: Calls, client: dict[str, str]) -> None:
+    token = calls.token_of(seed.ALICE)
+    assert calls.http.post("/oauth/revoke", data={**client, "token": token}).status_code == 200
+    assert calls.info(token).status_code == 200
+
+
+def test_it_ends_a_token_after_seven_days(calls: Calls, clock: Clock) -> None:
+    token = calls.token_of(seed.ALICE)
+    clock.goes_on(days=6)
+    assert calls.info(token).json["expires_in"] == 86_400
+    clock.goes_on(days=1)
+    assert calls.info(token).status_code == 401
+
+
+def test_it_takes_a_bearer_token_at_token_info(calls: Calls) -> None:
+    headers = {"Authorization": f"Bearer {calls.token_of(seed.ALICE)}"}
+    assert calls.http.get("/oauth/token/info", headers=headers).json["resource_owner_id"] == seed.ALICE.id
+    assert calls.http.get("/oauth/token/info").status_code == 401
+
+
+def test_it_refuses_a_body_that_is_too_large(calls: Calls) -> None:
+    answer = calls.token(**(PASSWORD | {"password": "x" * 100_000}))
+    assert answer.status_code == 413
