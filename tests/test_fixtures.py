@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+import pytest
 import requests
 
 from portal.db import Database, is_current
 from tests.cast import Alice, Mallory
+from tests.counterparts import need
 from tests.page import PageClient
 from tests.servers import Processes
 from tests.simulated_zype import SimulatedZype
@@ -52,3 +54,15 @@ def test_the_portal_is_served_by_processes(
     Alice(browse_over_http(processes.url)).signs_in().types_pin(tv.pin)
     assert tv.greeting() == "Alice"
     assert requests.get(f"{processes.url}/healthz", timeout=5).ok
+
+
+def test_a_missing_program_skips_the_test_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PORTAL_REQUIRE", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no-such-program is not installed"):
+        need("no-such-program")
+
+
+def test_a_missing_program_fails_the_test_where_everything_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_REQUIRE", "1")
+    with pytest.raises(pytest.fail.Exception, match="no-such-program is not installed"):
+        need("no-such-program")
