@@ -1,6 +1,5 @@
 """The ledger: an append-only record of every attempt and its outcome. Rows are only ever added."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -11,16 +10,16 @@ import sqlalchemy as sa
 import structlog
 from limits import RateLimitItem
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal import metrics
 from portal.attempt_limits import Limit, blocked_until
 from portal.attempts import Attempt, Begun, Entry, Joined, Limited
-from portal.db import Database
+from portal.db import Database, why
 from portal.errors import LedgerUnavailable
-from portal.keys import Keyring, Purpose
+from portal.keys import Keyring
+from portal.ledger_rows import ENTRY_COLUMNS, entry_of, row_of, sign
 from portal.ledger_tables import ledger, pending
-from portal.models import Action, ActorKind
 
 log = structlog.get_logger("portal.audit")
 
@@ -66,7 +65,7 @@ class Ledger:
     def _begin(
         self, attempt: Attempt, limits: tuple[Limit, ...], limited_outcome: str, join_within: timedelta | None
     ) -> Begun | Joined | Limited:
-        row = self._row(attempt)
+        row = row_of(attempt, self.keyring)
         locks = [sha256(limit.lock_name(row).encode()).digest() for limit in limits]
         with self._database.write() as connection:
             self._database.lock(connection, locks)
@@ -75,9 +74,9 @@ class Ledger:
                 return Joined(twin)
             until = blocked_until(connection, row, limits, now)
             if until:
-                self._insert(connection, [row, row | {"outcome": limited_outcome}], now)
+                self._append(connection, [row, row | {"outcome": limited_outcome}], now)
                 return Limited((until - now).total_seconds())
-            self._insert(connection, [row], now)
+            self._append(connection, [row], now)
             connection.execute(_BEGIN, {"at": now} | {name: row[name] for name in _PENDING_COLUMNS})
         return Begun()
 
@@ -104,19 +103,19 @@ class Ledger:
             pin_fingerprint: of the PIN, where only Zype's answer told it.
             milliseconds: how long Zype took.
         """
-        row = self._row(attempt) | {"outcome": outcome, "zype_milliseconds": milliseconds}
+        row = row_of(attempt, self.keyring) | {"outcome": outcome, "zype_milliseconds": milliseconds}
         row["linked_device_id"] = linked_device_id or attempt.linked_device_id
         row["consumer_id"] = consumer_id or attempt.consumer_id
         row["pin_fingerprint"] = pin_fingerprint or attempt.pin_fingerprint
         with _logged(attempt, outcome), self._database.write() as connection:
-            self._insert(connection, [row], self._database.now(connection))
+            self._append(connection, [row], self._database.now(connection))
             connection.execute(_END, {"ended": attempt.id})
 
     def record(self, attempt: Attempt, outcome: str) -> None:
         """Write an attempt that changed nothing at Zype, and how it ended; the log has it where that fails."""
-        row = self._row(attempt)
+        row = row_of(attempt, self.keyring)
         with _logged(attempt, outcome), self._database.write() as connection:
-            self._insert(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
+            self._append(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
 
     def resolve(self, attempt_id: str, outcome: str) -> None:
         """Add the outcome of an attempt that has none, as an operator found it.
@@ -130,7 +129,7 @@ class Ledger:
             if len(rows) != 1:
                 raise LookupError("no attempt with this id is without an outcome")
             row = {c.name: rows[0][c.name] for c in ledger.c if c.name not in _WRITTEN_LAST}
-            self._insert(connection, [row | {"outcome": outcome}], self._database.now(connection))
+            self._append(connection, [row | {"outcome": outcome}], self._database.now(connection))
             connection.execute(_END, {"ended": attempt_id})
 
     def outcome(self, attempt_id: str) -> Entry | None:
@@ -174,7 +173,7 @@ class Ledger:
         limits = (Limit(("subject_hash",), items),)
         with self._database.read() as connection:
             now = self._database.now(connection)
-            return blocked_until(connection, self._row(attempt), limits, now) is not None
+            return blocked_until(connection, row_of(attempt, self.keyring), limits, now) is not None
 
     def age(self, entry: Entry) -> timedelta:
         """Return how long ago a row was written, by the database's clock."""
@@ -192,34 +191,12 @@ class Ledger:
         return found[::-1]
 
     def _entries(self, *conditions: sa.ColumnElement[bool], limit: int) -> list[Entry]:
-        query = sa.select(*_ENTRY_COLUMNS).where(*conditions).order_by(ledger.c.id.desc()).limit(limit)
+        query = sa.select(*ENTRY_COLUMNS).where(*conditions).order_by(ledger.c.id.desc()).limit(limit)
         with self._database.read() as connection:
-            return [_entry(row) for row in connection.execute(query).mappings()]
+            return [entry_of(row) for row in connection.execute(query).mappings()]
 
-    def _row(self, attempt: Attempt) -> dict[str, Any]:
-        return {
-            "action": attempt.action.value,
-            "attempt_id": attempt.id,
-            "outcome": None,
-            "actor_kind": attempt.actor.kind.value,
-            "actor_id": attempt.actor.id,
-            "consumer_id": attempt.consumer_id,
-            "linked_device_id": attempt.linked_device_id,
-            "pin_fingerprint": attempt.pin_fingerprint,
-            "subject_hash": attempt.subject_hash,
-            "reason": None,
-            "ticket": None,
-            "request_id": attempt.actor.request_id,
-            "address_hash": self.keyring.address(attempt.actor.address),
-            "zype_milliseconds": None,
-        }
-
-    def _insert(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
-        key = self.keyring.current
-        signed = []
-        for row in rows:
-            whole = {**row, "at": now, "key_id": key.id}
-            signed.append(whole | {"row_hash": key.digest(Purpose.LEDGER_ROW, canonical(whole))})
+    def _append(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
+        signed = [sign(row, self.keyring.current, now) for row in rows]
         connection.execute(_APPEND, signed[0] if len(signed) == 1 else signed)
 
 
@@ -234,8 +211,6 @@ _TWIN = sa.select(pending.c.attempt_id).where(
     # Of a TV that is unlinked no PIN is known here, and of one that is linked no device.
     *(pending.c[name].is_not_distinct_from(sa.bindparam(name)) for name in _TWIN_COLUMNS),
 )
-_SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash"))
-_ENTRY_COLUMNS = tuple(ledger.c[name] for name in Entry.__dataclass_fields__)
 
 
 @contextmanager
@@ -248,24 +223,8 @@ def _logged(attempt: Attempt, outcome: str) -> Iterator[None]:
         metrics.count_ledger_failure()
 
 
-def why(error: SQLAlchemyError) -> str:
-    """Return what the database itself said, without the statement: read-only, full, locked, gone."""
-    return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
-
-
-def canonical(row: Mapping[str, Any]) -> str:
-    """Return the text of a row that its keyed hash is made of: every column but the id and the hash itself."""
-    values = {**row, "at": row["at"].isoformat(timespec="microseconds")}
-    return json.dumps([values[name] for name in _SIGNED], separators=(",", ":"))
-
-
 def _twin(connection: Connection, row: Mapping[str, Any], since: datetime) -> str | None:
     """Return the id of an attempt under way with the same consumer and PIN or TV."""
     values = {name: row[name] for name in _TWIN_COLUMNS} | {"since": since}
     twin: str | None = connection.execute(_TWIN, values).scalar()
     return twin
-
-
-def _entry(row: sa.RowMapping) -> Entry:
-    values = {name: row[name] for name in Entry.__dataclass_fields__}
-    return Entry(**values | {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])})

@@ -10,9 +10,8 @@ from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from portal.audit import why
 from portal.config import Settings
-from portal.db import Database, is_current
+from portal.db import Database, is_current, why
 from portal.zype.client import ZypeClient
 from portal.zype.errors import BadCredentials, Misconfigured, ZypeError
 

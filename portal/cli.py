@@ -2,11 +2,12 @@
 
 import logging
 import os
+import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -55,14 +56,15 @@ def demo(once: bool) -> None:
     """Try everything, with a simulated Zype and TV and no credentials."""
     from portal.demo import environment, steps
 
-    with tempfile.TemporaryDirectory(prefix="zype-activate-demo-") as folder:
-        environ = environment(os.environ, Path(folder))
+    server = os.getpid()
+    with _folder("demo") as folder:
+        environ = environment(os.environ, folder)
         settings = _settings(environ)
 
         def tell() -> None:
             click.echo(steps(settings))
             if once:
-                os.kill(os.getpid(), signal.SIGTERM)
+                os.kill(server, signal.SIGTERM)
 
         _serve(settings, environ, tell, log_level=logging.WARNING)
 
@@ -74,13 +76,35 @@ def serve() -> None:
     _serve(_settings(environ), environ, lambda: None)
 
 
+@contextmanager
+def _folder(purpose: str) -> Iterator[Path]:
+    """Yield an empty folder that is gone after the block.
+
+    A worker ends by leaving the block too, since it was forked inside: the folder is then still in use. That is
+    also why tempfile's own TemporaryDirectory won't do: it tidies up at the end of any process.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"zype-activate-{purpose}-"))
+    owner = os.getpid()
+    try:
+        yield folder
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _metrics_folder() -> Iterator[None]:
+    """Let the workers add up their metrics in a folder of their own while the block runs."""
+    with _folder("metrics") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        yield
+
+
 def _serve(
     settings: Settings, environ: Mapping[str, str], on_ready: Callable[[], None], log_level: int = logging.INFO
 ) -> None:
-    from portal.metrics_folder import metrics_folder
-
     # Entered before anything imports the client of Prometheus, which looks for the folder then.
-    with metrics_folder() if settings.metrics_bind else nullcontext():
+    with _metrics_folder() if settings.metrics_bind else nullcontext():
         from portal.server import CannotServe
         from portal.server import serve as serve_portal
         from portal.web import logs
@@ -139,7 +163,7 @@ def upgrade() -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from portal import db as database
-    from portal.audit import why
+    from portal.db import why
 
     try:
         database.upgrade(_settings(_environment()).database_url.get_secret_value())

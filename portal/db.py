@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 # How long a unit of work waits for another one that writes; past that the database counts as locked.
 LOCK_SECONDS = 3.0
@@ -150,6 +150,11 @@ class Database:
 def is_current(database: Database) -> bool:
     """Tell whether the database has the schema that this version of the portal needs."""
     return database.revision() == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+
+
+def why(error: SQLAlchemyError) -> str:
+    """Return what the database itself said, without the statement: read-only, full, locked, gone."""
+    return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
 
 
 def upgrade(url: str) -> None:

@@ -6,7 +6,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.attempts import Attempt, Entry
-from portal.audit import Ledger, why
+from portal.audit import Ledger
+from portal.db import why
 from portal.models import Action, LinkResult, Outcome, UnlinkOutcome
 from portal.pins import MalformedPin, Pin, PinRules
 from portal.zype.client import ZypeClient

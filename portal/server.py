@@ -15,15 +15,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from prometheus_client import CollectorRegistry, multiprocess, start_http_server
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.app import create_app
 from portal.config import Settings
-from portal.db import Database, is_current, upgrade
+from portal.db import Database, is_current, upgrade, why
 from portal.errors import PortalError
+
+log = structlog.get_logger("portal.server")
 
 START_SECONDS = 20.0
 # Time after the deadline of a call to Zype in which the outcome is written and the page is sent.
@@ -40,12 +45,14 @@ def serve(settings: Settings, environ: Mapping[str, str], on_ready: Callable[[],
     Args:
         settings: the portal's.
         environ: what the sandbox's process is given as its environment.
-        on_ready: called once, in a thread, when the portal answers.
+        on_ready: called once, in a worker, when the portal answers.
 
     Raises:
         CannotServe: a port is taken, or the database does not have the schema that is needed.
     """
-    _check_port(settings.bind)
+    _check_port("PORTAL_BIND", settings.bind)
+    if settings.metrics_bind:
+        _check_port("PORTAL_METRICS_BIND", settings.metrics_bind)
     _check_schema(settings)
     with ExitStack() as beside:
         if settings.mode == "sandbox":
@@ -78,7 +85,8 @@ class _PortalServer(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": "",
             "accesslog": None,
             "logger_class": _QuietLogger,
-            "when_ready": self._when_ready,
+            "when_ready": self._show_metrics,
+            "post_worker_init": self._watch_for_answer,
         }
         if settings.metrics_bind:
             options["child_exit"] = _forget_worker
@@ -88,15 +96,25 @@ class _PortalServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(self._settings)
+        try:
+            return create_app(self._settings)
+        except Exception as error:
+            # gunicorn would print the exception itself, past the redaction.
+            log.critical("worker_failed", exc_info=error)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
-    def _when_ready(self, _arbiter: object) -> None:
-        if self._settings.metrics_bind:
-            registry = CollectorRegistry()
-            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-            host, _, port = self._settings.metrics_bind.rpartition(":")
-            start_http_server(int(port), addr=host.strip("[]"), registry=registry)
-        threading.Thread(target=self._tell_when_ready, daemon=True).start()
+    def _show_metrics(self, _arbiter: object) -> None:
+        if not self._settings.metrics_bind:
+            return
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        host, _, port = self._settings.metrics_bind.rpartition(":")
+        start_http_server(int(port), addr=host.strip("[]"), registry=registry)
+
+    def _watch_for_answer(self, worker: Any) -> None:
+        # The first worker watches: a thread of the process that forks would leave its locks held in the others.
+        if worker.age == 1:
+            threading.Thread(target=self._tell_when_ready, daemon=True).start()
 
     def _tell_when_ready(self) -> None:
         if _answers(f"http://{self._settings.bind}", lambda: True):
@@ -116,7 +134,7 @@ def _forget_worker(_arbiter: object, worker: Any) -> None:
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-def _check_port(bind: str) -> None:
+def _check_port(name: str, bind: str) -> None:
     host, _, port = bind.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -125,18 +143,24 @@ def _check_port(bind: str) -> None:
             return
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise CannotServe(f"{bind} can't be listened on: {reason}. Set PORTAL_BIND to another.") from error
+        raise CannotServe(f"{bind} can't be listened on: {reason}. Set {name} to another.") from error
 
 
 def _check_schema(settings: Settings) -> None:
     url = settings.database_url.get_secret_value()
-    if settings.mode == "sandbox":
-        upgrade(url)
-        return
+    try:
+        if settings.mode == "sandbox":
+            upgrade(url)
+        elif not _has_schema(url):
+            raise CannotServe("The database does not have this version's schema. Run: zype-activate db upgrade")
+    except SQLAlchemyError as error:
+        raise CannotServe(f"The database can't be used: {why(error)}") from error
+
+
+def _has_schema(url: str) -> bool:
     database = Database(url, connections=1)
     try:
-        if not is_current(database):
-            raise CannotServe("The database does not have this version's schema. Run: zype-activate db upgrade")
+        return is_current(database)
     finally:
         database.dispose()
 
@@ -144,16 +168,22 @@ def _check_schema(settings: Settings) -> None:
 @contextmanager
 def _sandbox_beside(settings: Settings, environ: Mapping[str, str]) -> Iterator[None]:
     """Run the sandbox in a process of its own, which ends with this one, however that ends."""
+    parts = urlsplit(settings.zype_api_url)
+    _check_port("PORTAL_ZYPE_API_URL", f"{parts.hostname}:{parts.port or 80}")
     command = [sys.executable, "-m", "portal", "sandbox", "--stop-with-stdin"]
+    owner = os.getpid()
     # In a session of its own: Ctrl-C stops the portal first, and a link that is under way finds its sandbox.
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, env=dict(environ), start_new_session=True)  # noqa: S603
-    try:
-        if not _answers(settings.zype_api_url, lambda: process.poll() is None):
-            raise CannotServe("The sandbox did not start; what it said is above.")
-        yield
-    finally:
-        process.terminate()
-        process.wait(START_SECONDS)
+    with subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.PIPE, env=dict(environ), start_new_session=True
+    ) as process:
+        try:
+            if not _answers(settings.zype_api_url, lambda: process.poll() is None):
+                raise CannotServe("The sandbox did not start; what it said is above.")
+            yield
+        finally:
+            # A worker that ends comes by here too, since it was forked inside the block.
+            if os.getpid() == owner:
+                process.terminate()
 
 
 def _answers(origin: str, is_worth_waiting: Callable[[], bool]) -> bool:

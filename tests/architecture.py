@@ -14,10 +14,10 @@ LEVELS = (
     ("__main__", "app", "check", "cli", "demo", "server", "wsgi"),
     ("activate", "auth", "devices", "ops", "support", "web"),
     ("services",),
-    ("directory", "linking", "notify"),
+    ("directory", "linking", "notify", "second_look", "unlinking"),
     (
-        *("attempt_limits", "attempts", "audit", "config", "db", "environment", "keys", "ledger_tables", "migrations"),
-        *("outbox", "sessions", "setting_types", "zype"),
+        *("attempt_limits", "attempts", "audit", "config", "db", "environment", "keys", "ledger_rows"),
+        *("ledger_tables", "migrations", "outbox", "sessions", "setting_types", "zype"),
     ),
     ("errors", "metrics", "models", "paths", "pins", "waiters"),
 )

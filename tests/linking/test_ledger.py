@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.attempts import Attempt, Begun
-from portal.audit import Ledger, canonical
+from portal.audit import Ledger
 from portal.db import Database
 from portal.keys import LedgerKey, Purpose
+from portal.ledger_rows import canonical
 from portal.ledger_tables import ledger as table
 from portal.ledger_tables import pending
 from portal.models import Action

@@ -1,0 +1,54 @@
+"""How an attempt becomes a row of the ledger, signed over all that it says, and how a row is read again."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.attempts import Attempt, Entry
+from portal.keys import Keyring, LedgerKey, Purpose
+from portal.ledger_tables import ledger
+from portal.models import Action, ActorKind
+
+ENTRY_COLUMNS = tuple(ledger.c[name] for name in Entry.__dataclass_fields__)
+_SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash"))
+
+
+def row_of(attempt: Attempt, keyring: Keyring) -> dict[str, Any]:
+    """Return the columns of an attempt without an outcome; the address is only ever hashed."""
+    return {
+        "action": attempt.action.value,
+        "attempt_id": attempt.id,
+        "outcome": None,
+        "actor_kind": attempt.actor.kind.value,
+        "actor_id": attempt.actor.id,
+        "consumer_id": attempt.consumer_id,
+        "linked_device_id": attempt.linked_device_id,
+        "pin_fingerprint": attempt.pin_fingerprint,
+        "subject_hash": attempt.subject_hash,
+        "reason": None,
+        "ticket": None,
+        "request_id": attempt.actor.request_id,
+        "address_hash": keyring.address(attempt.actor.address),
+        "zype_milliseconds": None,
+    }
+
+
+def sign(row: Mapping[str, Any], key: LedgerKey, now: datetime) -> dict[str, Any]:
+    """Return a whole row: with its time, the name of its key, and the keyed hash of all of these."""
+    whole = {**row, "at": now, "key_id": key.id}
+    return whole | {"row_hash": key.digest(Purpose.LEDGER_ROW, canonical(whole))}
+
+
+def canonical(row: Mapping[str, Any]) -> str:
+    """Return the text of a row that its keyed hash is made of: every column but the id and the hash itself."""
+    values = {**row, "at": row["at"].isoformat(timespec="microseconds")}
+    return json.dumps([values[name] for name in _SIGNED], separators=(",", ":"))
+
+
+def entry_of(row: sa.RowMapping) -> Entry:
+    """Return a row as the portal reads it again."""
+    values = {name: row[name] for name in Entry.__dataclass_fields__}
+    return Entry(**values | {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])})
