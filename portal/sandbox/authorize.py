@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.sandbox.state import sandbox
@@ -37,15 +36,13 @@ class Asked:
     error: str | None
 
 
-class NotOurClient(HTTPException):
+class NotOurClient(Exception):
     """The client or its address is unknown, so the browser must not be sent there (RFC 6749 section 4.1.2.1)."""
 
-    code = 400
-    description = "The client_id or the redirect_uri is not registered."
 
-    def get_response(self, *args: object, **kwargs: object) -> AnyResponse:
-        """Return the page that says so, for a person."""
-        return make_response(render_template("refused.html"), 400)
+@bp.errorhandler(NotOurClient)
+def not_our_client(_: NotOurClient) -> Response:
+    return make_response(render_template("refused.html"), 400)
 
 
 @bp.get("/oauth/authorize")

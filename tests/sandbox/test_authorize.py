@@ -104,6 +104,7 @@ def test_it_sends_a_browser_nowhere_it_does_not_know(calls: Calls, method: str, 
     answer = calls.http.open("/oauth/authorize", method=method, query_string=ASKED | other, data=ALICE)
     assert answer.status_code == 400
     assert "Location" not in answer.headers
+    assert "This sign-in can't go on" in answer.text
     assert "mallory" not in answer.text
 
 
