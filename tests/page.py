@@ -39,10 +39,14 @@ class Page:
 
     def header(self, name: str, missing: str | None = None) -> str:
         """Return a header by its name; without a default it must be there."""
-        values = [value for key, value in self._headers if key.lower() == name.lower()]
+        values = self.headers(name)
         if not values and missing is None:
             raise AssertionError(f"{self!r} has no header {name}")
         return values[0] if values else missing or ""
+
+    def headers(self, name: str) -> list[str]:
+        """Return every header of a name, in order; none is an empty list."""
+        return [value for key, value in self._headers if key.lower() == name.lower()]
 
     @property
     def location(self) -> str | None:

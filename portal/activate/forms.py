@@ -1,8 +1,12 @@
 """Forms of the activation pages. Only the first has a field named pin."""
 
+import re
+
 from wtforms import HiddenField, StringField
 
 from portal.web.forms import PortalForm
+
+ATTEMPT_ID = re.compile("[0-9a-f]{32}")
 
 
 class EnterPinForm(PortalForm):
@@ -27,3 +31,8 @@ class UndoForm(PortalForm):
     """The attempt to undo."""
 
     attempt = HiddenField()
+
+    @property
+    def attempt_id(self) -> str:
+        """The attempt, or nothing where what was sent can't be the id of one."""
+        return self.attempt.data if ATTEMPT_ID.fullmatch(self.attempt.data or "") else ""

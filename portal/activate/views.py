@@ -18,11 +18,13 @@ from portal.web.waiting_time import in_words
 
 bp = Blueprint("activate", __name__)
 
-UNDO_STATUSES = {
+STALE = "stale"
+UNDO_STATUSES: dict[str, int] = {
     UnlinkOutcome.GONE: 422,
     UnlinkOutcome.UNAVAILABLE: 503,
     UnlinkOutcome.UNKNOWN: 503,
     UnlinkOutcome.MISCONFIGURED: 503,
+    STALE: 422,
 }
 
 
@@ -89,7 +91,7 @@ def done(viewer: Viewer) -> Response:
 @bp.post("/activate/undo")
 @viewer_required
 def undo(viewer: Viewer) -> Response:
-    attempt_id = UndoForm().attempt.data or ""
+    attempt_id = UndoForm().attempt_id
     outcome = services().unlinking.undo(attempt_id, viewer.consumer_id, viewer.actor)
     if outcome is UnlinkOutcome.UNLINKED:
         identity.remember_link(attempt_id)
@@ -99,16 +101,18 @@ def undo(viewer: Viewer) -> Response:
 
 @bp.errorhandler(CSRFError)
 def ask_again(_: CSRFError) -> Response:
-    """Show the form again with the PIN in it. Another site may have sent it, so it counts as prefilled."""
-    if current_viewer() is None:
+    """Show the page again with the PIN in it. Another site may have sent it, so it counts as prefilled."""
+    viewer = current_viewer()
+    if viewer is None:
         return send_pin()
-    if request.endpoint == "activate.confirm_pin" and (pin := pin_cookie.read()):
-        return _comparison_page(pin, status=422)
-    if request.endpoint != "activate.send_pin":
-        return _go("/activate/done")
-    form = EnterPinForm()
-    form.source.data = "link"
-    return _entry_page(form, status=422, stale=True)
+    if request.endpoint == "activate.send_pin":
+        form = EnterPinForm()
+        form.source.data = "link"
+        return _entry_page(form, status=422, stale=True)
+    if request.endpoint == "activate.undo":
+        return _done_page(viewer, problem=STALE)
+    pin = pin_cookie.read()
+    return _comparison_page(pin, status=422) if pin else _go("/activate")
 
 
 def _prefilled(form: EnterPinForm) -> Pin | None:
@@ -164,7 +168,7 @@ def _comparison_page(pin: Pin, *, status: int = 200) -> Response:
     return response
 
 
-def _done_page(viewer: Viewer, problem: UnlinkOutcome | None = None) -> Response:
+def _done_page(viewer: Viewer, problem: str | None = None) -> Response:
     attempt_id = identity.last_link()
     tv = services().unlinking.linked_tv(attempt_id, viewer.consumer_id) if attempt_id else None
     if tv is None:
@@ -175,7 +179,7 @@ def _done_page(viewer: Viewer, problem: UnlinkOutcome | None = None) -> Response
         state="undone" if tv.is_undone else "linked",
         can_undo=tv.undo_seconds is not None and not tv.is_undone,
         undo_minutes=ceil((tv.undo_seconds or 0) / 60),
-        problem=problem.value if problem else None,
+        problem=problem,
         failed=problem is not None,
     )
     return make_response(page, UNDO_STATUSES[problem] if problem else 200)

@@ -1,0 +1,306 @@
+"""A PIN that a link filled in: kept out of every address, compared by eye, and linked by its own button alone."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from flask import Flask
+
+from portal.sandbox import seed
+from tests.cast import Alice
+from tests.inside import cookie, give_cookie, logged, outcomes
+from tests.page import Page, PageClient
+from tests.simulated_zype import SimulatedZype
+
+COOKIE = "activate-pin"
+COMPARE = "Does the TV in front of you show this PIN?"
+
+
+@pytest.fixture
+def comparing(signed_in: Alice, sandbox: SimulatedZype) -> Alice:
+    """Alice in front of the comparison of the PIN good1, which her QR code filled in."""
+    return signed_in.sends_the_pin_of_a_link("good1")
+
+
+def set_cookies(page: Page) -> list[str]:
+    return [line for line in page.headers("Set-Cookie") if line.startswith(("activate-pin=", "__Host-activate-pin="))]
+
+
+@pytest.mark.parametrize("typed", ["good1", "GOOD-1", "%20good1", "go%EF%BD%8Fd1"])
+def test_a_pin_in_the_address_is_moved_into_the_cookie(signed_in: Alice, typed: str) -> None:
+    moved = signed_in.browser.get(f"/activate?pin={typed}", 303)
+
+    assert moved.location == "/activate"
+    page = signed_in.browser.follow(moved)
+    assert page.value("#pin") == "good1"
+    assert page.value("#from") == "link"
+    assert "good1" not in moved.source
+
+
+def test_the_cookie_is_encrypted_and_kept_from_scripts_and_other_sites(signed_in: Alice) -> None:
+    (line,) = set_cookies(signed_in.browser.get("/activate?pin=good1", 303))
+
+    assert "good1" not in line
+    assert {"HttpOnly", "SameSite=Lax", "Max-Age=1800", "Path=/"} <= set(line.split("; "))
+    assert "Secure" not in line
+    assert "Domain" not in line
+
+
+def test_with_https_only_this_host_may_set_the_cookie(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    browser = browse(make_app(public_url="https://tv.example.com"))
+
+    (line,) = set_cookies(browser.get("/activate?pin=good1", 303))
+
+    assert line.startswith("__Host-activate-pin=")
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(line.split("; "))
+
+
+@pytest.mark.parametrize("typed", ["", "no", "a" * 300, "%00good", "%E2%80%AEgood1", "%3Cscript%3E"])
+def test_what_is_no_pin_is_dropped_from_the_address(signed_in: Alice, typed: str) -> None:
+    moved = signed_in.browser.get(f"/activate?pin={typed}", 303)
+
+    assert moved.location == "/activate"
+    assert set_cookies(moved) == []
+    assert signed_in.browser.follow(moved).value("#pin") == ""
+
+
+def test_other_parameters_are_dropped_with_it(signed_in: Alice) -> None:
+    assert signed_in.browser.get("/activate?next=https://evil.example&pin=good1&utm=1", 303).location == "/activate"
+
+
+@pytest.mark.parametrize("value", ["", "rubbish", "gAAAAABrubbish==", "ä", "a" * 4000])
+def test_a_cookie_that_is_not_ours_is_ignored(signed_in: Alice, value: str) -> None:
+    give_cookie(signed_in.browser, COOKIE, value)
+
+    assert signed_in.browser.get("/activate").value("#pin") == ""
+
+
+def test_a_cookie_that_was_changed_is_ignored(signed_in: Alice) -> None:
+    signed_in.opens("/activate?pin=good1", 303)
+    value = cookie(signed_in.browser, COOKIE) or ""
+    give_cookie(signed_in.browser, COOKIE, value[:-8] + ("A" if value[-8] != "A" else "B") + value[-7:])
+
+    assert signed_in.browser.get("/activate").value("#pin") == ""
+
+
+def test_a_cookie_of_another_key_is_ignored_and_one_of_the_previous_key_is_read(
+    signed_in: Alice, make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    signed_in.opens("/activate?pin=good1", 303)
+    value = cookie(signed_in.browser, COOKIE) or ""
+    old, new = signed_in.browser.settings.secret_key.get_secret_value(), "another" * 10
+
+    for settings, kept in (({}, False), ({"secret_key_previous": old}, True)):
+        browser = browse(make_app(secret_key=new, **settings))
+        give_cookie(browser, COOKIE, value)
+        assert browser.get("/activate").select_one("#pin-kept").has_attr("hidden") is not kept
+
+
+def test_after_half_an_hour_the_server_forgets_too(signed_in: Alice) -> None:
+    signed_in.opens("/activate?pin=good1", 303)
+    value = cookie(signed_in.browser, COOKIE) or ""
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=29), tick=True) as clock:
+        assert signed_in.browser.get("/activate").value("#pin") == "good1"
+        clock.shift(timedelta(minutes=2))
+        # As a browser that does not keep to Max-Age would send it.
+        give_cookie(signed_in.browser, COOKIE, value)
+        assert signed_in.browser.get("/activate").value("#pin") == ""
+
+
+def test_head_answers_as_get_does(signed_in: Alice) -> None:
+    moved = signed_in.browser.send("HEAD", "/activate?pin=good1", 303)
+    assert moved.location == "/activate"
+    assert moved.source == ""
+
+
+def test_the_pin_is_in_no_header_link_or_log(signed_in: Alice) -> None:
+    with logged() as events:
+        pages = [signed_in.browser.get("/activate?pin=good4711", 303)]
+        pages.append(signed_in.browser.get("/activate"))
+        pages.append(signed_in.browser.submit(pages[-1], "/activate", 200))
+        pages.append(signed_in.browser.submit(pages[-1], "/activate/confirm", 303))
+        pages.append(signed_in.browser.get("/activate/done"))
+
+    assert "4711" not in str(events)
+    for page in pages:
+        assert "4711" not in str(page.headers("Location") + page.headers("Set-Cookie"))
+        addresses = [tag[name] for name in ("href", "action", "src") for tag in page.select(f"[{name}]")]
+        assert "4711" not in str(addresses)
+
+
+@pytest.mark.parametrize("way", ["cookie", "script"])
+def test_a_filled_in_pin_is_compared_before_anything_is_linked(
+    signed_in: Alice, app: Flask, sandbox: SimulatedZype, way: str
+) -> None:
+    tv = sandbox.tv()
+    if way == "cookie":
+        form = signed_in.opens(f"/activate?pin={tv.pin}", 303).page
+        page = signed_in.browser.submit(form, "/activate", 200)
+    else:
+        page = signed_in.sends_the_pin_of_a_link(tv.pin).page
+
+    assert page.heading == COMPARE
+    assert page.text(".pin-display") == tv.pin
+    assert page.select_one(".pin-display")["dir"] == "ltr"
+    buttons = [tag.get_text(strip=True) for tag in page.select(".choices button")]
+    assert buttons == ["Not my TV", "Yes, link this TV"]
+    assert not page.select("[name=pin]")
+    assert "alice@example.com" in page.text(".account")
+    assert sandbox.record() == []
+    assert outcomes(app) == []
+
+
+def test_its_button_links(comparing: Alice, app: Flask, sandbox: SimulatedZype) -> None:
+    page = comparing.confirms().page
+
+    assert page.heading == "Your TV is linked"
+    assert outcomes(app) == ["linked"]
+    assert len(sandbox.record()) == 1
+    assert cookie(comparing.browser, COOKIE) is None
+    assert comparing.opens("/activate").page.value("#pin") == ""
+
+
+def test_not_my_tv_forgets_the_pin(comparing: Alice, sandbox: SimulatedZype) -> None:
+    page = comparing.says_that_is_not_my_tv().page
+
+    assert page.path == "/activate"
+    assert page.value("#pin") == ""
+    assert cookie(comparing.browser, COOKIE) is None
+    assert sandbox.record() == []
+
+
+def test_the_pin_of_another_tab_is_compared_and_not_linked(comparing: Alice, sandbox: SimulatedZype) -> None:
+    comparing.browser.get("/activate?pin=good2", 303)
+
+    page = comparing.confirms(200).page
+
+    assert page.heading == COMPARE
+    assert page.text(".pin-display") == "good2"
+    assert sandbox.record() == []
+    comparing.confirms(303)
+    assert len(sandbox.record()) == 1
+
+
+@pytest.mark.parametrize("shown", ["", "good1", "\0", "a" * 64])
+def test_a_confirmation_that_shows_nothing_links_nothing(comparing: Alice, sandbox: SimulatedZype, shown: str) -> None:
+    comparing.browser.submit(comparing.page, "/activate/confirm", 200, shown=shown)
+
+    assert sandbox.record() == []
+
+
+def test_what_was_shown_tells_nothing_of_the_pin(comparing: Alice) -> None:
+    assert re.fullmatch("[0-9a-f]{64}", comparing.page.value("[name=shown]"))
+
+
+def test_a_confirmation_without_its_cookie_goes_back_to_the_form(comparing: Alice, sandbox: SimulatedZype) -> None:
+    give_cookie(comparing.browser, COOKIE, "")
+
+    page = comparing.confirms(303).page
+
+    assert page.path == "/activate"
+    assert sandbox.record() == []
+
+
+def test_a_refresh_of_the_comparison_shows_it_again(comparing: Alice, sandbox: SimulatedZype) -> None:
+    form = comparing.browser.get("/activate")
+    assert form.value("#pin") == "good1"
+
+    for _ in range(2):
+        assert comparing.browser.submit(form, "/activate", 200).heading == COMPARE
+    assert sandbox.record() == []
+
+
+def test_a_refresh_of_the_confirmation_is_the_same_success(comparing: Alice, app: Flask) -> None:
+    comparison = comparing.page
+    comparing.confirms()
+
+    again = comparing.browser.submit(comparison, "/activate/confirm", 303)
+
+    # The cookie went with the first, so there is nothing left to link.
+    assert again.location == "/activate"
+    assert outcomes(app) == ["linked"]
+
+
+def test_the_same_pin_typed_by_hand_is_compared_too(signed_in: Alice, sandbox: SimulatedZype) -> None:
+    signed_in.opens("/activate?pin=good1", 303)
+
+    assert signed_in.types_pin("GOOD 1", 200).page.heading == COMPARE
+    assert sandbox.record() == []
+
+
+def test_another_pin_typed_over_it_is_linked(signed_in: Alice, sandbox: SimulatedZype) -> None:
+    signed_in.opens("/activate?pin=good1", 303)
+
+    signed_in.types_pin("good2", 303)
+
+    assert len(sandbox.record()) == 1
+
+
+def test_a_filled_in_text_that_is_no_pin_is_refused(signed_in: Alice, sandbox: SimulatedZype) -> None:
+    page = signed_in.sends_the_pin_of_a_link("no", 422).page
+
+    assert page.value("#pin") == "no"
+    assert sandbox.record() == []
+
+
+def test_a_no_of_zype_to_a_confirmed_pin_leads_back_to_the_form(signed_in: Alice) -> None:
+    page = signed_in.sends_the_pin_of_a_link("used1").confirms(422).page
+
+    assert "PIN not found" in page.summary
+    assert page.value("#pin") == "used1"
+    assert page.value("#from") == "link"
+
+
+@pytest.mark.parametrize("form", ["/activate/confirm", "/activate/discard"])
+def test_a_stale_comparison_is_shown_again(comparing: Alice, sandbox: SimulatedZype, form: str) -> None:
+    page = comparing.browser.send("POST", form, 422, data={"csrf_token": "stale"})
+
+    assert page.heading == COMPARE
+    assert page.text(".pin-display") == "good1"
+    assert "This page was open for too long" in page.summary
+    assert sandbox.record() == []
+    assert comparing.browser.submit(page, "/activate/confirm", 303).location == "/activate/done"
+
+
+@pytest.mark.parametrize("path", ["/activate/confirm", "/activate/discard"])
+def test_a_stale_comparison_without_its_pin_leads_to_the_form(signed_in: Alice, path: str) -> None:
+    assert signed_in.browser.send("POST", path, 303).location == "/activate"
+
+
+@pytest.mark.parametrize("path", ["/activate/confirm", "/activate/discard"])
+def test_without_a_session_the_comparison_asks_to_sign_in(
+    client: PageClient, sandbox: SimulatedZype, path: str
+) -> None:
+    client.get("/activate?pin=good1", 303)
+
+    assert client.send("POST", path, 303).location == "/activate"
+    assert client.get("/activate").heading == "Sign in to link your TV"
+    assert sandbox.record() == []
+
+
+def test_no_get_links(signed_in: Alice, app: Flask, sandbox: SimulatedZype) -> None:
+    rules = [rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and "<" not in rule.rule]
+    assert "/activate/done" in rules
+    signed_in.opens("/activate?pin=good1", 303)
+
+    for rule in rules:
+        for query in ("", "?pin=good1", "?pin=good1&from=&shown=x&attempt=x&confirm=1"):
+            signed_in.browser.transport.send("GET", rule + query, {}, {})
+    for rule in ("/activate/confirm", "/activate/undo", "/activate/discard", "/sign-out"):
+        signed_in.browser.get(f"{rule}?pin=good1", 405)
+
+    assert sandbox.record() == []
+    assert outcomes(app) == []
+
+
+def test_a_pin_is_never_linked_for_somebody_else(signed_in: Alice, sandbox: SimulatedZype) -> None:
+    tv = sandbox.tv()
+    form = signed_in.opens("/activate").page
+    signed_in.browser.submit(form, "/activate", 303, pin=tv.pin)
+
+    assert {call["consumer_id"] for call in sandbox.record()} == {seed.ALICE.id}
