@@ -1,0 +1,181 @@
+"""Viewers in a hurry: their browsers keep cookies and one connection each, and draw nothing.
+
+For tests in which many act at once, and where judging each page as ``tests.page`` does would take longer than
+what is measured.
+"""
+
+import html
+import http.client
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from typing import Self, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from portal.models import Outcome
+
+Given = TypeVar("Given")
+Got = TypeVar("Got")
+
+SECONDS = 30
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+# What a page says first of each outcome. Misconfigured looks like unavailable to a viewer, on purpose.
+SAID = {
+    "PIN not found": Outcome.NOT_FOUND,
+    "This PIN can't be linked": Outcome.REFUSED,
+    "Enter the PIN exactly as your TV shows it": Outcome.MALFORMED,
+    "Please wait before you try again": Outcome.TOO_MANY,
+    "We can't link your TV right now": Outcome.UNAVAILABLE,
+    "We did not hear back": Outcome.UNKNOWN,
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a viewer was shown.
+
+    Args:
+        status: of HTTP.
+        location: where a redirect leads.
+        retry_after: the header, in seconds.
+        text: the page.
+        seconds: from the request to the last byte.
+    """
+
+    status: int
+    location: str | None
+    retry_after: int | None
+    text: str
+    seconds: float
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What the page says of the PIN; none for a page about something else."""
+        if self.status == 303 and self.location == "/activate/done":
+            return Outcome.LINKED
+        said = [outcome for words, outcome in SAID.items() if f"<h2>{words}" in html.unescape(self.text)]
+        return said[0] if len(said) == 1 else None
+
+
+class HastyViewer:
+    """A viewer of the sandbox who is known by a number.
+
+    Args:
+        origin: of the portal.
+        number: n of un@example.com.
+    """
+
+    def __init__(self, origin: str, number: int) -> None:
+        self.number = number
+        self._origin = origin
+        self._cookies: dict[str, str] = {}
+        self._token = ""
+        self._connection = http.client.HTTPConnection(urlsplit(origin).netloc, timeout=SECONDS)
+
+    @property
+    def consumer_id(self) -> str:
+        """The consumer_id that the sandbox's seed gives this viewer."""
+        return f"{self.number:024x}"
+
+    @property
+    def local_port(self) -> int:
+        """Which port of this machine the browser's connection comes from."""
+        port: int = self._connection.sock.getsockname()[1]
+        return port
+
+    def signs_in(self) -> Self:
+        """Sign in, and open the page that asks for a PIN."""
+        self.opens("/sign-in")
+        given = {"email": f"u{self.number}@example.com", "password": f"pw-{self.number}"}
+        shown = self._send("POST", "/sign-in", given)
+        assert shown.status == 303, shown
+        self.opens()
+        return self
+
+    def another_tab(self) -> "HastyViewer":
+        """Return another connection with the cookies of this one."""
+        tab = HastyViewer(self._origin, self.number)
+        tab._cookies = dict(self._cookies)
+        return tab
+
+    def opens(self, path: str = "/activate") -> Shown:
+        """Open a page."""
+        shown = self._send("GET", path)
+        found = TOKEN.search(shown.text)
+        self._token = found[1] if found else self._token
+        return shown
+
+    def sends(self, pin: str) -> Shown:
+        """Type a PIN and press the button."""
+        return self._send("POST", "/activate", {"pin": pin, "from": ""})
+
+    def leaves(self) -> None:
+        """Close the browser."""
+        self._connection.close()
+
+    def _send(self, method: str, path: str, fields: dict[str, str] | None = None) -> Shown:
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        body = None
+        if fields is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            body = urlencode({"csrf_token": self._token, **fields})
+        started = time.perf_counter()
+        self._connection.request(method, path, body, headers)
+        answer = self._connection.getresponse()
+        text = answer.read().decode()
+        seconds = time.perf_counter() - started
+        for value in answer.headers.get_all("Set-Cookie", []):
+            self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(value).items()}
+        retry_after = answer.getheader("Retry-After")
+        wait = int(retry_after) if retry_after else None
+        return Shown(answer.status, answer.getheader("Location"), wait, text, seconds)
+
+
+class Crowd:
+    """Everyone who came to a portal, so that all of them leave in the end.
+
+    Args:
+        origin: of the portal.
+    """
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self._browsers: list[HastyViewer] = []
+
+    def viewer(self, number: int) -> HastyViewer:
+        """Return a viewer of the sandbox who has signed in."""
+        viewer = HastyViewer(self._origin, number)
+        self._browsers.append(viewer)
+        return viewer.signs_in()
+
+    def viewers(self, count: int) -> list[HastyViewer]:
+        """Return so many viewers who have signed in, numbered from 0."""
+        return [self.viewer(number) for number in range(count)]
+
+    def tab_of(self, viewer: HastyViewer) -> HastyViewer:
+        """Return another connection of the same browser, with the page that asks for a PIN."""
+        tab = viewer.another_tab()
+        self._browsers.append(tab)
+        tab.opens()
+        return tab
+
+    def leaves(self) -> None:
+        """Close every browser."""
+        for browser in self._browsers:
+            browser.leaves()
+
+
+def all_at_once(act: Callable[[Given], Got], given: Sequence[Given]) -> list[Got]:
+    """Let a thread for each of these act at the same moment, and return what came of it, in their order."""
+    start = threading.Barrier(len(given))
+
+    def wait_and_act(one: Given) -> Got:
+        start.wait(SECONDS)
+        return act(one)
+
+    with ThreadPoolExecutor(len(given)) as pool:
+        return list(pool.map(wait_and_act, given))

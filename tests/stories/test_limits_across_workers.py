@@ -1,0 +1,59 @@
+"""An attempt limit holds over all worker processes together, however many PINs arrive at once."""
+
+import pytest
+
+from portal.models import Outcome
+from tests.servers import Port, Processes
+from tests.simulated_zype import SimulatedZype
+from tests.stories.crowd import Crowd, HastyViewer, all_at_once
+from tests.stories.workers import worker_behind, workers_of
+
+LIMIT = 5
+PINS = 30
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
+    """Two workers on either database, with the limits as they come."""
+    return environ | {"PORTAL_DATABASE_URL": any_database_url, "PORTAL_WORKERS": "2"}
+
+
+def tabs_on_both_workers(crowd: Crowd, viewer: HastyViewer, port: Port, workers: list[int]) -> list[HastyViewer]:
+    """Return tabs of a viewer, half of which are connected to each worker."""
+    tabs: dict[int, list[HastyViewer]] = {worker: [] for worker in workers}
+    for _ in range(10 * PINS):
+        tab = crowd.tab_of(viewer)
+        of_worker = tabs[worker_behind(workers, port.number, tab.local_port)]
+        if len(of_worker) < PINS // 2:
+            of_worker.append(tab)
+        if all(len(found) == PINS // 2 for found in tabs.values()):
+            return [tab for found in tabs.values() for tab in found]
+    raise AssertionError("One worker hardly ever takes a connection")
+
+
+def test_thirty_wrong_pins_at_once_reach_zype_as_often_as_the_limit_says(
+    processes: Processes, crowd: Crowd, port: Port, sandbox: SimulatedZype
+) -> None:
+    viewer = crowd.viewer(7)
+    tabs = tabs_on_both_workers(crowd, viewer, port, workers_of(processes.process.pid))
+
+    pins = [f"used{n}" for n in range(PINS)]
+    shown = all_at_once(lambda pair: pair[0].sends(pair[1]), list(zip(tabs, pins, strict=True)))
+
+    assert len(sandbox.record()) == LIMIT
+    assert sorted(page.status for page in shown) == [422] * LIMIT + [429] * (PINS - LIMIT)
+    assert sum(page.outcome is Outcome.NOT_FOUND for page in shown) == LIMIT
+    for page in shown:
+        if page.status == 429:
+            assert page.outcome is Outcome.TOO_MANY
+            assert page.retry_after is not None
+            assert 0 < page.retry_after <= 15 * 60
+
+
+def test_the_limit_of_one_viewer_leaves_another_alone(crowd: Crowd, sandbox: SimulatedZype) -> None:
+    first, second = (crowd.viewer(number) for number in (7, 8))
+    for n in range(LIMIT):
+        assert first.sends(f"used{n}").outcome is Outcome.NOT_FOUND
+    assert first.sends("good1").outcome is Outcome.TOO_MANY
+    assert second.sends("good2").outcome is Outcome.LINKED
+    assert len(sandbox.record()) == LIMIT + 1

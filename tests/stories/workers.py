@@ -1,0 +1,66 @@
+"""Which worker process is behind a connection, as the kernel tells it in /proc."""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+SECONDS = 5.0
+
+
+def workers_of(serve: int, count: int = 2) -> list[int]:
+    """Return the process ids of the workers as soon as all of them are there.
+
+    Args:
+        serve: the process id of ``zype-activate serve`` in live mode, which starts workers and nothing else.
+        count: how many workers it runs.
+    """
+    deadline = time.monotonic() + SECONDS
+    while len(found := children_of(serve)) != count:
+        assert time.monotonic() < deadline, f"There are {len(found)} workers in place of {count}"
+        time.sleep(0.02)
+    return found
+
+
+def children_of(process: int) -> list[int]:
+    """Return the process ids of what a process has started and is still running."""
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def is_running(process: int) -> bool:
+    """Tell whether there is such a process, one that has ended but was not waited for yet left out."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def worker_behind(workers: list[int], port: int, client_port: int) -> int:
+    """Return the worker that has accepted a connection.
+
+    Args:
+        workers: their process ids.
+        port: where the portal listens.
+        client_port: where the connection comes from.
+    """
+    inode = _inode(port, client_port)
+    return next(worker for worker in workers if f"socket:[{inode}]" in _open_files(worker))
+
+
+def _inode(port: int, client_port: int) -> str:
+    """Return the number of the socket at the portal's end of a connection."""
+    ends = (f":{port:04X}", f":{client_port:04X}")
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]):
+            return fields[9]
+    raise LookupError("there is no such connection")
+
+
+def _open_files(process: int) -> list[str]:
+    found = []
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(os.readlink(entry))
+    return found
