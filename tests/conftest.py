@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser
 
 from portal.app import create_app
 from portal.config import Settings, load
@@ -24,6 +25,7 @@ from tests.page import PageClient
 from tests.servers import Port, Processes
 from tests.simulated_zype import SimulatedZype, simulated_zype
 from tests.transports import InProcess, OverHTTP
+from tests.windows import chromium
 
 SECRET_KEY = "5ec4e7" * 11
 # A busy machine is slow now and then: that is no fault of the code.
@@ -181,6 +183,13 @@ def processes(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[P
     }
     with servers.processes(given | environ, port, tmp_path) as processes:
         yield processes
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A running Chromium; windows of it are in ``tests/browser``."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
