@@ -1,0 +1,164 @@
+"""Pages shown, rows of the ledger and the sandbox's own record tell the same story, one to one."""
+
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+
+import pytest
+import sqlalchemy as sa
+
+from portal.config import Settings
+from portal.keys import keyring
+from portal.ledger_tables import ledger
+from portal.models import Action, Outcome
+from portal.pins import Pin
+from tests.servers import Processes
+from tests.simulated_zype import TV, SimulatedZype
+from tests.stories.crowd import Crowd, HastyViewer, Shown
+
+THREADS = 32
+VIEWERS = 8
+# What the sandbox does with each kind of PIN, and what the viewer has to be shown.
+KINDS = {
+    "good": (200, Outcome.LINKED),
+    "silent": (200, Outcome.LINKED),
+    "used": (404, Outcome.NOT_FOUND),
+    "refused": (422, Outcome.REFUSED),
+    "another": (200, Outcome.REFUSED),
+    "http429": (429, Outcome.UNAVAILABLE),
+    "http401": (401, Outcome.MISCONFIGURED),
+    "http500": (500, Outcome.UNKNOWN),
+}
+# Ten 500s in a row would open the breaker, and then the PINs after them would rightly not be sent.
+WEIGHTS = {"good": 8, "used": 6, "http500": 1}
+CALM = {
+    "PORTAL_LIMIT_VIEWER": "100000/15minutes",
+    "PORTAL_LIMIT_ADDRESS": "100000/15minutes",
+    "PORTAL_LIMIT_FLOOD": "100000/minute",
+    # All of the threads may come to one worker, and each may call.
+    "PORTAL_THREADS": "48",
+    "PORTAL_ZYPE_CONCURRENCY": str(THREADS),
+}
+
+
+@dataclass(frozen=True)
+class Post:
+    """One PIN that one viewer sends."""
+
+    number: int
+    pin: str
+    kind: str
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """Limits that nobody reaches here."""
+    return environ | CALM
+
+
+def posts(count: int, tvs: list[TV]) -> list[Post]:
+    """Return so many posts: every TV's PIN by two viewers, and magic PINs of which none occurs twice."""
+    contested = [Post((n + more) % VIEWERS, tv.pin, "tv") for n, tv in enumerate(tvs) for more in (0, 1)]
+    kinds = random.choices(list(KINDS), [WEIGHTS.get(kind, 2) for kind in KINDS], k=count - len(contested))
+    magic = [Post(random.randrange(VIEWERS), f"{kind}{n}", kind) for n, kind in enumerate(kinds)]
+    mixed = contested + magic
+    random.shuffle(mixed)
+    return mixed
+
+
+def send_all(crowd: Crowd, sent: list[Post]) -> list[Shown]:
+    """Let 32 threads send the posts, four of each viewer's; return what was shown, in the same order."""
+    viewers = crowd.viewers(VIEWERS)
+    tabs = {viewer.number: [crowd.tab_of(viewer) for _ in range(THREADS // VIEWERS)] for viewer in viewers}
+    shown: dict[Post, Shown] = {}
+
+    def work(tab: HastyViewer, share: list[Post]) -> None:
+        for post in share:
+            shown[post] = tab.sends(post.pin)
+
+    shares = []
+    for number, its_tabs in tabs.items():
+        own = [post for post in sent if post.number == number]
+        shares += [(tab, own[n :: len(its_tabs)]) for n, tab in enumerate(its_tabs)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        for future in [pool.submit(work, *share) for share in shares]:
+            future.result()
+    return [shown[post] for post in sent]
+
+
+def rows_of(url: str) -> list[sa.RowMapping]:
+    """Return every row of the ledger about linking, oldest first."""
+    engine = sa.create_engine(url)
+    query = sa.select(ledger).where(ledger.c.action == Action.LINK).order_by(ledger.c.id)
+    with engine.connect() as connection:
+        found = list(connection.execute(query).mappings())
+    engine.dispose()
+    return found
+
+
+def agree(
+    sent: list[Post], shown: list[Shown], rows: list[sa.RowMapping], sandbox: SimulatedZype, settings: Settings
+) -> None:
+    """Compare the three stories, post by post."""
+    calls = {(call["consumer_id"], call["pin"]): call for call in sandbox.record()}
+    assert len(calls) == len(sandbox.record()) == len(sent), "a PIN was sent twice, or not at all"
+    begun = {(row["consumer_id"], row["pin_fingerprint"]): row["attempt_id"] for row in rows if not row["outcome"]}
+    ended = {row["attempt_id"]: row for row in rows if row["outcome"]}
+    assert len(begun) == len(ended) == len(sent) == len(rows) / 2, "attempts and outcomes are not one to one"
+    for post, page in zip(sent, shown, strict=True):
+        consumer_id = f"{post.number:024x}"
+        call = calls[consumer_id, sha256(post.pin.encode()).hexdigest()[:12]]
+        row = ended[begun[consumer_id, keyring(settings).fingerprint(Pin(post.pin))]]
+        status, outcome = KINDS.get(post.kind) or (
+            call["status"],
+            Outcome.LINKED if call["done"] else Outcome.NOT_FOUND,
+        )
+        assert (call["status"], row["outcome"]) == (status, outcome), post
+        # Which of the two it is, is the operator's business.
+        told = Outcome.UNAVAILABLE if outcome is Outcome.MISCONFIGURED else outcome
+        assert page.outcome is told, (post, page)
+        assert row["consumer_id"] == row["actor_id"] == consumer_id
+
+
+def each_tv_has_one_owner(sent: list[Post], shown: list[Shown], tvs: list[TV]) -> None:
+    """Of the two viewers who sent a TV's PIN one was told that it is linked, and it is linked to that one."""
+    owners: dict[str, list[str]] = {tv.pin: [] for tv in tvs}
+    for post, page in zip(sent, shown, strict=True):
+        if post.kind == "tv" and page.outcome is Outcome.LINKED:
+            owners[post.pin].append(f"{post.number:024x}")
+    assert all(owners[tv.pin] == [tv.owner()] for tv in tvs)
+
+
+def test_a_thousand_pins_of_32_threads_are_told_alike_by_pages_ledger_and_zype(
+    processes: Processes, crowd: Crowd, sandbox: SimulatedZype, settings: Settings
+) -> None:
+    tvs = [sandbox.tv() for _ in range(40)]
+    sent = posts(1000, tvs)
+    shown = send_all(crowd, sent)
+    agree(sent, shown, rows_of(settings.database_url.get_secret_value()), sandbox, settings)
+    each_tv_has_one_owner(sent, shown, tvs)
+    assert Counter(page.outcome for page in shown).keys() == {
+        Outcome.LINKED,
+        Outcome.NOT_FOUND,
+        Outcome.REFUSED,
+        Outcome.UNAVAILABLE,
+        Outcome.UNKNOWN,
+    }
+
+
+class TestOnPostgreSQL:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str], postgresql_url: str) -> dict[str, str]:
+        """The same, on PostgreSQL."""
+        return environ | {"PORTAL_DATABASE_URL": postgresql_url}
+
+    def test_three_hundred_pins_are_told_alike_by_pages_ledger_and_zype(
+        self, processes: Processes, crowd: Crowd, sandbox: SimulatedZype, settings: Settings
+    ) -> None:
+        tvs = [sandbox.tv() for _ in range(20)]
+        sent = posts(300, tvs)
+        shown = send_all(crowd, sent)
+        agree(sent, shown, rows_of(settings.database_url.get_secret_value()), sandbox, settings)
+        each_tv_has_one_owner(sent, shown, tvs)
