@@ -1,0 +1,81 @@
+"""Every page, at the sizes and in the colours that people have: it fits, it is small, and a screen reader can read it."""
+
+import gzip
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from portal.sandbox import seed
+
+SIZES = ((320, 640), (360, 740), (1280, 800))
+SMALLEST_TARGET = 44
+# What fits into the first round trip of a connection.
+MOST_BYTES = 14 * 1024
+
+
+def pages(page: Page, origin: str) -> Iterator[str]:
+    """Lead a viewer through every page, and yield its name while it is open."""
+    page.goto(f"{origin}/activate")
+    yield "sign in"
+    page.get_by_label("E-mail").fill(seed.ALICE.email)
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    yield "sign in failed"
+    page.get_by_label("Password").fill(seed.ALICE.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    yield "enter the PIN"
+    for pin in ("used", "refused", "x", "http503", "http500"):
+        page.get_by_label("PIN from your TV").fill(pin)
+        page.get_by_role("button", name="Link my TV").click()
+        expect(page.locator(".error-summary")).to_be_visible()
+        yield f"answer to {pin}"
+    page.goto(f"{origin}/activate?pin=good7777")
+    yield "prefilled"
+    page.get_by_role("button", name="Link my TV").click()
+    yield "compare"
+    page.get_by_role("button", name="Yes, link this TV").click()
+    yield "done"
+    page.get_by_role("button", name="Undo").click()
+    yield "undone"
+    page.goto(f"{origin}/no-such-page")
+    yield "not found"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_assistive_technology_can_read_it(live: str, open_window: Callable[..., Page], scheme: str) -> None:
+    page = open_window(360, 740, color_scheme=scheme)
+    axe = Axe()
+    for name in pages(page, live):
+        found = axe.run(page)
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_nothing_overflows(live: str, open_window: Callable[..., Page], width: int, height: int) -> None:
+    page = open_window(width, height)
+    for name in pages(page, live):
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, f"{name} is {overflow} px too wide at {width} px"
+
+
+def test_what_is_pressed_is_large_enough(live: str, open_window: Callable[..., Page]) -> None:
+    page = open_window(360, 740)
+    for name in pages(page, live):
+        for target in page.locator("main button, main input:not([type=hidden])").all():
+            box = target.bounding_box()
+            assert box is None or box["height"] >= SMALLEST_TARGET, f"{name}: {target.inner_text()!r} is {box}"
+
+
+def test_the_pin_page_is_small(live: str, open_window: Callable[..., Page]) -> None:
+    page = open_window(360, 740)
+    next(name for name in pages(page, live) if name == "enter the PIN")
+    html = page.request.get(f"{live}/activate").body()
+    loaded = page.locator("link[rel=stylesheet], script[src]").evaluate_all("them => them.map(it => it.href || it.src)")
+
+    # Static files come compressed; the page is compressed here as a proxy in front of the portal would do it.
+    files = [page.request.get(url).headers for url in loaded]
+    assert [headers["content-encoding"] for headers in files] == ["gzip", "gzip"]
+    total = len(gzip.compress(html)) + sum(int(headers["content-length"]) for headers in files)
+    assert total <= MOST_BYTES

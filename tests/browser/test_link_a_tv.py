@@ -1,0 +1,197 @@
+"""The main story in a real browser: a TV shows a PIN, a viewer enters it on a phone, and the TV greets them."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from portal.sandbox import seed
+from tests.simulated_zype import SimulatedZype
+
+# A TV asks every two seconds whether it is linked.
+TV_MILLISECONDS = 8_000
+
+
+class Screen:
+    """The simulated TV in a window of its own.
+
+    Args:
+        window: where it runs.
+        origin: the sandbox's.
+    """
+
+    def __init__(self, window: Page, origin: str) -> None:
+        self.window = window
+        window.goto(f"{origin}/tv")
+        expect(window.locator("#pin")).not_to_be_empty()
+
+    @property
+    def pin(self) -> str:
+        """The PIN as a viewer reads it off the screen."""
+        return re.sub(r"\s", "", self.window.locator("#pin").inner_text())
+
+    @property
+    def link(self) -> str:
+        """The address in the QR code."""
+        address = self.window.locator("#qr a").get_attribute("href")
+        assert address
+        return address
+
+    def greets(self, name: str) -> None:
+        """Wait until the TV greets somebody by name."""
+        expect(self.window.locator("#greeting")).to_contain_text(name, timeout=TV_MILLISECONDS)
+
+
+@pytest.fixture
+def tv(desktop: Page, sandbox: SimulatedZype) -> Screen:
+    return Screen(desktop, sandbox.url)
+
+
+def sign_in(page: Page) -> None:
+    """Sign in on the form of the page in front of the viewer."""
+    page.get_by_label("E-mail").fill(seed.ALICE.email)
+    page.get_by_label("Password").fill(seed.ALICE.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def test_a_viewer_types_the_pin_and_the_tv_greets_them(live: str, tv: Screen, phone: Page) -> None:
+    phone.goto(f"{live}/activate")
+    sign_in(phone)
+    phone.get_by_label("PIN from your TV").fill(tv.pin.upper())
+    phone.get_by_role("button", name="Link my TV").click()
+
+    expect(phone.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
+    expect(phone.locator("main")).to_contain_text(seed.ALICE.email)
+    tv.greets("Alice")
+
+
+def test_a_viewer_scans_the_qr_code_and_compares(live: str, tv: Screen, phone: Page) -> None:
+    pin = tv.pin
+    phone.goto(tv.link)
+    expect(phone).to_have_url(f"{live}/activate")
+    expect(phone.locator("#pin-kept")).to_be_visible()
+
+    sign_in(phone)
+    expect(phone.get_by_label("PIN from your TV")).to_have_value(pin)
+    phone.get_by_role("button", name="Link my TV").click()
+
+    expect(phone.get_by_role("heading", level=1)).to_have_text("Does the TV in front of you show this PIN?")
+    expect(phone.locator("main")).to_contain_text(pin)
+    assert phone.get_by_role("button").all_inner_texts()[1] == "Not my TV", "it comes first, after Sign out"
+    phone.get_by_role("button", name="Yes, link this TV").click()
+
+    expect(phone.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
+    tv.greets("Alice")
+
+
+def test_the_pin_of_a_link_survives_the_login_host_which_never_sees_it(
+    live: str, tv: Screen, phone: Page, sandbox: SimulatedZype
+) -> None:
+    pin = tv.pin
+    seen: list[str] = []
+
+    def note(request: Request) -> None:
+        if urlsplit(request.url).netloc == urlsplit(sandbox.url).netloc:
+            seen.append(f"{request.url} {request.headers} {request.post_data}")
+
+    phone.on("request", note)
+    phone.goto(tv.link)
+    phone.get_by_role("link", name="Sign in on our sign-in page").click()
+    expect(phone).to_have_url(re.compile(re.escape(f"{sandbox.url}/oauth/authorize")))
+    assert "#" not in phone.url
+    sign_in(phone)
+
+    expect(phone).to_have_url(f"{live}/activate")
+    expect(phone.get_by_label("PIN from your TV")).to_have_value(pin)
+    assert seen, "the login host was asked"
+    assert not [line for line in seen if pin in line]
+
+
+def test_undo_unlinks_the_tv(live: str, tv: Screen, phone: Page, sandbox: SimulatedZype) -> None:
+    phone.goto(f"{live}/activate")
+    sign_in(phone)
+    phone.get_by_label("PIN from your TV").fill(tv.pin)
+    phone.get_by_role("button", name="Link my TV").click()
+    tv.greets("Alice")
+
+    phone.get_by_role("button", name="Undo").click()
+
+    expect(phone.get_by_role("heading", level=1)).to_have_text("That TV is no longer linked")
+    expect(phone.locator("main")).to_contain_text("change your password and tell support")
+    assert [call["path"] for call in sandbox.record()] == ["/pin/link", "/pin/unlink"]
+
+
+def test_a_pin_that_is_typed_over_the_link_s_is_not_compared(live: str, tv: Screen, phone: Page) -> None:
+    phone.goto(f"{live}/activate#pin=zzzz9999")
+    sign_in(phone)
+    field = phone.get_by_label("PIN from your TV")
+    expect(field).to_have_value("zzzz9999")
+
+    field.fill(tv.pin)
+    phone.get_by_role("button", name="Link my TV").click()
+
+    expect(phone.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
+
+
+def test_not_you_keeps_the_pin_for_the_other_account(live: str, tv: Screen, phone: Page) -> None:
+    pin = tv.pin
+    phone.goto(tv.link)
+    sign_in(phone)
+    expect(phone.get_by_label("PIN from your TV")).to_have_value(pin)
+
+    phone.get_by_role("button", name="Not you?").click()
+    expect(phone.get_by_role("heading", level=1)).to_contain_text("Sign in")
+    phone.get_by_label("E-mail").fill(seed.MALLORY.email)
+    phone.get_by_label("Password").fill(seed.MALLORY.password)
+    phone.get_by_role("button", name="Sign in", exact=True).click()
+
+    expect(phone.get_by_label("PIN from your TV")).to_have_value(pin)
+
+
+def test_signing_out_forgets_the_pin(live: str, tv: Screen, phone: Page) -> None:
+    phone.goto(tv.link)
+    sign_in(phone)
+    expect(phone.get_by_label("PIN from your TV")).to_have_value(tv.pin)
+
+    phone.get_by_role("button", name="Sign out").click()
+    expect(phone.get_by_role("heading", level=1)).to_contain_text("Sign in")
+    sign_in(phone)
+
+    expect(phone.get_by_label("PIN from your TV")).to_have_value("")
+
+
+def test_without_javascript_everything_but_the_link_works(
+    live: str, tv: Screen, open_window: Callable[..., Page]
+) -> None:
+    page = open_window(360, 740, java_script_enabled=False)
+    page.goto(f"{live}/activate?pin={tv.pin}")
+    expect(page).to_have_url(f"{live}/activate")
+    sign_in(page)
+    expect(page.get_by_label("PIN from your TV")).to_have_value(tv.pin)
+    page.get_by_role("button", name="Link my TV").click()
+    page.get_by_role("button", name="Yes, link this TV").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
+    tv.greets("Alice")
+
+
+def test_a_keyboard_is_enough(live: str, tv: Screen, desktop: Page, open_window: Callable[..., Page]) -> None:
+    page = open_window(1280, 800)
+    page.goto(f"{live}/activate")
+    page.get_by_label("E-mail").focus()
+    page.keyboard.type(seed.ALICE.email)
+    page.keyboard.press("Tab")
+    page.keyboard.type(seed.ALICE.password)
+    page.keyboard.press("Enter")
+    page.get_by_label("PIN from your TV").focus()
+    page.keyboard.type("nope")
+    page.keyboard.press("Enter")
+
+    # The summary has the focus, and its link leads back to the field.
+    expect(page.locator(".error-summary")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("PIN from your TV")).to_be_focused()
+    expect(page.get_by_label("PIN from your TV")).to_have_value("nope")
