@@ -1,4 +1,4 @@
-"""Every page, at the sizes and in the colours that people have: it fits, it is small, and a screen reader can read it."""
+"""Every page, at the sizes and in the colours that people have: it fits, is small, and a screen reader can read it."""
 
 import gzip
 from collections.abc import Callable, Iterator
