@@ -1,5 +1,6 @@
 """The page after a TV was linked: which account, how long, what if not, and Undo for ten minutes."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +27,7 @@ def test_it_says_which_account_how_long_and_what_if_not(linked: Alice) -> None:
     assert "It is linked to alice@example.com." in page.text()
     assert "Your TV should continue within about ten seconds." in page.text()
     assert "get a new PIN on the TV and link it again" in page.text()
-    assert "You can undo this for another 10 minutes." in page.text()
+    assert re.search("undo this for .*10 .*minutes", page.text())
     assert page.select_one('form[action="/activate/undo"] button').get_text(strip=True) == "Undo"
     assert "good1" not in page.source
 
@@ -44,15 +45,15 @@ def test_it_links_to_the_operator_s_support(
 @pytest.mark.parametrize(
     ("minutes", "words"),
     [
-        (4, "You can undo this for another 6 minutes."),
-        (9.5, "You can undo this for another minute."),
+        (4, "undo this for .*6 .*minutes"),
+        (9.5, "undo this for .* minute[.]"),
     ],
 )
 def test_it_says_how_long_undo_is_still_there(linked: Alice, minutes: float, words: str) -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=minutes), tick=True):
         page = linked.opens("/activate/done").page
 
-    assert words in page.text()
+    assert re.search(words, page.text())
 
 
 def test_after_ten_minutes_there_is_no_undo(linked: Alice) -> None:

@@ -1,0 +1,245 @@
+"""Signing in with e-mail and password: our form, and what the viewer is told when it does not work."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from portal.ledger_tables import ledger
+from portal.models import SignInOutcome
+from portal.sandbox import seed
+from tests.cast import Alice, Mallory
+from tests.faulty_zype import answering, listening
+from tests.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.page import Page, PageClient
+from tests.servers import free_port
+from tests.simulated_zype import SimulatedZype
+
+WRONG = "That e-mail and password don't go together"
+NOT_NOW = "Signing in does not work right now"
+NOT_OURS = (
+    "//evil.example",
+    "https://evil.example/activate",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "/activate/../support",
+    "/unknown",
+    "/activate?pin=good1",
+    "/activate\0",
+    "javascript:alert(1)",
+    "",
+)
+
+
+def sign_in(browser: PageClient, status: int, email: str, password: str = "wrong") -> Page:
+    return browser.submit(browser.get("/sign-in"), "/sign-in", status, email=email, password=password)
+
+
+def test_every_outcome_is_shown_here() -> None:
+    shown = {SignInOutcome.SIGNED_IN, SignInOutcome.WRONG, SignInOutcome.UNAVAILABLE, SignInOutcome.MISCONFIGURED}
+    # The last one is in test_sign_in_limits.py.
+    assert shown | {SignInOutcome.TOO_MANY} == set(SignInOutcome)
+
+
+def test_the_right_password_leads_to_the_form(alice: Alice, app: Flask) -> None:
+    page = alice.signs_in().page
+
+    assert (page.path, page.heading) == ("/activate", "Link your TV")
+    assert "You're signed in as alice@example.com" in page.text(".account")
+    assert outcomes(app, "sign_in") == ["signed_in"]
+
+
+@pytest.mark.parametrize("email", [seed.ALICE.email, "nobody@example.com"], ids=["known", "unknown"])
+def test_a_wrong_password_is_told_alike_for_known_and_unknown(client: PageClient, app: Flask, email: str) -> None:
+    page = sign_in(client, 422, email)
+
+    assert page.title.startswith("Error: Sign in to link your TV")
+    assert page.text("[role=alert] h2") == WRONG
+    assert page.text("main").replace(email, "") == sign_in(client, 422, "else@example.com").text("main")
+    assert page.value("#email") == email
+    assert page.value("#password") == ""
+    assert outcomes(app, "sign_in")[0] == "wrong"
+    assert session_rows(app) == []
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "sentence"),
+    [
+        ("", "", "Enter your e-mail address."),
+        ("alice@example.com", "", "Enter your password."),
+        ("a" * 255, "x", "Enter your e-mail address."),
+        ("alice@example.com", "x" * 1001, "Enter your password."),
+        ("alice\0@example.com", "x", "Leave out characters that can't be seen."),
+        ("alice@example.com", "x\x1b", "Leave out characters that can't be seen."),
+    ],
+    ids=["empty", "no password", "long e-mail", "long password", "zero byte", "escape"],
+)
+def test_what_can_t_be_sent_is_told_beside_its_field(
+    client: PageClient, app: Flask, email: str, password: str, sentence: str
+) -> None:
+    page = sign_in(client, 422, email, password)
+
+    assert sentence in page.summary
+    assert page.value("#email") == email
+    assert page.value("#password") == ""
+    assert rows(app, ledger) == []
+
+
+@pytest.mark.parametrize("password", ["wrong-password", "x" * 1001, "x\x1b"])
+def test_a_password_is_never_shown_again_or_logged(client: PageClient, password: str) -> None:
+    with logged() as events:
+        page = sign_in(client, 422, seed.ALICE.email, password)
+
+    assert password not in page.source
+    assert password not in str(events)
+
+
+@pytest.mark.parametrize("word", ["http503", "http429", "http500", "html", "broken", "hang", "http302"])
+def test_a_login_service_that_fails_is_not_the_viewer_s_fault(client: PageClient, app: Flask, word: str) -> None:
+    page = sign_in(client, 503, f"{word}@example.com")
+
+    assert page.text("[role=alert] h2") == NOT_NOW
+    assert "It is not your e-mail or password." in page.summary
+    assert int(page.header("Retry-After")) > 0
+    assert page.value("#email") == f"{word}@example.com"
+    assert outcomes(app, "sign_in") == ["unavailable"]
+
+
+def test_a_login_service_that_is_down_is_told_so(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    app = make_app(zype_login_url=f"http://127.0.0.1:{free_port()}")
+
+    assert NOT_NOW in sign_in(browse(app), 503, seed.ALICE.email, seed.ALICE.password).summary
+    assert session_rows(app) == []
+
+
+def test_a_client_that_zype_refuses_is_the_operator_s_to_mend(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    app = make_app(zype_client_secret="another-secret")
+    with logged() as events:
+        page = sign_in(browse(app), 503, seed.ALICE.email, seed.ALICE.password)
+
+    assert NOT_NOW in page.summary
+    assert outcomes(app, "sign_in") == ["misconfigured"]
+    (event,) = [event for event in events if event["event"] == "zype_refused_our_client"]
+    assert event["log_level"] == "error"
+    assert "another-secret" not in str(events)
+
+
+@pytest.mark.parametrize(("status", "document"), [(500, None), (401, {"error": "invalid_token"}), (200, {})])
+def test_a_token_whose_owner_zype_does_not_tell_signs_nobody_in(
+    client: PageClient, app: Flask, sandbox: SimulatedZype, status: int, document: object
+) -> None:
+    with answering(sandbox, "/oauth/token/info", status, document):
+        page = sign_in(client, 503, seed.ALICE.email, seed.ALICE.password)
+
+    assert NOT_NOW in page.summary
+    assert session_rows(app) == []
+    assert tokens(sandbox) == {}
+
+
+def test_the_token_is_revoked_and_kept_nowhere(alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
+    with listening(sandbox) as heard, logged() as events:
+        alice.signs_in()
+
+    revoked = [fields["token"] for path, fields in heard if path == "/oauth/revoke"]
+    assert revoked
+    assert tokens(sandbox) == {}
+    kept = str([session_rows(app), rows(app, ledger), events, cookie(alice.browser, "activate")])
+    assert not [token for token in revoked if token in kept]
+
+
+def test_a_token_that_can_t_be_revoked_is_no_reason_to_turn_the_viewer_away(
+    alice: Alice, sandbox: SimulatedZype
+) -> None:
+    with answering(sandbox, "/oauth/revoke", 500), logged() as events:
+        alice.signs_in()
+
+    assert alice.page.heading == "Link your TV"
+    assert "token_not_revoked" in [event["event"] for event in events]
+
+
+@pytest.mark.parametrize("status", [500, 404, 401])
+def test_without_a_name_the_page_says_your_account(alice: Alice, sandbox: SimulatedZype, status: int) -> None:
+    with answering(sandbox, "/consumers/", status):
+        alice.signs_in()
+
+    assert "You're signed in to your account" in alice.page.text(".account")
+
+
+@pytest.mark.parametrize("path", NOT_OURS)
+def test_a_way_on_that_is_not_ours_is_ignored(client: PageClient, path: str) -> None:
+    form = client.send("GET", "/sign-in", 200, data={"next": path})
+    assert form.value("[name=next]") == "/activate"
+
+    fields = {"email": seed.ALICE.email, "password": seed.ALICE.password, "next": path}
+    assert client.submit(form, "/sign-in", 303, **fields).location == "/activate"
+
+
+def test_the_pin_survives_a_wrong_and_a_right_password(alice: Alice) -> None:
+    alice.opens("/activate?pin=good1", 303)
+    assert not alice.page.select_one("#pin-kept").has_attr("hidden")
+
+    alice.signs_in("wrong", 422)
+    assert not alice.page.select_one("#pin-kept").has_attr("hidden")
+    alice.signs_in()
+
+    assert alice.page.value("#pin") == "good1"
+
+
+def test_signing_in_as_another_directly_forgets_the_pin(alice: Alice, mallory: Mallory) -> None:
+    alice.signs_in().opens("/activate?pin=good1", 303)
+    mallory.browser = alice.browser
+
+    mallory.opens("/sign-in").signs_in()
+
+    assert "mallory@example.com" in mallory.page.text(".account")
+    assert mallory.page.value("#pin") == ""
+    assert cookie(mallory.browser, "activate-pin") is None
+
+
+def test_signing_in_as_the_same_again_keeps_the_pin(alice: Alice) -> None:
+    alice.signs_in().opens("/activate?pin=good1", 303)
+
+    assert alice.opens("/sign-in").signs_in().page.value("#pin") == "good1"
+
+
+@pytest.mark.parametrize("token", [None, "stale"])
+def test_a_stale_form_keeps_the_e_mail_and_never_the_password(
+    client: PageClient, app: Flask, token: str | None
+) -> None:
+    sent = {"email": seed.ALICE.email, "password": seed.ALICE.password, **({"csrf_token": token} if token else {})}
+
+    page = client.send("POST", "/sign-in", 422, data=sent)
+
+    assert "This page was open for too long" in page.summary
+    assert page.value("#email") == seed.ALICE.email
+    assert seed.ALICE.password not in page.source
+    assert rows(app, ledger) == []
+    again = client.submit(page, "/sign-in", 303, password=seed.ALICE.password)
+    assert again.location == "/activate"
+
+
+def test_a_password_is_not_taken_where_it_is_not_a_way_to_sign_in(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype
+) -> None:
+    earlier = browse(make_app(sign_in="password"))
+    form = earlier.get("/sign-in")
+    app = make_app(sign_in="code")
+    browser = browse(app)
+    give_cookie(browser, "activate", cookie(earlier, "activate") or "")
+
+    with listening(sandbox) as heard:
+        moved = browser.submit(form, "/sign-in", 303, email=seed.ALICE.email, password=seed.ALICE.password)
+
+    assert moved.location == "/activate"
+    assert heard == []
+    assert session_rows(app) == []
+
+
+def tokens(sandbox: SimulatedZype) -> dict[str, object]:
+    """Return the access tokens that still live."""
+    found: dict[str, object] = sandbox.app.extensions["sandbox"].tokens._tokens
+    return found
