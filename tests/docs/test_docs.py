@@ -1,0 +1,192 @@
+"""What the docs list is what there is: commands, events, metrics, dependencies, links.
+
+Each check compares two sets or looks for what must not be there, and is first shown a text that it must not accept.
+"""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from prometheus_client.metrics import MetricWrapperBase
+
+from portal import metrics
+from portal.cli import main
+from tests.docs.pages import PAGES, ROOT, read, rows
+
+# Commands
+
+
+def commands(group: click.Group, prefix: str = "zype-activate") -> dict[str, set[str]]:
+    """Return the options of every command of a group, by the command's whole name."""
+    found: dict[str, set[str]] = {}
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found |= commands(command, f"{prefix} {name}")
+        else:
+            found[f"{prefix} {name}"] = {option for p in command.params for option in p.opts if option.startswith("-")}
+    return found
+
+
+def documented_commands(text: str) -> dict[str, set[str]]:
+    """Return the options of every command that has a heading of its own."""
+    sections = re.split(r"^### `([^`]+)`$", text, flags=re.MULTILINE)[1:]
+    return {
+        name: {cells[0] for cells in rows(section, r"`(--?[a-z-]+)`")}
+        for name, section in zip(sections[::2], sections[1::2], strict=True)
+    }
+
+
+def test_every_command_and_option_is_documented_and_no_other() -> None:
+    assert documented_commands(read("docs/commands.md")) == commands(main)
+
+
+def test_a_command_or_an_option_too_many_is_found() -> None:
+    documented = documented_commands("### `zype-activate demo`\n\n| `--twice` | Twice. |\n### `zype-activate dance`\n")
+    assert documented == {"zype-activate demo": {"--twice"}, "zype-activate dance": set()}
+    assert "--once" in commands(main)["zype-activate demo"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_names_a_command_that_does_not_exist(page: Path) -> None:
+    named = set(re.findall(r"`(zype-activate [a-z]+(?: [a-z]+)?)", page.read_text(encoding="utf-8")))
+    assert named <= set(commands(main))
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):(?!=)", read("Makefile"), re.MULTILINE))
+
+
+def test_the_readme_names_both_commands_of_a_newcomer() -> None:
+    indented = {line.strip() for line in read("README.md").splitlines() if line.startswith("    ")}
+    assert {"make demo", "make test"} <= indented
+    assert "PORTAL_REQUIRE=1 make test" in read("README.md")
+
+
+def test_every_target_of_make_is_documented_and_no_other() -> None:
+    documented = {cells[0] for cells in rows(read("docs/commands.md"), r"`make ([a-z]+)`")}
+    assert documented == make_targets() > {"demo", "test"}
+
+
+# Events and metrics
+
+
+def logged_events() -> set[str]:
+    """Return the events that the portal's own source logs."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "portal").rglob("*.py"))
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
+    return {
+        str(call.args[0].value)
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("info", "warning", "error")
+        if isinstance(call.func.value, ast.Name) and call.func.value.id == "log"
+        if isinstance(call.args[0], ast.Constant)
+    }
+
+
+def test_every_event_of_the_log_is_documented_and_no_other() -> None:
+    table = read("docs/operating.md").partition("| Event | What to do |")[2].partition("\n\n")[0]
+    documented = re.findall(r"`(\w+)`", "\n".join(line.split(" | ")[0] for line in table.splitlines()))
+    assert sorted(documented) == sorted(logged_events())
+
+
+def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:
+    documented = {
+        name: re.findall(r"`(\w+)`", cells[0]) for name, *cells in rows(read("docs/operating.md"), r"`(portal_\w+)`")
+    }
+    found = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
+    names = {metric._name + ("_total" if metric._type == "counter" else ""): metric for metric in found}
+    assert documented == {name: list(metric._labelnames) for name, metric in names.items()}
+
+
+# Dependencies
+
+
+def dependencies() -> set[str]:
+    """Return the names of everything that pyproject.toml asks for, itself left out."""
+    project = tomllib.loads(read("pyproject.toml"))
+    extras = project["project"]["optional-dependencies"].values()
+    wanted = [
+        *project["build-system"]["requires"],
+        *project["project"]["dependencies"],
+        *(w for e in extras for w in e),
+    ]
+    return {re.split(r"[\[<>=~! ;]", want)[0] for want in wanted} - {project["project"]["name"]}
+
+
+def test_every_dependency_has_a_line_that_says_why_and_nothing_else_has() -> None:
+    lines = read("docs/contributing.md").partition("\n## Dependencies\n")[2]
+    reasons = {cells[0]: cells[1] for cells in rows(lines)}
+    assert set(reasons) == dependencies()
+    assert all(reasons.values())
+
+
+def test_names_of_dependencies_are_read_without_versions_and_extras() -> None:
+    assert {"flask", "psycopg", "types-WTForms", "hatchling"} <= dependencies()
+
+
+# Links and words
+
+
+def slug(heading: str) -> str:
+    """Return the anchor of a heading, as Git hosts make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def headings(file: Path) -> list[str]:
+    """Return the anchors in a file; only pages have some."""
+    if file.suffix != ".md" or not file.is_file():
+        return []
+    return [slug(heading) for heading in re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)]
+
+
+def broken_links(page: Path, text: str) -> list[str]:
+    """Return the links to files of ours, and to headings in them, that lead nowhere."""
+    found = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        if "://" not in target and (not file.is_file() or (anchor and anchor not in headings(file))):
+            found.append(target)
+    return found
+
+
+def test_links_that_lead_nowhere_are_found() -> None:
+    text = (
+        "[a](LICENSE) [b](https://example.com/x) [c](docs/nowhere.md) [d](docs/settings.md#zype) [e](README.md#nowhere)"
+    )
+    assert broken_links(ROOT / "README.md", text) == ["docs/nowhere.md", "README.md#nowhere"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    assert broken_links(page, page.read_text(encoding="utf-8")) == []
+
+
+def test_every_page_of_the_docs_is_reached_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[a-z-]+\.md)", read("README.md")))
+    assert linked == {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+
+
+TICKET = re.compile(r"(?:#|\b(?:issue|ticket|task|card)s? #?)\d+\b", re.IGNORECASE)
+
+
+def test_a_number_of_a_ticket_is_found() -> None:
+    assert [bool(TICKET.search(text)) for text in ("see #12", "Issue 3", "#1f5eff", "a ticket of the operator's")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_names_the_number_of_a_ticket(page: Path) -> None:
+    assert not TICKET.search(page.read_text(encoding="utf-8"))
+
+
+def test_the_changelog_says_what_is_new() -> None:
+    assert re.search(r"^## (Unreleased|\[?\d+\.\d+\.\d+)", read("CHANGELOG.md"), re.MULTILINE)
+    assert re.search(r"^- \S", read("CHANGELOG.md"), re.MULTILINE)

@@ -1,0 +1,96 @@
+"""docs/settings.md says of every setting what is true, and of nothing else; each check is shown a lie first."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from portal.config import NAMES, REQUIRED_LIVE, SECRETS, Settings, load
+from portal.environment import NOT_SETTINGS, variable
+from tests.docs.pages import PAGES, in_backticks, read, rows
+
+SECRET = "0f1e2d3c" * 4
+
+
+def settings_table() -> dict[str, list[str]]:
+    table = {cells[0]: cells[1:] for cells in rows(read("docs/settings.md"))}
+    return {name: table[variable(name)] for name in NAMES}
+
+
+def same_default(name: str, text: str) -> bool:
+    """Tell whether a text of the docs, set as the variable, gives what the setting is without it."""
+    if Settings.model_fields[name].default_factory is not None:
+        return text == "made up at each start"
+    default = getattr(Settings(), name)
+    if default is None:
+        return text == "none"
+    return bool(getattr(load({variable(name): in_backticks(text)}), name) == default)
+
+
+def live(**settings: str) -> Settings:
+    """Return live settings with nothing but what is required."""
+    origin = {"public_url": "https://tv.example.com"}
+    given = dict.fromkeys(REQUIRED_LIVE, SECRET) | origin | settings
+    return load({"PORTAL_MODE": "live"} | {variable(name): value for name, value in given.items()})
+
+
+def test_every_setting_is_documented_once_and_no_other() -> None:
+    documented = [cells[0] for cells in rows(read("docs/settings.md"))]
+    assert sorted(documented) == sorted(map(variable, NAMES))
+
+
+def test_it_reads_the_first_cell_of_a_row() -> None:
+    text = "| Setting | Default |\n| --- | --- |\n| `PORTAL_A` | `a|b` |\nnot `PORTAL_B` | a row |\n"
+    assert list(rows(text)) == [["PORTAL_A", "`a|b`"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("workers", "`3`"), ("brand_logo", "`none.svg`"), ("limit_viewer", "`5/16minutes`"), ("secret_key", "none")],
+)
+def test_a_wrong_default_is_told_from_the_true_one(name: str, wrong: str) -> None:
+    assert same_default(name, settings_table()[name][0].partition("; live: ")[0])
+    assert not same_default(name, wrong)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_documented_default_is_the_true_one(name: str) -> None:
+    default, _, in_live = settings_table()[name][0].partition("; live: ")
+    assert same_default(name, default)
+    assert (in_live == "required") == (name in REQUIRED_LIVE)
+    if name in REQUIRED_LIVE or name == "mode":
+        return
+    documented = live(**{name: in_backticks(in_live)}) if in_live else Settings()
+    assert getattr(live(), name) == getattr(documented, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_documented_example_is_accepted(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "brand").mkdir()
+    (tmp_path / "brand" / "logo.svg").touch()
+    monkeypatch.chdir(tmp_path)
+    example = in_backticks(settings_table()[name][1])
+    assert example
+    assert getattr(Settings.model_validate({name: example}), name)
+
+
+def test_every_secret_is_listed_as_one_that_a_file_can_hold() -> None:
+    listed = re.findall(r"^- `(PORTAL_\w+)_FILE`$", read("docs/settings.md"), re.MULTILINE)
+    assert listed == [variable(name) for name in SECRETS]
+
+
+def unknown_variables(text: str) -> set[str]:
+    """Return the PORTAL_ names in a text that the portal would refuse; PORTAL_X_* stands for those that begin so."""
+    known = {variable(name) for name in NAMES} | {f"{variable(name)}_FILE" for name in SECRETS} | NOT_SETTINGS
+    found = set(re.findall(r"\bPORTAL_\w*", text)) - known
+    return {name for name in found if not (name.endswith("_") and any(other.startswith(name) for other in known))}
+
+
+def test_a_variable_that_does_not_exist_is_found() -> None:
+    text = "PORTAL_MODE, PORTAL_BRAND_*, PORTAL_LEDGER_KEY_FILE; PORTAL_MODUS, PORTAL_MODE_FILE, PORTAL_X_*"
+    assert unknown_variables(text) == {"PORTAL_MODUS", "PORTAL_MODE_FILE", "PORTAL_X_"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_names_a_variable_that_does_not_exist(page: Path) -> None:
+    assert not unknown_variables(page.read_text(encoding="utf-8"))
