@@ -112,20 +112,27 @@ class Processes:
 
 
 @contextlib.contextmanager
-def processes(environ: Mapping[str, str], port: Port, folder: Path) -> Iterator[Processes]:
+def processes(environ: Mapping[str, str], port: Port, folder: Path, command: str = "serve") -> Iterator[Processes]:
     """Run ``zype-activate serve`` while the block runs.
 
     Args:
         environ: its PORTAL_* variables; nothing of this process's own environment but the PATH is added.
         port: where it shall listen; given back here, for it to take.
         folder: its working directory, where its log goes too.
+        command: ``serve``, or ``demo``.
     """
     port.close()
-    log = folder / "serve.log"
+    log = folder / f"{command}.log"
     given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), **environ}
     with log.open("wb") as output:
+        # In a session of its own, so that a test can send to all of it what a terminal sends on Ctrl-C.
         process = subprocess.Popen(
-            [sys.executable, "-m", "portal", "serve"], cwd=folder, env=given, stdout=output, stderr=output
+            [sys.executable, "-m", "portal", command],
+            cwd=folder,
+            env=given,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     running = Processes(process, port.url, log)
     try:

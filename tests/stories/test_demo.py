@@ -1,0 +1,129 @@
+"""The demo does what it prints, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from portal.config import Settings, load
+from tests import servers
+from tests.page import Page, PageClient
+from tests.servers import ROOT, Port, Processes, free_port
+from tests.simulated_zype import TV
+from tests.stories.workers import children_of, is_running
+from tests.transports import OverHTTP
+
+UP_SECONDS = 60.0
+
+
+@pytest.fixture
+def environ(port: Port, tmp_path: Path) -> dict[str, str]:
+    """What a newcomer has set: nothing but where it listens, and where temporary folders are."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return {
+        "PORTAL_BIND": port.bind,
+        "PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}",
+        "TMPDIR": str(folder),
+    }
+
+
+@pytest.fixture
+def demo(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
+    """A running demo, which has printed its steps."""
+    started = time.monotonic()
+    with servers.processes(environ, port, tmp_path, "demo") as demo:
+        while "Ctrl-C stops" not in demo.log():
+            assert time.monotonic() < started + UP_SECONDS, demo.log()
+            time.sleep(0.05)
+        yield demo
+
+
+@pytest.fixture
+def settings(environ: dict[str, str]) -> Settings:
+    """Of the demo, so that the browser can judge its pages."""
+    return load({name: value for name, value in environ.items() if name.startswith("PORTAL_")})
+
+
+def step(printed: str, number: int, pattern: str) -> re.Match[str]:
+    """Return what a numbered step of the printed text says."""
+    found = re.search(rf"^\s+{number}\. {pattern}$", printed, re.MULTILINE)
+    assert found, printed
+    return found
+
+
+def stops_by_ctrl_c(demo: Processes) -> int:
+    """Press Ctrl-C, which the terminal sends to the workers too, and return the exit code."""
+    os.killpg(demo.process.pid, signal.SIGINT)
+    return demo.process.wait(20)
+
+
+def test_the_printed_steps_link_the_tv_and_it_greets_alice(demo: Processes, settings: Settings) -> None:
+    printed = demo.log()
+    tv_page = step(printed, 1, r"Open the TV: +(\S+)")[1]
+    portal = step(printed, 2, r"Open the portal: +(\S+)")[1]
+    email, password = step(printed, 3, r"Sign in: +(\S+) +password: (\S+)").groups()
+    button = step(printed, 4, r'Type the PIN that the TV shows, and press "(.+)"\.')[1]
+    name = step(printed, 5, r"Look at the TV: .* says hello to (\w+)\.")[1]
+
+    with requests.Session() as http:
+        http.trust_env = False
+        assert http.get(tv_page, timeout=5).ok
+        assert portal.removeprefix("http://") in http.get(tv_page, timeout=5).text
+        tv = TV(http, tv_page.removesuffix("/tv"), "living-room")
+        browser = PageClient(OverHTTP(portal.removesuffix("/activate")), settings)
+        page = browser.get("/activate")
+        page = browser.follow(browser.submit(page, "/sign-in", 303, email=email, password=password))
+        page = linked(browser, page, tv.pin, button)
+        assert page.heading == "Your TV is linked"
+        assert tv.greeting() == name == "Alice"
+        browser.transport.session.close()
+
+
+def linked(browser: PageClient, page: Page, pin: str, button: str) -> Page:
+    """Return the page that comes when a PIN was typed and the button of this name pressed."""
+    return browser.follow(browser.submit(page, "/activate", 303, button=button, pin=pin))
+
+
+def test_it_prints_its_steps_and_nothing_else(demo: Processes) -> None:
+    assert demo.log().lstrip().startswith("Zype Activate is running")
+    assert '"event"' not in demo.log()
+
+
+def test_ctrl_c_stops_it_and_leaves_nothing_behind(demo: Processes, environ: dict[str, str]) -> None:
+    started = children_of(demo.process.pid)
+    assert len(started) == 3, "two workers and the sandbox"
+    assert list(Path(environ["TMPDIR"]).glob("zype-activate-demo-*/demo.db"))
+    assert stops_by_ctrl_c(demo) == 0
+    assert not [process for process in started if is_running(process)]
+    assert list(Path(environ["TMPDIR"]).iterdir()) == []
+    assert "Traceback" not in demo.log()
+
+
+@pytest.mark.parametrize("taken", ["PORTAL_BIND", "PORTAL_ZYPE_API_URL"])
+def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(
+    demo: Processes, environ: dict[str, str], taken: str, tmp_path: Path
+) -> None:
+    free = {"PORTAL_BIND": f"127.0.0.1:{free_port()}", "PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}"}
+    given = environ | free | {taken: environ[taken]}
+    second = subprocess.run(
+        [sys.executable, "-m", "portal", "demo"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **given},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert second.returncode == 1
+    assert second.stdout == ""
+    said = second.stderr.strip().splitlines()
+    assert len(said) == 1, second.stderr
+    assert environ[taken].removeprefix("http://") in said[0]
+    assert taken in said[0]
