@@ -12,9 +12,9 @@ from tests.docs.pages import PAGES, in_backticks, read, rows
 SECRET = "0f1e2d3c" * 4
 
 
-def settings_table() -> dict[str, list[str]]:
-    table = {cells[0]: cells[1:] for cells in rows(read("docs/settings.md"))}
-    return {name: table[variable(name)] for name in NAMES}
+def documented(name: str) -> list[str]:
+    """Return what the docs say of a setting: default, example, what it does."""
+    return next(cells[1:] for cells in rows(read("docs/settings.md")) if cells[0] == variable(name))
 
 
 def same_default(name: str, text: str) -> bool:
@@ -35,8 +35,8 @@ def live(**settings: str) -> Settings:
 
 
 def test_every_setting_is_documented_once_and_no_other() -> None:
-    documented = [cells[0] for cells in rows(read("docs/settings.md"))]
-    assert sorted(documented) == sorted(map(variable, NAMES))
+    names = [cells[0] for cells in rows(read("docs/settings.md"))]
+    assert sorted(names) == sorted(map(variable, NAMES))
 
 
 def test_it_reads_the_first_cell_of_a_row() -> None:
@@ -49,19 +49,19 @@ def test_it_reads_the_first_cell_of_a_row() -> None:
     [("workers", "`3`"), ("brand_logo", "`none.svg`"), ("limit_viewer", "`5/16minutes`"), ("secret_key", "none")],
 )
 def test_a_wrong_default_is_told_from_the_true_one(name: str, wrong: str) -> None:
-    assert same_default(name, settings_table()[name][0].partition("; live: ")[0])
+    assert same_default(name, documented(name)[0].partition("; live: ")[0])
     assert not same_default(name, wrong)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_documented_default_is_the_true_one(name: str) -> None:
-    default, _, in_live = settings_table()[name][0].partition("; live: ")
+    default, _, in_live = documented(name)[0].partition("; live: ")
     assert same_default(name, default)
     assert (in_live == "required") == (name in REQUIRED_LIVE)
     if name in REQUIRED_LIVE or name == "mode":
         return
-    documented = live(**{name: in_backticks(in_live)}) if in_live else Settings()
-    assert getattr(live(), name) == getattr(documented, name)
+    said = live(**{name: in_backticks(in_live)}) if in_live else Settings()
+    assert getattr(live(), name) == getattr(said, name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -69,7 +69,7 @@ def test_the_documented_example_is_accepted(name: str, tmp_path: Path, monkeypat
     (tmp_path / "brand").mkdir()
     (tmp_path / "brand" / "logo.svg").touch()
     monkeypatch.chdir(tmp_path)
-    example = in_backticks(settings_table()[name][1])
+    example = in_backticks(documented(name)[1])
     assert example
     assert getattr(Settings.model_validate({name: example}), name)
 
