@@ -1,0 +1,102 @@
+"""What tests of the web layer share: logs as an operator reads them, and a real Redis."""
+
+import json
+import logging
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import structlog
+
+from portal.config import load
+from portal.web import logs
+from tests.counterparts import need
+from tests.servers import free_port
+
+SECRETS = {
+    "PORTAL_SECRET_KEY": "s3cr3t" * 6,
+    "PORTAL_ZYPE_API_KEY": "key/with+signs",
+    "PORTAL_ZYPE_CLIENT_SECRET": 'quoted"\\secret',
+    "PORTAL_DATABASE_URL": "postgresql+psycopg://portal:Datenbank7@db.internal/portal",
+}
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
+    """Logs as `serve` sets them up; call it for what was written since the last call, one object a line."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    chatty = {name: logging.getLogger(name).level for name in logs.CHATTY}
+    logs.configure(load(SECRETS))
+
+    def written() -> list[dict[str, Any]]:
+        captured = capsys.readouterr()
+        assert captured.err == "", "logs go to standard output alone"
+        return [json.loads(line) for line in captured.out.splitlines()]
+
+    yield written
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    logging.captureWarnings(False)
+    root.handlers = handlers
+    root.setLevel(level)
+    for name, before in chatty.items():
+        logging.getLogger(name).setLevel(before)
+
+
+class Redis:
+    """A real Redis server on a port of its own, to be killed and started again."""
+
+    PROGRAM = "redis-server"
+
+    def __init__(self) -> None:
+        # By its own name: in Debian it is a link to a program that does what its name says.
+        need(self.PROGRAM)
+        self._folder = Path(tempfile.mkdtemp(prefix="redis-"))
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        command = [self.PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen([*command, "--dir", self._folder], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        with redis.Redis("127.0.0.1", self.port) as client:
+            while True:
+                try:
+                    client.ping()
+                    return
+                except redis.ConnectionError:
+                    assert time.monotonic() < deadline, "redis-server did not start"
+                    time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it as a machine that loses its power does."""
+        self.process.kill()
+        self.process.wait(5)
+
+    def hang(self) -> None:
+        """Stop it in its tracks: it keeps its connections and answers nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def close(self) -> None:
+        """End it and remove what it wrote."""
+        self.kill()
+        shutil.rmtree(self._folder)
+
+
+@pytest.fixture
+def redis_server() -> Iterator[Redis]:
+    """A running Redis server of this test's own."""
+    server = Redis()
+    yield server
+    server.close()

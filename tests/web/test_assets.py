@@ -1,0 +1,167 @@
+"""Static files: named after their content, kept for good by browsers, compressed, and the operator's own on top."""
+
+import gc
+import gzip
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask, render_template_string
+from flask.testing import FlaskClient
+
+from portal.config import Settings, load
+from portal.web import assets
+from portal.web.assets import Assets, on_accent
+
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+def settings_with(**given: str) -> Settings:
+    return load({f"PORTAL_{name.upper()}": value for name, value in given.items()})
+
+
+@pytest.fixture
+def served() -> Callable[..., tuple[Assets, FlaskClient]]:
+    """Return a maker of applications with static files and nothing else."""
+
+    def make(**given: str) -> tuple[Assets, FlaskClient]:
+        app = Flask("tests", static_folder=None)
+        files = assets.init_app(app, settings_with(**given))
+        return files, app.test_client()
+
+    return make
+
+
+Served = Callable[..., tuple[Assets, FlaskClient]]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("site.css", "text/css"),
+        ("js/pin_link.js", "text/javascript"),
+        ("img/icon.svg", "image/svg+xml"),
+    ],
+)
+def test_it_serves_a_file_under_a_name_that_browsers_may_keep(name: str, kind: str, served: Served) -> None:
+    files, client = served()
+    stem, ending = name.rsplit(".", 1)
+    assert re.fullmatch(rf"/static/{stem}\.[0-9a-f]{{12}}\.{ending}", files.url(name))
+    with client.get(files.url(name)) as answer:
+        assert answer.status_code == 200
+        assert answer.mimetype == kind
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_it_sends_text_compressed_to_those_who_can_read_it(served: Served) -> None:
+    files, client = served()
+    for name in ("site.css", "js/pin_link.js", "img/icon.svg"):
+        with client.get(files.url(name)) as plain:
+            whole = plain.data
+        with client.get(files.url(name), headers={"Accept-Encoding": "gzip"}) as packed:
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert packed.headers["Vary"] == "Accept-Encoding"
+            assert gzip.decompress(packed.data) == whole
+            assert len(packed.data) < len(whole)
+
+
+def test_the_stylesheet_is_put_together_in_order_with_the_accent_last(served: Served) -> None:
+    files, client = served(brand_accent="#ffee00")
+    with client.get(files.url("site.css")) as answer:
+        style = answer.text
+    assert style.index("--radius") < style.index(".site-header") < style.index(".pin-field")
+    assert style.rstrip().endswith(":root{--accent:#ffee00;--on-accent:#000000}")
+
+
+@pytest.mark.parametrize(
+    ("accent", "text"),
+    [
+        ("#000000", "#ffffff"),
+        ("#ffffff", "#000000"),
+        ("#1f5eff", "#ffffff"),
+        ("#ffee00", "#000000"),
+        ("#e50914", "#ffffff"),
+        ("#757575", "#ffffff"),
+        ("#00FF00", "#000000"),
+    ],
+)
+def test_text_on_the_accent_is_the_one_that_can_be_read(accent: str, text: str) -> None:
+    assert on_accent(accent) == text
+
+
+def test_another_content_has_another_name(served: Served) -> None:
+    first, _ = served(brand_accent="#000000")
+    same, _ = served(brand_accent="#000000")
+    other, _ = served(brand_accent="#000001")
+    assert first.url("site.css") == same.url("site.css") != other.url("site.css")
+
+
+def test_the_operator_s_files_take_the_place_of_ours(served: Served, tmp_path: Path) -> None:
+    theirs = tmp_path / "static"
+    (theirs / "css/components").mkdir(parents=True)
+    (theirs / "img").mkdir()
+    (theirs / "css/components/button.css").write_text(".theirs{color:red}")
+    (theirs / "css/components/zz_more.css").write_text(".more{color:red}")
+    (theirs / "img/icon.svg").write_bytes(LOGO)
+    (theirs / "img/extra.svg").write_bytes(LOGO)
+    ours, _ = served()
+    files, client = served(overrides_dir=str(tmp_path))
+    with client.get(files.url("site.css")) as answer:
+        assert ".theirs" in answer.text
+        assert ".more" in answer.text
+    with client.get(files.url("img/icon.svg")) as answer:
+        assert answer.data == LOGO
+    with client.get(files.url("img/extra.svg")) as answer:
+        assert answer.status_code == 200
+    assert files.url("js/pin_link.js") == ours.url("js/pin_link.js")
+
+
+def test_the_brand_s_logo_is_served(served: Served, tmp_path: Path) -> None:
+    logo = tmp_path / "Our Logo.svg"
+    logo.write_bytes(LOGO)
+    files, client = served(brand_logo=str(logo))
+    assert files.logo is not None
+    with client.get(files.logo) as answer:
+        assert answer.data == LOGO
+        assert answer.mimetype == "image/svg+xml"
+    assert served()[0].logo is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/",
+        "/static/nothing.css",
+        "/static/site.css",
+        "/static/css/tokens.css",
+        "/static/../portal/config.py",
+        "/static/%2e%2e/portal/config.py",
+        "/static//etc/passwd",
+    ],
+)
+def test_there_is_nothing_else_under_static(path: str, served: Served) -> None:
+    _, client = served()
+    assert client.get(path).status_code == 404
+
+
+def test_the_compressed_form_is_no_file_of_its_own(served: Served) -> None:
+    files, client = served()
+    assert client.get(f"{files.url('site.css')}.gz").status_code == 404
+
+
+def test_a_file_that_is_not_there_fails_when_the_page_is_made(app: Flask) -> None:
+    with app.test_request_context(), pytest.raises(KeyError):
+        render_template_string("{{ asset('js/nothing.js') }}")
+
+
+def test_the_folder_goes_with_the_application() -> None:
+    app = Flask("tests", static_folder=None)
+    folder = assets.init_app(app, settings_with()).folder
+    assert folder.is_dir()
+    del app
+    gc.collect()
+    assert not folder.exists()

@@ -1,0 +1,131 @@
+"""A foreign Host gets nothing, and every answer tells the browser what to refuse."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from portal.config import load
+from portal.web import headers
+
+KEY = "5ec4e7" * 11
+
+
+@pytest.fixture
+def client_of() -> Callable[..., FlaskClient]:
+    """Return a maker of applications with headers and nothing else: ``client_of("https://tv.example.com")``."""
+
+    def make(public_url: str) -> FlaskClient:
+        app = Flask("tests", static_folder=None)
+        headers.init_app(app, load({"PORTAL_PUBLIC_URL": public_url, "PORTAL_SECRET_KEY": KEY}))
+
+        @app.get("/")
+        @app.get("/healthz")
+        @app.get("/readyz")
+        def page() -> str:
+            return "page"
+
+        return app.test_client()
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host"),
+    [
+        ("https://tv.example.com", "tv.example.com"),
+        ("https://tv.example.com", "TV.Example.COM"),
+        ("https://tv.example.com", "tv.example.com:443"),
+        ("https://tv.example.com:443", "tv.example.com"),
+        ("https://TV.example.com", "tv.example.com"),
+        ("https://tv.example.com:8443", "tv.example.com:8443"),
+        ("http://127.0.0.1:8000", "127.0.0.1:8000"),
+        ("http://127.0.0.1", "127.0.0.1:80"),
+        ("http://[::1]:8000", "[::1]:8000"),
+        ("http://[::1]", "[::1]"),
+    ],
+)
+def test_it_answers_to_its_own_host(public_url: str, host: str, client_of: Callable[..., FlaskClient]) -> None:
+    assert client_of(public_url).get("/", headers={"Host": host}).status_code == 200
+
+
+HOSTILE = [
+    "",
+    "example.com",
+    "tv.example.com.evil.example",
+    "tv.example.com:80",
+    "tv.example.com:443:443",
+    "tv.example.com, evil.example",
+    "tv.example.com@evil.example",
+    "tv.example.com/",
+    "tv.example.com.",
+    " tv.example.com",
+    "evil.example#tv.example.com",
+    "[::1]",
+    "\x00",
+    "ü" * 4000,
+]
+
+
+@pytest.mark.parametrize("host", HOSTILE)
+def test_a_foreign_host_gets_a_plain_400_that_does_not_repeat_it(
+    host: str, client_of: Callable[..., FlaskClient]
+) -> None:
+    answer = client_of("https://tv.example.com").get("/", environ_overrides={"HTTP_HOST": host})
+    assert answer.status_code == 400
+    assert answer.content_type == "text/plain; charset=utf-8"
+    assert answer.text == "This address is not served here. Open https://tv.example.com\n"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_request_without_a_host_is_refused(client_of: Callable[..., FlaskClient]) -> None:
+    client = client_of("https://tv.example.com")
+    environ = {"REQUEST_METHOD": "HEAD", "PATH_INFO": "/", "SERVER_NAME": "tv.example.com", "SERVER_PORT": "443"}
+    seen: list[str] = []
+    body = client.application.wsgi_app(environ, lambda status, *rest: seen.append(status))
+    assert seen == ["400 Bad Request"]
+    assert list(body) == []
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", *HOSTILE])
+def test_health_is_told_whatever_the_host(path: str, host: str, client_of: Callable[..., FlaskClient]) -> None:
+    answer = client_of("https://tv.example.com").get(path, environ_overrides={"HTTP_HOST": host})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere"])
+def test_every_page_is_protected(path: str, client_of: Callable[..., FlaskClient]) -> None:
+    answer = client_of("https://tv.example.com").get(path, base_url="https://tv.example.com")
+    policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+    assert policy == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=()" in answer.headers["Permissions-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+def test_no_header_stands_twice(client_of: Callable[..., FlaskClient]) -> None:
+    names = [
+        name.lower()
+        for name, _ in client_of("https://tv.example.com").get("/", base_url="https://tv.example.com").headers
+    ]
+    assert len(names) == len(set(names))
+
+
+def test_plain_http_on_loopback_does_not_ask_for_https(client_of: Callable[..., FlaskClient]) -> None:
+    answer = client_of("http://127.0.0.1:8000").get("/", base_url="http://127.0.0.1:8000")
+    assert "Strict-Transport-Security" not in answer.headers

@@ -1,0 +1,142 @@
+"""A flood from one address is refused, over all workers where there is a Redis, and in memory where it died."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.exceptions import TooManyRequests
+
+from portal.config import load
+from portal.web import limits
+from tests.page import PageClient
+from tests.web.conftest import Lines, Redis
+
+NOON = 1_800_000_000
+assert NOON % 60 == 0
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """A clock that stands still at the beginning of a minute."""
+    with time_machine.travel(NOON, tick=False) as clock:
+        yield clock
+
+
+def client_with(limit: str = "3/minute", **given: str) -> FlaskClient:
+    """Return a client of an application with limits and nothing else."""
+    app = Flask("tests", static_folder=None)
+    limits.init_app(app, load({"PORTAL_LIMIT_FLOOD": limit, **given}))
+
+    @app.get("/")
+    def page() -> str:
+        return limits.client_address()
+
+    @app.get("/healthz", endpoint="ops.healthz")
+    def healthz() -> str:
+        return "alive"
+
+    @app.errorhandler(TooManyRequests)
+    def too_many(error: TooManyRequests) -> tuple[str, int]:
+        return str(error.retry_after), 429
+
+    return app.test_client()
+
+
+def statuses(client: FlaskClient, *addresses: str | None, path: str = "/") -> list[int]:
+    return [client.get(path, environ_overrides={"REMOTE_ADDR": a}).status_code for a in addresses]
+
+
+def test_it_refuses_an_address_over_the_limit_and_nobody_else(clock: time_machine.Traveller) -> None:
+    client = client_with()
+    assert statuses(client, *["192.0.2.1"] * 4, "192.0.2.2") == [200, 200, 200, 429, 200]
+
+
+def test_it_says_how_long_to_wait(clock: time_machine.Traveller) -> None:
+    client = client_with()
+    statuses(client, *["192.0.2.1"] * 3)
+    clock.shift(12.5)
+    assert client.get("/", environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).text == "48"
+    clock.shift(47.5)
+    assert statuses(client, "192.0.2.1") == [200]
+
+
+def test_pages_that_are_not_there_count_too(clock: time_machine.Traveller) -> None:
+    client = client_with()
+    assert statuses(client, *["192.0.2.1"] * 4, path="/nowhere") == [404, 404, 404, 429]
+
+
+def test_several_limits_hold_together(clock: time_machine.Traveller) -> None:
+    client = client_with("3/minute;5/hour")
+    assert statuses(client, *["192.0.2.1"] * 4) == [200, 200, 200, 429]
+    clock.shift(60)
+    # The refused one met the first limit and was not counted for the second.
+    assert statuses(client, *["192.0.2.1"] * 3) == [200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        (None, None, True),
+    ],
+)
+def test_it_counts_a_household_as_one(
+    first: str | None, second: str | None, same: bool, clock: time_machine.Traveller
+) -> None:
+    client = client_with("1/minute")
+    assert statuses(client, first, second) == [200, 429 if same else 200]
+
+
+def test_health_is_never_refused(clock: time_machine.Traveller) -> None:
+    client = client_with("1/minute")
+    assert statuses(client, *["192.0.2.1"] * 5, path="/healthz") == [200] * 5
+
+
+def test_the_page_says_when_to_come_back(make_app: Callable[..., Flask], browse: Callable[..., PageClient]) -> None:
+    client = browse(make_app(limit_flood="1/day"))
+    client.get("/activate", 200)
+    page = client.get("/activate", 429)
+    assert 0 < int(page.header("Retry-After")) <= 24 * 60 * 60
+    assert "hour" in page.text() or "minute" in page.text()
+
+
+def test_two_workers_count_together_in_redis(redis_server: Redis) -> None:
+    one, two = (client_with("3/hour", PORTAL_REDIS_URL=redis_server.url) for _ in range(2))
+    assert statuses(one, *["192.0.2.1"] * 2) + statuses(two, *["192.0.2.1"] * 2) == [200, 200, 200, 429]
+
+
+def test_without_redis_it_counts_in_memory_and_says_so_once(redis_server: Redis, lines: Lines) -> None:
+    client = client_with("3/hour", PORTAL_REDIS_URL=redis_server.url)
+    assert statuses(client, "192.0.2.1") == [200]
+    redis_server.kill()
+    started = time.monotonic()
+    assert statuses(client, *["192.0.2.1"] * 4) == [200, 200, 200, 429]
+    assert time.monotonic() - started < 1
+    written = lines()
+    assert [(line["event"], line["level"]) for line in written] == [("redis_failed", "warning")]
+    assert redis_server.url not in str(written)
+
+
+def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: Redis, lines: Lines) -> None:
+    client = client_with("3/hour", PORTAL_REDIS_URL=redis_server.url)
+    assert statuses(client, "192.0.2.1") == [200]
+    redis_server.hang()
+    started = time.monotonic()
+    assert statuses(client, *["192.0.2.1"] * 4) == [200, 200, 200, 429]
+    assert time.monotonic() - started < 1
+
+
+def test_it_goes_back_to_redis_when_that_is_back(
+    redis_server: Redis, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REDIS_PAUSE_SECONDS", 0.0)
+    one, two = (client_with("3/hour", PORTAL_REDIS_URL=redis_server.url) for _ in range(2))
+    redis_server.kill()
+    assert statuses(one, "192.0.2.1") == [200]
+    redis_server.start()
+    assert statuses(one, *["192.0.2.1"] * 2) + statuses(two, *["192.0.2.1"] * 2) == [200, 200, 200, 429]
