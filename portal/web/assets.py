@@ -1,10 +1,10 @@
 """Static files: gathered once at start, named after their content, compressed, and served by WhiteNoise."""
 
-import atexit
 import gzip
 import hashlib
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ COMPRESSED = (".css", ".js", ".svg")
 
 
 class Assets:
-    """The static files of one app, in a folder of its own that is gone when the process ends.
+    """The static files of one app, in a folder of their own.
 
     Args:
         settings: the brand's colour and logo, and the operator's own files.
@@ -33,7 +33,6 @@ class Assets:
 
     def __init__(self, settings: Settings) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zype-activate-static-"))
-        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         self._urls: dict[str, str] = {}
         sources = [data_dir("static")]
         if settings.overrides_dir:
@@ -70,6 +69,8 @@ class Assets:
 def init_app(app: Flask, settings: Settings) -> Assets:
     """Serve the static files, past Flask and all its handlers."""
     assets = Assets(settings)
+    # With the app, or at the end of the process, whichever comes first.
+    weakref.finalize(app, shutil.rmtree, assets.folder, ignore_errors=True)
     headers = [*for_every_answer(settings), *STATIC]
 
     def add_headers(served: Any, _path: str, _url: str) -> None:

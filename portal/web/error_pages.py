@@ -1,13 +1,10 @@
 """The one table that turns exceptions into pages. The pages for 5xx call nothing that can fail."""
 
-from math import ceil
-
 import structlog
 from flask import Flask, Response, make_response, redirect, render_template
-from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.errors import LedgerUnavailable, NotAllowed, NotSignedIn
@@ -34,7 +31,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NotAllowed, _forbidden)
     app.register_error_handler(LedgerUnavailable, _unavailable)
     app.register_error_handler(SQLAlchemyError, _database_failed)
-    app.register_error_handler(RateLimitExceeded, _flood)
+    app.register_error_handler(TooManyRequests, _flood)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _bug)
 
@@ -76,8 +73,9 @@ def _database_failed(error: SQLAlchemyError) -> Response:
     return error_page(503, "unavailable", RETRY_SECONDS)
 
 
-def _flood(error: RateLimitExceeded) -> Response:
-    return error_page(429, "too_many", ceil(error.limit.limit.get_expiry()))
+def _flood(error: TooManyRequests) -> Response:
+    seconds = error.retry_after if isinstance(error.retry_after, int) else RETRY_SECONDS
+    return error_page(429, "too_many", seconds)
 
 
 def _http(error: HTTPException) -> AnyResponse:

@@ -80,8 +80,6 @@ _LAST: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.JSONRenderer(),
 ]
-# One list for good: loggers keep the one that they were first used with.
-_PROCESSORS = [*_FIRST, *_LAST]
 
 
 def configure(settings: Settings, level: int = logging.INFO) -> None:
@@ -93,10 +91,9 @@ def configure(settings: Settings, level: int = logging.INFO) -> None:
     """
     _output.redactor = Redactor(settings.secret_values)
     structlog.configure(
-        processors=_PROCESSORS,
+        processors=[*_FIRST, *_LAST],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_Logger,
-        cache_logger_on_first_use=True,
     )
     handler = _Handler()
     handler.setFormatter(

@@ -33,7 +33,7 @@ _QUOTED = r"""b?\\*"(?:[^"\\]|\\.)*"?|b?\\*'(?:[^'\\]|\\.)*'?"""
 _EQUALS = r"""(\\*["']?\s*(?:[=:]|%3[dD])\s*)"""
 # A name may follow an underscore or a dash, as in csrf_token and Set-Cookie, but not a letter.
 _NAMED = re.compile(
-    r"(?<![a-z0-9])(api[_-]?key|secret[_-]key|token|secret|password|code[_-]verifier|pin)"
+    r"(?:(?<![a-z0-9])|(?<=%3f)|(?<=%26))(api[_-]?key|secret[_-]key|token|secret|password|code[_-]verifier|pin)"
     rf"""{_EQUALS}(?:{_QUOTED}|[^\s&,;"'<>)\]}}]+)""",
     re.IGNORECASE,
 )
