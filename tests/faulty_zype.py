@@ -30,7 +30,7 @@ def answering(sandbox: SimulatedZype, path: str, status: int, document: Any = No
     def faulty(environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
         if not environ["PATH_INFO"].startswith(path):
             return honest(environ, start_response)
-        answer = Response(json.dumps(document or {}), status, content_type="application/json")
+        answer = Response(json.dumps(document), status, content_type="application/json")
         return answer(environ, start_response)
 
     sandbox.app.wsgi_app = faulty  # type: ignore[method-assign]

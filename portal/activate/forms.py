@@ -35,4 +35,5 @@ class UndoForm(PortalForm):
     @property
     def attempt_id(self) -> str:
         """The attempt, or nothing where what was sent can't be the id of one."""
-        return self.attempt.data if ATTEMPT_ID.fullmatch(self.attempt.data or "") else ""
+        sent = self.attempt.data or ""
+        return sent if ATTEMPT_ID.fullmatch(sent) else ""

@@ -11,6 +11,9 @@ from portal.services import services
 _SESSION_ID = "sid"
 _LAST_LINK = "last_link"
 _NEXT = "next"
+# Where Authlib keeps the state of a sign-in that leads through another host.
+_DEPARTURE = "_state_"
+MOST_DEPARTURES = 3
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,13 @@ def last_link() -> str | None:
 def remember_next(path: str) -> None:
     """Keep where to go on after a sign-in that leads through another host."""
     session[_NEXT] = path
+
+
+def forget_old_departures() -> None:
+    """Keep the newest few of the sign-ins that set out for another host: a browser drops a cookie of over 4 KB."""
+    departures = sorted((key for key in session if key.startswith(_DEPARTURE)), key=lambda key: session[key]["exp"])
+    for key in departures[:-MOST_DEPARTURES]:
+        session.pop(key)
 
 
 def next_path() -> str | None:

@@ -50,11 +50,14 @@ def set_out() -> Response:
     except ZypeError as error:
         return _answer(SignInResult(failure(error)), None, next_path)
     identity.remember_next(next_path)
+    identity.forget_old_departures()
     return response
 
 
 @bp.get(zype_code.CALLBACK_PATH)
 def come_back() -> Response:
+    if "code" not in services().settings.sign_in:
+        return _go(HOME)
     next_path = known_path(identity.next_path())
     try:
         result = zype_code.finish(_anybody())

@@ -16,7 +16,7 @@ from portal.config import Settings
 from portal.models import Action, Actor, SignInOutcome
 from portal.services import services
 from portal.zype.client import ZypeClient
-from portal.zype.errors import ContractBroken, ZypeError
+from portal.zype.errors import ContractBroken, Misconfigured, ZypeError, map_answer
 from portal.zype.payloads import Token
 
 log = structlog.get_logger("portal.auth")
@@ -24,6 +24,7 @@ log = structlog.get_logger("portal.auth")
 CALLBACK_PATH = "/sign-in/code/callback"
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a token
+ENDPOINTS = ("authorization_endpoint", "token_endpoint")
 _EXTENSION = "portal.zype_code"
 
 
@@ -68,7 +69,7 @@ def finish(actor: Actor) -> SignInResult:
         LedgerUnavailable: the attempt could not be written.
     """
     ledger = services().ledger
-    if "error" in request.args or "code" not in request.args:
+    if "error" in request.args or not request.args.get("code"):
         raise Cancelled
     attempt = Attempt(Action.SIGN_IN, actor)
     ledger.begin(attempt)
@@ -89,6 +90,9 @@ def _exchange() -> SignInResult:
         token = Token(answer["access_token"], answer.get("refresh_token"))
         return SignInResult(SignInOutcome.SIGNED_IN, identify(services().zype, token))
     except (OAuthError, KeyError) as error:
+        said = map_answer("POST", TOKEN_PATH, 400, oauth_error=getattr(error, "error", None))
+        if isinstance(said, Misconfigured):
+            return SignInResult(failure(said))
         # Wrong state, an authorization used twice or too late, or one that another issuer sent.
         log.warning("authorization_refused", error=type(error).__name__)
         return SignInResult(SignInOutcome.WRONG)
@@ -108,12 +112,17 @@ def _check_metadata(login: Any) -> dict[str, Any]:
     """
     issuer = services().settings.zype_login_url
     with services().zype.login_call("GET", METADATA_PATH):
-        metadata: dict[str, Any] = login.load_server_metadata()
+        try:
+            metadata: dict[str, Any] = login.load_server_metadata()
+        except TypeError as error:
+            raise ContractBroken("GET", METADATA_PATH, field="metadata") from error
+    wrong = [name for name in ENDPOINTS if _origin(str(metadata.get(name))) != _origin(issuer)]
     if metadata.get("issuer") != issuer:
-        raise ContractBroken("GET", METADATA_PATH, field="issuer")
-    for name in ("authorization_endpoint", "token_endpoint"):
-        if _origin(str(metadata.get(name))) != _origin(issuer):
-            raise ContractBroken("GET", METADATA_PATH, field=name)
+        wrong = ["issuer"]
+    if wrong:
+        # Authlib would keep them for as long as the portal runs, though they may be mended by then.
+        login.server_metadata.clear()
+        raise ContractBroken("GET", METADATA_PATH, field=wrong[0])
     return metadata
 
 

@@ -15,6 +15,7 @@ from tests.page import Page, PageClient
 from tests.servers import free_port
 from tests.simulated_zype import SimulatedZype
 
+WRONG_PASSWORD = "wrong"
 WRONG = "That e-mail and password don't go together"
 NOT_NOW = "Signing in does not work right now"
 NOT_OURS = (
@@ -31,7 +32,7 @@ NOT_OURS = (
 )
 
 
-def sign_in(browser: PageClient, status: int, email: str, password: str = "wrong") -> Page:
+def sign_in(browser: PageClient, status: int, email: str, password: str = WRONG_PASSWORD) -> Page:
     return browser.submit(browser.get("/sign-in"), "/sign-in", status, email=email, password=password)
 
 

@@ -1,0 +1,363 @@
+"""Signing in at Zype's own page: authorization code with PKCE, and everything that can come back with the browser."""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+import requests
+from bs4 import BeautifulSoup
+from flask import Flask
+
+from portal.ledger_tables import ledger
+from portal.sandbox import seed
+from portal.sandbox.seed import Seed
+from tests.faulty_zype import answering, listening
+from tests.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.page import Page, PageClient
+from tests.servers import free_port
+from tests.simulated_zype import SECONDS, SimulatedZype
+
+CALLBACK = "/sign-in/code/callback"
+METADATA = "/.well-known/oauth-authorization-server"
+NOT_NOW = "Signing in does not work right now"
+NOT_YET = "You are not signed in yet"
+
+
+@pytest.fixture
+def at_zype() -> Iterator[requests.Session]:
+    """The browser as the login service sees it."""
+    with requests.Session() as http:
+        http.trust_env = False
+        yield http
+
+
+def set_out(browser: PageClient, next_path: str | None = None) -> str:
+    """Press the button on the sign-in page; return where the browser is sent."""
+    query = f"?{urlencode({'next': next_path})}" if next_path is not None else ""
+    return browser.get(f"/sign-in/code{query}", 302).location or ""
+
+
+def signs_in_there(http: requests.Session, address: str, who: Seed, button: str | None = None) -> str:
+    """Sign in on the login service's own page; return the path that its redirect leads back to."""
+    page = BeautifulSoup(http.get(address, timeout=SECONDS).text, "html.parser")
+    action = page.select("form")[0]["action"]
+    parts = urlsplit(address)
+    fields = {"email": who.email, "password": who.password} | ({button: "yes"} if button else {})
+    answer = http.post(f"{parts.scheme}://{parts.netloc}{action}", fields, allow_redirects=False, timeout=SECONDS)
+    assert answer.status_code == 303
+    back = urlsplit(answer.headers["Location"])
+    return f"{back.path}?{back.query}"
+
+
+def changed(path: str, **values: str | None) -> str:
+    """Return a path with other values in its query; None takes a parameter out."""
+    parts = urlsplit(path)
+    query = {**dict(parse_qsl(parts.query)), **values}
+    return f"{parts.path}?{urlencode({name: value for name, value in query.items() if value is not None})}"
+
+
+def is_signed_in(browser: PageClient) -> bool:
+    return browser.get("/activate").heading == "Link your TV"
+
+
+def says_not_yet(page: Page) -> bool:
+    return page.heading == "Sign in to link your TV" and NOT_YET in page.text(".notice")
+
+
+def test_it_sends_the_browser_off_with_a_challenge_and_no_secret(client: PageClient, sandbox: SimulatedZype) -> None:
+    address = set_out(client)
+
+    query = dict(parse_qsl(urlsplit(address).query))
+    assert address.startswith(f"{sandbox.url}/oauth/authorize?")
+    assert query["response_type"] == "code"
+    assert query["code_challenge_method"] == "S256"
+    assert len(query["code_challenge"]) == 43
+    assert len(query["state"]) >= 16
+    assert query["redirect_uri"] == client.settings.public_url + CALLBACK
+    assert not {"client_secret", "code_verifier"} & set(query)
+
+
+def test_each_departure_has_a_state_and_a_challenge_of_its_own(client: PageClient) -> None:
+    first, second = (dict(parse_qsl(urlsplit(set_out(client)).query)) for _ in range(2))
+
+    assert first["state"] != second["state"]
+    assert first["code_challenge"] != second["code_challenge"]
+
+
+def test_whoever_comes_back_is_signed_in(client: PageClient, app: Flask, at_zype: requests.Session) -> None:
+    back = client.get(signs_in_there(at_zype, set_out(client), seed.ALICE), 303)
+
+    assert back.location == "/activate"
+    assert "alice@example.com" in client.follow(back).text(".account")
+    assert outcomes(app, "sign_in") == ["signed_in"]
+    assert [row["consumer_id"] for row in rows(app, ledger)][-1] == seed.ALICE.id
+
+
+def test_the_verifier_and_the_same_redirect_uri_go_with_the_exchange(
+    client: PageClient, sandbox: SimulatedZype, at_zype: requests.Session
+) -> None:
+    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    with listening(sandbox) as heard:
+        client.get(path, 303)
+
+    fields = next(fields for path, fields in heard if path == "/oauth/token")
+    assert fields["grant_type"] == "authorization_code"
+    assert len(fields["code_verifier"]) >= 43
+    assert fields["redirect_uri"] == client.settings.public_url + CALLBACK
+
+
+def test_the_token_is_revoked_and_kept_nowhere(
+    client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session
+) -> None:
+    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    with listening(sandbox) as heard, logged() as events:
+        client.get(path, 303)
+
+    revoked = [fields["token"] for path, fields in heard if path == "/oauth/revoke"]
+    assert revoked
+    assert sandbox.app.extensions["sandbox"].tokens._tokens == {}
+    kept = str([session_rows(app), rows(app, ledger), events, cookie(client, "activate")])
+    assert not [token for token in revoked if token in kept]
+
+
+def test_nothing_of_the_way_there_is_left_in_the_session(client: PageClient, at_zype: requests.Session) -> None:
+    before = cookie(client, "activate")
+    client.get(signs_in_there(at_zype, set_out(client), seed.ALICE), 303)
+
+    after = cookie(client, "activate") or ""
+    assert after != before
+    assert len(after) < 300
+
+
+def test_the_pin_survives_the_way_there_and_back(client: PageClient, at_zype: requests.Session) -> None:
+    client.get("/activate?pin=good1", 303)
+    address = set_out(client)
+    assert "good1" not in address
+
+    client.get(signs_in_there(at_zype, address, seed.ALICE), 303)
+
+    assert client.get("/activate").value("#pin") == "good1"
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "/unknown", "\0", ""])
+def test_a_way_on_that_is_not_ours_is_ignored(client: PageClient, at_zype: requests.Session, path: str) -> None:
+    back = signs_in_there(at_zype, set_out(client, path), seed.ALICE)
+
+    assert client.get(back, 303).location == "/activate"
+
+
+def test_coming_back_as_another_forgets_the_pin(client: PageClient, at_zype: requests.Session) -> None:
+    client.get(signs_in_there(at_zype, set_out(client), seed.ALICE), 303)
+    client.get("/activate?pin=good1", 303)
+
+    client.get(signs_in_there(at_zype, set_out(client), seed.MALLORY), 303)
+
+    page = client.get("/activate")
+    assert "mallory@example.com" in page.text(".account")
+    assert page.value("#pin") == ""
+
+
+def test_turning_back_there_leads_to_a_sentence(client: PageClient, app: Flask, at_zype: requests.Session) -> None:
+    client.get("/activate?pin=good1", 303)
+
+    page = client.get(signs_in_there(at_zype, set_out(client), seed.ALICE, button="cancel"))
+
+    assert says_not_yet(page)
+    assert not page.select_one("#pin-kept").has_attr("hidden")
+    assert session_rows(app) == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"state": "another"},
+        {"state": None},
+        {"code": "another"},
+        {"code": None},
+        {"code": ""},
+        {"code": "\0"},
+        {"iss": "https://evil.example"},
+        {"iss": ""},
+        {"iss": None},
+        {"error": "server_error", "error_description": "<script>alert(1)</script>"},
+    ],
+    ids=str,
+)
+def test_what_we_did_not_ask_for_signs_nobody_in(
+    client: PageClient, app: Flask, at_zype: requests.Session, values: dict[str, str | None]
+) -> None:
+    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+
+    page = client.get(changed(path, **values))
+
+    assert says_not_yet(page)
+    assert "alert(1)" not in page.source
+    assert session_rows(app) == []
+    assert outcomes(app, "sign_in") in ([], ["wrong"])
+
+
+def test_a_code_of_another_issuer_is_not_sent_to_ours(
+    client: PageClient, sandbox: SimulatedZype, at_zype: requests.Session
+) -> None:
+    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    with listening(sandbox) as heard:
+        client.get(changed(path, iss="https://evil.example"))
+
+    assert "/oauth/token" not in [path for path, _ in heard]
+
+
+def test_a_code_from_another_browser_signs_nobody_in(
+    client: PageClient, app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session
+) -> None:
+    path = signs_in_there(at_zype, set_out(client), seed.MALLORY)
+    victim = browse(app)
+    set_out(victim)
+
+    assert says_not_yet(victim.get(path))
+    assert not is_signed_in(victim)
+
+
+def test_a_code_comes_back_once(
+    client: PageClient, app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session
+) -> None:
+    address = set_out(client)
+    copied = cookie(client, "activate") or ""
+    path = signs_in_there(at_zype, address, seed.ALICE)
+    client.get(path, 303)
+    thief = browse(app)
+    give_cookie(thief, "activate", copied)
+
+    assert says_not_yet(thief.get(path))
+    assert not is_signed_in(thief)
+    assert outcomes(app, "sign_in") == ["signed_in", "wrong"]
+
+
+def test_a_refresh_of_the_way_back_does_not_sign_out(client: PageClient, at_zype: requests.Session) -> None:
+    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    client.get(path, 303)
+
+    client.get(path)
+
+    assert is_signed_in(client)
+
+
+def test_coming_out_of_nowhere_leads_to_a_sentence(client: PageClient, app: Flask) -> None:
+    assert says_not_yet(client.get(CALLBACK))
+    assert says_not_yet(client.get(f"{CALLBACK}?code=a&state=b"))
+    assert session_rows(app) == []
+
+
+def test_setting_out_often_does_not_overflow_the_cookie(client: PageClient, at_zype: requests.Session) -> None:
+    addresses = [set_out(client) for _ in range(40)]
+
+    assert len(cookie(client, "activate") or "") < 3500
+    client.get(signs_in_there(at_zype, addresses[-1], seed.ALICE), 303)
+    assert is_signed_in(client)
+
+
+def test_two_tabs_can_set_out_side_by_side(client: PageClient, at_zype: requests.Session) -> None:
+    first, _ = set_out(client), set_out(client)
+
+    client.get(signs_in_there(at_zype, first, seed.ALICE), 303)
+    assert is_signed_in(client)
+
+
+def test_a_login_service_that_is_down_is_told_so(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    browser = browse(make_app(zype_login_url=f"http://127.0.0.1:{free_port()}"))
+
+    assert NOT_NOW in browser.get("/sign-in/code", 503).summary
+
+
+@pytest.mark.parametrize("status", [500, 503, 404, 302])
+def test_a_login_service_without_metadata_is_told_so(client: PageClient, sandbox: SimulatedZype, status: int) -> None:
+    with answering(sandbox, METADATA, status):
+        assert NOT_NOW in client.get("/sign-in/code", 503).summary
+
+
+BENT: list[object] = [
+    [],
+    "text",
+    None,
+    {},
+    {"issuer": "https://evil.example"},
+    {"issuer": 5},
+    {"authorization_endpoint": "https://evil.example/oauth/authorize"},
+    {"token_endpoint": "https://evil.example/oauth/token"},
+    {"token_endpoint": None},
+]
+
+
+@pytest.mark.parametrize("bent", BENT, ids=str)
+def test_metadata_that_lead_elsewhere_are_refused_until_they_are_mended(
+    client: PageClient, sandbox: SimulatedZype, at_zype: requests.Session, bent: object
+) -> None:
+    honest = at_zype.get(sandbox.url + METADATA, timeout=SECONDS).json()
+    document = honest | bent if isinstance(bent, dict) and bent else bent
+    with answering(sandbox, METADATA, 200, document):
+        assert NOT_NOW in client.get("/sign-in/code", 503).summary
+
+    assert set_out(client).startswith(sandbox.url)
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_an_exchange_that_fails_is_not_the_viewer_s_fault(
+    client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session, status: int
+) -> None:
+    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    with answering(sandbox, "/oauth/token", status):
+        page = client.get(path, 503)
+
+    assert NOT_NOW in page.summary
+    assert session_rows(app) == []
+    assert outcomes(app, "sign_in") == ["unavailable"]
+
+
+@pytest.mark.parametrize(
+    "document", [{}, [], {"access_token": None}, {"access_token": 5}, {"access_token": ""}], ids=str
+)
+def test_an_exchange_without_a_token_signs_nobody_in(
+    client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session, document: object
+) -> None:
+    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    with answering(sandbox, "/oauth/token", 200, document):
+        page = browser_get(client, path)
+
+    assert page.heading == "Sign in to link your TV"
+    assert session_rows(app) == []
+    assert outcomes(app, "sign_in")
+
+
+def test_a_client_that_zype_refuses_is_the_operator_s_to_mend(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], at_zype: requests.Session
+) -> None:
+    app = make_app(zype_client_secret="another-secret")
+    browser = browse(app)
+    path = signs_in_there(at_zype, set_out(browser), seed.ALICE)
+
+    with logged() as events:
+        page = browser.get(path, 503)
+
+    assert NOT_NOW in page.summary
+    assert outcomes(app, "sign_in") == ["misconfigured"]
+    assert [event["log_level"] for event in events if event["event"] == "zype_refused_our_client"] == ["error"]
+
+
+def test_it_is_not_there_where_it_is_not_a_way_to_sign_in(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype
+) -> None:
+    app = make_app(sign_in="password")
+    with listening(sandbox) as heard:
+        assert browse(app).get("/sign-in/code", 303).location == "/activate"
+        assert browse(app).get(f"{CALLBACK}?code=a&state=b", 303).location == "/activate"
+
+    assert heard == []
+    assert rows(app, ledger) == []
+
+
+def browser_get(browser: PageClient, path: str) -> Page:
+    """Open a path whose page may come with 200 or 503."""
+    answer = browser.transport.send("GET", path, {}, {"Accept-Language": "en"})
+    assert answer.status in (200, 503)
+    return Page(path, answer)
