@@ -16,6 +16,8 @@ from portal import metrics
 from portal.cli import main
 from tests.docs.pages import PAGES, ROOT, read, rows
 
+LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
+
 # Commands
 
 
@@ -80,7 +82,7 @@ def logged_events() -> set[str]:
     return {
         str(call.args[0].value)
         for call in calls
-        if isinstance(call.func, ast.Attribute) and call.func.attr in ("info", "warning", "error")
+        if isinstance(call.func, ast.Attribute) and call.func.attr in LEVELS
         if isinstance(call.func.value, ast.Name) and call.func.value.id == "log"
         if isinstance(call.args[0], ast.Constant)
     }
@@ -145,7 +147,7 @@ def headings(file: Path) -> list[str]:
 def broken_links(page: Path, text: str) -> list[str]:
     """Return the links to files of ours, and to headings in them, that lead nowhere."""
     found = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"(?:\]\(|<img src=\")([^)\s\"]+)", text):
         path, _, anchor = target.partition("#")
         file = page.parent / path if path else page
         if "://" not in target and (not file.is_file() or (anchor and anchor not in headings(file))):
@@ -158,6 +160,7 @@ def test_links_that_lead_nowhere_are_found() -> None:
         "[a](LICENSE) [b](https://example.com/x) [c](docs/nowhere.md) [d](docs/settings.md#zype) [e](README.md#nowhere)"
     )
     assert broken_links(ROOT / "README.md", text) == ["docs/nowhere.md", "README.md#nowhere"]
+    assert broken_links(ROOT / "README.md", '<img src="docs/img/nothing.png" alt="">') == ["docs/img/nothing.png"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
