@@ -23,7 +23,8 @@ from portal.models import Outcome, SignInOutcome, UnlinkOutcome
 if TYPE_CHECKING:
     from portal.audit import Ledger
 
-OUTCOMES = sorted({*Outcome, *UnlinkOutcome, *SignInOutcome})
+# As text, since click would ask for the names of an enumeration, and the log and the ledger hold the values.
+OUTCOMES = sorted({outcome.value for kind in (Outcome, UnlinkOutcome, SignInOutcome) for outcome in kind})
 
 
 def _environment() -> dict[str, str]:

@@ -3,6 +3,7 @@
 import http.client
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -86,7 +87,7 @@ class _PortalServer(BaseApplication):  # type: ignore[misc]
             "accesslog": None,
             "logger_class": _QuietLogger,
             "when_ready": self._show_metrics,
-            "post_worker_init": self._watch_for_answer,
+            "post_worker_init": self._begin_work,
         }
         if settings.metrics_bind:
             options["child_exit"] = _forget_worker
@@ -111,7 +112,10 @@ class _PortalServer(BaseApplication):  # type: ignore[misc]
         host, _, port = self._settings.metrics_bind.rpartition(":")
         start_http_server(int(port), addr=host.strip("[]"), registry=registry)
 
-    def _watch_for_answer(self, worker: Any) -> None:
+    def _begin_work(self, worker: Any) -> None:
+        # Ctrl-C reaches the workers as well. One signal ends them, the one that the process above them sends next: a
+        # second one that arrives while they tidy up would cut that short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         # The first worker watches: a thread of the process that forks would leave its locks held in the others.
         if worker.age == 1:
             threading.Thread(target=self._tell_when_ready, daemon=True).start()

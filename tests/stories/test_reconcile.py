@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from portal.config import Settings
 from portal.keys import keyring
-from portal.ledger_tables import ledger
-from portal.models import Action, Outcome
+from portal.models import Outcome
 from portal.pins import Pin
 from tests.servers import Processes
 from tests.simulated_zype import TV, SimulatedZype
 from tests.stories.crowd import Crowd, HastyViewer, Shown
+from tests.stories.ledger_rows import rows_of
 
 THREADS = 32
 VIEWERS = 8
@@ -88,16 +88,6 @@ def send_all(crowd: Crowd, sent: list[Post]) -> list[Shown]:
     return [shown[post] for post in sent]
 
 
-def rows_of(url: str) -> list[sa.RowMapping]:
-    """Return every row of the ledger about linking, oldest first."""
-    engine = sa.create_engine(url)
-    query = sa.select(ledger).where(ledger.c.action == Action.LINK).order_by(ledger.c.id)
-    with engine.connect() as connection:
-        found = list(connection.execute(query).mappings())
-    engine.dispose()
-    return found
-
-
 def agree(
     sent: list[Post], shown: list[Shown], rows: list[sa.RowMapping], sandbox: SimulatedZype, settings: Settings
 ) -> None:
@@ -137,7 +127,7 @@ def test_a_thousand_pins_of_32_threads_are_told_alike_by_pages_ledger_and_zype(
     tvs = [sandbox.tv() for _ in range(40)]
     sent = posts(1000, tvs)
     shown = send_all(crowd, sent)
-    agree(sent, shown, rows_of(settings.database_url.get_secret_value()), sandbox, settings)
+    agree(sent, shown, rows_of(settings), sandbox, settings)
     each_tv_has_one_owner(sent, shown, tvs)
     assert Counter(page.outcome for page in shown).keys() == {
         Outcome.LINKED,
@@ -160,5 +150,5 @@ class TestOnPostgreSQL:
         tvs = [sandbox.tv() for _ in range(20)]
         sent = posts(300, tvs)
         shown = send_all(crowd, sent)
-        agree(sent, shown, rows_of(settings.database_url.get_secret_value()), sandbox, settings)
+        agree(sent, shown, rows_of(settings), sandbox, settings)
         each_tv_has_one_owner(sent, shown, tvs)

@@ -1,0 +1,17 @@
+"""The ledger as it stands in the database, past all code of the portal that reads it."""
+
+import sqlalchemy as sa
+
+from portal.config import Settings
+from portal.ledger_tables import ledger
+from portal.models import Action
+
+
+def rows_of(settings: Settings) -> list[sa.RowMapping]:
+    """Return every row of a portal's ledger about linking, oldest first."""
+    engine = sa.create_engine(settings.database_url.get_secret_value())
+    query = sa.select(ledger).where(ledger.c.action == Action.LINK).order_by(ledger.c.id)
+    with engine.connect() as connection:
+        found = list(connection.execute(query).mappings())
+    engine.dispose()
+    return found

@@ -1,0 +1,171 @@
+"""Stopping finishes what is under way, a crash leaves a trace, and the sandbox ends with the portal."""
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from portal.config import Settings
+from portal.models import Outcome
+from tests import servers
+from tests.servers import ROOT, Port, Processes, free_port
+from tests.simulated_zype import SimulatedZype
+from tests.stories.crowd import Crowd, HastyViewer, Shown
+from tests.stories.ledger_rows import rows_of
+from tests.stories.workers import children_of, is_running, worker_behind, workers_of
+
+SECONDS = 10.0
+
+
+def wait_until(is_so: Callable[[], object], what: str) -> None:
+    """Return as soon as something is so."""
+    deadline = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, f"Not after {SECONDS} seconds: {what}"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """A thread for what a viewer waits for."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def send_and_wait_until_zype_has_it(
+    pool: ThreadPoolExecutor, viewer: HastyViewer, pin: str, sandbox: SimulatedZype
+) -> Future[Shown]:
+    """Let a viewer send a PIN; return when the call has arrived at Zype, and is under way there."""
+    future = pool.submit(viewer.sends, pin)
+    wait_until(sandbox.record, "the call has arrived")
+    return future
+
+
+def terminate(serve: Processes) -> None:
+    """Stop it as a service manager does."""
+    serve.process.terminate()
+
+
+def press_ctrl_c(serve: Processes) -> None:
+    """Stop it as a terminal does, which sends the signal to the workers too."""
+    os.killpg(serve.process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("stop", [terminate, press_ctrl_c])
+def test_a_stop_lets_a_link_in_flight_finish(
+    stop: Callable[[Processes], None],
+    processes: Processes,
+    crowd: Crowd,
+    pool: ThreadPoolExecutor,
+    sandbox: SimulatedZype,
+    settings: Settings,
+) -> None:
+    viewer = crowd.viewer(1)
+    under_way = send_and_wait_until_zype_has_it(pool, viewer, "slow1", sandbox)
+    stop(processes)
+    assert under_way.result(SECONDS).outcome is Outcome.LINKED
+    assert processes.process.wait(SECONDS) == 0
+    assert [call["status"] for call in sandbox.record()] == [200]
+    assert [row["outcome"] for row in rows_of(settings)] == [None, Outcome.LINKED]
+    assert "Traceback" not in processes.log()
+
+
+class Operator:
+    """Somebody at a shell on the portal's machine.
+
+    Args:
+        environ: the portal's own variables.
+        folder: where they are.
+    """
+
+    def __init__(self, environ: dict[str, str], folder: Path) -> None:
+        self._environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environ}
+        self._folder = folder
+
+    def audit(self, *words: str, exit_code: int = 0) -> str:
+        """Run ``zype-activate audit`` and return what it prints."""
+        command = [sys.executable, "-m", "portal", "audit", *words]
+        done = subprocess.run(command, cwd=self._folder, env=self._environ, capture_output=True, text=True, timeout=30)
+        assert done.returncode == exit_code, done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def operator(environ: dict[str, str], tmp_path: Path) -> Operator:
+    """The operator of ``processes``."""
+    return Operator(environ, tmp_path)
+
+
+def test_a_worker_that_is_killed_leaves_an_attempt_for_the_operator_to_resolve(
+    processes: Processes,
+    crowd: Crowd,
+    pool: ThreadPoolExecutor,
+    port: Port,
+    sandbox: SimulatedZype,
+    operator: Operator,
+    settings: Settings,
+) -> None:
+    viewer = crowd.viewer(1)
+    worker = worker_behind(workers_of(processes.process.pid), port.number, viewer.local_port)
+    under_way = send_and_wait_until_zype_has_it(pool, viewer, "hang1", sandbox)
+    os.kill(worker, signal.SIGKILL)
+    with pytest.raises((http.client.HTTPException, ConnectionError)):
+        under_way.result(SECONDS)
+
+    assert operator.audit("pending") == "", "younger attempts may be under way"
+    listed = operator.audit("pending", "--older-than", "0")
+    attempt_id = re.findall(r"\b[0-9a-f]{32}\b", listed)
+    assert len(attempt_id) == 1, listed
+    assert viewer.consumer_id in listed
+    operator.audit("resolve", attempt_id[0], "not_found")
+    assert [row["outcome"] for row in rows_of(settings)] == [None, Outcome.NOT_FOUND]
+    assert operator.audit("pending", "--older-than", "0") == ""
+    assert "Nothing was written" in operator.audit("resolve", attempt_id[0], "linked", exit_code=1)
+
+    # Another worker has taken its place, and nothing keeps the viewer from going on.
+    assert crowd.viewer(1).sends("good1").outcome is Outcome.LINKED
+
+
+class TestInSandboxMode:
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        """With a sandbox of its own beside the portal."""
+        return environ | {"PORTAL_MODE": "sandbox", "PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}"}
+
+    @pytest.fixture
+    def serve(self, environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
+        """The portal with nothing given that it can know by itself."""
+        with servers.processes(environ, port, tmp_path) as serve:
+            yield serve
+
+    def test_a_stop_ends_the_sandbox(self, serve: Processes, environ: dict[str, str]) -> None:
+        started = children_of(serve.process.pid)
+        assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
+        terminate(serve)
+        assert serve.process.wait(SECONDS) == 0
+        assert not [process for process in started if is_running(process)]
+
+    def test_the_sandbox_ends_with_a_portal_that_was_killed(self, serve: Processes) -> None:
+        started = children_of(serve.process.pid)
+        assert len(started) == 3, "two workers and the sandbox"
+        serve.process.kill()
+        serve.process.wait(SECONDS)
+        wait_until(lambda: not any(is_running(process) for process in started), "workers and sandbox are gone")
+
+    def test_the_sandbox_outlives_a_worker(self, serve: Processes, environ: dict[str, str]) -> None:
+        started = children_of(serve.process.pid)
+        sandbox = next(child for child in started if b"sandbox" in Path(f"/proc/{child}/cmdline").read_bytes())
+        worker = next(child for child in started if child != sandbox)
+        os.kill(worker, signal.SIGTERM)
+        wait_until(lambda: not is_running(worker), "the worker is gone")
+        assert is_running(sandbox)
+        assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
