@@ -33,7 +33,7 @@ demo: $(VENV)/.run
 	@$(BIN)/python -m portal demo $(ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist=worksteal $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

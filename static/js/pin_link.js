@@ -41,6 +41,7 @@ function showSource(isLink) {
 function arrive() {
   const fresh = takeFromAddress();
   const pin = fresh || kept();
+  if (fresh) document.querySelector(".error-summary")?.remove(); // It spoke of another PIN.
   if (field && pin && (fresh || !field.value)) {
     field.value = pin;
     showSource(true);
@@ -51,8 +52,7 @@ function arrive() {
 
 if (document.querySelector("[data-forget-pin-now]")) forget();
 arrive();
-addEventListener("hashchange", arrive);
-addEventListener("pageshow", arrive);
+["hashchange", "pageshow"].forEach((event) => addEventListener(event, arrive));
 addEventListener("submit", ({ target }) => {
   if (target.matches("[data-forget-pin]")) forget();
   target.querySelector(".under-way")?.removeAttribute("hidden");

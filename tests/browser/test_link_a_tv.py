@@ -195,3 +195,17 @@ def test_a_keyboard_is_enough(live: str, tv: Screen, desktop: Page, open_window:
     page.keyboard.press("Enter")
     expect(page.get_by_label("PIN from your TV")).to_be_focused()
     expect(page.get_by_label("PIN from your TV")).to_have_value("nope")
+
+
+def test_another_link_in_the_same_window_starts_afresh(live: str, tv: Screen, phone: Page) -> None:
+    phone.goto(f"{live}/activate")
+    sign_in(phone)
+    phone.get_by_label("PIN from your TV").fill("used")
+    phone.get_by_role("button", name="Link my TV").click()
+    expect(phone.locator(".error-summary")).to_be_visible()
+
+    phone.goto(tv.link)
+
+    expect(phone.get_by_label("PIN from your TV")).to_have_value(tv.pin)
+    expect(phone.locator(".error-summary")).to_have_count(0)
+    expect(phone).to_have_url(f"{live}/activate")
