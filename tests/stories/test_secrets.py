@@ -1,0 +1,255 @@
+"""No secret comes to rest: not in a log, the database, a cookie, an address or a metric."""
+
+import html
+import random
+import re
+import zlib
+from base64 import b64encode, urlsafe_b64decode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, quote_plus, urlsplit
+
+import psycopg
+import pytest
+import requests
+from sqlalchemy import make_url
+
+from portal.config import Settings
+from portal.sandbox import seed
+from portal.sandbox.app import create_app
+from portal.sandbox.server import running
+from tests.cast import Alice
+from tests.page import PageClient
+from tests.servers import Port, Processes, free_port
+from tests.simulated_zype import APP_KEY, SimulatedZype
+from tests.transports import Answer, OverHTTP
+
+API_KEY = "K7qApiKeyOfTheStories93"
+CLIENT_SECRET = "S4wClientSecretOfTheStories61"
+KEYS = {name: f"{name[:3]}{number}".lower() * 8 for number, name in enumerate(("SEC", "PRE", "LED"), 41727)}
+WRONG_PASSWORD = "wrong-horse-battery-staple"
+# Kinds of PINs that make Zype answer in every way that ends in another page or another line of the log.
+KINDS = ("good", "used", "refused", "another", "http302", "http401", "http429", "http500", "html", "broken", "torn")
+
+
+class Remembering(random.SystemRandom):
+    """The sandbox's randomness, which remembers what tokens and authorization codes it made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens: list[str] = []
+
+    def getrandbits(self, k: int, /) -> int:
+        """Return random bits; 256 of them are a token or a code."""
+        number = super().getrandbits(k)
+        if k == 256:
+            self.tokens.append(f"{number:064x}")
+        return number
+
+
+@dataclass
+class Remembered:
+    """What a search looks through, by where it was found; and what it looks for."""
+
+    places: dict[str, bytes] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def leaks(self) -> list[str]:
+        """Return which secret stands where, however it is written."""
+        return [
+            f"{secret} in {place}"
+            for place, content in self.places.items()
+            for secret, value in self.secrets.items()
+            if any(form in content for form in written(value))
+        ]
+
+
+def written(value: str) -> set[bytes]:
+    """Return the ways in which a value may be written: as it is, in a URL, in a header, in a table's hexadecimal."""
+    raw = value.encode()
+    texts = {value, quote(value, safe=""), quote_plus(value), raw.hex()}
+    return {text.encode() for text in texts} | {b64encode(raw).rstrip(b"=")}
+
+
+class Browser(OverHTTP):
+    """A browser that keeps a copy of every cookie and address that it was given."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(origin)
+        self.cookies: list[str] = []
+        self.addresses: list[str] = []
+
+    def send(self, method: str, path: str, data: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        """Send a request, and keep what came."""
+        answer = super().send(method, path, data, headers)
+        given = {name.lower(): value for name, value in answer.headers}
+        self.cookies.append(given.get("set-cookie", ""))
+        self.addresses.append(given.get("location", ""))
+        found = re.findall(r'\b(?:href|src|action|formaction)="([^"]*)"', answer.text)
+        self.addresses += [html.unescape(address) for address in found]
+        return answer
+
+
+def opened(cookie: str) -> bytes:
+    """Return a cookie with every part that is base64, or compressed below it, opened as anyone can who holds it."""
+    whole = cookie.encode()
+    for part in re.findall(r"[A-Za-z0-9_-]{8,}", cookie):
+        with suppress(ValueError, zlib.error):
+            packed = urlsafe_b64decode(part + "=" * (-len(part) % 4))
+            whole += b" " + packed
+            whole += b" " + zlib.decompress(packed)
+    return whole
+
+
+@pytest.fixture
+def randomness() -> Remembering:
+    """What the sandbox's tokens are made of."""
+    return Remembering()
+
+
+@pytest.fixture
+def sandbox(port: Port, randomness: Remembering) -> Iterator[SimulatedZype]:
+    """A sandbox with credentials that nothing else looks like."""
+    app = create_app(
+        api_key=API_KEY,
+        client_id="client-of-the-stories",
+        client_secret=CLIENT_SECRET,
+        activate_url=f"{port.url}/activate",
+        app_key=APP_KEY,
+        randomness=randomness,
+    )
+    with running(app) as url, requests.Session() as http:
+        http.trust_env = False
+        yield SimulatedZype(http, url, app)
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
+    """Every secret set, and the metrics shown."""
+    return environ | {
+        "PORTAL_DATABASE_URL": any_database_url,
+        "PORTAL_SECRET_KEY": KEYS["SEC"],
+        "PORTAL_SECRET_KEY_PREVIOUS": KEYS["PRE"],
+        "PORTAL_LEDGER_KEY": KEYS["LED"],
+        "PORTAL_ZYPE_API_KEY": API_KEY,
+        "PORTAL_ZYPE_CLIENT_ID": "client-of-the-stories",
+        "PORTAL_ZYPE_CLIENT_SECRET": CLIENT_SECRET,
+        "PORTAL_METRICS_BIND": f"127.0.0.1:{free_port()}",
+        "PORTAL_LIMIT_VIEWER": "1000/15minutes",
+        "PORTAL_ZYPE_READ_TIMEOUT": "2",
+    }
+
+
+def database_as_bytes(url: str) -> bytes:
+    """Return everything that a database holds, as it rests."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return b"".join(file.read_bytes() for file in Path(parsed.database or "").parent.glob("portal.db*"))
+    conninfo = f"host={parsed.host} port={parsed.port} user={parsed.username} dbname={parsed.database}"
+    with psycopg.connect(conninfo) as connection:
+        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = [psycopg.sql.SQL("SELECT * FROM {}").format(psycopg.sql.Identifier(name)) for (name,) in names]
+        return "\n".join(str(row) for table in tables for row in connection.execute(table)).encode()
+
+
+def signs_in_at_zype(viewer: Alice) -> None:
+    """Sign in through the login service's own page."""
+    address = viewer.browser.get("/sign-in/code", 302).location or ""
+    with requests.Session() as http:
+        http.trust_env = False
+        page = http.get(address, timeout=5).text
+        action = html.unescape(re.findall(r'<form method="post" action="([^"]+)"', page)[0])
+        fields = {"email": seed.ALICE.email, "password": seed.ALICE.password}
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(address))
+        back = urlsplit(http.post(f"{origin}{action}", fields, allow_redirects=False, timeout=5).headers["Location"])
+    viewer.browser.get(f"{back.path}?{back.query}", 303)
+
+
+def live_through(viewer: Alice, sandbox: SimulatedZype) -> dict[str, str]:
+    """Do everything in which a secret takes part; return the PINs and passwords that were typed."""
+    tvs = [sandbox.tv() for _ in range(5)]
+    magic = [f"{kind}{number}" for number, kind in enumerate(KINDS, 7183046)]
+    viewer.opens("/sign-in").signs_in(WRONG_PASSWORD, status=422)
+    viewer.signs_in()
+    viewer.types_pin(tvs[0].pin).undoes()
+    for pin in magic:
+        status = {"good": 303, "used": 422, "refused": 422, "another": 422}.get(re.sub(r"7183\d+$", "", pin), 503)
+        viewer.opens("/activate").types_pin(pin, status)
+    viewer.opens(f"/activate?pin={tvs[1].pin}", 303)
+    viewer.browser.submit(viewer.page, "/activate", 200)
+    viewer.sends_the_pin_of_a_link(tvs[2].pin).confirms()
+    viewer.opens("/activate").types_pin("no pin at all 81649357204", 422)
+    # Ways in which a PIN comes to the wrong place.
+    viewer.browser.send("POST", "/activate", 422, data={"pin": tvs[3].pin, "from": ""})
+    viewer.browser.get(f"/activate/{tvs[3].pin}", 404)
+    viewer.browser.get(f"/sign-in?next=/activate&pin={tvs[3].pin}")
+    viewer.browser.send("PUT", "/activate", 405, data={"pin": tvs[3].pin})
+    viewer.browser.send("POST", "/activate", 413, data={"pin": tvs[3].pin * 100_000})
+    viewer.opens("/activate").signs_out()
+    viewer.opens(f"/activate?pin={tvs[4].pin}", 303)
+    signs_in_at_zype(viewer)
+    pins = [tv.pin for tv in tvs] + magic + ["81649357204"]
+    return {f"the PIN {pin}": pin for pin in pins} | {
+        "a wrong password": WRONG_PASSWORD,
+        "Alice's password": seed.ALICE.password,
+    }
+
+
+@pytest.fixture
+def remembered(
+    processes: Processes,
+    environ: dict[str, str],
+    settings: Settings,
+    sandbox: SimulatedZype,
+    randomness: Remembering,
+) -> Remembered:
+    """What a life of the portal left behind, and the secrets that took part in it."""
+    browser = Browser(processes.url)
+    typed = live_through(Alice(PageClient(browser, settings)), sandbox)
+    browser.session.close()
+    with requests.Session() as http:
+        http.trust_env = False
+        metrics = http.get(f"http://{environ['PORTAL_METRICS_BIND']}/metrics", timeout=5).content
+    secrets = {"the API key": API_KEY, "the client secret": CLIENT_SECRET, **typed}
+    secrets |= {f"the key {name}": value for name, value in KEYS.items()}
+    secrets |= {f"token {number}": token for number, token in enumerate(randomness.tokens)}
+    return Remembered(
+        {
+            "the database": database_as_bytes(environ["PORTAL_DATABASE_URL"]),
+            "a cookie": b"\n".join(opened(cookie) for cookie in browser.cookies),
+            "an address": "\n".join(browser.addresses).encode(),
+            "the metrics": metrics,
+            "the log": processes.log().encode(),
+        },
+        secrets,
+    )
+
+
+def test_no_secret_comes_to_rest(remembered: Remembered) -> None:
+    assert remembered.leaks() == []
+
+    # The search has looked through the real things: each holds what it should hold.
+    for place, known in {
+        "the database": seed.ALICE.id,
+        "a cookie": "csrf_token",
+        "an address": "/activate/done",
+        "the metrics": 'outcome="linked"',
+        "the log": "zype_refused_our_key",
+    }.items():
+        assert known.encode() in remembered.places[place], place
+    assert len([name for name in remembered.secrets if name.startswith("token")]) >= 5
+
+
+@pytest.mark.parametrize("write", [str, quote, lambda text: text.encode().hex(), lambda text: f'{{"a": "{text}"}}'])
+def test_the_search_finds_a_secret_however_it_is_written(write: Callable[[str], str]) -> None:
+    for place in ("the log", "the database"):
+        remembered = Remembered({place: b"before " + write(API_KEY).encode() + b" after"}, {"the API key": API_KEY})
+        assert remembered.leaks() == [f"the API key in {place}"]
+
+
+def test_the_search_opens_a_cookie() -> None:
+    for packed in (b'{"pin": "zizm529"}', zlib.compress(b'{"pin": "zizm529"}')):
+        cookie = "activate=." + b64encode(packed, b"-_").rstrip(b"=").decode() + ".YXNpZ25hdHVyZQ; Path=/"
+        assert b"zizm529" in opened(cookie)
