@@ -1,13 +1,17 @@
 # make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV
 # make test : set up what is missing, then run the whole test suite
 # make lint : set up what is missing, then check style, types and templates
+# make translations : bring new texts of the pages into every catalogue, then tell which still need words
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r
 
+BABEL   = $(BIN)/python -m babel.messages.frontend -q
+TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint locks
+.PHONY: help demo test lint translations
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -29,10 +33,13 @@ $(VENV)/.lint: requirements/lint.txt $(VENV)/.test
 	$(INSTALL) requirements/lint.txt
 	@touch $@
 
-demo: $(VENV)/.run
+%.mo: %.po | $(VENV)/.run
+	@$(BABEL) compile -i $< -o $@
+
+demo: $(VENV)/.run $(TEXTS:.po=.mo)
 	@$(BIN)/python -m portal demo $(ARGS)
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(TEXTS:.po=.mo)
 	$(BIN)/python -m pytest -n 2 --dist=worksteal $(ARGS)
 
 lint: $(VENV)/.lint
@@ -40,3 +47,8 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/djlint --check --lint templates portal/sandbox/templates
+
+translations: $(VENV)/.test
+	$(BABEL) extract -F portal/translations/babel.cfg -k lazy_gettext --add-location=file -o $(VENV)/messages.pot .
+	$(BABEL) update -i $(VENV)/messages.pot -d portal/translations -w 110 -N --ignore-obsolete --ignore-pot-creation-date
+	@$(MAKE) --no-print-directory test ARGS=tests/test_translations.py

@@ -4,6 +4,7 @@ No sentence here may hold the value: it may be a secret that was pasted into the
 """
 
 import re
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,10 +22,14 @@ _BIND = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@cache
 def languages() -> tuple[str, ...]:
-    """Return the codes of the languages that the pages speak, English first."""
-    found = sorted(path.parent.parent.name for path in LANGUAGES_FOLDER.glob("*/LC_MESSAGES/*.po"))
-    return ("en", *(code for code in found if code != "en"))
+    """Return the codes of the languages that the pages speak, such as ``pt-BR``, English first.
+
+    A catalogue that is not compiled does not count: its pages would be in English, and claim another language.
+    """
+    folders = sorted(path.parent.parent.name for path in LANGUAGES_FOLDER.glob("*/LC_MESSAGES/messages.mo"))
+    return ("en", *(folder.replace("_", "-") for folder in folders))
 
 
 def is_loopback(host: str) -> bool:

@@ -1,5 +1,7 @@
 """Which language the pages speak: the one that was chosen, else what the browser asks for, else the operator's."""
 
+from functools import cache
+
 from babel import Locale
 from flask import Blueprint, Flask, Response, current_app, redirect, request
 from flask_babel import Babel, get_locale
@@ -28,8 +30,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Make the pages speak the language of each request."""
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(LANGUAGES_FOLDER)
 
-    def select() -> str:
-        return _chosen(settings).replace("-", "_")
+    def select() -> Locale:
+        return _locale(_chosen(settings))
 
     Babel(app, locale_selector=select)
     app.register_blueprint(bp)
@@ -47,8 +49,10 @@ def text_direction() -> str:
 
 
 def choices() -> list[tuple[str, str]]:
-    """Return each language's code and its name in that language."""
-    return [(code, Locale.parse(code, sep="-").get_display_name() or code) for code in languages()]
+    """Return each language's code and its name in that language, as it stands in a list."""
+    names = {code: _locale(code).get_display_name() or code for code in languages()}
+    # Within a sentence some languages write their own name small.
+    return [(code, name[0].upper() + name[1:]) for code, name in names.items()]
 
 
 def here(path: str) -> str:
@@ -60,5 +64,19 @@ def _chosen(settings: Settings) -> str:
     chosen = request.cookies.get(_COOKIE)
     if chosen in languages():
         return chosen
-    # Where nothing fits, best_match would take the first of the list, so the operator's language is asked for last.
-    return request.accept_languages.best_match(languages()) or settings.language
+    # Werkzeug's best_match puts an exact match before the browser's order: English for "pt-PT, pt;q=0.9, en;q=0.8".
+    wanted = (tag.lower() for tag, quality in request.accept_languages if quality > 0)
+    fitting = (_tags().get(tag) or _tags().get(tag.partition("-")[0]) for tag in wanted)
+    return next(filter(None, fitting), settings.language)
+
+
+@cache
+def _tags() -> dict[str, str]:
+    """Return the language for each tag that asks for it: for its own, and for its first part."""
+    codes = languages()
+    return {code.partition("-")[0]: code for code in codes} | {code.lower(): code for code in codes}
+
+
+@cache
+def _locale(code: str) -> Locale:
+    return Locale.parse(code, sep="-")
