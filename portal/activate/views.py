@@ -10,10 +10,12 @@ from portal.activate.forms import ConfirmPinForm, EnterPinForm, UndoForm
 from portal.auth import identity
 from portal.auth.guards import sign_in_page, viewer_required
 from portal.auth.identity import Viewer, current_viewer
+from portal.errors import LedgerUnavailable
 from portal.models import LinkResult, Outcome, UnlinkOutcome
 from portal.pins import MalformedPin, Pin
 from portal.services import services
 from portal.web import pin_cookie
+from portal.web.error_pages import RETRY_SECONDS, error_page
 from portal.web.waiting_time import in_words
 
 bp = Blueprint("activate", __name__)
@@ -42,9 +44,7 @@ def enter_pin() -> Response:
         return response
     if current_viewer() is None:
         return sign_in_page()
-    pin = pin_cookie.read()
-    form = EnterPinForm(formdata=None, pin=pin.secret if pin else "", source="link" if pin else "")
-    return _entry_page(form)
+    return _entry_page(_kept_form())
 
 
 @bp.post("/activate")
@@ -71,8 +71,7 @@ def confirm_pin(viewer: Viewer) -> Response:
     if ConfirmPinForm().shown.data != pin_cookie.handle(pin):
         # Another tab has another PIN: what is linked must be what this page showed.
         return _comparison_page(pin)
-    form = EnterPinForm(formdata=None, pin=pin.secret, source="link")
-    return _answer(viewer, form, services().linking.link(pin.secret, viewer.consumer_id, viewer.actor))
+    return _answer(viewer, _kept_form(), services().linking.link(pin.secret, viewer.consumer_id, viewer.actor))
 
 
 @bp.post("/activate/discard")
@@ -113,6 +112,22 @@ def ask_again(_: CSRFError) -> Response:
         return _done_page(viewer, problem=STALE)
     pin = pin_cookie.read()
     return _comparison_page(pin, status=422) if pin else _go("/activate")
+
+
+@bp.errorhandler(LedgerUnavailable)
+def keep_pin(_: LedgerUnavailable) -> Response:
+    """Show the form with the PIN still in it: the ledger could not be written, so Zype was not asked."""
+    if request.endpoint == "activate.undo":
+        return error_page(503, "unavailable", RETRY_SECONDS)
+    result = LinkResult(Outcome.UNAVAILABLE, "", retry_after=RETRY_SECONDS)
+    form = EnterPinForm() if request.endpoint == "activate.send_pin" else _kept_form()
+    return _entry_page(form, status=503, result=result)
+
+
+def _kept_form() -> EnterPinForm:
+    """Return the form with the PIN of the cookie, if there is one."""
+    pin = pin_cookie.read()
+    return EnterPinForm(formdata=None, pin=pin.secret if pin else "", source="link" if pin else "")
 
 
 def _prefilled(form: EnterPinForm) -> Pin | None:

@@ -1,0 +1,140 @@
+"""Who may ask for what: every route is on a list here, and what is on no list of open ones is closed."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+
+from portal.ledger_tables import ledger
+from tests.cast import Alice
+from tests.inside import rows, session_rows
+from tests.page import PageClient
+from tests.simulated_zype import SimulatedZype
+
+# Open to everybody: the method, the path, and the status of a bare request without a session.
+OPEN = {
+    ("GET", "/"): 302,
+    ("GET", "/healthz"): 200,
+    ("GET", "/readyz"): 200,
+    # It shows the ways to sign in and nothing else.
+    ("GET", "/activate"): 200,
+    ("GET", "/sign-in"): 200,
+    ("GET", "/sign-in/code"): 302,
+    ("GET", "/sign-in/code/callback"): 200,
+}
+# Open too, once they come from a form of ours; without its token they do nothing.
+OPEN_FORMS = {
+    # Without a session it keeps the PIN for after sign-in.
+    ("POST", "/activate"),
+    ("POST", "/activate/discard"),
+    ("POST", "/sign-in"),
+    ("POST", "/sign-out"),
+    ("POST", "/language"),
+}
+CLOSED = {
+    ("GET", "/activate/done"),
+    ("POST", "/activate/confirm"),
+    ("POST", "/activate/undo"),
+}
+HARMLESS = {"HEAD", "OPTIONS"}
+SAFE = {"GET", *HARMLESS}
+
+
+def routes(app: Flask) -> Iterator[tuple[str, Rule]]:
+    """Yield each method of each rule."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - HARMLESS):
+            yield method, rule
+
+
+@pytest.fixture
+def reached(app: Flask) -> list[str]:
+    """The endpoints whose views were called."""
+    called: list[str] = []
+
+    def watched(endpoint: str, view: Callable[..., object]) -> Callable[..., object]:
+        def call(**given: object) -> object:
+            called.append(endpoint)
+            return view(**given)
+
+        return call
+
+    for endpoint, view in app.view_functions.items():
+        app.view_functions[endpoint] = watched(endpoint, view)
+    return called
+
+
+def token_of(browser: PageClient) -> str:
+    return str(browser.get("/sign-in").select("[name=csrf_token]")[0]["value"])
+
+
+def test_every_route_is_on_a_list(app: Flask) -> None:
+    assert {(method, rule.rule) for method, rule in routes(app)} == set(OPEN) | OPEN_FORMS | CLOSED
+    assert not CLOSED & (set(OPEN) | OPEN_FORMS)
+
+
+@pytest.mark.parametrize(("route", "status"), OPEN.items(), ids=str)
+def test_an_open_route_answers_everybody(client: PageClient, route: tuple[str, str], status: int) -> None:
+    client.send(*route, status)
+
+
+@pytest.mark.parametrize("route", sorted(CLOSED), ids=str)
+def test_a_closed_route_leads_to_the_page_that_asks_to_sign_in(
+    client: PageClient, app: Flask, sandbox: SimulatedZype, route: tuple[str, str]
+) -> None:
+    method, path = route
+    fields = {"csrf_token": token_of(client), "shown": "a", "attempt": "a" * 32}
+
+    answer = client.send(method, path, 303, data=fields if method == "POST" else None)
+
+    assert answer.location == "/activate"
+    assert sandbox.record() == []
+    assert rows(app, ledger) == []
+
+
+def test_a_post_without_a_token_reaches_no_view(
+    alice: Alice, app: Flask, reached: list[str], sandbox: SimulatedZype
+) -> None:
+    alice.signs_in().opens("/activate?pin=good1", 303)
+    before = len(rows(app, ledger))
+    for token in ({}, {"csrf_token": ""}, {"csrf_token": "rubbish"}, {"csrf_token": "ä\0"}):
+        for method, rule in routes(app):
+            if method in SAFE:
+                continue
+            reached.clear()
+            path = rule.rule.replace("<", "").replace(">", "")
+            sent = {"pin": "good1", "email": "a@example.com", "password": "wrong", **token}
+            answer = alice.browser.transport.send(method, path, sent, {})
+            assert answer.status in (303, 400, 422), (method, path, answer.status)
+            assert reached == [], (method, path)
+
+    assert sandbox.record() == []
+    assert len(rows(app, ledger)) == before
+    assert len(session_rows(app)) == 1
+
+
+def test_a_token_of_somebody_else_reaches_no_view(
+    alice: Alice, app: Flask, reached: list[str], browse: Callable[..., PageClient]
+) -> None:
+    alice.signs_in()
+    theirs = token_of(browse(app))
+    reached.clear()
+
+    alice.browser.send("POST", "/sign-out", 400, data={"csrf_token": theirs})
+
+    assert reached == []
+    assert len(session_rows(app)) == 1
+
+
+def test_no_route_changes_anything_by_get(alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
+    alice.signs_in().opens("/activate?pin=good1", 303)
+    before = (rows(app, ledger), session_rows(app))
+
+    for method, rule in routes(app):
+        # Coming back from the login service is an attempt to sign in, and is written down as one.
+        if method == "GET" and not rule.rule.endswith("/callback"):
+            alice.browser.transport.send("GET", rule.rule, {"pin": "good1", "csrf_token": "a"}, {})
+
+    assert (rows(app, ledger), session_rows(app)) == before
+    assert sandbox.record() == []

@@ -1,0 +1,109 @@
+"""The language of the pages: the one that was chosen, else what the browser asks for, else the operator's."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from portal.setting_types import languages
+from portal.web.language import choices
+from tests.cast import Alice
+from tests.inside import cookie, give_cookie
+from tests.page import Page, PageClient
+
+COOKIE = "activate-language"
+# As a browser could send them; none is a language of ours.
+UNKNOWN = ("", "tlh", "../../etc/passwd", "en\0", "<script>", "x" * 5000)
+
+
+def language_of(page: Page) -> str:
+    return str(page.select_one("html")["lang"])
+
+
+def choose(browser: PageClient, language: str, way_back: str = "/activate") -> Page:
+    """Press a button of the switch, which is on no page while there is but one language."""
+    token = browser.get("/sign-in").select("[name=csrf_token]")[0]["value"]
+    sent = {"csrf_token": str(token), "language": language, "next": way_back}
+    return browser.send("POST", "/language", 303, data=sent)
+
+
+@pytest.mark.parametrize("language", languages())
+def test_the_browser_s_language_is_spoken(app: Flask, browse: Callable[..., PageClient], language: str) -> None:
+    # The page client checks that the direction belongs to the language.
+    assert language_of(browse(app, language=f"{language},en;q=0.1").get("/sign-in")) == language
+
+
+@pytest.mark.parametrize("asked", ["", "*", "tlh", "tlh, en;q=0.5", "x" * 5000, "en;q=no", ";;,,", "en-GB", "en_US"])
+def test_a_language_that_is_not_spoken_is_answered_in_the_operator_s(
+    app: Flask, browse: Callable[..., PageClient], asked: str
+) -> None:
+    assert language_of(browse(app, language=asked).get("/sign-in")) == "en"
+
+
+@pytest.mark.parametrize("language", languages())
+def test_the_operator_s_language_is_spoken_to_whoever_asks_for_none(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], language: str
+) -> None:
+    assert language_of(browse(make_app(language=language), language="tlh").get("/sign-in")) == language
+
+
+@pytest.mark.parametrize("language", languages())
+def test_the_chosen_language_stays_whatever_the_browser_asks_for(client: PageClient, language: str) -> None:
+    chosen = choose(client, language)
+
+    assert chosen.location == "/activate"
+    (line,) = [line for line in chosen.headers("Set-Cookie") if line.startswith(COOKIE)]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(line.split("; "))
+    assert language_of(client.get("/sign-in")) == language
+
+
+@pytest.mark.parametrize("language", UNKNOWN)
+def test_an_unknown_choice_changes_nothing(client: PageClient, language: str) -> None:
+    assert choose(client, language).location == "/activate"
+
+    assert cookie(client, COOKIE) is None
+
+
+@pytest.mark.parametrize("language", ["tlh", "rubbish", "a" * 3000])
+def test_a_cookie_that_names_no_language_is_ignored(client: PageClient, language: str) -> None:
+    give_cookie(client, COOKIE, language)
+
+    assert language_of(client.get("/sign-in")) == "en"
+
+
+@pytest.mark.parametrize("path", ["/activate", "/activate/done", "/sign-in"])
+def test_the_choice_leads_back_to_the_page(client: PageClient, path: str) -> None:
+    assert choose(client, "en", path).location == path
+
+
+@pytest.mark.parametrize("path", ["", "//evil.example", "https://evil.example", "/\\evil.example", "/sign-out", "/x\0"])
+def test_a_way_back_that_is_not_ours_is_ignored(client: PageClient, path: str) -> None:
+    assert choose(client, "en", path).location == "/activate"
+
+
+def test_another_site_can_choose_no_language(client: PageClient) -> None:
+    page = client.send("POST", "/language", 400, data={"language": "en"})
+
+    assert page.heading == "This page was open for too long"
+    assert cookie(client, COOKIE) is None
+
+
+def test_the_pin_and_the_session_stay(alice: Alice) -> None:
+    alice.signs_in().opens("/activate?pin=good1", 303)
+
+    choose(alice.browser, "en")
+
+    page = alice.opens("/activate").page
+    assert page.value("#pin") == "good1"
+    assert "alice@example.com" in page.text(".account")
+
+
+def test_the_switch_is_there_where_there_is_something_to_choose(client: PageClient) -> None:
+    buttons = [(str(tag["value"]), tag.get_text(strip=True)) for tag in client.get("/sign-in").select(".language")]
+
+    assert buttons == (choices() if len(languages()) > 1 else [])
+
+
+def test_each_language_has_its_own_name() -> None:
+    assert ("en", "English") in choices()
+    assert len({name for _, name in choices()}) == len(languages())
