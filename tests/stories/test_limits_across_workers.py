@@ -5,8 +5,8 @@ import pytest
 from portal.models import Outcome
 from tests.servers import Port, Processes
 from tests.simulated_zype import SimulatedZype
-from tests.stories.crowd import Crowd, HastyViewer, all_at_once
-from tests.stories.workers import worker_behind, workers_of
+from tests.stories.crowd import Crowd, all_at_once
+from tests.stories.workers import tabs_on_each, workers_of
 
 LIMIT = 5
 PINS = 30
@@ -18,24 +18,11 @@ def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
     return environ | {"PORTAL_DATABASE_URL": any_database_url, "PORTAL_WORKERS": "2"}
 
 
-def tabs_on_both_workers(crowd: Crowd, viewer: HastyViewer, port: Port, workers: list[int]) -> list[HastyViewer]:
-    """Return tabs of a viewer, half of which are connected to each worker."""
-    tabs: dict[int, list[HastyViewer]] = {worker: [] for worker in workers}
-    for _ in range(10 * PINS):
-        tab = crowd.tab_of(viewer)
-        of_worker = tabs[worker_behind(workers, port.number, tab.local_port)]
-        if len(of_worker) < PINS // 2:
-            of_worker.append(tab)
-        if all(len(found) == PINS // 2 for found in tabs.values()):
-            return [tab for found in tabs.values() for tab in found]
-    raise AssertionError("One worker hardly ever takes a connection")
-
-
 def test_thirty_wrong_pins_at_once_reach_zype_as_often_as_the_limit_says(
     processes: Processes, crowd: Crowd, port: Port, sandbox: SimulatedZype
 ) -> None:
     viewer = crowd.viewer(7)
-    tabs = tabs_on_both_workers(crowd, viewer, port, workers_of(processes.process.pid))
+    tabs = tabs_on_each(workers_of(processes.process.pid), crowd, viewer, port, PINS // 2)
 
     pins = [f"used{n}" for n in range(PINS)]
     shown = all_at_once(lambda pair: pair[0].sends(pair[1]), list(zip(tabs, pins, strict=True)))

@@ -5,6 +5,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from tests.servers import Port
+from tests.stories.crowd import Crowd, HastyViewer
+
 SECONDS = 5.0
 
 
@@ -46,6 +49,25 @@ def worker_behind(workers: list[int], port: int, client_port: int) -> int:
     """
     inode = _inode(port, client_port)
     return next(worker for worker in workers if f"socket:[{inode}]" in _open_files(worker))
+
+
+def tabs_on_each(workers: list[int], crowd: Crowd, viewer: HastyViewer, port: Port, count: int) -> list[HastyViewer]:
+    """Return tabs of a viewer, so many that are connected to the first worker, then as many to the next.
+
+    Args:
+        workers: their process ids.
+        crowd: whose viewer it is.
+        viewer: signed in.
+        port: where the portal listens.
+        count: how many for each.
+    """
+    tabs: dict[int, list[HastyViewer]] = {worker: [] for worker in workers}
+    for _ in range(100 + 10 * count):
+        tab = crowd.tab_of(viewer)
+        tabs[worker_behind(workers, port.number, tab.local_port)].append(tab)
+        if all(len(found) >= count for found in tabs.values()):
+            return [tab for found in tabs.values() for tab in found[:count]]
+    raise AssertionError("One worker hardly ever takes a connection")
 
 
 def _inode(port: int, client_port: int) -> str:

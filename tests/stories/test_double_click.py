@@ -1,0 +1,66 @@
+"""Two clicks that two workers take at the same time end in one truth."""
+
+from collections.abc import Callable
+
+import pytest
+
+from portal.config import Settings
+from portal.models import Outcome
+from tests.servers import Port, Processes
+from tests.simulated_zype import SimulatedZype
+from tests.stories.crowd import Crowd, HastyViewer, all_at_once
+from tests.stories.ledger_rows import rows_of
+from tests.stories.workers import tabs_on_each, workers_of
+
+Tabs = Callable[[int], list[HastyViewer]]
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
+    """Two workers on either database, and a Zype that is given up on soon."""
+    return environ | {
+        "PORTAL_DATABASE_URL": any_database_url,
+        "PORTAL_WORKERS": "2",
+        "PORTAL_ZYPE_READ_TIMEOUT": "2",
+    }
+
+
+@pytest.fixture
+def tabs(processes: Processes, crowd: Crowd, port: Port) -> Tabs:
+    """Return a maker of so many tabs of one viewer on each of the two workers."""
+    viewer = crowd.viewer(3)
+    return lambda count: tabs_on_each(workers_of(processes.process.pid), crowd, viewer, port, count)
+
+
+def click(tabs: list[HastyViewer], pin: str) -> list[Outcome | None]:
+    """Send one PIN from all tabs at the same moment; return what each was shown."""
+    return [page.outcome for page in all_at_once(lambda tab: tab.sends(pin), tabs)]
+
+
+@pytest.mark.parametrize(("pin", "outcome"), [("slow1", Outcome.LINKED), ("hang1", Outcome.UNKNOWN)])
+def test_two_clicks_at_once_are_one_call_and_show_the_same(
+    tabs: Tabs, sandbox: SimulatedZype, settings: Settings, pin: str, outcome: Outcome
+) -> None:
+    assert click(tabs(1), pin) == [outcome, outcome]
+    assert len(sandbox.record()) == 1
+    assert [row["outcome"] for row in rows_of(settings)] == [None, outcome]
+
+
+def test_of_many_clicks_at_once_none_reaches_zype_a_second_time(
+    tabs: Tabs, sandbox: SimulatedZype, settings: Settings
+) -> None:
+    shown = click(tabs(4), "slow1")
+    # One asks, one in each worker may wait for it, and the rest are told to come back.
+    assert shown.count(Outcome.LINKED) in (2, 3)
+    assert shown.count(Outcome.LINKED) + shown.count(Outcome.UNAVAILABLE) == 8
+    assert len(sandbox.record()) == 1
+    assert [row["outcome"] for row in rows_of(settings)] == [None, Outcome.LINKED]
+
+
+def test_a_late_click_on_another_worker_shows_the_success_that_it_was(tabs: Tabs, sandbox: SimulatedZype) -> None:
+    first, second = tabs(1)
+    tv = sandbox.tv()
+    assert first.sends(tv.pin).outcome is Outcome.LINKED
+    assert second.sends(tv.pin).outcome is Outcome.LINKED
+    assert tv.owner() == first.consumer_id
+    assert [call["status"] for call in sandbox.record()] == [200, 404]
