@@ -20,6 +20,7 @@ from portal.errors import LedgerUnavailable
 from portal.keys import Keyring
 from portal.ledger_rows import ENTRY_COLUMNS, entry_of, row_of, sign
 from portal.ledger_tables import ledger, pending
+from portal.models import CHANGED_NOTHING, OUTCOMES, Action
 
 log = structlog.get_logger("portal.audit")
 
@@ -121,13 +122,16 @@ class Ledger:
         """Add the outcome of an attempt that has none, as an operator found it.
 
         Raises:
-            LookupError: there is no such attempt, or it has an outcome already.
+            LookupError: there is no such attempt, it has an outcome already, or can't have this one.
             sqlalchemy.exc.SQLAlchemyError: nothing was written.
         """
         with self._database.write() as connection:
+            self._database.lock(connection, [sha256(attempt_id.encode()).digest()])
             rows = connection.execute(sa.select(ledger).where(ledger.c.attempt_id == attempt_id)).mappings().all()
             if len(rows) != 1:
                 raise LookupError("no attempt with this id is without an outcome")
+            if outcome not in OUTCOMES[Action(rows[0]["action"])]:
+                raise LookupError(f"an attempt of this kind can't end with {outcome}")
             row = {c.name: rows[0][c.name] for c in ledger.c if c.name not in _WRITTEN_LAST}
             self._append(connection, [row | {"outcome": outcome}], self._database.now(connection))
             connection.execute(_END, {"ended": attempt_id})
@@ -150,7 +154,7 @@ class Ledger:
         )
 
     def events(self, consumer_id: str, fingerprints: Sequence[str], *, but: str) -> list[Entry]:
-        """Return what happened with a PIN and a consumer, newest first, twenty rows at most.
+        """Return what happened with a PIN and a consumer, newest first; what changed nothing is left out.
 
         Args:
             consumer_id: whose account.
@@ -161,6 +165,7 @@ class Ledger:
             ledger.c.consumer_id == consumer_id,
             ledger.c.pin_fingerprint.in_(fingerprints),
             ledger.c.attempt_id != but,
+            _told,
             limit=20,
         )
 
@@ -205,6 +210,15 @@ _PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "
 _APPEND = ledger.insert()
 _BEGIN = pending.insert()
 _END = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
+_end = ledger.alias("ended")
+# An outcome that tells how the PIN stands, or an attempt that has no outcome at all.
+_told = sa.case(
+    (
+        ledger.c.outcome.is_(None),
+        ~sa.exists().where(_end.c.attempt_id == ledger.c.attempt_id, _end.c.outcome.is_not(None)),
+    ),
+    else_=ledger.c.outcome.not_in(CHANGED_NOTHING),
+)
 _TWIN_COLUMNS = ("action", "consumer_id", "pin_fingerprint", "linked_device_id")
 _TWIN = sa.select(pending.c.attempt_id).where(
     pending.c.at > sa.bindparam("since"),

@@ -186,6 +186,8 @@ def _engine(url: URL, connections: int) -> Engine:
         options["pool_pre_ping"] = True
         options["connect_args"] = {
             "connect_timeout": 3,
+            # A network that swallows packets must not hold a thread for the quarter of an hour that TCP allows.
+            "tcp_user_timeout": 5000,
             "options": f"-c lock_timeout={int(LOCK_SECONDS * 1000)} -c statement_timeout=5000",
         }
     engine = sa.create_engine(url, **options)

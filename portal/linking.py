@@ -6,12 +6,14 @@ from datetime import timedelta
 from math import ceil
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal import metrics
 from portal.attempt_limits import Limit
 from portal.attempts import Attempt, Begun, Joined, Limited
 from portal.audit import Ledger
 from portal.config import Settings
+from portal.db import why
 from portal.models import Action, Actor, LinkResult, Outcome
 from portal.pins import MalformedPin, Pin
 from portal.second_look import SecondLook
@@ -91,10 +93,14 @@ class Linking:
             entry = self._waiters.wait(attempt_id, self._seconds, lambda: self._ledger.outcome(attempt_id))
         except TooManyWaiters:
             return LinkResult(Outcome.UNAVAILABLE, attempt_id, retry_after=DEFAULT_RETRY_SECONDS)
+        except SQLAlchemyError as error:
+            log.error("ledger_unreadable", attempt_id=attempt_id, why=why(error))
+            return LinkResult(Outcome.UNKNOWN, attempt_id)
         if entry is None or entry.outcome is None:
             return LinkResult(Outcome.UNKNOWN, attempt_id)
         outcome = Outcome(entry.outcome)
-        retry_after = DEFAULT_RETRY_SECONDS if outcome is Outcome.UNAVAILABLE else None
+        is_passing = outcome in (Outcome.UNAVAILABLE, Outcome.MISCONFIGURED)
+        retry_after = DEFAULT_RETRY_SECONDS if is_passing else None
         return LinkResult(outcome, attempt_id, entry.linked_device_id, retry_after)
 
     def _ask(self, pin: Pin, attempt: Attempt, consumer_id: str) -> LinkResult:

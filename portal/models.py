@@ -46,6 +46,23 @@ class Action(StrEnum):
     SIGN_IN = "sign_in"
 
 
+# The outcomes that an attempt of each kind can have.
+OUTCOMES: dict[Action, tuple[str, ...]] = {
+    Action.LINK: tuple(Outcome),
+    Action.UNLINK: tuple(UnlinkOutcome),
+    Action.UNDO: tuple(UnlinkOutcome),
+    Action.SIGN_IN: tuple(SignInOutcome),
+}
+# Outcomes of an attempt that changed nothing, and so tell nothing about the PIN.
+CHANGED_NOTHING = (
+    Outcome.MALFORMED,
+    Outcome.TOO_MANY,
+    Outcome.UNAVAILABLE,
+    Outcome.MISCONFIGURED,
+    UnlinkOutcome.GONE,
+)
+
+
 class ActorKind(StrEnum):
     """Who acts: a viewer for themselves, an agent for a viewer, or the operator at the command line."""
 

@@ -19,16 +19,6 @@ log = structlog.get_logger("portal.second_look")
 # A success stays one for this long: for a refresh, for a late click, and for Undo.
 FRESH = timedelta(minutes=10)
 MOST_DEVICES_ASKED = 10
-# Outcomes of an attempt that changed nothing, and so tell nothing about the PIN.
-_CHANGED_NOTHING = frozenset(
-    {
-        Outcome.MALFORMED,
-        Outcome.TOO_MANY,
-        Outcome.UNAVAILABLE,
-        Outcome.MISCONFIGURED,
-        UnlinkOutcome.GONE,
-    }
-)
 _SETTLED = frozenset({Outcome.NOT_FOUND, Outcome.REFUSED, UnlinkOutcome.UNLINKED})
 
 
@@ -97,16 +87,10 @@ def telling(events: list[Entry]) -> Entry | None:
     The first, so that asking again and again does not keep a success fresh for ever.
 
     Args:
-        events: of one PIN and consumer, newest first.
+        events: of one PIN and consumer, newest first, without those that changed nothing.
     """
     found: Entry | None = None
-    ended: set[str] = set()
     for event in events:
-        # An attempt's row comes after its outcome's here, and tells nothing more.
-        is_told = event.attempt_id in ended
-        ended.add(event.attempt_id)
-        if is_told or event.outcome in _CHANGED_NOTHING:
-            continue
         is_success = event.action == Action.LINK and event.outcome == Outcome.LINKED
         if not is_success:
             return found or event

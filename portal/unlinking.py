@@ -6,11 +6,13 @@ from datetime import timedelta
 from math import ceil
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.attempt_limits import Limit
 from portal.attempts import Attempt, Begun, Entry, Joined, Limited
 from portal.audit import Ledger
 from portal.config import Settings
+from portal.db import why
 from portal.models import Action, Actor, Outcome, UnlinkOutcome
 from portal.pins import MalformedPin, Pin, PinRules
 from portal.second_look import FRESH
@@ -57,11 +59,18 @@ class Unlinking:
         self._waiters = waiters
 
     def linked_tv(self, attempt_id: str, consumer_id: str) -> LinkedTV | None:
-        """Return what there is to say about a TV that this consumer has just linked, or none.
+        """Return what there is to say about a TV that was just linked, or none if it was not by this consumer.
+
+        Args:
+            attempt_id: that linked it, as Zype said.
+            consumer_id: whose account.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
+        if self._ledger.outcome(attempt_id) is None:
+            # The outcome could not be written. Zype's yes is true all the same; only Undo is not to be had.
+            return LinkedTV(is_undone=False, undo_seconds=None)
         link = self._own_link(attempt_id, consumer_id)
         if link is None:
             return None
@@ -135,6 +144,9 @@ class Unlinking:
             entry = self._waiters.wait(attempt_id, self._seconds, lambda: self._ledger.outcome(attempt_id))
         except TooManyWaiters:
             return UnlinkOutcome.UNAVAILABLE
+        except SQLAlchemyError as error:
+            log.error("ledger_unreadable", attempt_id=attempt_id, why=why(error))
+            return UnlinkOutcome.UNKNOWN
         return UnlinkOutcome(entry.outcome) if entry and entry.outcome else UnlinkOutcome.UNKNOWN
 
     def _ask(self, attempt: Attempt, linked_device_id: str, consumer_id: str) -> UnlinkOutcome:

@@ -1,6 +1,7 @@
 """Who is signed in. The only place that knows the keys of the session cookie."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from flask import g, request, session
 from flask_babel import gettext as _
@@ -114,6 +115,16 @@ def next_path() -> str | None:
     """Return where to go on after sign-in."""
     path: str | None = session.get(_NEXT)
     return path
+
+
+def has_set_out(framework: Any, state: str | None) -> bool:
+    """Tell whether this browser set out from here to a sign-in that carries this state.
+
+    Args:
+        framework: Authlib's, which keeps what belongs to a state in the session.
+        state: as it came back.
+    """
+    return state is not None and framework.get_state_data(session, state) is not None
 
 
 def _find_viewer() -> Viewer | None:

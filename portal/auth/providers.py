@@ -1,6 +1,7 @@
 """What every way to sign in ends with: a token becomes a consumer_id, and is revoked at once."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import structlog
 
@@ -8,8 +9,12 @@ from portal.models import SignInOutcome
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, ZypeError
 from portal.zype.payloads import Token
+from portal.zype.wire import Deadline
 
 log = structlog.get_logger("portal.auth")
+
+RETRY_SECONDS = 5
+REVOKE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -42,27 +47,33 @@ class SignInResult:
     retry_after: int | None = None
 
 
-def identify(zype: ZypeClient, token: Token) -> Profile:
+def identify(zype: ZypeClient, token: Token, deadline: Deadline) -> Profile:
     """Return whose token it is, and revoke it: it is kept nowhere.
 
     Args:
         zype: the client.
         token: of a viewer who has just signed in at Zype's login service.
+        deadline: for everything but the revocation, which gets a little time of its own.
 
     Raises:
         ZypeError: the login service does not say.
     """
     try:
-        consumer_id = zype.token_info(token.access_token).consumer_id
+        consumer_id = zype.token_info(token.access_token, deadline).consumer_id
     finally:
         _revoke(zype, token)
     try:
-        consumer = zype.consumer(consumer_id)
+        consumer = zype.consumer(consumer_id, deadline)
     except ZypeError as error:
         # Without a name the pages say "your account"; that is no reason to turn the viewer away.
         log.warning("consumer_not_read", error=str(error))
         return Profile(consumer_id, None, None)
     return Profile(consumer_id, consumer.name, consumer.email)
+
+
+def failed(error: ZypeError) -> SignInResult:
+    """Return what a failure of the login service means, and tell the operator."""
+    return SignInResult(failure(error), retry_after=ceil(error.retry_after or RETRY_SECONDS))
 
 
 def failure(error: ZypeError) -> SignInOutcome:
@@ -75,10 +86,11 @@ def failure(error: ZypeError) -> SignInOutcome:
 
 
 def _revoke(zype: ZypeClient, token: Token) -> None:
+    deadline = Deadline(REVOKE_SECONDS)
     for secret in (token.access_token, token.refresh_token):
         try:
             if secret:
-                zype.revoke(secret)
+                zype.revoke(secret, deadline)
         except ZypeError as error:
             # It ends by itself in time, and nobody has it any more.
             log.warning("token_not_revoked", error=str(error))

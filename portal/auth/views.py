@@ -6,7 +6,7 @@ from flask_wtf.csrf import CSRFError
 from portal.auth import identity, zype_code, zype_password
 from portal.auth.forms import SignInForm, SignOutForm
 from portal.auth.guards import HOME, known_path, sign_in_page
-from portal.auth.providers import SignInResult, failure
+from portal.auth.providers import SignInResult, failed
 from portal.models import Actor, ActorKind, SignInOutcome
 from portal.services import services
 from portal.web import pin_cookie
@@ -48,7 +48,7 @@ def set_out() -> Response:
     try:
         response = zype_code.begin()
     except ZypeError as error:
-        return _answer(SignInResult(failure(error)), None, next_path)
+        return _answer(failed(error), None, next_path)
     identity.remember_next(next_path)
     identity.forget_old_departures()
     return response

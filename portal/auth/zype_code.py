@@ -11,13 +11,15 @@ from authlib.oauth2.rfc8414 import get_well_known_url
 from flask import Flask, Response, current_app, request
 
 from portal.attempts import Attempt
-from portal.auth.providers import SignInResult, failure, identify
+from portal.auth.identity import has_set_out
+from portal.auth.providers import SignInResult, failed, identify
 from portal.config import Settings
 from portal.models import Action, Actor, SignInOutcome
 from portal.services import services
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ContractBroken, Misconfigured, ZypeError, map_answer
 from portal.zype.payloads import Token
+from portal.zype.wire import Deadline
 
 log = structlog.get_logger("portal.auth")
 
@@ -69,7 +71,8 @@ def finish(actor: Actor) -> SignInResult:
         LedgerUnavailable: the attempt could not be written.
     """
     ledger = services().ledger
-    if "error" in request.args or not request.args.get("code"):
+    is_ours = has_set_out(_login().framework, request.args.get("state"))
+    if "error" in request.args or not request.args.get("code") or not is_ours:
         raise Cancelled
     attempt = Attempt(Action.SIGN_IN, actor)
     ledger.begin(attempt)
@@ -88,16 +91,17 @@ def _exchange() -> SignInResult:
         with services().zype.login_call("POST", TOKEN_PATH):
             answer: dict[str, Any] = login.authorize_access_token()
         token = Token(answer["access_token"], answer.get("refresh_token"))
-        return SignInResult(SignInOutcome.SIGNED_IN, identify(services().zype, token))
+        deadline = Deadline(services().settings.zype_deadline)
+        return SignInResult(SignInOutcome.SIGNED_IN, identify(services().zype, token, deadline))
     except (OAuthError, KeyError) as error:
         said = map_answer("POST", TOKEN_PATH, 400, oauth_error=getattr(error, "error", None))
         if isinstance(said, Misconfigured):
-            return SignInResult(failure(said))
+            return failed(said)
         # Wrong state, an authorization used twice or too late, or one that another issuer sent.
         log.warning("authorization_refused", error=type(error).__name__)
         return SignInResult(SignInOutcome.WRONG)
     except ZypeError as error:
-        return SignInResult(failure(error))
+        return failed(error)
 
 
 def _login() -> Any:
@@ -139,7 +143,10 @@ def _check_issuer(metadata: dict[str, Any]) -> None:
 
 
 def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
     return parts.scheme, parts.netloc
 
 

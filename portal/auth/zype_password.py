@@ -8,16 +8,16 @@ from limits import RateLimitItem
 
 from portal.attempt_limits import Limit
 from portal.attempts import Attempt, Limited
-from portal.auth.providers import SignInResult, failure, identify
+from portal.auth.providers import RETRY_SECONDS, SignInResult, failed, identify
 from portal.models import Action, Actor, SignInOutcome
 from portal.services import Services
 from portal.zype.errors import BadCredentials, ZypeError
+from portal.zype.wire import Deadline
 
 # An account is never locked, or anybody could lock it: past the limit from many addresses, each try takes this long.
 SLOW_SECONDS = 2.0
 # A few of the worker's threads may wait like that; more would let guessing stop the portal.
 _slow_places = threading.BoundedSemaphore(4)
-BUSY_SECONDS = 5
 # An address is shared by a household, a school or a carrier, so it may fail this many times as often as one account.
 ADDRESS_FACTOR = 10
 
@@ -55,17 +55,18 @@ def _limits(items: tuple[RateLimitItem, ...]) -> tuple[Limit, ...]:
 
 def _ask(services: Services, email: str, password: str, attempt: Attempt) -> SignInResult:
     if services.ledger.is_guessed_at(attempt, services.settings.limit_sign_in) and not _slow_down():
-        return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=BUSY_SECONDS)
+        return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+    deadline = Deadline(services.settings.zype_deadline)
     try:
-        token = services.zype.token(email, password)
+        token = services.zype.token(email, password, deadline)
     except BadCredentials:
         return SignInResult(SignInOutcome.WRONG)
     except ZypeError as error:
-        return SignInResult(failure(error), retry_after=_seconds(error))
+        return failed(error)
     try:
-        return SignInResult(SignInOutcome.SIGNED_IN, identify(services.zype, token))
+        return SignInResult(SignInOutcome.SIGNED_IN, identify(services.zype, token, deadline))
     except ZypeError as error:
-        return SignInResult(failure(error), retry_after=_seconds(error))
+        return failed(error)
 
 
 def _slow_down() -> bool:
@@ -77,7 +78,3 @@ def _slow_down() -> bool:
     finally:
         _slow_places.release()
     return True
-
-
-def _seconds(error: ZypeError) -> int:
-    return ceil(error.retry_after or BUSY_SECONDS)

@@ -6,7 +6,8 @@ from portal.db import metadata, migration_engine
 
 engine = migration_engine(context.config.attributes["url"])
 try:
-    with engine.begin() as connection:
+    # On SQLite too in one transaction, which nobody else can begin meanwhile: half a schema helps nobody.
+    with engine.execution_options(write=True).begin() as connection:
         context.configure(connection, target_metadata=metadata)
         with context.begin_transaction():
             context.run_migrations()

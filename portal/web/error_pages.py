@@ -2,12 +2,14 @@
 
 import structlog
 from flask import Flask, Response, make_response, redirect, render_template
+from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.errors import LedgerUnavailable, NotAllowed, NotSignedIn
+from portal.web.limits import seconds_to_wait
 from portal.web.waiting_time import in_words
 
 log = structlog.get_logger("portal.web")
@@ -31,7 +33,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NotAllowed, _forbidden)
     app.register_error_handler(LedgerUnavailable, _unavailable)
     app.register_error_handler(SQLAlchemyError, _database_failed)
-    app.register_error_handler(TooManyRequests, _flood)
+    app.register_error_handler(RateLimitExceeded, _flood)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _bug)
 
@@ -73,9 +75,8 @@ def _database_failed(error: SQLAlchemyError) -> Response:
     return error_page(503, "unavailable", RETRY_SECONDS)
 
 
-def _flood(error: TooManyRequests) -> Response:
-    seconds = error.retry_after if isinstance(error.retry_after, int) else RETRY_SECONDS
-    return error_page(429, "too_many", seconds)
+def _flood(_: RateLimitExceeded) -> Response:
+    return error_page(429, "too_many", seconds_to_wait())
 
 
 def _http(error: HTTPException) -> AnyResponse:

@@ -143,7 +143,7 @@ def map_answer(
 
 def _map_sign_in(method: str, path: str, status: int, oauth_error: str | None) -> ZypeError:
     """Map a 400 or 401 of the login service, where 401 is about the viewer unless it says otherwise."""
-    if path == TOKEN_PATH and oauth_error in _CLIENT_FAULTS:
+    if path == TOKEN_PATH and isinstance(oauth_error, str) and oauth_error in _CLIENT_FAULTS:
         return Misconfigured(method, path, status, reason=f"Zype refused our client: {oauth_error}")
     if path == TOKEN_INFO_PATH and status == 400:
         return Unavailable(method, path, status, reason="not an answer that Zype documents")

@@ -248,3 +248,25 @@ def _break_the_ledger(database: Database) -> None:
             )
         )
         connection.execute(sa.text(refuse + "FOR EACH STATEMENT EXECUTE FUNCTION full_disk()"))
+
+
+def test_an_outage_in_between_hides_no_unknown(rules: Rules, ledger: Ledger, sandbox: SimulatedZype) -> None:
+    tv = sandbox.tv()
+    fingerprint = ledger.keyring.fingerprint(Pin(tv.pin))
+    lost = Attempt(Action.LINK, actor(VIEWER), VIEWER, pin_fingerprint=fingerprint)
+    ledger.begin(lost)
+    ledger.finish(lost, Outcome.UNKNOWN)
+    rules.zype.link(Pin(tv.pin), VIEWER)
+    for _ in range(15):
+        retry = Attempt(Action.LINK, actor(VIEWER), VIEWER, pin_fingerprint=fingerprint)
+        ledger.begin(retry)
+        ledger.finish(retry, Outcome.UNAVAILABLE)
+
+    assert link(rules, tv.pin) == Outcome.LINKED
+
+
+def test_a_success_without_its_row_is_told_without_undo(rules: Rules) -> None:
+    tv = rules.unlinking.linked_tv("an attempt whose outcome could not be written", VIEWER)
+
+    assert tv is not None
+    assert (tv.is_undone, tv.undo_seconds) == (False, None)
