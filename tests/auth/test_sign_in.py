@@ -173,7 +173,7 @@ def test_without_a_name_the_page_says_your_account(alice: Alice, sandbox: Simula
 @pytest.mark.parametrize("path", NOT_OURS)
 def test_a_way_on_that_is_not_ours_is_ignored(client: PageClient, path: str) -> None:
     form = client.send("GET", "/sign-in", 200, data={"next": path})
-    assert form.value("[name=next]") == "/activate"
+    assert form.value('form[action="/sign-in"] [name=next]') == "/activate"
 
     fields = {"email": seed.ALICE.email, "password": seed.ALICE.password, "next": path}
     assert client.submit(form, "/sign-in", 303, **fields).location == "/activate"
