@@ -5,6 +5,7 @@ from typing import assert_never
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.activate.forms import ConfirmPinForm, EnterPinForm, UndoForm
 from portal.auth import identity
@@ -15,7 +16,7 @@ from portal.models import LinkResult, Outcome, UnlinkOutcome
 from portal.pins import MalformedPin, Pin
 from portal.services import services
 from portal.web import pin_cookie
-from portal.web.error_pages import RETRY_SECONDS, error_page
+from portal.web.error_pages import RETRY_SECONDS, database_failed, error_page
 from portal.web.waiting_time import in_words
 
 bp = Blueprint("activate", __name__)
@@ -49,13 +50,10 @@ def enter_pin() -> Response:
 
 @bp.post("/activate")
 def send_pin() -> Response:
-    form = EnterPinForm()
     viewer = current_viewer()
     if viewer is None:
-        # The session ended while the page was open. The PIN is there again after sign-in.
-        response = _go("/activate")
-        pin_cookie.keep_typed(response, form.typed)
-        return response
+        return _keep_for_sign_in()
+    form = EnterPinForm()
     pin = _prefilled(form)
     if pin:
         return _comparison_page(pin)
@@ -101,9 +99,17 @@ def undo(viewer: Viewer) -> Response:
 @bp.errorhandler(CSRFError)
 def ask_again(_: CSRFError) -> Response:
     """Show the page again with the PIN in it. Another site may have sent it, so it counts as prefilled."""
+    try:
+        return _show_again()
+    except SQLAlchemyError as error:
+        # What an error handler raises never gets to the table of error pages.
+        return database_failed(error)
+
+
+def _show_again() -> Response:
     viewer = current_viewer()
     if viewer is None:
-        return send_pin()
+        return _keep_for_sign_in()
     if request.endpoint == "activate.send_pin":
         form = EnterPinForm()
         form.source.data = "link"
@@ -122,6 +128,19 @@ def keep_pin(_: LedgerUnavailable) -> Response:
     result = LinkResult(Outcome.UNAVAILABLE, "", retry_after=RETRY_SECONDS)
     form = EnterPinForm() if request.endpoint == "activate.send_pin" else _kept_form()
     return _entry_page(form, status=503, result=result)
+
+
+def _keep_for_sign_in() -> Response:
+    """Keep a PIN that was sent without a session: the page that asks to sign in comes next, then the PIN is there.
+
+    No form is made here: it would put a new token into a new session, and if another site sent this, without the
+    cookies of this one, that would take the place of the viewer's.
+    """
+    response = _go("/activate")
+    sent = request.form.getlist("pin")
+    if len(sent) == 1:
+        pin_cookie.keep_typed(response, sent[0])
+    return response
 
 
 def _kept_form() -> EnterPinForm:
@@ -179,7 +198,9 @@ def _comparison_page(pin: Pin, *, status: int = 200) -> Response:
     form = ConfirmPinForm(formdata=None, shown=pin_cookie.handle(pin))
     page = render_template("activate/compare_pin.html", form=form, pin=pin.secret, failed=status >= 400)
     response = make_response(page, status)
-    pin_cookie.keep(response, pin)
+    if pin != pin_cookie.read():
+        # Kept once and not again, so that its half an hour does not begin anew with every look.
+        pin_cookie.keep(response, pin)
     return response
 
 

@@ -77,6 +77,9 @@ def sign_out() -> Response:
 
 @bp.errorhandler(CSRFError)
 def ask_again(_: CSRFError) -> Response:
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        # Another site sent it, without this one's cookies: a form here would set new ones in place of the viewer's.
+        return _go(HOME)
     if request.endpoint != "auth.send_password":
         return error_page(400, "stale")
     form = SignInForm()

@@ -32,7 +32,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NotSignedIn, _sign_in_first)
     app.register_error_handler(NotAllowed, _forbidden)
     app.register_error_handler(LedgerUnavailable, _unavailable)
-    app.register_error_handler(SQLAlchemyError, _database_failed)
+    app.register_error_handler(SQLAlchemyError, database_failed)
     app.register_error_handler(RateLimitExceeded, _flood)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _bug)
@@ -70,9 +70,11 @@ def _unavailable(_: LedgerUnavailable) -> Response:
     return error_page(503, "unavailable", RETRY_SECONDS)
 
 
-def _database_failed(error: SQLAlchemyError) -> Response:
+def database_failed(error: SQLAlchemyError) -> Response:
+    """Return the page for a database that can't be read, and tell the operator why."""
     log.error("database_failed", exc_info=error)
-    return error_page(503, "unavailable", RETRY_SECONDS)
+    # Something may have been linked before this, so it does not say that nothing has changed.
+    return error_page(503, "error", RETRY_SECONDS)
 
 
 def _flood(_: RateLimitExceeded) -> Response:

@@ -27,11 +27,11 @@ def keep(response: Response, pin: Pin) -> None:
 
 
 def keep_typed(response: Response, typed: str) -> None:
-    """Send along what was typed, if it can be a PIN at all."""
+    """Send along what was typed, if it can be a PIN at all; if not, what was kept before is forgotten."""
     try:
         keep(response, services().settings.pin_rules.normalise(typed))
     except MalformedPin:
-        return
+        forget(response)
 
 
 def read() -> Pin | None:

@@ -270,6 +270,6 @@ def test_a_database_that_is_gone_is_503_and_signs_nobody_in(
         browser.submit(form, "/sign-in", 503, email=seed.ALICE.email, password=seed.ALICE.password)
 
     assert heard == []
-    assert page.heading == "Sorry, this does not work right now"
+    assert page.heading == "Sorry, something went wrong"
     assert "nothing has changed" in page.text()
     assert_nothing_happened(page, sandbox, events, "unable to open database file")
