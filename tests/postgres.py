@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,40 @@ CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class Cluster:
-    """A running PostgreSQL.
+    """A PostgreSQL.
 
     Args:
         port: on loopback; the role ``portal`` needs no password.
+        log: the file that its server writes to.
+        launch: starts its server.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, log: Path, launch: Callable[[], subprocess.Popen[bytes]]) -> None:
         self._port = port
+        self._log = log
+        self._launch = launch
+        self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
+
+    def start(self) -> None:
+        """Start the server, and return when it answers."""
+        self._process = process = self._launch()
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                psycopg.connect(self.conninfo).close()
+                return
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+        raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()}")
+
+    def stop(self) -> None:
+        """Stop the server and every connection to it, if it is running."""
+        if self._process is not None:
+            # SIGTERM would wait for every connection of a pool to end by itself.
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=10)
+            self._process = None
 
     def url(self, name: str) -> str:
         """Return a database's address as PORTAL_DATABASE_URL wants it."""
@@ -41,7 +66,7 @@ class Cluster:
 
     def create(self, name: str, template: str = "template1") -> None:
         """Create a database as a copy of another, which nobody may be using."""
-        self._run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
+        self.run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
 
     @contextmanager
     def copy_of(self, template: str) -> Iterator[str]:
@@ -51,9 +76,10 @@ class Cluster:
         try:
             yield name
         finally:
-            self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            self.run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def _run(self, statement: sql.Composed) -> None:
+    def run(self, statement: sql.Composed) -> None:
+        """Run a statement in the cluster's own database."""
         with psycopg.connect(self.conninfo, autocommit=True) as connection:
             connection.execute(statement)
 
@@ -78,16 +104,17 @@ def running() -> Iterator[Cluster]:
         port = free_port()
         given = (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *CARELESS)
         settings = [word for setting in given for word in ("-c", setting)]
-        with (folder / "log").open("w") as log:
-            process = subprocess.Popen([postgres, "-D", data, *settings], stderr=log, **options)
+
+        def launch() -> subprocess.Popen[bytes]:
+            with (folder / "log").open("a") as log:
+                return subprocess.Popen([postgres, "-D", data, *settings], stderr=log, **options)
+
+        cluster = Cluster(port, folder / "log", launch)
         try:
-            cluster = Cluster(port)
-            _wait(cluster, process, folder / "log")
+            cluster.start()
             yield cluster
         finally:
-            # SIGTERM would wait for every connection of a pool to end by itself.
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=10)
+            cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -99,14 +126,3 @@ def _unprivileged(folder: Path) -> dict[str, Any]:
     user = known.get("postgres") or known["nobody"]
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _wait(cluster: Cluster, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            psycopg.connect(cluster.conninfo).close()
-            return
-        except psycopg.OperationalError:
-            time.sleep(0.05)
-    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
