@@ -1,0 +1,45 @@
+"""Every command says what is wrong with the settings, all at once, and never what they hold."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.servers import Port
+
+COMMANDS = [("serve",), ("sandbox",), ("check",), ("db", "upgrade"), ("audit", "pending")]
+WRONG = {
+    "PORTAL_MODE": "live",
+    "PORTAL_SECRET_KEY": "hushhush",
+    "PORTAL_BIND": "nowhere-at-all",
+    "PORTAL_ZYPE_API_KY": "hushhush2",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_it_says_every_fault_on_a_line_of_its_own(command: tuple[str, ...], run: Run) -> None:
+    done = run(*command, **WRONG)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    first, *faults = done.stderr.splitlines()
+    assert first == "The settings have faults:"
+    named = [fault.strip().split(":")[0] for fault in faults]
+    assert {*WRONG} - {"PORTAL_MODE"} <= set(named)
+    assert "PORTAL_ZYPE_API_KEY" in named
+    assert len(named) == len(set(named))
+    assert "hushhush" not in done.stderr
+    assert "nowhere" not in done.stderr
+
+
+def test_a_dotenv_file_is_read_and_the_environment_goes_before_it(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORTAL_BIND=wrong\nPORTAL_WORKERS=wrong\n")
+    said = run("check", PORTAL_BIND="127.0.0.1:8000").stderr
+    assert "PORTAL_WORKERS" in said
+    assert "PORTAL_BIND" not in said
+
+
+def test_a_demo_takes_nothing_from_a_dotenv_file(run: Run, tmp_path: Path, port: Port) -> None:
+    (tmp_path / ".env").write_text("PORTAL_MODE=live\nPORTAL_WORKERS=wrong\n")
+    done = run("demo", "--once", PORTAL_BIND=port.bind)
+    assert done.stderr == f"{port.bind} can't be listened on: Address already in use. Set PORTAL_BIND to another.\n"

@@ -1,0 +1,63 @@
+"""Alive and ready are told to anybody, and ready means that the database can be worked with."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.page import PageClient
+from tests.servers import free_port
+
+PATHS = ["/healthz", "/readyz"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "evil.example", "\x00", ""])
+def test_it_answers_whatever_the_host_header_says(path: str, host: str, app: Flask) -> None:
+    answer = app.test_client().get(path, environ_overrides={"HTTP_HOST": host})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_it_starts_no_session_and_is_not_kept(path: str, client: PageClient) -> None:
+    page = client.get(path)
+    assert page.headers("Set-Cookie") == []
+    assert page.header("Cache-Control") == "no-store"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_nobody_posts_there(path: str, client: PageClient) -> None:
+    client.send("POST", path, 405)
+
+
+def test_it_is_ready_on_either_database(
+    any_database_url: str, make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    client = browse(make_app(database_url=any_database_url))
+    assert '"ready"' in client.get("/readyz").source
+
+
+def test_it_is_alive_but_not_ready_without_the_schema(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], tmp_path: Path
+) -> None:
+    client = browse(make_app(database_url=f"sqlite:///{tmp_path / 'empty.db'}"))
+    client.get("/healthz", 200)
+    assert "not ready" in client.get("/readyz", 503).source
+
+
+def test_it_is_not_ready_with_the_schema_of_another_version(sqlite_url: str, client: PageClient, app: Flask) -> None:
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    client.get("/readyz", 503)
+
+
+def test_it_is_alive_but_not_ready_without_its_database(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    url = f"postgresql+psycopg://portal:password@127.0.0.1:{free_port()}/portal"
+    client = browse(make_app(database_url=url))
+    client.get("/healthz", 200)
+    assert "not ready" in client.get("/readyz", 503).source
