@@ -271,5 +271,5 @@ def test_a_database_that_is_gone_is_503_and_signs_nobody_in(
 
     assert heard == []
     assert page.heading == "Sorry, something went wrong"
-    assert "nothing has changed" in page.text()
+    assert "trying the same PIN again is safe" in page.text()
     assert_nothing_happened(page, sandbox, events, "unable to open database file")
