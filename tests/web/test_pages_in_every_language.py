@@ -90,6 +90,12 @@ def test_a_pin_runs_from_left_to_right(app: Flask, browse: Callable[..., PageCli
     assert (large.name, large["dir"], large.get_text()) == ("bdi", "ltr", "good1234")
 
 
+def test_e_mail_and_password_run_from_left_to_right(app: Flask, browse: Callable[..., PageClient]) -> None:
+    page = browse(app, language="ar").get("/sign-in")
+
+    assert [page.select_one(field)["dir"] for field in ("#email", "#password")] == ["ltr", "ltr"]
+
+
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
