@@ -10,8 +10,11 @@ from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from portal.app import create_app
+from portal.auth import zype_code
 from portal.config import Settings
 from portal.db import Database, is_current, why
+from portal.services import EXTENSION
 from portal.zype.client import ZypeClient
 from portal.zype.errors import BadCredentials, Misconfigured, ZypeError
 
@@ -45,9 +48,12 @@ def check(settings: Settings) -> Iterator[Finding]:
     zype = ZypeClient(settings)
     try:
         yield _api(zype)
-        yield _login(zype)
+        if "password" in settings.sign_in:
+            yield _password(zype)
     finally:
         zype.close()
+    if "code" in settings.sign_in:
+        yield _code(settings)
     for name, bind in (("PORTAL_BIND", settings.bind), ("PORTAL_METRICS_BIND", settings.metrics_bind)):
         if bind:
             yield _port(name, bind)
@@ -124,7 +130,7 @@ def _api(zype: ZypeClient) -> Finding:
     return Finding(True, "Zype's API: it answers, and accepts the key")
 
 
-def _login(zype: ZypeClient) -> Finding:
+def _password(zype: ZypeClient) -> Finding:
     try:
         zype.token(NOBODY, uuid4().hex)
     except BadCredentials:
@@ -134,6 +140,20 @@ def _login(zype: ZypeClient) -> Finding:
     except ZypeError as error:
         return Finding(False, f"Zype's login: {error}")
     return Finding(False, "Zype's login: it gave a token to an account that can't exist")
+
+
+def _code(settings: Settings) -> Finding:
+    app = create_app(settings)
+    try:
+        with app.app_context():
+            zype_code.check()
+    except ZypeError as error:
+        return Finding(False, f"Zype's sign-in page: {error}")
+    finally:
+        app.extensions[EXTENSION].zype.close()
+        app.extensions[EXTENSION].database.dispose()
+    callback = "/sign-in/code/callback behind PORTAL_PUBLIC_URL"
+    return Finding(True, f"Zype's sign-in page: its metadata are right; register {callback} at Zype")
 
 
 def _port(name: str, bind: str) -> Finding:

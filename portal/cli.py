@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import click
 from dotenv import dotenv_values
 
+from portal import __version__
 from portal.config import Settings, load
 from portal.errors import SettingsError
 from portal.models import Outcome, SignInOutcome, UnlinkOutcome
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 # As text, since click would ask for the names of an enumeration, and the log and the ledger hold the values.
 OUTCOMES = sorted({outcome.value for kind in (Outcome, UnlinkOutcome, SignInOutcome) for outcome in kind})
+
+
+T = TypeVar("T")
 
 
 def _environment() -> dict[str, str]:
@@ -46,7 +50,7 @@ def _settings(environ: Mapping[str, str]) -> Settings:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="zype-activate")
+@click.version_option(__version__, prog_name="zype-activate")
 def main() -> None:
     """The page where a viewer types the PIN that their TV shows, for video services on Zype."""
 
@@ -173,13 +177,22 @@ def upgrade() -> None:
     click.echo("The database has this version's schema.")
 
 
-def _ledger() -> "Ledger":
+def _asked(ask: "Callable[[Ledger], T]") -> "T":
+    """Return what the ledger answers, or end with what the database said."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     from portal.audit import Ledger
-    from portal.db import Database
+    from portal.db import Database, why
     from portal.keys import keyring
 
     settings = _settings(_environment())
-    return Ledger(Database(settings.database_url.get_secret_value(), connections=1), keyring(settings))
+    database = Database(settings.database_url.get_secret_value(), connections=1)
+    try:
+        return ask(Ledger(database, keyring(settings)))
+    except SQLAlchemyError as error:
+        _fail(f"The ledger can't be reached: {why(error)}. Does it have its schema (zype-activate db upgrade)?")
+    finally:
+        database.dispose()
 
 
 @main.group()
@@ -191,7 +204,7 @@ def audit() -> None:
 @click.option("--older-than", default=60, show_default=True, help="Seconds; younger attempts may be under way.")
 def pending(older_than: int) -> None:
     """List the attempts that have no outcome, as a crash leaves them."""
-    for entry in _ledger().without_outcome(timedelta(seconds=older_than)):
+    for entry in _asked(lambda ledger: ledger.without_outcome(timedelta(seconds=older_than))):
         click.echo(f"{entry.at.isoformat(timespec='seconds')}  {entry.attempt_id}  {entry.action}  {entry.consumer_id}")
 
 
@@ -201,7 +214,7 @@ def pending(older_than: int) -> None:
 def resolve(attempt_id: str, outcome: str) -> None:
     """Add the OUTCOME of an attempt that has none, as the log or Zype says it."""
     try:
-        _ledger().resolve(attempt_id, outcome)
+        _asked(lambda ledger: ledger.resolve(attempt_id, outcome))
     except LookupError as error:
         _fail(f"Nothing was written: {error}")
     click.echo("The outcome is in the ledger.")

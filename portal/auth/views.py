@@ -32,9 +32,7 @@ def sign_in() -> Response:
 def send_password() -> Response:
     form = SignInForm()
     next_path = known_path(form.next.data)
-    if "password" not in services().settings.sign_in:
-        return _go(HOME)
-    if not form.validate():
+    if not form.validate() or "password" not in services().settings.sign_in:
         return sign_in_page(form, next_path=next_path, status=422)
     result = zype_password.sign_in(services(), form.email.data or "", form.password.data or "", _anybody())
     return _answer(result, form, next_path)

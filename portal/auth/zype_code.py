@@ -47,6 +47,15 @@ def init_app(app: Flask, settings: Settings) -> None:
     )
 
 
+def check() -> None:
+    """Ask the login service for its metadata, and judge them.
+
+    Raises:
+        ZypeError: a sign-in could not set out.
+    """
+    _check_metadata(_login())
+
+
 def begin() -> Response:
     """Send the browser to the login service's page.
 
