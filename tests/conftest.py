@@ -12,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from flask import Flask
+from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from playwright.sync_api import Browser
 
 from portal.app import create_app
@@ -112,13 +113,20 @@ def settings(environ: dict[str, str]) -> Settings:
     return load(environ)
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
+    """The templates as they were first compiled, so that the portal of each test need not do it again."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def make_app(environ: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+def make_app(environ: dict[str, str], compiled_templates: BytecodeCache) -> Iterator[Callable[..., Flask]]:
     """Return a maker of portals in this process: ``make_app(limit_viewer="2/minute")``."""
     with ExitStack() as stack:
 
         def make(**settings: str) -> Flask:
             app = create_app(load(environ | {variable(name): value for name, value in settings.items()}))
+            app.jinja_env.bytecode_cache = compiled_templates
             stack.callback(services_of(app).database.dispose)
             stack.callback(services_of(app).zype.close)
             return app
