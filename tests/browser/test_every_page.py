@@ -15,29 +15,35 @@ SMALLEST_TARGET = 44
 MOST_BYTES = 14 * 1024
 
 
+def press(page: Page, name: str) -> None:
+    """Press a button, and wait for the page that comes."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=name, exact=True).click()
+
+
 def pages(page: Page, origin: str) -> Iterator[str]:
     """Lead a viewer through every page, and yield its name while it is open."""
     page.goto(f"{origin}/activate")
     yield "sign in"
     page.get_by_label("E-mail").fill(seed.ALICE.email)
     page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    press(page, "Sign in")
     yield "sign in failed"
     page.get_by_label("Password").fill(seed.ALICE.password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    press(page, "Sign in")
     yield "enter the PIN"
     for pin in ("used", "refused", "x", "http503", "http500"):
         page.get_by_label("PIN from your TV").fill(pin)
-        page.get_by_role("button", name="Link my TV").click()
+        press(page, "Link my TV")
         expect(page.locator(".error-summary")).to_be_visible()
         yield f"answer to {pin}"
     page.goto(f"{origin}/activate?pin=good7777")
     yield "prefilled"
-    page.get_by_role("button", name="Link my TV").click()
+    press(page, "Link my TV")
     yield "compare"
-    page.get_by_role("button", name="Yes, link this TV").click()
+    press(page, "Yes, link this TV")
     yield "done"
-    page.get_by_role("button", name="Undo").click()
+    press(page, "Undo")
     yield "undone"
     page.goto(f"{origin}/no-such-page")
     yield "not found"

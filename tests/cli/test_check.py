@@ -45,7 +45,7 @@ def test_it_prints_a_line_each_and_ends_well(run: Run, environ: dict[str, str]) 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 9
     assert all(line.startswith("ok    ") for line in lines)
     assert not any(value in done.stdout for name, value in environ.items() if "KEY" in name or "URL" in name)
 
@@ -54,7 +54,7 @@ def test_it_ends_badly_when_one_line_is_red(run: Run, environ: dict[str, str]) -
     done = run("check", **environ | {"PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}"})
     assert done.returncode == 1
     assert [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
-    assert done.stderr == "2 to mend\n"
+    assert done.stderr == "3 to mend\n"
 
 
 def test_https_needs_a_proxy_in_front(judge: Judge) -> None:
@@ -109,8 +109,12 @@ def test_a_client_that_zype_refuses_fails(setting: str, judge: Judge) -> None:
     assert [*judge(**{setting: "another-client"})] == ["Zype's login"]
 
 
-def test_zype_out_of_reach_fails_twice(judge: Judge) -> None:
-    assert [*judge(PORTAL_ZYPE_API_URL=f"http://127.0.0.1:{free_port()}")] == ["Zype's API", "Zype's login"]
+def test_zype_out_of_reach_fails_in_all_three_lines(judge: Judge) -> None:
+    assert [*judge(PORTAL_ZYPE_API_URL=f"http://127.0.0.1:{free_port()}")] == [
+        "Zype's API",
+        "Zype's login",
+        "Zype's sign-in page",
+    ]
 
 
 @pytest.mark.parametrize("setting", ["PORTAL_BIND", "PORTAL_METRICS_BIND"])
