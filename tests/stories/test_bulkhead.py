@@ -41,7 +41,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 
 def get_again_and_again(viewer: HastyViewer, seconds: float) -> list[Shown]:
     """Open the page at a steady pace, as many different viewers would, and return what came each time."""
-    shown = []
+    shown: list[Shown] = []
     start = time.monotonic()
     while (due := start + len(shown) / GETS_A_SECOND) < start + seconds:
         time.sleep(max(0.0, due - time.monotonic()))

@@ -78,13 +78,14 @@ def test_the_printed_steps_link_the_tv_and_it_greets_alice(demo: Processes, sett
         assert http.get(tv_page, timeout=5).ok
         assert portal.removeprefix("http://") in http.get(tv_page, timeout=5).text
         tv = TV(http, tv_page.removesuffix("/tv"), "living-room")
-        browser = PageClient(OverHTTP(portal.removesuffix("/activate")), settings)
+        transport = OverHTTP(portal.removesuffix("/activate"))
+        browser = PageClient(transport, settings)
         page = browser.get("/activate")
         page = browser.follow(browser.submit(page, "/sign-in", 303, email=email, password=password))
         page = linked(browser, page, tv.pin, button)
         assert page.heading == "Your TV is linked"
         assert tv.greeting() == name == "Alice"
-        browser.transport.session.close()
+        transport.session.close()
 
 
 def linked(browser: PageClient, page: Page, pin: str, button: str) -> Page:

@@ -4,12 +4,10 @@ import html
 import random
 import re
 import zlib
-from base64 import b64encode, urlsafe_b64decode
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
@@ -24,7 +22,7 @@ from tests.cast import Alice
 from tests.page import PageClient
 from tests.servers import Port, Processes, free_port
 from tests.simulated_zype import APP_KEY, SimulatedZype
-from tests.transports import Answer, OverHTTP
+from tests.stories.leaks import Browser, Remembered, opened
 
 API_KEY = "K7qApiKeyOfTheStories93"
 CLIENT_SECRET = "S4wClientSecretOfTheStories61"
@@ -47,60 +45,6 @@ class Remembering(random.SystemRandom):
         if k == 256:
             self.tokens.append(f"{number:064x}")
         return number
-
-
-@dataclass
-class Remembered:
-    """What a search looks through, by where it was found; and what it looks for."""
-
-    places: dict[str, bytes] = field(default_factory=dict)
-    secrets: dict[str, str] = field(default_factory=dict)
-
-    def leaks(self) -> list[str]:
-        """Return which secret stands where, however it is written."""
-        return [
-            f"{secret} in {place}"
-            for place, content in self.places.items()
-            for secret, value in self.secrets.items()
-            if any(form in content for form in written(value))
-        ]
-
-
-def written(value: str) -> set[bytes]:
-    """Return the ways in which a value may be written: as it is, in a URL, in a header, in a table's hexadecimal."""
-    raw = value.encode()
-    texts = {value, quote(value, safe=""), quote_plus(value), raw.hex()}
-    return {text.encode() for text in texts} | {b64encode(raw).rstrip(b"=")}
-
-
-class Browser(OverHTTP):
-    """A browser that keeps a copy of every cookie and address that it was given."""
-
-    def __init__(self, origin: str) -> None:
-        super().__init__(origin)
-        self.cookies: list[str] = []
-        self.addresses: list[str] = []
-
-    def send(self, method: str, path: str, data: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """Send a request, and keep what came."""
-        answer = super().send(method, path, data, headers)
-        given = {name.lower(): value for name, value in answer.headers}
-        self.cookies.append(given.get("set-cookie", ""))
-        self.addresses.append(given.get("location", ""))
-        found = re.findall(r'\b(?:href|src|action|formaction)="([^"]*)"', answer.text)
-        self.addresses += [html.unescape(address) for address in found]
-        return answer
-
-
-def opened(cookie: str) -> bytes:
-    """Return a cookie with every part that is base64, or compressed below it, opened as anyone can who holds it."""
-    whole = cookie.encode()
-    for part in re.findall(r"[A-Za-z0-9_-]{8,}", cookie):
-        with suppress(ValueError, zlib.error):
-            packed = urlsafe_b64decode(part + "=" * (-len(part) % 4))
-            whole += b" " + packed
-            whole += b" " + zlib.decompress(packed)
-    return whole
 
 
 @pytest.fixture
