@@ -1,7 +1,9 @@
 """What the sandbox knows from the start: its consumers and its magic PINs. Data only; docs/sandbox.md shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Literal
 
 SITE_ID = "5ad00000000000000000517e"
@@ -46,6 +48,15 @@ def consumers() -> Iterator[Seed]:
     for n in range(VIEWERS):
         shape = SHAPES[n % len(SHAPES)]
         yield Seed(f"{n:024x}", f"u{n}@example.com", f"pw-{n}", f"Viewer {n}", shape, 1)
+
+
+@cache
+def directory() -> tuple[Mapping[str, Seed], Mapping[str, Seed]]:
+    """Return everyone by id, and by e-mail; made once, since nobody changes in a sandbox."""
+    everyone = tuple(consumers())
+    by_id = {consumer.id: consumer for consumer in everyone}
+    by_email = {consumer.email: consumer for consumer in everyone}
+    return MappingProxyType(by_id), MappingProxyType(by_email)
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,7 @@ class Store:
         self._clock = clock
         self._random = randomness
         self._lock = Lock()
-        self._by_id = {consumer.id: consumer for consumer in seed.consumers()}
-        self._by_email = {consumer.email: consumer for consumer in self._by_id.values()}
+        self._by_id, self._by_email = seed.directory()
         self._devices: dict[str, DevicePin] = {}
         # A PIN leaves this table when it is linked: it can be used once.
         self._waiting: dict[str, str] = {}
