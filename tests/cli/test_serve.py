@@ -86,6 +86,18 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def end(worker: int) -> None:
+    """Tell a worker to end until it does: one that is still starting up hears nothing."""
+    for _ in range(SECONDS):
+        os.kill(worker, signal.SIGTERM)
+        told = time.monotonic()
+        while time.monotonic() < told + 1:
+            if not is_running(worker):
+                return
+            time.sleep(0.02)
+    raise AssertionError("The worker did not end")
+
+
 def test_a_stop_lets_a_link_in_flight_finish(
     processes: Processes, sandbox: SimulatedZype, browse_over_http: Callable[[str], PageClient]
 ) -> None:
@@ -223,8 +235,8 @@ def test_a_worker_that_ends_leaves_everything_to_the_others(mortal: Served, http
     sandbox, metrics = mortal.sandbox, mortal.metrics
     before = children_of(mortal.running.process.pid)
     worker = before[-1]
-    os.kill(worker, signal.SIGTERM)
-    wait_until(lambda: not is_running(worker) and len(children_of(mortal.running.process.pid)) == len(before))
+    end(worker)
+    wait_until(lambda: len(children_of(mortal.running.process.pid)) == len(before))
     assert http.get(f"{sandbox}/healthz", timeout=5).ok
     http.get(f"{mortal.url}/activate", timeout=5)
     assert 'rule="/activate"' in http.get(f"http://{metrics}/metrics", timeout=5).text
