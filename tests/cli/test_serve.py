@@ -88,7 +88,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 def end(worker: int) -> None:
     """Tell a worker to end until it does: one that is still starting up hears nothing."""
-    for _ in range(SECONDS):
+    for _ in range(int(SECONDS)):
         os.kill(worker, signal.SIGTERM)
         told = time.monotonic()
         while time.monotonic() < told + 1:
