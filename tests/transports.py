@@ -73,7 +73,15 @@ class OverHTTP:
         self._origin = origin
 
     def send(self, method: str, path: str, data: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """Send a request."""
+        """Send a request. As a browser does, ask once more for a page if the kept connection was closed meanwhile."""
+        try:
+            return self._send(method, path, data, headers)
+        except requests.ConnectionError:
+            if method != "GET":
+                raise
+            return self._send(method, path, data, headers)
+
+    def _send(self, method: str, path: str, data: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         response = self.session.request(
             method,
             f"{self._origin}{path}",
