@@ -73,16 +73,12 @@ def identify(zype: ZypeClient, token: Token, deadline: Deadline) -> Profile:
 
 def failed(error: ZypeError) -> SignInResult:
     """Return what a failure of the login service means, and tell the operator."""
-    return SignInResult(failure(error), retry_after=ceil(error.retry_after or RETRY_SECONDS))
-
-
-def failure(error: ZypeError) -> SignInOutcome:
-    """Return what a failure of the login service means, and tell the operator."""
+    seconds = ceil(error.retry_after or RETRY_SECONDS)
     if isinstance(error, Misconfigured):
         log.error("zype_refused_our_client", error=str(error))
-        return SignInOutcome.MISCONFIGURED
+        return SignInResult(SignInOutcome.MISCONFIGURED, retry_after=seconds)
     log.warning("zype_login_failed", error=str(error))
-    return SignInOutcome.UNAVAILABLE
+    return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=seconds)
 
 
 def _revoke(zype: ZypeClient, token: Token) -> None:
