@@ -5,11 +5,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import metrics
 from portal.activate.views import bp as activate
+from portal.agents import Agents
 from portal.audit import Ledger
 from portal.auth import zype_code
 from portal.auth.views import bp as auth
 from portal.config import Settings
 from portal.db import Database
+from portal.directory import Directory
+from portal.history import History
 from portal.keys import keyring
 from portal.linking import Linking
 from portal.ops.views import bp as ops
@@ -17,6 +20,7 @@ from portal.paths import data_dir
 from portal.services import EXTENSION, Services
 from portal.sessions import Sessions
 from portal.unlinking import Unlinking
+from portal.viewer_records import ViewerRecords
 from portal.waiters import Waiters
 from portal.web import assets, error_pages, forms, headers, limits, logs, templating
 from portal.zype.client import ZypeClient
@@ -73,6 +77,8 @@ def _services(settings: Settings) -> Services:
     ledger = Ledger(database, keys)
     zype = ZypeClient(settings, metrics.observe_zype)
     waiters = Waiters()
+    history = History(database)
+    records = ViewerRecords(database)
     return Services(
         settings=settings,
         database=database,
@@ -81,4 +87,8 @@ def _services(settings: Settings) -> Services:
         zype=zype,
         linking=Linking(settings, ledger, zype, waiters),
         unlinking=Unlinking(settings, ledger, zype, waiters),
+        history=history,
+        records=records,
+        directory=Directory(settings, ledger, history, records, zype),
+        agents=Agents(database, settings),
     )

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from limits import RateLimitItem
 from sqlalchemy.engine import Connection
 
-from portal.ledger_tables import counted, ledger, pending
+from portal.ledger_tables import by_agent, counted, ledger, pending, spent
 
 # An attempt without an outcome counts for this long at most; after that its process has crashed.
 PENDING_FOR = timedelta(seconds=60)
@@ -25,10 +25,20 @@ class Limit:
     Args:
         columns: names of columns of the ledger, such as ``("address_hash",)``.
         items: so many in such a while; every one of them must hold. With none, attempts are only kept apart.
+        among: further columns whose values the counted attempts share, such as ``("actor_kind",)``; they take no
+            part in the lock.
+        is_budget: count what an agent did, successes included, and not only what may have been a guess.
     """
 
     columns: tuple[str, ...]
     items: tuple[RateLimitItem, ...]
+    among: tuple[str, ...] = ()
+    is_budget: bool = False
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The columns whose values the counted attempts share."""
+        return (*self.columns, *self.among)
 
     def lock_name(self, attempt: Mapping[str, Any]) -> str:
         """Return the name of what two attempts share that must be judged one after the other."""
@@ -48,7 +58,7 @@ def blocked_until(
     """
     if not any(limit.items for limit in limits):
         return None
-    values = {name: attempt[name] for name in ("action", *{c for limit in limits for c in limit.columns})}
+    values = {name: attempt[name] for name in ("action", *{c for limit in limits for c in limit.shared})}
     under_way = connection.execute(_under_way(limits), values | {"since": now - PENDING_FOR}).one()
     items = [(item, item.amount - n) for limit, n in zip(limits, under_way, strict=True) for item in limit.items]
     if any(room <= 0 for _, room in items):
@@ -73,7 +83,7 @@ def _under_way(limits: tuple[Limit, ...]) -> sa.Select[Any]:
             .select_from(pending)
             .where(
                 pending.c.at > sa.bindparam("since"),
-                *(pending.c[name] == sa.bindparam(name) for name in ("action", *limit.columns)),
+                *(pending.c[name] == sa.bindparam(name) for name in ("action", *limit.shared)),
             )
             .scalar_subquery()
             for limit in limits
@@ -84,19 +94,19 @@ def _under_way(limits: tuple[Limit, ...]) -> sa.Select[Any]:
 @cache
 def _last_in_the_way(limits: tuple[Limit, ...]) -> sa.Select[Any]:
     """Return the query for the time of the attempt that has to be forgotten first, one an item of a limit."""
-    pairs = [limit.columns for limit in limits for _ in limit.items]
+    pairs = [limit for limit in limits for _ in limit.items]
     return sa.select(
         *(
             sa.select(ledger.c.at)
             .where(
                 ledger.c.at > sa.bindparam(f"since_{number}"),
-                *(ledger.c[name] == sa.bindparam(name) for name in ("action", *columns)),
-                counted,
+                *(ledger.c[name] == sa.bindparam(name) for name in ("action", *limit.shared)),
+                *((by_agent, spent) if limit.is_budget else (counted,)),
             )
             .order_by(ledger.c.at.desc())
             .offset(sa.bindparam(f"offset_{number}", type_=sa.Integer))
             .limit(1)
             .scalar_subquery()
-            for number, columns in enumerate(pairs)
+            for number, limit in enumerate(pairs)
         )
     )

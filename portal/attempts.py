@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from portal.models import Action, Actor, ActorKind
+from portal.models import Action, Actor, ActorKind, Reason
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Attempt:
         linked_device_id: the TV it is about, if that is known.
         pin_fingerprint: the keyed fingerprint of the PIN, if there is one.
         subject_hash: the keyed hash of what somebody signs in as.
+        reason: why an agent acts for a viewer, with the ticket if there is one.
         id: 32 hexadecimal characters.
     """
 
@@ -27,6 +28,7 @@ class Attempt:
     linked_device_id: str | None = None
     pin_fingerprint: str | None = None
     subject_hash: str | None = None
+    reason: Reason | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(16))
 
 

@@ -2,9 +2,8 @@
 
 import re
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from limits import parse
 from pydantic import (
@@ -21,24 +20,30 @@ from pydantic import (
 from portal.environment import collect, variable
 from portal.errors import SettingsError
 from portal.pins import PinCase, PinRules
+from portal.setting_rules import faults_between
 from portal.setting_types import (
+    SMTPURL,
     URL,
     Accent,
     Bind,
     ClientID,
     Credential,
     DatabaseURL,
+    Issuer,
     Key,
     Language,
     Limits,
     Link,
+    Mailbox,
     Name,
     Origin,
     Pattern,
     Providers,
     RedisURL,
+    Role,
     bind_host,
     is_loopback,
+    mail_server_beside,
 )
 
 DEFAULT_BIND = "127.0.0.1:8000"
@@ -64,6 +69,7 @@ class Settings(BaseModel):
     secret_key: Key = Field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
     secret_key_previous: Key | None = None
     ledger_key: Key | None = None
+    ledger_key_previous: Key | None = None
     language: Language = "en"
     bind: Bind = DEFAULT_BIND
     metrics_bind: Bind | None = None
@@ -84,6 +90,15 @@ class Settings(BaseModel):
     redis_url: RedisURL | None = None
     pin_case: PinCase = "lower"
     pin_pattern: Pattern = re.compile("[a-z0-9]{4,16}")
+    ticket_pattern: Pattern = re.compile("[A-Za-z0-9#][A-Za-z0-9._/#-]{0,59}")
+    staff_oidc_issuer: Issuer | None = None
+    staff_oidc_client_id: ClientID | None = None
+    staff_oidc_client_secret: Credential | None = None
+    staff_oidc_role_claim: Role = "roles"
+    staff_oidc_agent_role: Role = "agent"
+    staff_oidc_supervisor_role: Role = "supervisor"
+    smtp_url: SMTPURL | None = None
+    mail_from: Mailbox = "support@example.invalid"
     brand_name: Name = "Zype Activate"
     brand_logo: FilePath | None = None
     brand_accent: Accent = "#1f5eff"
@@ -92,6 +107,8 @@ class Settings(BaseModel):
     brand_privacy_url: Link | None = None
     overrides_dir: DirectoryPath | None = None
     limit_viewer: Limits = (parse("5/15minutes"), parse("20/day"))
+    limit_agent: Limits = (parse("60/day"),)
+    limit_lookup: Limits = (parse("200/day"),)
     limit_address: Limits = (parse("200/15minutes"),)
     limit_sign_in: Limits = (parse("10/15minutes"),)
     limit_flood: Limits = (parse("6000/minute"),)
@@ -109,6 +126,7 @@ class Settings(BaseModel):
             filled.setdefault("zype_login_url", "https://login.zype.com")
         else:
             filled.setdefault("zype_login_url", raw.get("zype_api_url", SANDBOX_URL))
+            filled.setdefault("smtp_url", mail_server_beside(raw.get("zype_api_url", SANDBOX_URL)))
             if is_loopback(bind_host(bind)):
                 filled.setdefault("public_url", f"http://{bind}")
         return filled
@@ -139,19 +157,15 @@ SECRETS = (
     "secret_key",
     "secret_key_previous",
     "ledger_key",
+    "ledger_key_previous",
     "zype_api_key",
     "zype_client_secret",
+    "staff_oidc_client_secret",
+    "smtp_url",
     "database_url",
     "redis_url",
 )
 NAMES = tuple(name for name, field in Settings.model_fields.items() if not field.exclude)
-REQUIRED_LIVE = ("secret_key", "public_url", "zype_api_key", "zype_client_id", "zype_client_secret")
-# Where each of the credentials is sent to.
-CREDENTIALS = {
-    "zype_api_key": "zype_api_url",
-    "zype_client_id": "zype_login_url",
-    "zype_client_secret": "zype_login_url",
-}
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -168,7 +182,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     wrong = _wrong_values(raw)
     # Those fall back to their defaults, so that the rules between settings are judged in the same go.
     settings = Settings.model_validate({name: value for name, value in raw.items() if name not in wrong})
-    for name, text in _rules(settings, variables.given):
+    for name, text in faults_between(settings, variables.given):
         if wrong.keys().isdisjoint({name, "mode"}):
             wrong[name] = text
     faults = variables.faults + [f"{variable(name)}: {text}" for name, text in wrong.items()]
@@ -187,39 +201,6 @@ def _wrong_values(raw: Mapping[str, Any]) -> dict[str, str]:
         # A default that was derived from a wrong value is not the operator's fault.
         return {name: text for name, text in wrong.items() if name in raw}
     return {}
-
-
-def _rules(settings: Settings, given: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the faults that lie between settings: the name of the one to mend, and how."""
-    yield from _live_rules(settings, given) if settings.mode == "live" else _sandbox_rules(settings, given)
-    if settings.zype_concurrency >= settings.threads:
-        yield "zype_concurrency", "must be smaller than PORTAL_THREADS, or pages wait when Zype hangs"
-    if settings.metrics_bind == settings.bind:
-        yield "metrics_bind", "must differ from PORTAL_BIND: metrics are not for the public"
-    if settings.pin_case == "upper" and "pin_pattern" not in given:
-        yield "pin_pattern", "is required with PORTAL_PIN_CASE=upper: the default matches no capital letter"
-
-
-def _live_rules(settings: Settings, given: Collection[str]) -> Iterator[tuple[str, str]]:
-    for name in REQUIRED_LIVE:
-        if name not in given:
-            yield name, "is required in live mode; set it, or leave PORTAL_MODE at sandbox"
-    for name, address in CREDENTIALS.items():
-        is_default = getattr(settings, name) == Settings.model_fields[name].default
-        if name in given and is_default and not _stays_here(getattr(settings, address)):
-            yield name, "opens the sandbox only; set the one that Zype gave you"
-
-
-def _sandbox_rules(settings: Settings, given: Collection[str]) -> Iterator[tuple[str, str]]:
-    for name in ("zype_api_url", "zype_login_url"):
-        if not _stays_here(getattr(settings, name)):
-            yield name, "must stay on this machine in sandbox mode; set PORTAL_MODE=live for Zype"
-    if "public_url" not in given and not is_loopback(bind_host(settings.bind)):
-        yield "public_url", "is required when PORTAL_BIND is not on loopback: how do viewers reach it?"
-
-
-def _stays_here(url: str) -> bool:
-    return is_loopback(urlsplit(url).hostname or "")
 
 
 def _sentence(message: str) -> str:

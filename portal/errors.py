@@ -9,6 +9,18 @@ class NotSignedIn(PortalError):
     """The page needs a session, and there is none or it has ended."""
 
 
+class StaffNotSignedIn(PortalError):
+    """The page is for support staff, and nobody of them is signed in.
+
+    Args:
+        has_to_prove: somebody is, but the page wants a sign-in of a few minutes ago at most.
+    """
+
+    def __init__(self, has_to_prove: bool = False) -> None:
+        super().__init__("no fresh session of an agent" if has_to_prove else "no session of an agent")
+        self.has_to_prove = has_to_prove
+
+
 class NotAllowed(PortalError):
     """There is a session, but its principal may not do this."""
 

@@ -21,6 +21,10 @@ class Purpose(StrEnum):
     SESSION = "session id"
     PIN_COOKIE = "pin cookie"
     PIN_SHOWN = "pin shown"
+    DEVICE_HANDLE = "device handle"
+    TOTP_SECRET = "totp secret"  # noqa: S105 - the name of a purpose
+    RECOVERY_CODE = "recovery code"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,6 +71,14 @@ class Keyring:
         """Return the keyed hash of a client's address; an IPv6 address counts as its /64 network."""
         return self.current.digest(Purpose.ADDRESS, household(address))
 
+    def addresses(self, address: str) -> tuple[str, ...]:
+        """Return the keyed hashes that rows of any age may hold for a client's address."""
+        return tuple(key.digest(Purpose.ADDRESS, household(address)) for key in (self.current, *self.previous))
+
+    def find(self, key_id: str) -> LedgerKey | None:
+        """Return the key that a row names, or none if it is not among ours."""
+        return next((key for key in (self.current, *self.previous) if key.id == key_id), None)
+
     def subject(self, email: str) -> str:
         """Return the keyed hash of the e-mail address that somebody signs in with."""
         return self.current.digest(Purpose.SUBJECT, email.strip().casefold())
@@ -74,8 +86,12 @@ class Keyring:
 
 def keyring(settings: Settings) -> Keyring:
     """Return the ledger's keys: PORTAL_LEDGER_KEY, else the secret key; the others are kept for older rows."""
-    secrets = [settings.ledger_key, settings.secret_key, settings.secret_key_previous]
-    keys = [LedgerKey(secret.get_secret_value().encode()) for secret in secrets if secret]
+    secrets = [settings.ledger_key, settings.ledger_key_previous, settings.secret_key, settings.secret_key_previous]
+    given = [secret for secret in secrets if secret]
+    if settings.ledger_key is None:
+        # Without a ledger key the secret key signs, even while rows of an older ledger key are still to be read.
+        given.sort(key=lambda secret: secret is not settings.secret_key)
+    keys = [LedgerKey(secret.get_secret_value().encode()) for secret in given]
     return Keyring(keys[0], tuple(keys[1:]))
 
 

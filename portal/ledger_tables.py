@@ -3,12 +3,16 @@
 import sqlalchemy as sa
 
 from portal.db import UTCDateTime, metadata
-from portal.models import Outcome, SignInOutcome
+from portal.models import ActorKind, LookUpOutcome, Outcome, SignInOutcome
 
 # Outcomes that count against the limits on attempts: each may have been a guess.
 COUNTED = (Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, SignInOutcome.WRONG)
 # As plain SQL and not as parameters, so that the database can tell that a partial index holds these rows.
 counted = sa.text("outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in COUNTED)))
+# Outcomes that use up an agent's day: Zype was asked, whatever it said. A success of a stolen account is no less one.
+SPENT = (Outcome.LINKED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, LookUpOutcome.FOUND)
+spent = sa.text("outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in SPENT)))
+by_agent = sa.text(f"actor_kind = '{ActorKind.AGENT}'")
 
 ledger = sa.Table(
     "ledger",
@@ -44,6 +48,8 @@ ledger = sa.Table(
         )
         for column in ("consumer_id", "address_hash", "subject_hash")
     ),
+    sa.Index("ix_ledger_agent", "actor_id", "action", "at", sqlite_where=by_agent, postgresql_where=by_agent),
+    sa.Index("ix_ledger_at", "at"),
     sqlite_autoincrement=True,
 )
 
@@ -60,5 +66,7 @@ pending = sa.Table(
     sa.Column("pin_fingerprint", sa.String(64)),
     sa.Column("subject_hash", sa.String(64)),
     sa.Column("address_hash", sa.String(64), nullable=False),
+    sa.Column("actor_kind", sa.String(20)),
+    sa.Column("actor_id", sa.Text),
     sa.Index("ix_pending_at", "at"),
 )

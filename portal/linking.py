@@ -6,6 +6,7 @@ from datetime import timedelta
 from math import ceil
 
 import structlog
+from limits import parse
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal import metrics
@@ -14,7 +15,7 @@ from portal.attempts import Attempt, Begun, Joined, Limited
 from portal.audit import Ledger
 from portal.config import Settings
 from portal.db import why
-from portal.models import Action, Actor, LinkResult, Outcome
+from portal.models import Action, Actor, ActorKind, LinkResult, Outcome, Reason
 from portal.pins import MalformedPin, Pin
 from portal.second_look import SecondLook
 from portal.waiters import TooManyWaiters, Waiters
@@ -26,6 +27,8 @@ from portal.zype.wire import Deadline
 log = structlog.get_logger("portal.linking")
 
 DEFAULT_RETRY_SECONDS = 10
+# How often one agent may fail for one viewer; the design fixes it, and PORTAL_LIMIT_AGENT is about the whole day.
+AGENT_FOR_ONE_VIEWER = (parse("10/15minutes"),)
 
 
 class Linking:
@@ -40,23 +43,30 @@ class Linking:
 
     def __init__(self, settings: Settings, ledger: Ledger, zype: ZypeClient, waiters: Waiters) -> None:
         self._rules = settings.pin_rules
-        self._limits = (
-            Limit(("consumer_id",), settings.limit_viewer),
-            Limit(("address_hash",), settings.limit_address),
-        )
+        by_address = Limit(("address_hash",), settings.limit_address)
+        # Each begins with the lock on the viewer, so that nobody waits for somebody who waits for them.
+        self._limits = {
+            ActorKind.VIEWER: (Limit(("consumer_id",), settings.limit_viewer, among=("actor_kind",)), by_address),
+            ActorKind.AGENT: (
+                Limit(("consumer_id",), AGENT_FOR_ONE_VIEWER, among=("actor_kind", "actor_id")),
+                Limit(("actor_kind", "actor_id"), settings.limit_agent, is_budget=True),
+                by_address,
+            ),
+        }
         self._seconds = settings.zype_deadline
         self._ledger = ledger
         self._zype = zype
         self._waiters = waiters
         self._second_look = SecondLook(settings.pin_rules, ledger, zype)
 
-    def link(self, typed: str, consumer_id: str, actor: Actor) -> LinkResult:
+    def link(self, typed: str, consumer_id: str, actor: Actor, reason: Reason | None = None) -> LinkResult:
         """Link the TV that shows a PIN to a consumer's account.
 
         Args:
             typed: the PIN as it was typed.
             consumer_id: whose account.
-            actor: who links, and from where.
+            actor: who links, and from where: a viewer or an agent.
+            reason: why, if it is an agent.
 
         Raises:
             LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
@@ -64,9 +74,11 @@ class Linking:
         try:
             pin = self._rules.normalise(typed)
         except MalformedPin:
-            result = self._malformed(Attempt(Action.LINK, actor, consumer_id))
+            result = self._malformed(Attempt(Action.LINK, actor, consumer_id, reason=reason))
         else:
-            result = self._attempt(pin, consumer_id, actor)
+            fingerprint = self._ledger.keyring.fingerprint(pin)
+            attempt = Attempt(Action.LINK, actor, consumer_id, pin_fingerprint=fingerprint, reason=reason)
+            result = self._attempt(pin, consumer_id, attempt)
         metrics.count_link(result.outcome, actor.kind)
         return result
 
@@ -74,12 +86,10 @@ class Linking:
         self._ledger.record(attempt, Outcome.MALFORMED)
         return LinkResult(Outcome.MALFORMED, attempt.id)
 
-    def _attempt(self, pin: Pin, consumer_id: str, actor: Actor) -> LinkResult:
-        fingerprint = self._ledger.keyring.fingerprint(pin)
-        attempt = Attempt(Action.LINK, actor, consumer_id, pin_fingerprint=fingerprint)
+    def _attempt(self, pin: Pin, consumer_id: str, attempt: Attempt) -> LinkResult:
         # A twin that is older than Zype may take has lost its process; asking again is safe.
         join_within = timedelta(seconds=self._seconds + 1)
-        match self._ledger.begin(attempt, self._limits, join_within=join_within):
+        match self._ledger.begin(attempt, self._limits[attempt.actor.kind], join_within=join_within):
             case Limited(seconds):
                 return LinkResult(Outcome.TOO_MANY, attempt.id, retry_after=ceil(seconds))
             case Joined(attempt_id):

@@ -31,10 +31,29 @@ class SignInOutcome(StrEnum):
     """How an attempt to sign in ended."""
 
     SIGNED_IN = "signed_in"
+    # The password was right, and the second factor is asked for.
+    HALF = "half"
     WRONG = "wrong"
     TOO_MANY = "too_many"
     UNAVAILABLE = "unavailable"
     MISCONFIGURED = "misconfigured"
+
+
+class LookUpOutcome(StrEnum):
+    """How an agent's attempt to find a viewer ended."""
+
+    FOUND = "found"
+    NOT_FOUND = "not_found"
+    MALFORMED = "malformed"
+    TOO_MANY = "too_many"
+    UNAVAILABLE = "unavailable"
+    MISCONFIGURED = "misconfigured"
+
+
+class ExportOutcome(StrEnum):
+    """How a supervisor's export of the history ended, as far as the ledger is concerned: it was handed out."""
+
+    EXPORTED = "exported"
 
 
 class Action(StrEnum):
@@ -44,6 +63,8 @@ class Action(StrEnum):
     UNLINK = "unlink"
     UNDO = "undo"
     SIGN_IN = "sign_in"
+    LOOK_UP = "look_up"
+    EXPORT = "export"
 
 
 # The outcomes that an attempt of each kind can have.
@@ -52,6 +73,8 @@ OUTCOMES: dict[Action, tuple[str, ...]] = {
     Action.UNLINK: tuple(UnlinkOutcome),
     Action.UNDO: tuple(UnlinkOutcome),
     Action.SIGN_IN: tuple(SignInOutcome),
+    Action.LOOK_UP: tuple(LookUpOutcome),
+    Action.EXPORT: tuple(ExportOutcome),
 }
 # Outcomes of an attempt that changed nothing, and so tell nothing about the PIN.
 CHANGED_NOTHING = (
@@ -86,6 +109,35 @@ class Actor:
     id: str
     address: str
     request_id: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an agent acts for a viewer. It goes into the ledger, so it must hold no PIN.
+
+    Args:
+        text: one of the short list, and what the agent wrote.
+        ticket: the number of the case, if there is one.
+    """
+
+    text: str
+    ticket: str | None = None
+
+
+class Role(StrEnum):
+    """What an agent may do: find, link and unlink; a supervisor also reads and exports everybody's history."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+
+
+class SessionKind(StrEnum):
+    """What a session is good for. One kind never opens a page of another."""
+
+    VIEWER = "viewer"
+    AGENT = "agent"
+    # Somebody who gave an agent's password and still owes the second factor.
+    HALF_AGENT = "half_agent"
 
 
 @dataclass(frozen=True)

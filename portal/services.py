@@ -4,12 +4,16 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from portal.agents import Agents
 from portal.audit import Ledger
 from portal.config import Settings
 from portal.db import Database
+from portal.directory import Directory
+from portal.history import History
 from portal.linking import Linking
 from portal.sessions import Sessions
 from portal.unlinking import Unlinking
+from portal.viewer_records import ViewerRecords
 from portal.zype.client import ZypeClient
 
 EXTENSION = "portal"
@@ -26,6 +30,10 @@ class Services:
     zype: ZypeClient
     linking: Linking
     unlinking: Unlinking
+    history: History
+    records: ViewerRecords
+    directory: Directory
+    agents: Agents
 
 
 def services() -> Services:

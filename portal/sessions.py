@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.db import Database, UTCDateTime, metadata
 from portal.keys import LedgerKey, Purpose
-from portal.models import ActorKind
+from portal.models import SessionKind
 
 sessions = sa.Table(
     "sessions",
@@ -22,6 +22,7 @@ sessions = sa.Table(
     sa.Column("created_at", UTCDateTime, nullable=False),
     sa.Column("seen_at", UTCDateTime, nullable=False),
     sa.Column("address_hash", sa.String(64), nullable=False),
+    sa.Column("authenticated_at", UTCDateTime),
     sa.Index("ix_sessions_kind_principal_id", "kind", "principal_id"),
     sa.Index("ix_sessions_created_at", "created_at"),
 )
@@ -43,8 +44,9 @@ class Lifetime:
 
 
 LIFETIMES = {
-    ActorKind.VIEWER: Lifetime(absolute=timedelta(hours=24), idle=timedelta(hours=2)),
-    ActorKind.AGENT: Lifetime(absolute=timedelta(hours=12), idle=timedelta(minutes=30)),
+    SessionKind.VIEWER: Lifetime(absolute=timedelta(hours=24), idle=timedelta(hours=2)),
+    SessionKind.AGENT: Lifetime(absolute=timedelta(hours=12), idle=timedelta(minutes=30)),
+    SessionKind.HALF_AGENT: Lifetime(absolute=timedelta(minutes=10), idle=timedelta(minutes=10)),
 }
 
 
@@ -53,18 +55,20 @@ class Session:
     """Who is signed in.
 
     Args:
-        kind: viewer or agent.
+        kind: what the session is good for.
         principal_id: a viewer's consumer_id, or an agent's id.
-        name: as Zype has it, if it has one.
-        email: as Zype has it, if it could be asked.
+        name: as Zype or the provider has it, if it has one.
+        email: likewise, if it could be asked.
+        authenticated_at: when an agent last proved who they are, by the clock of whoever they proved it to.
     """
 
-    kind: ActorKind
+    kind: SessionKind
     principal_id: str
     name: str | None
     email: str | None
     created_at: datetime
     seen_at: datetime
+    authenticated_at: datetime | None
 
 
 class Sessions:
@@ -79,15 +83,25 @@ class Sessions:
         self._database = database
         self._key = key
 
-    def create(self, kind: ActorKind, principal_id: str, *, name: str | None, email: str | None, address: str) -> str:
+    def create(
+        self,
+        kind: SessionKind,
+        principal_id: str,
+        *,
+        name: str | None,
+        email: str | None,
+        address: str,
+        authenticated_at: datetime | None = None,
+    ) -> str:
         """Begin a session, and forget those whose time is up.
 
         Args:
-            kind: viewer or agent.
+            kind: what it is good for.
             principal_id: a consumer_id or an agent's id.
             name: to greet them by.
             email: to name the account by.
             address: the client's; only its keyed hash is kept.
+            authenticated_at: when an agent proved who they are; none means now.
 
         Returns:
             The random id for the cookie.
@@ -113,6 +127,7 @@ class Sessions:
                     "created_at": now,
                     "seen_at": now,
                     "address_hash": self._key.digest(Purpose.ADDRESS, address),
+                    "authenticated_at": authenticated_at or now,
                 },
             )
         return session_id
@@ -129,7 +144,7 @@ class Sessions:
             now = self._database.now(connection)
         if row is None:
             return None
-        session = Session(ActorKind(row.kind), *row[1:])
+        session = Session(SessionKind(row.kind), *row[1:])
         lifetime = LIFETIMES[session.kind]
         if now - session.created_at > lifetime.absolute or now - session.seen_at > lifetime.idle:
             return None
@@ -145,6 +160,21 @@ class Sessions:
         """
         with self._database.write() as connection:
             connection.execute(sessions.delete().where(sessions.c.id_hash == self._hash(session_id)))
+
+    def end_all(self, kind: SessionKind, principal_id: str) -> int:
+        """Delete every session of a viewer or an agent, and return how many there were.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: they still live.
+        """
+        with self._database.write() as connection:
+            theirs = (sessions.c.kind == kind, sessions.c.principal_id == principal_id)
+            return connection.execute(sessions.delete().where(*theirs)).rowcount
+
+    def age_of_proof(self, session: Session) -> timedelta:
+        """Return how long ago the principal proved who they are, by the database's clock."""
+        with self._database.read() as connection:
+            return self._database.now(connection) - (session.authenticated_at or session.created_at)
 
     def _see(self, id_hash: str, now: datetime) -> None:
         try:
@@ -166,4 +196,5 @@ _FIND = sa.select(
     sessions.c.email,
     sessions.c.created_at,
     sessions.c.seen_at,
+    sessions.c.authenticated_at,
 ).where(sessions.c.id_hash == sa.bindparam("id_hash"))

@@ -76,6 +76,12 @@ def _url(value: str) -> str:
     return parts.geturl().rstrip("/")
 
 
+def _issuer(value: str) -> str:
+    _url(value)
+    # Kept to the letter: some issuers end with a slash, and theirs must equal what the provider says.
+    return value
+
+
 def _origin(value: str) -> str:
     parts = _web(_url(value))
     if parts.path:
@@ -84,6 +90,17 @@ def _origin(value: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}"
+
+
+def mail_server_beside(zype_url: str) -> SecretStr | None:
+    """Return where the sandbox takes mail: on its own host, 24 ports above its own; none if that is no address."""
+    try:
+        parts = urlsplit(zype_url)
+        port = (parts.port or 80) + 24
+    except ValueError:
+        return None
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return SecretStr(f"smtp://{host}:{port if port < 65536 else port - 48}")
 
 
 def _link(value: str) -> str:
@@ -117,7 +134,7 @@ def _pattern(value: object) -> re.Pattern[str]:
     except (re.error, OverflowError) as error:
         raise ValueError("must be a regular expression, such as [a-z0-9]{4,16}") from error
     if pattern.fullmatch(""):
-        raise ValueError("must not match an empty PIN")
+        raise ValueError("must not match an empty text")
     return pattern
 
 
@@ -183,7 +200,22 @@ def _redis(value: SecretStr) -> SecretStr:
     return value
 
 
+def _smtp(value: SecretStr) -> SecretStr:
+    advice = "must look like smtp://name:password@mail.example.com:587, or smtps:// for TLS from the first byte"
+    parts = _split(value.get_secret_value(), ("smtp", "smtps"), advice)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(advice)
+    return value
+
+
+def _mailbox(value: str) -> str:
+    if not re.fullmatch(r"[!-~]+@[A-Za-z0-9.-]+", value) or re.search(r"[\s<>,;:\"()\[\]\\]", value):
+        raise ValueError("must be a plain e-mail address, such as support@example.com")
+    return value
+
+
 URL = Annotated[str, AfterValidator(_url)]
+Issuer = Annotated[str, AfterValidator(_issuer)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Link = Annotated[str, AfterValidator(_link)]
 Limits = Annotated[tuple[RateLimitItem, ...], BeforeValidator(_limits)]
@@ -197,4 +229,7 @@ Key = Annotated[SecretStr, AfterValidator(_key)]
 Credential = Annotated[SecretStr, AfterValidator(_credential)]
 ClientID = Annotated[str, AfterValidator(_token)]
 DatabaseURL = Annotated[SecretStr, AfterValidator(_database)]
+SMTPURL = Annotated[SecretStr, AfterValidator(_smtp)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Role = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 RedisURL = Annotated[SecretStr, AfterValidator(_redis)]

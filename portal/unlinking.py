@@ -13,7 +13,7 @@ from portal.attempts import Attempt, Begun, Entry, Joined, Limited
 from portal.audit import Ledger
 from portal.config import Settings
 from portal.db import why
-from portal.models import Action, Actor, Outcome, UnlinkOutcome
+from portal.models import Action, Actor, Outcome, Reason, UnlinkOutcome
 from portal.pins import MalformedPin, Pin, PinRules
 from portal.second_look import FRESH
 from portal.waiters import TooManyWaiters, Waiters
@@ -104,7 +104,12 @@ class Unlinking:
         return outcome
 
     def unlink(
-        self, linked_device_id: str, consumer_id: str, actor: Actor, action: Action = Action.UNLINK
+        self,
+        linked_device_id: str,
+        consumer_id: str,
+        actor: Actor,
+        action: Action = Action.UNLINK,
+        reason: Reason | None = None,
     ) -> UnlinkOutcome:
         """Unlink a TV from a consumer's account.
 
@@ -115,11 +120,12 @@ class Unlinking:
             consumer_id: whose account it has to be on.
             actor: who unlinks it.
             action: undo or unlink.
+            reason: why, if it is an agent who unlinks.
 
         Raises:
             LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
         """
-        attempt = Attempt(action, actor, consumer_id, linked_device_id)
+        attempt = Attempt(action, actor, consumer_id, linked_device_id, reason=reason)
         match self._ledger.begin(attempt, _APART, join_within=timedelta(seconds=self._seconds + 1)):
             case Joined(attempt_id):
                 return self._join(attempt_id)

@@ -16,15 +16,16 @@ LEVELS = (
     ("services",),
     ("directory", "linking", "notify", "second_look", "unlinking"),
     (
-        *("attempt_limits", "attempts", "audit", "config", "db", "environment", "keys", "ledger_rows"),
-        *("ledger_tables", "migrations", "outbox", "sessions", "setting_types", "zype"),
+        *("agents", "attempt_limits", "attempts", "audit", "config", "db", "environment", "history", "keys"),
+        *("ledger_rows", "ledger_tables", "migrations", "outbox", "sessions", "setting_rules", "setting_types"),
+        *("viewer_records", "zype"),
     ),
     ("errors", "metrics", "models", "paths", "pins", "waiters"),
 )
 LEVEL_OF = {area: level for level, areas in enumerate(LEVELS) for area in areas}
 SERVICES = LEVEL_OF["services"]
 BLUEPRINTS = LEVELS[1]
-SHARED_BY_BLUEPRINTS = ("portal.web", "portal.auth.guards", "portal.auth.identity")
+SHARED_BY_BLUEPRINTS = ("portal.web", "portal.auth.guards", "portal.auth.identity", "portal.auth.staff_identity")
 READERS_OF_THE_ENVIRONMENT = ("app", "cli", "server", "wsgi")
 STARTERS_OF_THE_SANDBOX = ("cli", "demo", "server")
 CATCH_ALLS = re.compile(r"(^|_)(utils?|helpers?|common|misc)$")

@@ -8,7 +8,8 @@ from flask import Response, make_response, render_template
 
 from portal.auth.forms import SignInForm
 from portal.auth.identity import Viewer, current_viewer
-from portal.errors import NotSignedIn
+from portal.auth.staff_identity import Agent, current_agent
+from portal.errors import NotAllowed, NotSignedIn, StaffNotSignedIn
 from portal.services import services
 from portal.web import pin_cookie
 from portal.web.waiting_time import in_words
@@ -35,6 +36,41 @@ def viewer_required(
         if viewer is None:
             raise NotSignedIn("no session")
         return view(viewer, *args, **kwargs)
+
+    return guarded
+
+
+def agent_required(view: Callable[Concatenate[Agent, P], Response]) -> Callable[P, Response]:
+    """Hand the signed-in agent to a view as its first argument.
+
+    Raises:
+        StaffNotSignedIn: from the view that comes out, if no agent is signed in.
+    """
+    return _for_agents(view, lambda agent: None)
+
+
+def supervisor_required(view: Callable[Concatenate[Agent, P], Response]) -> Callable[P, Response]:
+    """Hand the signed-in supervisor to a view. Raises as ``agent_required``, and NotAllowed for any other agent."""
+    return _for_agents(view, lambda agent: None if agent.is_supervisor else NotAllowed("for supervisors"))
+
+
+def fresh_agent_required(view: Callable[Concatenate[Agent, P], Response]) -> Callable[P, Response]:
+    """Hand an agent who signed in a moment ago to a view. Raises StaffNotSignedIn for an older sign-in too."""
+    return _for_agents(view, lambda agent: None if agent.is_fresh else StaffNotSignedIn(has_to_prove=True))
+
+
+def _for_agents(
+    view: Callable[Concatenate[Agent, P], Response], refuse: Callable[[Agent], Exception | None]
+) -> Callable[P, Response]:
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+        agent = current_agent()
+        if agent is None:
+            raise StaffNotSignedIn
+        refusal = refuse(agent)
+        if refusal:
+            raise refusal
+        return view(agent, *args, **kwargs)
 
     return guarded
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import g, request, session
 from flask_babel import gettext as _
 
-from portal.models import Actor, ActorKind
+from portal.models import Actor, ActorKind, SessionKind
 from portal.services import services
 
 _SESSION_ID = "sid"
@@ -68,7 +68,7 @@ def sign_in(consumer_id: str, name: str | None, email: str | None) -> None:
     """
     sessions = services().sessions
     session_id = sessions.create(
-        ActorKind.VIEWER, consumer_id, name=name, email=email, address=request.remote_addr or ""
+        SessionKind.VIEWER, consumer_id, name=name, email=email, address=request.remote_addr or ""
     )
     sign_out()
     session[_SESSION_ID] = session_id
@@ -130,6 +130,6 @@ def has_set_out(framework: Any, state: str | None) -> bool:
 def _find_viewer() -> Viewer | None:
     session_id = session.get(_SESSION_ID)
     found = services().sessions.find(session_id) if isinstance(session_id, str) else None
-    if found is None or found.kind != ActorKind.VIEWER:
+    if found is None or found.kind != SessionKind.VIEWER:
         return None
     return Viewer(found.principal_id, found.name, found.email)

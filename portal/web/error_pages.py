@@ -1,14 +1,16 @@
 """The one table that turns exceptions into pages. The pages for 5xx call nothing that can fail."""
 
+from urllib.parse import quote
+
 import structlog
-from flask import Flask, Response, make_response, redirect, render_template
+from flask import Flask, Response, make_response, redirect, render_template, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.errors import LedgerUnavailable, NotAllowed, NotSignedIn
+from portal.errors import LedgerUnavailable, NotAllowed, NotSignedIn, StaffNotSignedIn
 from portal.web.limits import seconds_to_wait
 from portal.web.waiting_time import in_words
 
@@ -30,6 +32,7 @@ def init_app(app: Flask) -> None:
     """Show a page of ours for every exception."""
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(NotSignedIn, _sign_in_first)
+    app.register_error_handler(StaffNotSignedIn, _staff_sign_in_first)
     app.register_error_handler(NotAllowed, _forbidden)
     app.register_error_handler(LedgerUnavailable, _unavailable)
     app.register_error_handler(SQLAlchemyError, database_failed)
@@ -60,6 +63,12 @@ def _stale(_: CSRFError) -> Response:
 def _sign_in_first(_: NotSignedIn) -> AnyResponse:
     # The first page is the one that asks to sign in, and keeps the PIN meanwhile.
     return redirect("/activate", 303)
+
+
+def _staff_sign_in_first(error: StaffNotSignedIn) -> AnyResponse:
+    # A form that was sent can't be sent again after sign-in: then it is the page with the form that comes next.
+    query = f"?next={quote(request.path)}" + ("&again=1" if error.has_to_prove else "")
+    return redirect(f"/support/sign-in{query}", 303)
 
 
 def _forbidden(_: NotAllowed) -> Response:

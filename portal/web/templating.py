@@ -7,6 +7,7 @@ from flask import Flask, request
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
 from portal.auth.identity import known_viewer
+from portal.auth.staff_identity import known_agent
 from portal.config import Settings
 from portal.web import language
 from portal.web.assets import Assets
@@ -51,6 +52,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
         return {
             "brand": brand,
             "identity": known_viewer(),
+            "agent": known_agent(),
             "languages": languages,
             "current_language": language.current_language(),
             "text_direction": language.text_direction(),

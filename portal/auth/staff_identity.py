@@ -1,0 +1,141 @@
+"""Which agent is signed in. Their session has a cookie of its own, and opens no page of a viewer's, nor the reverse."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Response, g, request
+
+from portal.agents import Account
+from portal.config import Settings
+from portal.models import Actor, ActorKind, Role, SessionKind
+from portal.services import services
+from portal.sessions import Session
+
+# For this long after a sign-in an agent may do what cannot be taken back.
+FRESH = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The agent whose session this request belongs to.
+
+    Args:
+        id: as the ledger names them.
+        name: to greet them by.
+        role: what they may do, as of this request.
+        is_fresh: whether they proved who they are within the last few minutes.
+    """
+
+    id: str
+    name: str
+    role: Role
+    is_fresh: bool
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether they may read and export the history of all agents."""
+        return self.role is Role.SUPERVISOR
+
+    @property
+    def actor(self) -> Actor:
+        """The agent as the one who acts, with where this request came from."""
+        return Actor(ActorKind.AGENT, self.id, request.remote_addr or "", g.request_id)
+
+
+def current_agent() -> Agent | None:
+    """Return the agent who is signed in and not disabled, looked up once a request.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: sessions or accounts can't be read.
+    """
+    if "agent" not in g:
+        g.agent = _find_agent()
+    agent: Agent | None = g.agent
+    return agent
+
+
+def known_agent() -> Agent | None:
+    """Return the agent if this request has looked them up already; it calls nothing that can fail."""
+    agent: Agent | None = g.get("agent")
+    return agent
+
+
+def half_signed_in() -> Account | None:
+    """Return whose password was given, while the second factor is still owed; disabled accounts are nobody's.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: sessions or accounts can't be read.
+    """
+    session = _session(SessionKind.HALF_AGENT)
+    return _account(session) if session else None
+
+
+def begin(
+    response: Response,
+    account: Account,
+    kind: SessionKind = SessionKind.AGENT,
+    authenticated_at: datetime | None = None,
+) -> None:
+    """Begin a session in place of the one that this browser had, and send its cookie along with an answer.
+
+    Args:
+        response: the answer.
+        account: whose.
+        kind: HALF_AGENT while the second factor is owed.
+        authenticated_at: when a provider says that they proved who they are; none means now.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: nobody is signed in.
+    """
+    session_id = services().sessions.create(
+        kind,
+        account.id,
+        name=account.name,
+        email=account.email,
+        address=request.remote_addr or "",
+        authenticated_at=authenticated_at,
+    )
+    _end_session()
+    settings = services().settings
+    response.set_cookie(_name(settings), session_id, secure=settings.is_https, httponly=True, samesite="Lax")
+
+
+def end(response: Response) -> None:
+    """End the session of this browser, if it has one.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: it still lives on the server.
+    """
+    _end_session()
+    settings = services().settings
+    response.delete_cookie(_name(settings), secure=settings.is_https, httponly=True, samesite="Lax")
+
+
+def _end_session() -> None:
+    session_id = request.cookies.get(_name(services().settings))
+    if session_id:
+        services().sessions.end(session_id)
+    g.agent = None
+
+
+def _find_agent() -> Agent | None:
+    session = _session(SessionKind.AGENT)
+    account = _account(session) if session else None
+    if session is None or account is None:
+        return None
+    return Agent(account.id, account.name, account.role, services().sessions.age_of_proof(session) <= FRESH)
+
+
+def _session(kind: SessionKind) -> Session | None:
+    session_id = request.cookies.get(_name(services().settings))
+    found = services().sessions.find(session_id) if session_id else None
+    return found if found and found.kind is kind else None
+
+
+def _account(session: Session) -> Account | None:
+    account = services().agents.find(session.principal_id)
+    return account if account and account.disabled_at is None else None
+
+
+def _name(settings: Settings) -> str:
+    return "__Host-activate-staff" if settings.is_https else "activate-staff"
