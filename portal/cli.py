@@ -4,49 +4,19 @@ import logging
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import click
-from dotenv import dotenv_values
 
 from portal import __version__
-from portal.config import Settings, load
-from portal.errors import SettingsError
-from portal.models import Outcome, SignInOutcome, UnlinkOutcome
-
-if TYPE_CHECKING:
-    from portal.audit import Ledger
-
-# As text, since click would ask for the names of an enumeration, and the log and the ledger hold the values.
-OUTCOMES = sorted({outcome.value for kind in (Outcome, UnlinkOutcome, SignInOutcome) for outcome in kind})
-
-
-T = TypeVar("T")
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment, on top of what a .env file in this folder says."""
-    return {**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ}
-
-
-def _fail(*lines: str) -> NoReturn:
-    for line in lines:
-        click.echo(line, err=True)
-    sys.exit(1)
-
-
-def _settings(environ: Mapping[str, str]) -> Settings:
-    try:
-        return load(environ)
-    except SettingsError as error:
-        _fail("The settings have faults:", *(f"  {fault}" for fault in error.faults))
+from portal.cli_agents import agents
+from portal.cli_audit import audit
+from portal.command_line import environment, fail, settings_of
+from portal.config import Settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,15 +29,15 @@ def main() -> None:
 @click.option("--once", is_flag=True, help="Stop as soon as everything is up.")
 def demo(once: bool) -> None:
     """Try everything, with a simulated Zype and TV and no credentials."""
-    from portal.demo import environment, steps
+    from portal import demo as tour
 
     server = os.getpid()
     with _folder("demo") as folder:
-        environ = environment(os.environ, folder)
-        settings = _settings(environ)
+        environ = tour.environment(os.environ, folder)
+        settings = settings_of(environ)
 
         def tell() -> None:
-            click.echo(steps(settings))
+            click.echo(tour.steps(settings))
             if once:
                 os.kill(server, signal.SIGTERM)
 
@@ -77,8 +47,8 @@ def demo(once: bool) -> None:
 @main.command()
 def serve() -> None:
     """Serve the portal; in sandbox mode, the sandbox beside it."""
-    environ = _environment()
-    _serve(_settings(environ), environ, lambda: None)
+    environ = environment()
+    _serve(settings_of(environ), environ, lambda: None)
 
 
 @contextmanager
@@ -118,7 +88,7 @@ def _serve(
         try:
             serve_portal(settings, environ, on_ready)
         except (CannotServe, OSError) as error:
-            _fail(str(error))
+            fail(str(error))
 
 
 @main.command()
@@ -128,9 +98,9 @@ def sandbox(stop_with_stdin: bool) -> None:
     from portal.sandbox.app import create_app
     from portal.sandbox.server import serve as serve_sandbox
 
-    settings = _settings(_environment())
+    settings = settings_of(environment())
     if settings.mode != "sandbox":
-        _fail("PORTAL_MODE: is live; the sandbox serves in sandbox mode alone")
+        fail("PORTAL_MODE: is live; the sandbox serves in sandbox mode alone")
     app = create_app(
         api_key=settings.zype_api_key.get_secret_value(),
         client_id=settings.zype_client_id,
@@ -141,7 +111,7 @@ def sandbox(stop_with_stdin: bool) -> None:
     try:
         serve_sandbox(app, parts.hostname or "", parts.port or 80, stop_with_stdin)
     except OSError as error:
-        _fail(f"{error.strerror}. Set PORTAL_ZYPE_API_URL to another port.")
+        fail(f"{error.strerror}. Set PORTAL_ZYPE_API_URL to another port.")
 
 
 @main.command()
@@ -150,11 +120,11 @@ def check() -> None:
     from portal.check import check as findings
 
     failed = 0
-    for finding in findings(_settings(_environment())):
+    for finding in findings(settings_of(environment())):
         click.echo(finding)
         failed += not finding.is_ok
     if failed:
-        _fail(f"{failed} to mend")
+        fail(f"{failed} to mend")
 
 
 @main.group()
@@ -171,50 +141,11 @@ def upgrade() -> None:
     from portal.db import why
 
     try:
-        database.upgrade(_settings(_environment()).database_url.get_secret_value())
+        database.upgrade(settings_of(environment()).database_url.get_secret_value())
     except SQLAlchemyError as error:
-        _fail(f"The database can't be upgraded: {why(error)}")
+        fail(f"The database can't be upgraded: {why(error)}")
     click.echo("The database has this version's schema.")
 
 
-def _asked(ask: "Callable[[Ledger], T]") -> "T":
-    """Return what the ledger answers, or end with what the database said."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from portal.audit import Ledger
-    from portal.db import Database, why
-    from portal.keys import keyring
-
-    settings = _settings(_environment())
-    database = Database(settings.database_url.get_secret_value(), connections=1)
-    try:
-        return ask(Ledger(database, keyring(settings)))
-    except SQLAlchemyError as error:
-        _fail(f"The ledger can't be reached: {why(error)}. Does it have its schema (zype-activate db upgrade)?")
-    finally:
-        database.dispose()
-
-
-@main.group()
-def audit() -> None:
-    """The ledger."""
-
-
-@audit.command()
-@click.option("--older-than", default=60, show_default=True, help="Seconds; younger attempts may be under way.")
-def pending(older_than: int) -> None:
-    """List the attempts that have no outcome, as a crash leaves them."""
-    for entry in _asked(lambda ledger: ledger.without_outcome(timedelta(seconds=older_than))):
-        click.echo(f"{entry.at.isoformat(timespec='seconds')}  {entry.attempt_id}  {entry.action}  {entry.consumer_id}")
-
-
-@audit.command()
-@click.argument("attempt_id")
-@click.argument("outcome", type=click.Choice(OUTCOMES))
-def resolve(attempt_id: str, outcome: str) -> None:
-    """Add the OUTCOME of an attempt that has none, as the log or Zype says it."""
-    try:
-        _asked(lambda ledger: ledger.resolve(attempt_id, outcome))
-    except LookupError as error:
-        _fail(f"Nothing was written: {error}")
-    click.echo("The outcome is in the ledger.")
+main.add_command(agents)
+main.add_command(audit)

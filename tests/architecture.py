@@ -11,7 +11,7 @@ from pathlib import Path
 
 # From the top of the house downwards: an area may import its own level and those below, never one above.
 LEVELS = (
-    ("__main__", "app", "check", "cli", "demo", "server", "wsgi"),
+    ("__main__", "app", "check", "cli", "cli_agents", "cli_audit", "command_line", "demo", "server", "wsgi"),
     ("activate", "auth", "devices", "ops", "support", "web"),
     ("services",),
     ("directory", "linking", "notify", "second_look", "unlinking"),
@@ -26,7 +26,8 @@ LEVEL_OF = {area: level for level, areas in enumerate(LEVELS) for area in areas}
 SERVICES = LEVEL_OF["services"]
 BLUEPRINTS = LEVELS[1]
 SHARED_BY_BLUEPRINTS = ("portal.web", "portal.auth.guards", "portal.auth.identity", "portal.auth.staff_identity")
-READERS_OF_THE_ENVIRONMENT = ("app", "cli", "server", "wsgi")
+READERS_OF_THE_ENVIRONMENT = ("app", "cli", "command_line", "server", "wsgi")
+COMMANDS = ("cli", "cli_agents", "cli_audit", "command_line")
 STARTERS_OF_THE_SANDBOX = ("cli", "demo", "server")
 CATCH_ALLS = re.compile(r"(^|_)(utils?|helpers?|common|misc)$")
 ROUTES = frozenset({"route", "get", "post", "put", "patch", "delete"})
@@ -155,7 +156,7 @@ def the_sandbox_stands_apart(source: Source) -> Iterator[str]:
 
 def imports_stand_at_the_top(source: Source) -> Iterator[str]:
     """No function imports anything; the command line may, to start fast."""
-    if source.module == "portal.cli":
+    if source.area in COMMANDS:
         return
     for function in source.functions:
         if any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(function)):

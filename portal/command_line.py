@@ -1,0 +1,52 @@
+"""What every command shares: where its settings come from, and how it ends when it can't go on."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+from dotenv import dotenv_values
+
+from portal.config import Settings, load
+from portal.errors import SettingsError
+
+if TYPE_CHECKING:
+    from portal.db import Database
+
+
+def environment() -> dict[str, str]:
+    """Return the environment, on top of what a .env file in this folder says."""
+    return {**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ}
+
+
+def fail(*lines: str) -> NoReturn:
+    """Say why, on standard error, and end with status 1."""
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(1)
+
+
+def settings_of(environ: Mapping[str, str]) -> Settings:
+    """Return the settings of an environment, or end with everything that is wrong with them."""
+    try:
+        return load(environ)
+    except SettingsError as error:
+        fail("The settings have faults:", *(f"  {fault}" for fault in error.faults))
+
+
+@contextmanager
+def open_database(settings: Settings) -> "Iterator[Database]":
+    """Yield the database for the block, which ends with what the database said if it fails."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from portal.db import Database, why
+
+    database = Database(settings.database_url.get_secret_value(), connections=1)
+    try:
+        yield database
+    except SQLAlchemyError as error:
+        fail(f"The database can't be used: {why(error)}. Does it have its schema (zype-activate db upgrade)?")
+    finally:
+        database.dispose()

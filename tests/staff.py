@@ -1,0 +1,38 @@
+"""Support staff for tests whose subject is not the sign-in: an account and a session, without the way there."""
+
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask
+
+from portal.agents import agents
+from portal.models import Role, SessionKind
+from tests.conftest import services_of
+from tests.inside import give_cookie
+from tests.page import PageClient
+
+
+def sign_in_staff(
+    app: Flask,
+    browser: PageClient,
+    agent_id: str = "bob",
+    role: Role = Role.AGENT,
+    signed_in_ago: timedelta = timedelta(),
+) -> str:
+    """Make an account unless there is one, begin a session of it in a browser, and return the session's id."""
+    services = services_of(app)
+    now = datetime.now(UTC)
+    if services.agents.find(agent_id) is None:
+        row = {"id": agent_id, "name": agent_id.capitalize(), "email": None, "role": role, "created_at": now}
+        with services.database.write() as connection:
+            connection.execute(agents.insert(), row)
+    session_id = services.sessions.create(
+        SessionKind.AGENT,
+        agent_id,
+        name=None,
+        email=None,
+        address="127.0.0.1",
+        authenticated_at=now - signed_in_ago,
+    )
+    prefix = "__Host-" if browser.settings.is_https else ""
+    give_cookie(browser, f"{prefix}activate-staff", session_id)
+    return session_id
