@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.config import Settings
 from portal.db import Database, UTCDateTime, metadata
@@ -69,6 +70,23 @@ class Agents:
         with self._database.read() as connection:
             row = connection.execute(_FIND, {"agent_id": agent_id}).one_or_none()
         return _account(row) if row else None
+
+    def remember(self, agent_id: str, name: str, email: str | None, role: Role) -> Account:
+        """Keep what a provider says of an agent, and return their account; one that is disabled stays so.
+
+        Args:
+            agent_id: ``oidc:`` and the provider's ``sub``.
+            name: to greet them by.
+            email: if the provider tells it.
+            role: as of this sign-in.
+        """
+        told = {"name": name, "email": email, "role": role}
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        with self._database.write() as connection:
+            row = {"id": agent_id, "created_at": self._database.now(connection), **told}
+            statement = insert(agents).values(**row).on_conflict_do_update(index_elements=["id"], set_=told)
+            connection.execute(statement)
+            return _account(connection.execute(_FIND, {"agent_id": agent_id}).one())
 
 
 _COLUMNS = tuple(agents.c[name] for name in Account.__dataclass_fields__)
