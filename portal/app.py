@@ -17,6 +17,7 @@ from portal.keys import keyring
 from portal.linking import Linking
 from portal.ops.views import bp as ops
 from portal.paths import data_dir
+from portal.second_factor import SecondFactor
 from portal.services import EXTENSION, Services
 from portal.sessions import Sessions
 from portal.unlinking import Unlinking
@@ -76,6 +77,7 @@ def _services(settings: Settings) -> Services:
     keys = keyring(settings)
     ledger = Ledger(database, keys)
     zype = ZypeClient(settings, metrics.observe_zype)
+    sessions = Sessions(database, keys.current)
     waiters = Waiters()
     history = History(database)
     records = ViewerRecords(database)
@@ -83,12 +85,13 @@ def _services(settings: Settings) -> Services:
         settings=settings,
         database=database,
         ledger=ledger,
-        sessions=Sessions(database, keys.current),
+        sessions=sessions,
         zype=zype,
         linking=Linking(settings, ledger, zype, waiters),
         unlinking=Unlinking(settings, ledger, zype, waiters),
         history=history,
         records=records,
         directory=Directory(settings, ledger, history, records, zype),
-        agents=Agents(database, settings),
+        agents=Agents(database, sessions),
+        second_factor=SecondFactor(database, settings),
     )

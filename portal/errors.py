@@ -25,6 +25,10 @@ class NotAllowed(PortalError):
     """There is a session, but its principal may not do this."""
 
 
+class AccountRefused(PortalError):
+    """An operator asked for something that the accounts of the support staff don't allow; the text tells them why."""
+
+
 class LedgerUnavailable(PortalError):
     """The attempt could not be written to the ledger, so nothing was sent to Zype."""
 

@@ -18,6 +18,8 @@ class Purpose(StrEnum):
     PIN = "pin fingerprint"
     ADDRESS = "address"
     SUBJECT = "sign-in subject"
+    STAFF_SUBJECT = "staff sign-in subject"
+    SECOND_FACTOR_SUBJECT = "second factor subject"
     SESSION = "session id"
     PIN_COOKIE = "pin cookie"
     PIN_SHOWN = "pin shown"
@@ -82,6 +84,14 @@ class Keyring:
     def subject(self, email: str) -> str:
         """Return the keyed hash of the e-mail address that somebody signs in with."""
         return self.current.digest(Purpose.SUBJECT, email.strip().casefold())
+
+    def staff_subject(self, name: str) -> str:
+        """Return the keyed hash of the name that an agent signs in with."""
+        return self.current.digest(Purpose.STAFF_SUBJECT, name.strip().casefold())
+
+    def second_factor_subject(self, agent_id: str) -> str:
+        """Return the keyed hash of an account whose second factor is asked for; those wrong passwords don't count."""
+        return self.current.digest(Purpose.SECOND_FACTOR_SUBJECT, agent_id)
 
 
 def keyring(settings: Settings) -> Keyring:

@@ -11,6 +11,7 @@ from portal.db import Database
 from portal.directory import Directory
 from portal.history import History
 from portal.linking import Linking
+from portal.second_factor import SecondFactor
 from portal.sessions import Sessions
 from portal.unlinking import Unlinking
 from portal.viewer_records import ViewerRecords
@@ -34,6 +35,7 @@ class Services:
     records: ViewerRecords
     directory: Directory
     agents: Agents
+    second_factor: SecondFactor
 
 
 def services() -> Services:

@@ -38,6 +38,7 @@ def _agents() -> None:
         sa.Column("role", sa.String(20), nullable=False),
         sa.Column("password_hash", sa.Text),
         sa.Column("totp_secret", sa.Text),
+        sa.Column("totp_offered", sa.Text),
         sa.Column("totp_step", sa.BigInteger),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True)),

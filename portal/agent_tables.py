@@ -1,0 +1,28 @@
+"""The tables of the support staff's accounts, and of what stands in for a lost phone."""
+
+import sqlalchemy as sa
+
+from portal.db import UTCDateTime, metadata
+
+agents = sa.Table(
+    "agents",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("email", sa.Text),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("totp_secret", sa.Text),
+    # A second factor that was shown, and of which no code came back yet.
+    sa.Column("totp_offered", sa.Text),
+    sa.Column("totp_step", sa.BigInteger),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("disabled_at", UTCDateTime),
+)
+
+recovery_codes = sa.Table(
+    "recovery_codes",
+    metadata,
+    sa.Column("agent_id", sa.Text, primary_key=True),
+    sa.Column("code_hash", sa.String(64), primary_key=True),
+)
