@@ -8,6 +8,7 @@ from portal.activate.views import bp as activate
 from portal.agents import Agents
 from portal.audit import Ledger
 from portal.auth import zype_code
+from portal.auth.staff import bp as staff
 from portal.auth.views import bp as auth
 from portal.config import Settings
 from portal.db import Database
@@ -46,7 +47,7 @@ def create_app(settings: Settings) -> Flask:
     templating.init_app(app, settings, static_files)
     error_pages.init_app(app)
     zype_code.init_app(app, settings)
-    for blueprint in (ops, auth, activate):
+    for blueprint in (ops, auth, staff, activate):
         app.register_blueprint(blueprint)
     # What is asked before Flask comes last: the host's name, and outermost the client's address behind proxies.
     headers.init_app(app, settings)

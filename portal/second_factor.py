@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import structlog
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pyotp.exceptions import OTPVerificationError
+from sqlalchemy.engine import Connection
 
 from portal import passwords
 from portal.agent_tables import agents, recovery_codes
@@ -80,16 +81,11 @@ class SecondFactor:
         Returns:
             The recovery codes, to be shown once; none if there is no such account, or it has a second factor.
         """
-        codes = tuple(passwords.generate(RECOVERY_GROUPS) for _ in range(RECOVERY_CODES))
         own = _without(agent_id).values(totp_secret=self._encrypted(secret), totp_step=step, totp_offered=None)
         with self._database.write() as connection:
             if not connection.execute(own).rowcount:
                 return None
-            connection.execute(recovery_codes.delete().where(recovery_codes.c.agent_id == agent_id))
-            hashes = [self._recovery_hashes(code)[0] for code in codes]
-            rows = [{"agent_id": agent_id, "code_hash": code_hash} for code_hash in hashes]
-            connection.execute(recovery_codes.insert(), rows)
-        return codes
+            return self._new_recovery_codes(connection, agent_id)
 
     def is_right(self, agent_id: str, code: str) -> bool:
         """Tell whether a code of the app, or a recovery code, is right, and use it up: it is right once.
@@ -107,11 +103,25 @@ class SecondFactor:
         # Written again with the present key, so that a previous one can be dropped in time.
         return bool(kept and step and self._uses_step(agent_id, step, kept, self._fernet.rotate(kept).decode()))
 
+    def renew_recovery_codes(self, agent_id: str) -> tuple[str, ...] | None:
+        """Return new recovery codes in place of the old ones, to be shown once; none without a second factor."""
+        if not self.is_enrolled(agent_id):
+            return None
+        with self._database.write() as connection:
+            return self._new_recovery_codes(connection, agent_id)
+
     def recovery_codes_left(self, agent_id: str) -> int:
         """Return how many recovery codes an account has left."""
         query = sa.select(sa.func.count()).where(recovery_codes.c.agent_id == agent_id)
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
+
+    def _new_recovery_codes(self, connection: Connection, agent_id: str) -> tuple[str, ...]:
+        codes = tuple(passwords.generate(RECOVERY_GROUPS) for _ in range(RECOVERY_CODES))
+        connection.execute(recovery_codes.delete().where(recovery_codes.c.agent_id == agent_id))
+        rows = [{"agent_id": agent_id, "code_hash": self._recovery_hashes(code)[0]} for code in codes]
+        connection.execute(recovery_codes.insert(), rows)
+        return codes
 
     def _uses_step(self, agent_id: str, step: int, kept: str, anew: str) -> bool:
         """Use up the code of a step and all before it; of two at the same moment, one comes too late."""

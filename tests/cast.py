@@ -1,9 +1,14 @@
 """The people of the stories: each has a browser, and does and sees what a person does and sees."""
 
+import time
 from typing import Self
 
+import pyotp
+
+from portal.models import Role
 from portal.sandbox import seed
 from portal.sandbox.seed import Seed
+from portal.services import Services
 from tests.page import Page, PageClient
 
 
@@ -87,3 +92,64 @@ class Mallory(Person):
     """A viewer who would like to have Alice's TV."""
 
     account = seed.MALLORY
+
+
+class Staff(Person):
+    """A member of the support staff with a local account, and a phone with an authenticator app.
+
+    Args:
+        browser: theirs alone.
+    """
+
+    name: str
+    role: Role
+    password = "staff-password"
+    # In base32, as their phone keeps it.
+    secret: str
+
+    def __init__(self, browser: PageClient) -> None:
+        super().__init__(browser)
+        self._used_step = 0
+
+    def is_hired(self, services: Services) -> Self:
+        """Give them an account with a second factor, as if they had signed in before."""
+        services.agents.add(self.name, self.role, self.password)
+        services.second_factor.enrol(self.name, self.secret)
+        return self
+
+    def code(self) -> str:
+        """Look at the phone: the code of now, or the next one if that of now is used up."""
+        self._used_step = max(int(time.time()) // 30, self._used_step + 1)
+        return pyotp.TOTP(self.secret).generate_otp(self._used_step)
+
+    def signs_in(self, password: str | None = None, status: int = 303) -> Self:
+        """Sign in with name, password and a code on the console's own pages; a wrong password stops half-way."""
+        self.gives_password(password, status)
+        return self.gives_code() if status == 303 else self
+
+    def gives_password(self, password: str | None = None, status: int = 303) -> Self:
+        """Send name and password, the first half of a sign-in."""
+        if self._page is None or not self.page.select('form[action="/support/sign-in"]'):
+            self.opens("/support/sign-in")
+        return self._submits("/support/sign-in", status, name=self.name, password=password or self.password)
+
+    def gives_code(self, code: str | None = None, status: int = 303) -> Self:
+        """Send a code, the second half."""
+        return self._submits("/support/sign-in/second-factor", status, code=code or self.code())
+
+    def signs_out_everywhere(self) -> Self:
+        """Press "Sign out everywhere" on the page of one's account."""
+        self.opens("/support/account")
+        return self._submits("/support/sign-out/everywhere", 303)
+
+
+class Bob(Staff):
+    """An agent."""
+
+    name, role, secret = "bob", Role.AGENT, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+class Supervisor(Staff):
+    """A supervisor."""
+
+    name, role, secret = "supervisor", Role.SUPERVISOR, "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU"

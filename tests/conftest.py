@@ -21,7 +21,7 @@ from portal.db import upgrade
 from portal.environment import variable
 from portal.services import EXTENSION, Services
 from tests import postgres, servers
-from tests.cast import Alice, Mallory
+from tests.cast import Alice, Bob, Mallory, Supervisor
 from tests.page import PageClient
 from tests.servers import Port, Processes
 from tests.simulated_zype import SimulatedZype, simulated_zype
@@ -167,6 +167,18 @@ def alice(app: Flask, browse: Callable[..., PageClient]) -> Alice:
 def mallory(app: Flask, browse: Callable[..., PageClient]) -> Mallory:
     """Mallory at another browser, signed in nowhere."""
     return Mallory(browse(app))
+
+
+@pytest.fixture
+def bob(app: Flask, browse: Callable[..., PageClient]) -> Bob:
+    """Bob, an agent, at a browser of his own, signed in nowhere."""
+    return Bob(browse(app)).is_hired(services_of(app))
+
+
+@pytest.fixture
+def supervisor(app: Flask, browse: Callable[..., PageClient]) -> Supervisor:
+    """A supervisor at another browser, signed in nowhere."""
+    return Supervisor(browse(app)).is_hired(services_of(app))
 
 
 @pytest.fixture

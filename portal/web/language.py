@@ -12,6 +12,10 @@ from portal.setting_types import LANGUAGES_FOLDER, languages
 
 bp = Blueprint("language", __name__)
 
+_SHOWN_AGAIN = (
+    *("/activate", "/activate/done", "/sign-in"),
+    *("/support", "/support/account", "/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
+)
 _COOKIE = "activate-language"
 _COOKIE_SECONDS = 365 * 24 * 3600
 
@@ -57,7 +61,7 @@ def choices() -> list[tuple[str, str]]:
 
 def here(path: str) -> str:
     """Return a path of a page that can be shown again by a GET, else the first page."""
-    return path if path in ("/activate", "/activate/done", "/sign-in") else "/activate"
+    return path if path in _SHOWN_AGAIN else "/activate"
 
 
 def _chosen(settings: Settings) -> str:

@@ -1,0 +1,204 @@
+"""The pages on which support staff sign in with a local account, and sign out."""
+
+from collections.abc import Callable
+from functools import wraps
+
+import segno
+from flask import Blueprint, Response, g, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from pyotp import TOTP
+
+from portal.agents import Account
+from portal.auth import staff_identity, staff_sign_in
+from portal.auth.guards import agent_required, fresh_agent_required
+from portal.auth.staff_forms import SecondFactorForm, StaffSignInForm
+from portal.auth.staff_identity import Agent
+from portal.auth.staff_pages import SIGN_IN, STATUSES, go, known_staff_path, staff_sign_in_page, with_wait
+from portal.models import Actor, ActorKind, SessionKind
+from portal.services import services
+from portal.web.error_pages import error_page
+from portal.web.waiting_time import in_words
+
+bp = Blueprint("staff", __name__)
+
+SECOND_FACTOR = f"{SIGN_IN}/second-factor"
+ENROL = f"{SIGN_IN}/enrol"
+CODE_FORMS = ("staff.send_code", "staff.send_first_code")
+# The secret is shown in groups of so many characters, for those who type it.
+GROUP = 4
+
+
+def half_signed_in_required(view: Callable[[Account], Response]) -> Callable[[], Response]:
+    """Hand whoever gave a right password to a view; everybody else begins anew."""
+
+    @wraps(view)
+    def guarded() -> Response:
+        account = staff_identity.half_signed_in()
+        if account is None:
+            return go(SIGN_IN, _next())
+        return view(account)
+
+    return guarded
+
+
+@bp.get(SIGN_IN)
+def sign_in() -> Response:
+    return staff_sign_in_page(next_path=_next(), has_to_prove="again" in request.args)
+
+
+@bp.post(SIGN_IN)
+def send_password() -> Response:
+    form = StaffSignInForm()
+    if not form.validate():
+        return staff_sign_in_page(form, next_path=_next(), status=422)
+    result = staff_sign_in.check_password(services(), form.name.data or "", form.password.data or "", _somebody())
+    if result.account is None:
+        return staff_sign_in_page(
+            form,
+            next_path=_next(),
+            problem=result.outcome,
+            retry_after=result.retry_after,
+            status=STATUSES[result.outcome],
+        )
+    response = go(SECOND_FACTOR, _next())
+    staff_identity.begin(response, result.account, SessionKind.HALF_AGENT)
+    return response
+
+
+@bp.get(SECOND_FACTOR)
+@half_signed_in_required
+def second_factor(account: Account) -> Response:
+    if not services().second_factor.is_enrolled(account.id):
+        return go(ENROL, _next())
+    return _second_factor_page()
+
+
+@bp.post(SECOND_FACTOR)
+@half_signed_in_required
+def send_code(account: Account) -> Response:
+    form = SecondFactorForm()
+    if not form.validate():
+        return _second_factor_page(form, status=422)
+    result = staff_sign_in.check_second_factor(services(), account, form.code.data or "", _somebody())
+    if result.account is None:
+        return _second_factor_page(None, result.outcome, result.retry_after, STATUSES[result.outcome])
+    response = go(_next())
+    staff_identity.begin(response, account)
+    return response
+
+
+@bp.get(ENROL)
+@half_signed_in_required
+def enrol(account: Account) -> Response:
+    return _enrol_page(account)
+
+
+@bp.post(ENROL)
+@half_signed_in_required
+def send_first_code(account: Account) -> Response:
+    form = SecondFactorForm()
+    if not form.validate():
+        return _enrol_page(account, form, status=422)
+    result = staff_sign_in.accept_second_factor(services(), account, form.code.data or "", _somebody())
+    if result.account is None:
+        return _enrol_page(account, None, result.outcome, result.retry_after, STATUSES[result.outcome])
+    # Shown in the answer itself, since nobody but the agent keeps them.
+    response = make_response(render_template("staff/recovery_codes.html", codes=result.recovery_codes, next=_next()))
+    staff_identity.begin(response, account)
+    return response
+
+
+@bp.get("/support/account")
+@agent_required
+def account(agent: Agent) -> Response:
+    own = services().agents.find(agent.id)
+    left = services().second_factor.recovery_codes_left(agent.id) if own and own.is_local else None
+    return make_response(render_template("staff/account.html", codes_left=left))
+
+
+@bp.post("/support/account/recovery-codes")
+@fresh_agent_required
+def renew_recovery_codes(agent: Agent) -> Response:
+    codes = services().second_factor.renew_recovery_codes(agent.id)
+    if codes is None:
+        return go("/support/account")
+    return make_response(render_template("staff/recovery_codes.html", codes=codes, next="/support/account"))
+
+
+@bp.post("/support/sign-out")
+def sign_out() -> Response:
+    response = go(SIGN_IN)
+    staff_identity.end(response)
+    return response
+
+
+@bp.post("/support/sign-out/everywhere")
+@agent_required
+def sign_out_everywhere(agent: Agent) -> Response:
+    services().agents.sign_out(agent.id)
+    response = go(SIGN_IN)
+    staff_identity.end(response)
+    return response
+
+
+@bp.errorhandler(CSRFError)
+def ask_again(_: CSRFError) -> Response:
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        # Another site sent it: a form here would set new cookies in place of the agent's.
+        return go(SIGN_IN)
+    if request.endpoint == "staff.send_password":
+        return staff_sign_in_page(StaffSignInForm(), next_path=_next(), problem="stale", status=422)
+    owing = staff_identity.half_signed_in() if request.endpoint in CODE_FORMS else None
+    if owing and request.endpoint == "staff.send_code":
+        return _second_factor_page(problem="stale", status=422)
+    return _enrol_page(owing, problem="stale", status=422) if owing else error_page(400, "stale")
+
+
+def _second_factor_page(
+    form: SecondFactorForm | None = None, problem: str | None = None, retry_after: int | None = None, status: int = 200
+) -> Response:
+    return _code_page("staff/second_factor.html", form, problem, retry_after, status)
+
+
+def _enrol_page(
+    account: Account,
+    form: SecondFactorForm | None = None,
+    problem: str | None = None,
+    retry_after: int | None = None,
+    status: int = 200,
+) -> Response:
+    """Return the page that shows the secret that is offered; who has a second factor gets no other one."""
+    secret = services().second_factor.offered(account.id)
+    if secret is None:
+        return go(SECOND_FACTOR if services().second_factor.is_enrolled(account.id) else SIGN_IN, _next())
+    uri = TOTP(secret).provisioning_uri(name=account.id, issuer_name=services().settings.brand_name)
+    # Dark on light in dark mode too: few apps read it the other way round. As an image, since styles stay outside.
+    picture = segno.make(uri, error="m", micro=False).svg_data_uri(scale=4, light="#fff")
+    groups = [secret[start : start + GROUP] for start in range(0, len(secret), GROUP)]
+    return _code_page("staff/enrol.html", form, problem, retry_after, status, picture=picture, groups=groups)
+
+
+def _code_page(
+    template: str,
+    form: SecondFactorForm | None,
+    problem: str | None,
+    retry_after: int | None,
+    status: int,
+    **facts: object,
+) -> Response:
+    form = form or SecondFactorForm(formdata=None)
+    # A code is never shown again.
+    form.code.data = None
+    wait = in_words(retry_after)
+    page = render_template(template, form=form, problem=problem, wait=wait, next=_next(), failed=status >= 400, **facts)
+    return with_wait(make_response(page, status), retry_after)
+
+
+def _next() -> str:
+    """Return where to go on after sign-in, as the form or the link that led here says."""
+    return known_staff_path(request.values.get("next"))
+
+
+def _somebody() -> Actor:
+    """Return who tries to sign in, of whom only the address is known."""
+    return Actor(ActorKind.AGENT, "", request.remote_addr or "", g.request_id)

@@ -1,0 +1,87 @@
+"""What every way for support staff to sign in shares: the page that shows the ways, and where it leads."""
+
+from urllib.parse import quote
+
+from flask import Response, current_app, make_response, redirect, render_template
+from werkzeug.exceptions import HTTPException
+
+from portal.auth.staff_forms import StaffSignInForm
+from portal.models import SignInOutcome
+from portal.services import services
+from portal.web.waiting_time import in_words
+
+HOME = "/support"
+SIGN_IN = "/support/sign-in"
+# Pages below /support that are part of signing in or out: nobody goes on to them.
+NOWHERE = (SIGN_IN, "/support/sign-out")
+
+STATUSES = {
+    SignInOutcome.WRONG: 422,
+    SignInOutcome.TOO_MANY: 429,
+    SignInOutcome.UNAVAILABLE: 503,
+    SignInOutcome.MISCONFIGURED: 503,
+}
+
+
+def known_staff_path(path: str | None) -> str:
+    """Return where to go on after sign-in: a page of the console that an address opens, or its first page."""
+    return path if path and _is_page(path) else HOME
+
+
+def go(path: str, next_path: str = HOME) -> Response:
+    """Return the redirect to a path, which keeps where to go on afterwards unless that is the first page."""
+    query = f"?next={quote(next_path)}" if next_path != HOME else ""
+    return current_app.make_response(redirect(quote(path) + query, 303))
+
+
+def staff_sign_in_page(
+    form: StaffSignInForm | None = None,
+    *,
+    next_path: str = HOME,
+    problem: str | None = None,
+    retry_after: int | None = None,
+    status: int = 200,
+    has_to_prove: bool = False,
+) -> Response:
+    """Return the page that shows the ways to sign in to the console.
+
+    Args:
+        form: as it was sent, if it was; the password is never shown again.
+        next_path: where to go on afterwards.
+        problem: a name that ``components/staff_sign_in_outcome.html`` has words for.
+        retry_after: seconds until trying again may help.
+        status: of the answer; from 400 on the page counts as a form that failed.
+        has_to_prove: somebody is signed in, but what they want to do needs a sign-in of a few minutes ago.
+    """
+    has_provider = services().settings.staff_oidc_issuer is not None
+    has_form = services().agents.has_local() or not has_provider
+    page = render_template(
+        "staff/sign_in.html",
+        form=(form or StaffSignInForm(formdata=None)) if has_form else None,
+        has_provider=has_provider,
+        next=next_path,
+        problem=problem,
+        wait=in_words(retry_after),
+        failed=status >= 400,
+        has_to_prove=has_to_prove,
+    )
+    return with_wait(make_response(page, status), retry_after)
+
+
+def with_wait(response: Response, retry_after: int | None) -> Response:
+    """Return the answer, with the seconds until trying again may help if there are any."""
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _is_page(path: str) -> bool:
+    inside = path == HOME or path.startswith(f"{HOME}/")
+    # A browser would take the dots out and go elsewhere.
+    if not inside or "/." in path or any(path == way or path.startswith(f"{way}/") for way in NOWHERE):
+        return False
+    try:
+        current_app.url_map.bind("").match(path, method="GET")
+    except HTTPException:
+        return False
+    return True
