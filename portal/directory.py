@@ -1,5 +1,6 @@
 """Finding a viewer and their TVs: exactly, one at a time, and no more of them than a page needs."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,9 @@ log = structlog.get_logger("portal.directory")
 DEFAULT_RETRY_SECONDS = 10
 # A viewer who was found stays open to the agent for this long, without another look-up being recorded.
 OPEN_FOR = timedelta(minutes=30)
+CONSUMER_ID = re.compile("[A-Za-z0-9]{1,64}")
+# The longest address that can be written to has 254 characters (RFC 5321); more is not worth hashing.
+_LONGEST_EMAIL = 254
 
 
 @dataclass(frozen=True)
@@ -130,14 +134,14 @@ class Directory:
             LedgerUnavailable: the look-up could not be written, so Zype was not asked.
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
-        text = typed.strip()
-        if "@" in text:
+        # Other white space is a control character, which no address and no id holds.
+        text = typed.strip(" \u00a0")
+        if _is_email(text):
             attempt = Attempt(Action.LOOK_UP, actor, subject_hash=self._ledger.keyring.subject(text))
-        elif text and len(text) <= 64 and text.isalnum() and text.isascii():
+        elif CONSUMER_ID.fullmatch(text):
             attempt = Attempt(Action.LOOK_UP, actor, consumer_id=text)
         else:
-            self._ledger.record(Attempt(Action.LOOK_UP, actor), LookUpOutcome.MALFORMED)
-            return LookUp(LookUpOutcome.MALFORMED)
+            return self._malformed(actor)
         begun = self._ledger.begin(attempt, self._limits, limited_outcome=LookUpOutcome.TOO_MANY)
         if isinstance(begun, Limited):
             return LookUp(LookUpOutcome.TOO_MANY, retry_after=ceil(begun.seconds))
@@ -147,15 +151,24 @@ class Directory:
         return result
 
     def open(self, consumer_id: str, actor: Actor) -> LookUp:
-        """Return a viewer whom the agent found a moment ago; anybody else is looked up first. Raises as ``find``."""
+        """Return a viewer whom the agent found a moment ago; anybody else is looked up first. Raises as ``find``.
+
+        An e-mail address is malformed here: this id comes from a path, and paths end up where no address should.
+        """
+        if not CONSUMER_ID.fullmatch(consumer_id):
+            return self._malformed(actor)
         if self._history.has_looked_up(actor, consumer_id, OPEN_FOR):
             return self._ask(consumer_id)
         return self.find(consumer_id, actor)
 
+    def _malformed(self, actor: Actor) -> LookUp:
+        self._ledger.record(Attempt(Action.LOOK_UP, actor), LookUpOutcome.MALFORMED)
+        return LookUp(LookUpOutcome.MALFORMED)
+
     def _ask(self, text: str) -> LookUp:
         deadline = Deadline(self._seconds)
         try:
-            if "@" in text:
+            if _is_email(text):
                 consumer = _exactly(text, self._zype.consumers_by_email(text, deadline))
             else:
                 consumer = self._zype.consumer(text, deadline)
@@ -190,6 +203,10 @@ def _exactly(email: str, consumers: Sequence[Consumer]) -> Consumer | None:
     """Return the one consumer with this e-mail; Zype's search may be kinder than ours, and look-alikes are others."""
     same = [consumer for consumer in consumers if _folded(consumer.email or "") == _folded(email)]
     return same[0] if len(same) == 1 else None
+
+
+def _is_email(text: str) -> bool:
+    return "@" in text and len(text) <= _LONGEST_EMAIL and text.isprintable()
 
 
 def _folded(email: str) -> str:

@@ -1,15 +1,54 @@
 """Reading the ledger again: for the people it is about, for those who answer for it, and for what depends on it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from portal.attempt_limits import PENDING_FOR
 from portal.attempts import Entry
 from portal.db import Database
 from portal.ledger_rows import ENTRY_COLUMNS, entry_of
 from portal.ledger_tables import ledger
-from portal.models import Action, Actor, LookUpOutcome, Outcome
+from portal.models import Action, Actor, ActorKind, LookUpOutcome, Outcome
+
+# What happened to a viewer's account. That an agent looked at it is for supervisors to know.
+_OF_A_VIEWER = (Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """What became of one attempt, for the page about a viewer.
+
+    Args:
+        at: when it ended, or began if it did not end; by the database's clock, UTC.
+        age: of that moment.
+        outcome: one of the outcomes of its action, or none while nobody knows.
+        actor_kind: who acted: the viewer or an agent.
+        actor_id: the agent's id, or the viewer's.
+        reason: why, if an agent gave one.
+        ticket: likewise.
+    """
+
+    at: datetime
+    age: timedelta
+    action: Action
+    outcome: str | None
+    actor_kind: ActorKind
+    actor_id: str
+    reason: str | None
+    ticket: str | None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the outcome is still to come; later than this, its process has crashed."""
+        return self.outcome is None and self.age < PENDING_FOR
+
+
+_HAPPENING = tuple(
+    ledger.c[name] for name in ("attempt_id", "at", "action", "outcome", "actor_kind", "actor_id", "reason", "ticket")
+)
 
 
 class History:
@@ -49,8 +88,36 @@ class History:
             )
         )
 
+    def activity(self, consumer_id: str, limit: int) -> list[Happening]:
+        """Return what happened to a viewer's account, newest first: what they did, and what agents did for them.
+
+        Args:
+            consumer_id: whose account.
+            limit: how many attempts at most.
+        """
+        # An attempt has two rows at most, so these are enough; whichever of them is newer tells how it stands.
+        query = (
+            sa.select(*_HAPPENING)
+            .where(ledger.c.consumer_id == consumer_id, ledger.c.action.in_(_OF_A_VIEWER))
+            .order_by(ledger.c.id.desc())
+            .limit(2 * limit)
+        )
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            rows = connection.execute(query).all()
+        newest: dict[str, sa.Row[tuple[object, ...]]] = {}
+        for row in rows:
+            newest.setdefault(row.attempt_id, row)
+        return [_happening(row, now) for row in list(newest.values())[:limit]]
+
     def _entries(self, *conditions: sa.ColumnElement[bool], limit: int) -> list[Entry]:
         """Return rows, newest first."""
         query = sa.select(*ENTRY_COLUMNS).where(*conditions).order_by(ledger.c.id.desc()).limit(limit)
         with self._database.read() as connection:
             return [entry_of(row) for row in connection.execute(query).mappings()]
+
+
+def _happening(row: sa.Row[tuple[object, ...]], now: datetime) -> Happening:
+    values = {name: value for name, value in row._mapping.items() if name != "attempt_id"}
+    told = {"action": Action(values["action"]), "actor_kind": ActorKind(values["actor_kind"])}
+    return Happening(**values | told | {"age": now - values["at"]})

@@ -22,7 +22,9 @@ class Purpose(StrEnum):
     SECOND_FACTOR_SUBJECT = "second factor subject"
     SESSION = "session id"
     PIN_COOKIE = "pin cookie"
+    STAFF_PIN_COOKIE = "staff pin cookie"
     PIN_SHOWN = "pin shown"
+    CONSOLE_SEAL = "console seal"
     DEVICE_HANDLE = "device handle"
     TOTP_SECRET = "totp secret"  # noqa: S105 - the name of a purpose
     RECOVERY_CODE = "recovery code"

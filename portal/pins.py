@@ -71,6 +71,14 @@ class PinRules:
             raise MalformedPin("not of the pattern")
         return Pin(text)
 
+    def stands_in(self, pin: Pin, text: str) -> bool:
+        """Tell whether a text that is kept would give a PIN away, however its letters are parted or written."""
+        plain = "".join(_plain(character) for character in text.translate(_INVISIBLE))
+        if pin.secret.isalnum():
+            # Nor does a dot or a comma between its letters hide it.
+            plain = "".join(filter(str.isalnum, plain))
+        return pin.secret.casefold() in plain.casefold()
+
 
 def _plain(character: str) -> str:
     """Return the ASCII that a character stands for: nothing for spaces and dashes."""

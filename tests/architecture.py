@@ -41,7 +41,7 @@ LEVELS = (
         ),
         *("viewer_records", "zype"),
     ),
-    ("errors", "metrics", "models", "paths", "pins", "waiters"),
+    ("errors", "metrics", "models", "paths", "phonetics", "pins", "waiters"),
 )
 LEVEL_OF = {area: level for level, areas in enumerate(LEVELS) for area in areas}
 SERVICES = LEVEL_OF["services"]

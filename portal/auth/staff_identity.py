@@ -10,6 +10,7 @@ from portal.config import Settings
 from portal.models import Actor, ActorKind, Role, SessionKind
 from portal.services import services
 from portal.sessions import Session
+from portal.web import pin_cookie
 
 # For this long after a sign-in an agent may do what cannot be taken back.
 FRESH = timedelta(minutes=5)
@@ -96,6 +97,7 @@ def begin(
         authenticated_at=authenticated_at,
     )
     _end_session()
+    pin_cookie.staff.forget(response)
     settings = services().settings
     response.set_cookie(_name(settings), session_id, secure=settings.is_https, httponly=True, samesite="Lax")
 
@@ -107,6 +109,7 @@ def end(response: Response) -> None:
         sqlalchemy.exc.SQLAlchemyError: it still lives on the server.
     """
     _end_session()
+    pin_cookie.staff.forget(response)
     settings = services().settings
     response.delete_cookie(_name(settings), secure=settings.is_https, httponly=True, samesite="Lax")
 

@@ -1,6 +1,7 @@
 """The PIN between two requests: in an encrypted cookie, for half an hour at most."""
 
 import base64
+from dataclasses import dataclass
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import Response, request
@@ -13,44 +14,75 @@ from portal.services import services
 LIFETIME_SECONDS = 30 * 60
 
 
-def keep(response: Response, pin: Pin) -> None:
-    """Send a PIN along with an answer, so that the next request has it."""
-    settings = services().settings
-    response.set_cookie(
-        _name(settings),
-        _fernet(settings).encrypt(pin.secret.encode()).decode(),
-        max_age=LIFETIME_SECONDS,
-        secure=settings.is_https,
-        httponly=True,
-        samesite="Lax",
-    )
+@dataclass(frozen=True)
+class PinCookie:
+    """One of the cookies that hold a PIN; what one of them holds, no other can read.
+
+    Args:
+        name: with https it gets a prefix.
+        purpose: of the key that encrypts it.
+    """
+
+    name: str
+    purpose: Purpose
+
+    def keep(self, response: Response, pin: Pin, whose: str = "") -> None:
+        """Send a PIN along with an answer, so that the next request has it.
+
+        Args:
+            response: the answer.
+            pin: what it keeps.
+            whose: whoever asks for the PIN has to give the same.
+        """
+        settings = services().settings
+        response.set_cookie(
+            self._name(settings),
+            self._fernet(settings).encrypt(_labelled(whose, pin.secret).encode()).decode(),
+            max_age=LIFETIME_SECONDS,
+            secure=settings.is_https,
+            httponly=True,
+            samesite="Lax",
+        )
+
+    def keep_typed(self, response: Response, typed: str) -> None:
+        """Send along what was typed, if it can be a PIN at all; if not, what was kept before is forgotten."""
+        try:
+            self.keep(response, services().settings.pin_rules.normalise(typed))
+        except MalformedPin:
+            self.forget(response)
+
+    def read(self, whose: str = "") -> Pin | None:
+        """Return the PIN that this request brings along, or none if it is somebody else's or its time is up."""
+        settings = services().settings
+        value = request.cookies.get(self._name(settings))
+        if value is None:
+            return None
+        try:
+            text = self._fernet(settings).decrypt(value.encode(), ttl=LIFETIME_SECONDS).decode()
+        except (InvalidToken, UnicodeError):
+            return None
+        label = _labelled(whose, "")
+        return Pin(text.removeprefix(label)) if text.startswith(label) else None
+
+    def forget(self, response: Response) -> None:
+        """Take the PIN out of the browser."""
+        settings = services().settings
+        if self._name(settings) in request.cookies:
+            response.delete_cookie(self._name(settings), secure=settings.is_https, httponly=True, samesite="Lax")
+
+    def _name(self, settings: Settings) -> str:
+        return f"__Host-{self.name}" if settings.is_https else self.name
+
+    def _fernet(self, settings: Settings) -> MultiFernet:
+        secrets = [settings.secret_key, settings.secret_key_previous]
+        keys = [derive(secret.get_secret_value().encode(), self.purpose) for secret in secrets if secret]
+        return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
 
-def keep_typed(response: Response, typed: str) -> None:
-    """Send along what was typed, if it can be a PIN at all; if not, what was kept before is forgotten."""
-    try:
-        keep(response, services().settings.pin_rules.normalise(typed))
-    except MalformedPin:
-        forget(response)
-
-
-def read() -> Pin | None:
-    """Return the PIN that this request brings along, or none if there is none or its time is up."""
-    settings = services().settings
-    value = request.cookies.get(_name(settings))
-    if value is None:
-        return None
-    try:
-        return Pin(_fernet(settings).decrypt(value.encode(), ttl=LIFETIME_SECONDS).decode())
-    except (InvalidToken, UnicodeError):
-        return None
-
-
-def forget(response: Response) -> None:
-    """Take the PIN out of the browser."""
-    settings = services().settings
-    if _name(settings) in request.cookies:
-        response.delete_cookie(_name(settings), secure=settings.is_https, httponly=True, samesite="Lax")
+_viewers = PinCookie("activate-pin", Purpose.PIN_COOKIE)
+keep, keep_typed, read, forget = _viewers.keep, _viewers.keep_typed, _viewers.read, _viewers.forget
+# An agent's browser may be a viewer's too, and an agent may help two viewers at once.
+staff = PinCookie("activate-staff-pin", Purpose.STAFF_PIN_COOKIE)
 
 
 def handle(pin: Pin) -> str:
@@ -59,11 +91,6 @@ def handle(pin: Pin) -> str:
     return LedgerKey(secret).digest(Purpose.PIN_SHOWN, pin.secret)
 
 
-def _name(settings: Settings) -> str:
-    return "__Host-activate-pin" if settings.is_https else "activate-pin"
-
-
-def _fernet(settings: Settings) -> MultiFernet:
-    secrets = [settings.secret_key, settings.secret_key_previous]
-    keys = [derive(secret.get_secret_value().encode(), Purpose.PIN_COOKIE) for secret in secrets if secret]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
+def _labelled(whose: str, secret: str) -> str:
+    # No PIN and no id holds a line break.
+    return f"{whose}\n{secret}" if whose else secret
