@@ -112,7 +112,8 @@ class Agents:
         row = {"id": agent_id, "name": name.strip(), "role": role, "password_hash": passwords.hashed(password)}
         with self._database.write() as connection:
             made = self._insert().values(**row, created_at=self._database.now(connection))
-            if not connection.execute(made.on_conflict_do_nothing()).rowcount:
+            # Drivers differ in how they count the rows of an INSERT, and so in whether none was.
+            if connection.execute(made.on_conflict_do_nothing().returning(agents.c.id)).one_or_none() is None:
                 raise AccountRefused(f"There is an account {agent_id} already.")
         return password
 
