@@ -7,11 +7,13 @@ from portal import metrics
 from portal.activate.views import bp as activate
 from portal.agents import Agents
 from portal.audit import Ledger
-from portal.auth import zype_code
+from portal.auth import staff_oidc, zype_code
 from portal.auth.staff import bp as staff
+from portal.auth.staff_oidc_views import bp as staff_oidc_pages
 from portal.auth.views import bp as auth
 from portal.config import Settings
 from portal.db import Database
+from portal.devices.views import bp as devices
 from portal.directory import Directory
 from portal.history import History
 from portal.keys import keyring
@@ -21,6 +23,9 @@ from portal.paths import data_dir
 from portal.second_factor import SecondFactor
 from portal.services import EXTENSION, Services
 from portal.sessions import Sessions
+from portal.support.linking_views import bp as support_linking
+from portal.support.unlinking_views import bp as support_unlinking
+from portal.support.views import bp as support
 from portal.unlinking import Unlinking
 from portal.viewer_records import ViewerRecords
 from portal.waiters import Waiters
@@ -47,7 +52,8 @@ def create_app(settings: Settings) -> Flask:
     templating.init_app(app, settings, static_files)
     error_pages.init_app(app)
     zype_code.init_app(app, settings)
-    for blueprint in (ops, auth, staff, activate):
+    staff_oidc.init_app(app, settings)
+    for blueprint in (ops, auth, staff, staff_oidc_pages, activate, devices, support, support_linking, support_unlinking):
         app.register_blueprint(blueprint)
     # What is asked before Flask comes last: the host's name, and outermost the client's address behind proxies.
     headers.init_app(app, settings)
@@ -76,7 +82,7 @@ def _configure(app: Flask, settings: Settings) -> None:
 def _services(settings: Settings) -> Services:
     database = Database(settings.database_url.get_secret_value(), connections=settings.threads)
     keys = keyring(settings)
-    ledger = Ledger(database, keys)
+    ledger = Ledger(database, keys, queues_notices=settings.smtp_url is not None)
     zype = ZypeClient(settings, metrics.observe_zype)
     sessions = Sessions(database, keys.current)
     waiters = Waiters()
@@ -89,7 +95,7 @@ def _services(settings: Settings) -> Services:
         sessions=sessions,
         zype=zype,
         linking=Linking(settings, ledger, zype, waiters),
-        unlinking=Unlinking(settings, ledger, zype, waiters),
+        unlinking=Unlinking(settings, ledger, zype, waiters, records),
         history=history,
         records=records,
         directory=Directory(settings, ledger, history, records, zype),

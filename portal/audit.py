@@ -19,8 +19,9 @@ from portal.db import Database, why
 from portal.errors import LedgerUnavailable
 from portal.keys import Keyring
 from portal.ledger_rows import ENTRY_COLUMNS, entry_of, row_of, sign
-from portal.ledger_tables import ledger, pending
-from portal.models import CHANGED_NOTHING, OUTCOMES, Action
+from portal.ledger_tables import ledger, pending, told
+from portal.models import OUTCOMES, Action
+from portal.outbox import queue_notice
 
 log = structlog.get_logger("portal.audit")
 
@@ -31,11 +32,13 @@ class Ledger:
     Args:
         database: where it is.
         keyring: signs the rows, and hashes addresses and PINs.
+        queues_notices: whether the mail that lets a viewer know is written together with the outcome.
     """
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
+    def __init__(self, database: Database, keyring: Keyring, *, queues_notices: bool = False) -> None:
         self.keyring = keyring
         self._database = database
+        self._queues_notices = queues_notices
 
     def begin(
         self,
@@ -90,6 +93,7 @@ class Ledger:
         consumer_id: str | None = None,
         pin_fingerprint: str | None = None,
         milliseconds: int | None = None,
+        is_repeat: bool = False,
     ) -> None:
         """Write how an attempt ended.
 
@@ -103,13 +107,17 @@ class Ledger:
             consumer_id: whose account, where only Zype's answer told.
             pin_fingerprint: of the PIN, where only Zype's answer told it.
             milliseconds: how long Zype took.
+            is_repeat: the outcome is an earlier attempt's, of which the viewer knows already.
         """
         row = row_of(attempt, self.keyring) | {"outcome": outcome, "zype_milliseconds": milliseconds}
         row["linked_device_id"] = linked_device_id or attempt.linked_device_id
         row["consumer_id"] = consumer_id or attempt.consumer_id
         row["pin_fingerprint"] = pin_fingerprint or attempt.pin_fingerprint
         with _logged(attempt, outcome), self._database.write() as connection:
-            self._append(connection, [row], self._database.now(connection))
+            now = self._database.now(connection)
+            if self._queues_notices and not is_repeat:
+                queue_notice(connection, row, self.keyring.addresses(attempt.actor.address), now, done_at=now)
+            self._append(connection, [row], now)
             connection.execute(_END, {"ended": attempt.id})
 
     def record(self, attempt: Attempt, outcome: str) -> None:
@@ -132,8 +140,11 @@ class Ledger:
                 raise LookupError("no attempt with this id is without an outcome")
             if outcome not in OUTCOMES[Action(rows[0]["action"])]:
                 raise LookupError(f"an attempt of this kind can't end with {outcome}")
-            row = {c.name: rows[0][c.name] for c in ledger.c if c.name not in _WRITTEN_LAST}
-            self._append(connection, [row | {"outcome": outcome}], self._database.now(connection))
+            row = {c.name: rows[0][c.name] for c in ledger.c if c.name not in _WRITTEN_LAST} | {"outcome": outcome}
+            now = self._database.now(connection)
+            if self._queues_notices:
+                queue_notice(connection, row, (row["address_hash"],), now, done_at=rows[0]["at"])
+            self._append(connection, [row], now)
             connection.execute(_END, {"ended": attempt_id})
 
     def outcome(self, attempt_id: str) -> Entry | None:
@@ -165,7 +176,7 @@ class Ledger:
             ledger.c.consumer_id == consumer_id,
             ledger.c.pin_fingerprint.in_(fingerprints),
             ledger.c.attempt_id != but,
-            _told,
+            told,
             limit=20,
         )
 
@@ -210,15 +221,6 @@ _PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "
 _APPEND = ledger.insert()
 _BEGIN = pending.insert()
 _END = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
-_end = ledger.alias("ended")
-# An outcome that tells how the PIN stands, or an attempt that has no outcome at all.
-_told = sa.case(
-    (
-        ledger.c.outcome.is_(None),
-        ~sa.exists().where(_end.c.attempt_id == ledger.c.attempt_id, _end.c.outcome.is_not(None)),
-    ),
-    else_=ledger.c.outcome.not_in(CHANGED_NOTHING),
-)
 _TWIN_COLUMNS = ("action", "consumer_id", "pin_fingerprint", "linked_device_id")
 _TWIN = sa.select(pending.c.attempt_id).where(
     pending.c.at > sa.bindparam("since"),

@@ -14,7 +14,9 @@ from portal.app import create_app
 from portal.auth import zype_code
 from portal.config import Settings
 from portal.db import Database, is_current, why
+from portal.mailer import mail_server
 from portal.services import EXTENSION
+from portal.smtp import NotSent
 from portal.zype.client import ZypeClient
 from portal.zype.errors import BadCredentials, Misconfigured, ZypeError
 
@@ -54,6 +56,7 @@ def check(settings: Settings) -> Iterator[Finding]:
         zype.close()
     if "code" in settings.sign_in:
         yield _code(settings)
+    yield _mail(settings)
     for name, bind in (("PORTAL_BIND", settings.bind), ("PORTAL_METRICS_BIND", settings.metrics_bind)):
         if bind:
             yield _port(name, bind)
@@ -88,7 +91,8 @@ def _writable(database: Database) -> Finding:
     try:
         with database.write() as connection:
             # Changes nothing, but only a database that can be written to lets it pass.
-            connection.execute(sa.text("DELETE FROM pending WHERE attempt_id = ''"))
+            for table in ("pending", "outbox"):
+                connection.execute(sa.text(f"DELETE FROM {table} WHERE attempt_id = ''"))  # noqa: S608
     except SQLAlchemyError as error:
         return Finding(False, f"database: it can't be written to: {why(error)}")
     return Finding(True, "database: it can be written to")
@@ -154,6 +158,16 @@ def _code(settings: Settings) -> Finding:
         app.extensions[EXTENSION].database.dispose()
     callback = "/sign-in/code/callback behind PORTAL_PUBLIC_URL"
     return Finding(True, f"Zype's sign-in page: its metadata are right; register {callback} at Zype")
+
+
+def _mail(settings: Settings) -> Finding:
+    if settings.smtp_url is None:
+        return Finding(True, "mail: PORTAL_SMTP_URL is not set, so viewers get no mail")
+    try:
+        mail_server(settings).check()
+    except NotSent as error:
+        return Finding(False, f"mail: the server of PORTAL_SMTP_URL can't be used: {error}")
+    return Finding(True, "mail: the server of PORTAL_SMTP_URL answers, and takes who we say we are")
 
 
 def _port(name: str, bind: str) -> Finding:

@@ -15,7 +15,7 @@ import click
 from portal import __version__
 from portal.cli_agents import agents
 from portal.cli_audit import audit
-from portal.command_line import environment, fail, settings_of
+from portal.command_line import environment, fail, open_database, settings_of
 from portal.config import Settings
 
 
@@ -35,6 +35,7 @@ def demo(once: bool) -> None:
     with _folder("demo") as folder:
         environ = tour.environment(os.environ, folder)
         settings = settings_of(environ)
+        tour.hire(settings)
 
         def tell() -> None:
             click.echo(tour.steps(settings))
@@ -96,6 +97,7 @@ def _serve(
 def sandbox(stop_with_stdin: bool) -> None:
     """Serve the simulated Zype and its TV alone."""
     from portal.sandbox.app import create_app
+    from portal.sandbox.mail_server import CannotTakeMail
     from portal.sandbox.server import serve as serve_sandbox
 
     settings = settings_of(environment())
@@ -109,9 +111,35 @@ def sandbox(stop_with_stdin: bool) -> None:
     )
     parts = urlsplit(settings.zype_api_url)
     try:
-        serve_sandbox(app, parts.hostname or "", parts.port or 80, stop_with_stdin)
+        serve_sandbox(app, parts.hostname or "", parts.port or 80, stop_with_stdin, settings.sandbox_mail_address)
+    except CannotTakeMail as error:
+        fail(f"{error.strerror}. Set PORTAL_SMTP_URL to another.")
     except OSError as error:
         fail(f"{error.strerror}. Set PORTAL_ZYPE_API_URL to another port.")
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Send what is due, and end.")
+@click.option("--quiet", is_flag=True, help="Log warnings and errors alone.")
+@click.option("--stop-with-stdin", is_flag=True, help="Stop when standard input ends.")
+def mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
+    """Send the mails that let viewers know what was done with their TVs."""
+    from portal import metrics
+    from portal.beside import told_to_stop
+    from portal.mailer import Mailer, mail_server
+    from portal.notify import Letters
+    from portal.web import logs
+    from portal.zype.client import ZypeClient
+
+    settings = settings_of(environment())
+    if settings.smtp_url is None:
+        fail("PORTAL_SMTP_URL: is not set, so there are no mails to send")
+    logs.configure(settings, logging.WARNING if quiet else logging.INFO)
+    stop = told_to_stop(stop_with_stdin)
+    zype = ZypeClient(settings, metrics.observe_zype)
+    with open_database(settings) as database:
+        sender = Mailer(database, zype, Letters(settings), mail_server(settings))
+        sender.send_due(stop) if once else sender.run(stop)
 
 
 @main.command()

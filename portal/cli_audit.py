@@ -24,7 +24,7 @@ def _ledger() -> "Iterator[Ledger]":
 
     settings = settings_of(environment())
     with open_database(settings) as database:
-        yield Ledger(database, keyring(settings))
+        yield Ledger(database, keyring(settings), queues_notices=settings.smtp_url is not None)
 
 
 @click.group()

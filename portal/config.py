@@ -44,6 +44,7 @@ from portal.setting_types import (
     bind_host,
     is_loopback,
     mail_server_beside,
+    plain_mail_address,
 )
 
 DEFAULT_BIND = "127.0.0.1:8000"
@@ -145,6 +146,11 @@ class Settings(BaseModel):
     def zype_deadline(self) -> float:
         """Seconds that one call to Zype may take in all, however slowly the answer trickles in."""
         return self.zype_read_timeout + 0.5
+
+    @property
+    def sandbox_mail_address(self) -> tuple[str, int] | None:
+        """Where the sandbox takes mail: at PORTAL_SMTP_URL, unless that is a mail server of another kind."""
+        return plain_mail_address(self.smtp_url) if self.smtp_url and self.mode == "sandbox" else None
 
     @property
     def secret_values(self) -> tuple[str, ...]:

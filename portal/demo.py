@@ -3,11 +3,20 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from portal.agents import Agents
 from portal.config import Settings
+from portal.db import Database, upgrade
+from portal.keys import keyring
+from portal.models import Role
 from portal.sandbox import seed
+from portal.second_factor import SecondFactor
+from portal.sessions import Sessions
 
 # Everything else that an environment or a .env file says is for the real thing, and must not reach a demo.
-KEPT = ("PORTAL_BIND", "PORTAL_ZYPE_API_URL", "PORTAL_SIGN_IN", "PORTAL_LANGUAGE", "PORTAL_PUBLIC_URL")
+KEPT = (
+    *("PORTAL_BIND", "PORTAL_PUBLIC_URL", "PORTAL_ZYPE_API_URL", "PORTAL_SMTP_URL"),
+    *("PORTAL_SIGN_IN", "PORTAL_LANGUAGE"),
+)
 
 
 def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -26,14 +35,34 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     }
 
 
+def hire(settings: Settings) -> None:
+    """Make the database of a demo, with accounts for its support staff, whose second factor everybody knows.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: there is no demo.
+    """
+    url = settings.database_url.get_secret_value()
+    upgrade(url)
+    database = Database(url, connections=1)
+    try:
+        agents = Agents(database, Sessions(database, keyring(settings).current))
+        for person in seed.STAFF:
+            agents.add(person.name, Role.SUPERVISOR if person.is_supervisor else Role.AGENT, person.password)
+            SecondFactor(database, settings).enrol(person.name, person.secret)
+    finally:
+        # Before the workers are forked: they must not share a connection.
+        database.dispose()
+
+
 def steps(settings: Settings) -> str:
     """Return what to do to link a TV, for a newcomer."""
-    viewer = seed.ALICE
+    viewer, agent, supervisor = seed.ALICE, seed.BOB, seed.SUPERVISOR
     return f"""
   Zype Activate is running, with a simulated Zype and a simulated TV.
 
     Portal   {settings.public_url}
     TV       {settings.zype_api_url}/tv
+    Mail     {settings.zype_api_url}/mail
 
   Link the TV:
 
@@ -42,6 +71,17 @@ def steps(settings: Settings) -> str:
     3. Sign in:          {viewer.email}   password: {viewer.password}
     4. Type the PIN that the TV shows, and press "Link my TV".
     5. Look at the TV: within a few seconds it says hello to {viewer.name}.
+
+  Link another one for her, as customer support does:
+
+    6. Open the console: {settings.public_url}/support
+    7. Sign in:          {agent.name}   password: {agent.password}
+    8. Enter the code of his phone, which this page plays: {settings.zype_api_url}/authenticator
+    9. Find {viewer.email}, and enter the PIN of a TV that you open in another tab.
+
+  Who may read everybody's history:  {supervisor.name}   password: {supervisor.password}
+  Secrets for an authenticator app of your own:
+    {agent.name}: {agent.secret}   {supervisor.name}: {supervisor.secret}
 
   More to try, such as PINs that fail:  {settings.zype_api_url}/
   Ctrl-C stops the demo and removes its data.

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from portal.db import UTCDateTime, metadata
-from portal.models import ActorKind, LookUpOutcome, Outcome, SignInOutcome
+from portal.models import CHANGED_NOTHING, ActorKind, LookUpOutcome, Outcome, SignInOutcome
 
 # Outcomes that count against the limits on attempts: each may have been a guess.
 COUNTED = (Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, SignInOutcome.WRONG)
@@ -69,4 +69,14 @@ pending = sa.Table(
     sa.Column("actor_kind", sa.String(20)),
     sa.Column("actor_id", sa.Text),
     sa.Index("ix_pending_at", "at"),
+)
+
+_ended = ledger.alias("ended")
+# A row that tells how a PIN stands: an outcome that does, or an attempt that has no outcome at all.
+told = sa.case(
+    (
+        ledger.c.outcome.is_(None),
+        ~sa.exists().where(_ended.c.attempt_id == ledger.c.attempt_id, _ended.c.outcome.is_not(None)),
+    ),
+    else_=ledger.c.outcome.not_in(CHANGED_NOTHING),
 )

@@ -132,6 +132,8 @@ class Linking:
             result.outcome,
             linked_device_id=result.linked_device_id,
             milliseconds=round((time.monotonic() - started) * 1000),
+            # The second look found that an earlier attempt had linked the TV.
+            is_repeat=result.attempt_id != attempt.id,
         )
         return result
 

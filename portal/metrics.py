@@ -27,6 +27,7 @@ REQUESTS = Histogram(
     buckets=PAGE_SECONDS,
 )
 LEDGER_FAILURES = Counter("portal_ledger_write_failures", "Rows that could not be written to the ledger.")
+NOTICES = Counter("portal_notices", "Tries to send a mail that lets a viewer know, by result.", ["result"])
 
 
 def count_link(outcome: str, actor: str) -> None:
@@ -66,3 +67,12 @@ def count_request(rule: str | None, method: str, status: int, seconds: float) ->
 def count_ledger_failure() -> None:
     """Count a row that could not be written to the ledger."""
     LEDGER_FAILURES.inc()
+
+
+def count_notice(result: str) -> None:
+    """Count a try to send a mail that lets a viewer know.
+
+    Args:
+        result: ``sent``, ``delayed`` or ``failed``.
+    """
+    NOTICES.labels(result).inc()

@@ -1,16 +1,15 @@
-"""Serves the portal with gunicorn, and in sandbox mode the sandbox beside it."""
+"""Serves the portal with gunicorn, and beside it what sends its mails, and in sandbox mode the sandbox."""
 
 import http.client
 import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.app import create_app
+from portal.beside import Beside, beside
 from portal.config import Settings
 from portal.db import Database, is_current, upgrade, why
 from portal.errors import PortalError
@@ -55,19 +55,24 @@ def serve(settings: Settings, environ: Mapping[str, str], on_ready: Callable[[],
     if settings.metrics_bind:
         _check_port("PORTAL_METRICS_BIND", settings.metrics_bind)
     _check_schema(settings)
-    with ExitStack() as beside:
+    with ExitStack() as stack:
         if settings.mode == "sandbox":
-            beside.enter_context(_sandbox_beside(settings, environ))
-        _PortalServer(settings, on_ready).run()
+            stack.enter_context(_sandbox_beside(settings, environ))
+        mailer = stack.enter_context(_mailer_beside(environ)) if settings.smtp_url else None
+        _PortalServer(settings, on_ready, mailer).run()
 
 
 class _PortalServer(BaseApplication):  # type: ignore[misc]
     """gunicorn, told everything by the settings and nothing by files or variables of its own."""
 
-    def __init__(self, settings: Settings, on_ready: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, on_ready: Callable[[], None], mailer: Beside | None) -> None:
         self._settings = settings
         self._on_ready = on_ready
+        self._mailer = mailer
         super().__init__()
+
+    def run(self) -> None:
+        _Arbiter(self, self._mailer).run()
 
     def load_config(self) -> None:
         settings = self._settings
@@ -125,6 +130,22 @@ class _PortalServer(BaseApplication):  # type: ignore[misc]
             self._on_ready()
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's own process, which looks after the mailer as it does after the workers: about once a second.
+
+    A thread of its own would be no place for that: it could hold a lock at the moment a worker is forked.
+    """
+
+    def __init__(self, server: BaseApplication, mailer: Beside | None) -> None:
+        self._mailer = mailer
+        super().__init__(server)
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        if self._mailer:
+            self._mailer.keep()
+
+
 class _QuietLogger(Logger):  # type: ignore[misc]
     """Hands gunicorn's messages to the portal's logs, and leaves requests to the portal's own line."""
 
@@ -171,23 +192,22 @@ def _has_schema(url: str) -> bool:
 
 @contextmanager
 def _sandbox_beside(settings: Settings, environ: Mapping[str, str]) -> Iterator[None]:
-    """Run the sandbox in a process of its own, which ends with this one, however that ends."""
+    """Run the sandbox while the block runs."""
     parts = urlsplit(settings.zype_api_url)
     _check_port("PORTAL_ZYPE_API_URL", f"{parts.hostname}:{parts.port or 80}")
-    command = [sys.executable, "-m", "portal", "sandbox", "--stop-with-stdin"]
-    owner = os.getpid()
-    # In a session of its own: Ctrl-C stops the portal first, and a link that is under way finds its sandbox.
-    with subprocess.Popen(  # noqa: S603
-        command, stdin=subprocess.PIPE, env=dict(environ), start_new_session=True
-    ) as process:
-        try:
-            if not _answers(settings.zype_api_url, lambda: process.poll() is None):
-                raise CannotServe("The sandbox did not start; what it said is above.")
-            yield
-        finally:
-            # A worker that ends comes by here too, since it was forked inside the block.
-            if os.getpid() == owner:
-                process.terminate()
+    if mail_address := settings.sandbox_mail_address:
+        _check_port("PORTAL_SMTP_URL", "{}:{}".format(*mail_address))
+    with beside(["sandbox"], environ) as sandbox:
+        if not _answers(settings.zype_api_url, lambda: sandbox.is_running):
+            raise CannotServe("The sandbox did not start; what it said is above.")
+        yield
+
+
+def _mailer_beside(environ: Mapping[str, str]) -> AbstractContextManager[Beside]:
+    """Run the mailer while the block runs. It is as talkative as this process, and its metrics are shown with ours."""
+    words = ["mailer"] if log.is_enabled_for(logging.INFO) else ["mailer", "--quiet"]
+    shared = {name: os.environ[name] for name in ("PROMETHEUS_MULTIPROC_DIR",) if name in os.environ}
+    return beside(words, {**environ, **shared})
 
 
 def _answers(origin: str, is_worth_waiting: Callable[[], bool]) -> bool:

@@ -103,6 +103,13 @@ def mail_server_beside(zype_url: str) -> SecretStr | None:
     return SecretStr(f"smtp://{host}:{port if port < 65536 else port - 48}")
 
 
+def plain_mail_address(smtp_url: SecretStr) -> tuple[str, int] | None:
+    """Return host and port of a mail server on loopback that wants no TLS and no name; none for any other."""
+    parts = urlsplit(smtp_url.get_secret_value())
+    is_plain = parts.scheme == "smtp" and "@" not in parts.netloc and is_loopback(parts.hostname or "")
+    return (parts.hostname or "", parts.port or 25) if is_plain else None
+
+
 def _link(value: str) -> str:
     if not re.fullmatch(r"mailto:[^\s@]+@[^\s@]+", value):
         _web(value)

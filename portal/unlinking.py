@@ -16,6 +16,7 @@ from portal.db import why
 from portal.models import Action, Actor, Outcome, Reason, UnlinkOutcome
 from portal.pins import MalformedPin, Pin, PinRules
 from portal.second_look import FRESH
+from portal.viewer_records import ViewerRecords
 from portal.waiters import TooManyWaiters, Waiters
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, Refused, Unavailable, ZypeError
@@ -35,10 +36,12 @@ class LinkedTV:
     Args:
         is_undone: it was unlinked again.
         undo_seconds: how long Undo is still offered; none where it can't be.
+        linked_device_id: if Zype named it, and the ledger could be written.
     """
 
     is_undone: bool
     undo_seconds: int | None
+    linked_device_id: str | None
 
 
 class Unlinking:
@@ -49,14 +52,18 @@ class Unlinking:
         ledger: where attempts are written before Zype is asked, and outcomes after.
         zype: the client.
         waiters: the places for second clicks to wait in.
+        records: the viewers' own names of their TVs; a TV that is unlinked loses its name.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, zype: ZypeClient, waiters: Waiters) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, zype: ZypeClient, waiters: Waiters, records: ViewerRecords
+    ) -> None:
         self._seconds = settings.zype_deadline
         self._rules: PinRules = settings.pin_rules
         self._ledger = ledger
         self._zype = zype
         self._waiters = waiters
+        self._records = records
 
     def linked_tv(self, attempt_id: str, consumer_id: str) -> LinkedTV | None:
         """Return what there is to say about a TV that was just linked, or none if it was not by this consumer.
@@ -70,13 +77,13 @@ class Unlinking:
         """
         if self._ledger.outcome(attempt_id) is None:
             # The outcome could not be written. Zype's yes is true all the same; only Undo is not to be had.
-            return LinkedTV(is_undone=False, undo_seconds=None)
+            return LinkedTV(is_undone=False, undo_seconds=None, linked_device_id=None)
         link = self._own_link(attempt_id, consumer_id)
         if link is None:
             return None
         left = (FRESH - self._ledger.age(link)).total_seconds()
         can_undo = link.linked_device_id is not None and left > 0
-        return LinkedTV(self._ledger.is_undone(link), ceil(left) if can_undo else None)
+        return LinkedTV(self._ledger.is_undone(link), ceil(left) if can_undo else None, link.linked_device_id)
 
     def undo(self, attempt_id: str, consumer_id: str, actor: Actor) -> UnlinkOutcome:
         """Unlink the TV that was just linked by an attempt.
@@ -165,7 +172,16 @@ class Unlinking:
             outcome = self._send(pin, consumer_id, deadline)
         milliseconds = round((time.monotonic() - started) * 1000)
         self._ledger.finish(attempt, outcome, pin_fingerprint=fingerprint, milliseconds=milliseconds)
+        if outcome is UnlinkOutcome.UNLINKED:
+            self._forget_name(linked_device_id, consumer_id)
         return outcome
+
+    def _forget_name(self, linked_device_id: str, consumer_id: str) -> None:
+        try:
+            self._records.name_tv(consumer_id, linked_device_id, "")
+        except SQLAlchemyError as error:
+            # The TV is unlinked all the same, and a name alone shows nowhere.
+            log.warning("tv_name_not_forgotten", why=why(error))
 
     def _ask_pin(self, linked_device_id: str, consumer_id: str, deadline: Deadline) -> tuple[Pin | None, UnlinkOutcome]:
         """Return the PIN of a TV if it is this consumer's, else none and the outcome."""

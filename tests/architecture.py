@@ -11,10 +11,13 @@ from pathlib import Path
 
 # From the top of the house downwards: an area may import its own level and those below, never one above.
 LEVELS = (
-    ("__main__", "app", "check", "cli", "cli_agents", "cli_audit", "command_line", "demo", "server", "wsgi"),
+    (
+        *("__main__", "app", "beside", "check", "cli", "cli_agents", "cli_audit", "command_line", "demo", "server"),
+        "wsgi",
+    ),
     ("activate", "auth", "devices", "ops", "support", "web"),
     ("services",),
-    ("directory", "linking", "notify", "second_look", "unlinking"),
+    ("directory", "linking", "mailer", "notify", "second_look", "unlinking"),
     (
         *(
             "agent_tables",
@@ -38,6 +41,7 @@ LEVELS = (
             "sessions",
             "setting_rules",
             "setting_types",
+            "smtp",
         ),
         *("viewer_records", "zype"),
     ),

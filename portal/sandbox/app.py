@@ -8,7 +8,8 @@ from flask import Flask, Response
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
-from portal.sandbox import api, authorize, faults, login, pages, tv
+from portal.sandbox import api, authenticator, authorize, faults, login, pages, tv
+from portal.sandbox.mailbox import Mailbox
 from portal.sandbox.record import Record
 from portal.sandbox.state import EXTENSION, Sandbox, sandbox
 from portal.sandbox.store import Store
@@ -55,9 +56,10 @@ def create_app(
         store=Store(clock, source),
         tokens=Tokens(clock, source),
         record=Record(),
+        mailbox=Mailbox(clock),
     )
     app.jinja_env.undefined = StrictUndefined
-    for blueprint in (api.bp, login.bp, authorize.bp, tv.bp, pages.bp):
+    for blueprint in (api.bp, login.bp, authorize.bp, tv.bp, authenticator.bp, pages.bp):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _as_json)
     app.after_request(_protect)

@@ -1,4 +1,4 @@
-"""The sandbox's front page, its record, and the sign that it is alive."""
+"""The sandbox's front page, its record, the mails that it took, and the sign that it is alive."""
 
 from flask import Blueprint, Response, jsonify, render_template
 from markupsafe import Markup
@@ -16,6 +16,7 @@ def index() -> str:
         activate_url=sandbox().activate_url,
         named=(seed.ALICE, seed.MALLORY),
         viewers=seed.VIEWERS,
+        staff=seed.STAFF,
         magic_pins=seed.MAGIC_PINS,
     )
 
@@ -23,6 +24,16 @@ def index() -> str:
 @bp.get("/sandbox/record")
 def record() -> Response:
     return jsonify(sandbox().record.as_json())
+
+
+@bp.get("/mail")
+def mail() -> str:
+    return render_template("mail.html", mails=sandbox().mailbox.newest_first())
+
+
+@bp.get("/mail.json")
+def mail_as_json() -> Response:
+    return jsonify(sandbox().mailbox.as_json())
 
 
 @bp.get("/healthz")

@@ -41,6 +41,28 @@ ALICE = Seed("0a11ce000000000000000001", "alice@example.com", "alice-password", 
 MALLORY = Seed("0bad00000000000000000002", "mallory@example.com", "mallory-password", "Mallory", "objects", 0)
 
 
+@dataclass(frozen=True)
+class StaffSeed:
+    """Somebody in customer support, for whom the demo makes an account.
+
+    Args:
+        name: what they sign in with.
+        password: made up, like a viewer's.
+        secret: of their authenticator app, in base32.
+        is_supervisor: whether they read everybody's history too.
+    """
+
+    name: str
+    password: str
+    secret: str
+    is_supervisor: bool
+
+
+BOB = StaffSeed("bob", "bob-password", "B7DEMOSECRETB7DEMOSECRETB7DEMOSE", False)
+SUPERVISOR = StaffSeed("supervisor", "supervisor-password", "S7DEMOSECRETS7DEMOSECRETS7DEMOSE", True)
+STAFF = (BOB, SUPERVISOR)
+
+
 def consumers() -> Iterator[Seed]:
     """Yield everyone who can sign in: Alice, Mallory, and the viewers u0 to u9999 for tests under load."""
     yield ALICE

@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from io import BytesIO
 from threading import Event, Thread
 
@@ -14,6 +14,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 from werkzeug.wsgi import ClosingIterator
 
+from portal.sandbox.mail_server import taking_mail
 from portal.sandbox.state import EXTENSION
 
 _BACKLOG = 1024
@@ -54,7 +55,9 @@ class _Handler(WSGIRequestHandler):
         """Print nothing, for the same reason."""
 
 
-def serve(app: Flask, host: str, port: int, stop_with_stdin: bool = False) -> None:
+def serve(
+    app: Flask, host: str, port: int, stop_with_stdin: bool = False, mail_address: tuple[str, int] | None = None
+) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; call it from the main thread.
 
     Args:
@@ -63,8 +66,10 @@ def serve(app: Flask, host: str, port: int, stop_with_stdin: bool = False) -> No
         port: the port to listen on.
         stop_with_stdin: stop when standard input ends, so that the sandbox ends with the process that
             started it, however that one ended.
+        mail_address: host and port to take mail on; none for no mail.
 
     Raises:
+        CannotTakeMail: if the address for mail can't be listened on.
         OSError: if the address can't be listened on.
     """
     stop = Event()
@@ -72,7 +77,11 @@ def serve(app: Flask, host: str, port: int, stop_with_stdin: bool = False) -> No
         signal.signal(number, lambda *_: stop.set())
     if stop_with_stdin:
         Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
-    with running(app, host, port):
+    with ExitStack() as stack:
+        # Before the pages: who sees those answer may send mail.
+        if mail_address:
+            stack.enter_context(taking_mail(app.extensions[EXTENSION].mailbox, *mail_address))
+        stack.enter_context(running(app, host, port))
         stop.wait()
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app
 
+from portal.sandbox.mailbox import Mailbox
 from portal.sandbox.record import Record
 from portal.sandbox.store import Store
 from portal.sandbox.tokens import Tokens
@@ -30,6 +31,7 @@ class Sandbox:
         store: consumers, PINs and links.
         tokens: codes and tokens of the login service.
         record: the calls to link and unlink.
+        mailbox: the mails that were taken.
         stopping: set when the sandbox stops, so that no hanging answer holds it up.
     """
 
@@ -42,6 +44,7 @@ class Sandbox:
     store: Store
     tokens: Tokens
     record: Record
+    mailbox: Mailbox
     stopping: Event = field(default_factory=Event)
 
     @property

@@ -11,6 +11,7 @@ from portal.keys import Keyring, LedgerKey
 from portal.linking import Linking
 from portal.models import Actor, ActorKind
 from portal.unlinking import Unlinking
+from portal.viewer_records import ViewerRecords
 from portal.waiters import Waiters
 from portal.zype.client import ZypeClient
 from tests.simulated_zype import SimulatedZype
@@ -46,9 +47,10 @@ class Rules:
     Args:
         sandbox: what they ask.
         ledger: where they write.
+        database: where that is, and the names of TVs.
     """
 
-    def __init__(self, sandbox: SimulatedZype, ledger: Ledger) -> None:
+    def __init__(self, sandbox: SimulatedZype, ledger: Ledger, database: Database) -> None:
         settings = load(
             {
                 "PORTAL_ZYPE_API_URL": sandbox.url,
@@ -60,11 +62,11 @@ class Rules:
         self.zype = ZypeClient(settings)
         waiters = Waiters()
         self.linking = Linking(settings, ledger, self.zype, waiters)
-        self.unlinking = Unlinking(settings, ledger, self.zype, waiters)
+        self.unlinking = Unlinking(settings, ledger, self.zype, waiters, ViewerRecords(database))
 
 
 @pytest.fixture
-def rules(ledger: Ledger, sandbox: SimulatedZype) -> Iterator[Rules]:
-    made = Rules(sandbox, ledger)
+def rules(ledger: Ledger, sandbox: SimulatedZype, database: Database) -> Iterator[Rules]:
+    made = Rules(sandbox, ledger, database)
     yield made
     made.zype.close()
