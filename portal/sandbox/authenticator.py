@@ -12,7 +12,7 @@ from portal.sandbox.state import sandbox
 bp = Blueprint("authenticator", __name__)
 
 # What an app shows to whoever typed a secret wrong.
-NO_SECRET = "That is no secret: it has letters from A to Z and digits from 2 to 7."
+UNREADABLE = "That is no secret: it has letters from A to Z and digits from 2 to 7, and at least 26 of them."
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def another() -> Response:
     try:
         return _page(secret, _codes("".join(secret.split()).upper()))
     except (binascii.Error, ValueError):
-        return _page(secret, problem=NO_SECRET, status=422)
+        return _page(secret, problem=UNREADABLE, status=422)
 
 
 def _page(secret: str = "", own: Codes | None = None, problem: str | None = None, status: int = 200) -> Response:
