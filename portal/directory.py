@@ -38,6 +38,7 @@ class LinkedTV:
     Args:
         handle: 32 hexadecimal characters that stand for the TV in a path.
         linked_device_id: as Zype knows it; never shown.
+        number: its place among the viewer's TVs, from 1, in Zype's order.
         name: the viewer's own, if they gave it one.
         linked_at: when, if it was linked through the portal.
         linked_by: a viewer or an agent, if it was linked through the portal.
@@ -45,6 +46,7 @@ class LinkedTV:
 
     handle: str
     linked_device_id: str
+    number: int
     name: str | None
     linked_at: datetime | None
     linked_by: ActorKind | None
@@ -191,11 +193,12 @@ class Directory:
             LinkedTV(
                 handle=self.handle(consumer_id, device_id),
                 linked_device_id=device_id,
+                number=number,
                 name=names.get(device_id),
                 linked_at=links[device_id].at if device_id in links else None,
                 linked_by=links[device_id].actor_kind if device_id in links else None,
             )
-            for device_id in linked_device_ids
+            for number, device_id in enumerate(linked_device_ids, start=1)
         )
 
 

@@ -11,7 +11,7 @@ from portal.attempts import Entry
 from portal.db import Database
 from portal.ledger_rows import ENTRY_COLUMNS, entry_of
 from portal.ledger_tables import ledger
-from portal.models import Action, Actor, ActorKind, LookUpOutcome, Outcome
+from portal.models import Action, Actor, ActorKind, LookUpOutcome, Outcome, UnlinkOutcome
 
 # What happened to a viewer's account. That an agent looked at it is for supervisors to know.
 _OF_A_VIEWER = (Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN)
@@ -66,11 +66,12 @@ class History:
         rows = self._entries(
             ledger.c.consumer_id == consumer_id,
             ledger.c.linked_device_id.in_(linked_device_ids),
-            ledger.c.action == Action.LINK,
-            ledger.c.outcome == Outcome.LINKED,
+            ledger.c.outcome.in_((Outcome.LINKED, UnlinkOutcome.UNLINKED)),
             limit=1000,
         )
-        return {row.linked_device_id: row for row in reversed(rows) if row.linked_device_id}
+        newest = {row.linked_device_id: row for row in reversed(rows) if row.linked_device_id}
+        # One that was unlinked here and is linked all the same was linked elsewhere since.
+        return {device: row for device, row in newest.items() if row.outcome == Outcome.LINKED}
 
     def has_looked_up(self, actor: Actor, consumer_id: str, within: timedelta) -> bool:
         """Tell whether an agent found this viewer a moment ago, so that another look is part of the same call."""

@@ -209,12 +209,15 @@ def _done_page(viewer: Viewer, problem: str | None = None) -> Response:
     tv = services().unlinking.linked_tv(attempt_id, viewer.consumer_id) if attempt_id else None
     if tv is None:
         return _go("/activate")
+    device = tv.linked_device_id
     page = render_template(
         "activate/done.html",
         form=UndoForm(formdata=None, attempt=attempt_id),
         state="undone" if tv.is_undone else "linked",
         can_undo=tv.undo_seconds is not None and not tv.is_undone,
         undo_minutes=ceil((tv.undo_seconds or 0) / 60),
+        handle=services().directory.handle(viewer.consumer_id, device) if device else None,
+        name=services().records.tv_names(viewer.consumer_id).get(device) if device else None,
         problem=problem,
         failed=problem is not None,
     )

@@ -18,7 +18,7 @@ P = ParamSpec("P")
 
 HOME = "/activate"
 # Where a sign-in may lead. Anything else that a form or a link says is ignored.
-NEXT_PATHS = (HOME,)
+NEXT_PATHS = (HOME, "/devices")
 
 
 def viewer_required(
@@ -93,7 +93,7 @@ def sign_in_page(
     Args:
         form: as it was sent, if it was; the password is never shown again.
         next_path: where to go on afterwards.
-        problem: a SignInOutcome that is not success, ``cancelled`` or ``stale``.
+        problem: a SignInOutcome that is not success, ``cancelled``, ``stale`` or ``signed_out_everywhere``.
         retry_after: seconds until trying again may help.
         status: of the answer; from 400 on the page counts as a form that failed.
     """

@@ -1,6 +1,7 @@
 """Who is signed in. The only place that knows the keys of the session cookie."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from flask import g, request, session
@@ -12,9 +13,18 @@ from portal.services import services
 _SESSION_ID = "sid"
 _LAST_LINK = "last_link"
 _NEXT = "next"
+_NOTE = "note"
 # Where Authlib keeps the state of a sign-in that leads through another host.
 _DEPARTURE = "_state_"
 MOST_DEPARTURES = 3
+
+
+class Note(StrEnum):
+    """What was just done, for the page that a redirect leads to: an address can be sent to anybody, and would lie."""
+
+    NAMED = "named"
+    UNLINKED = "unlinked"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,28 @@ def sign_out() -> None:
     g.viewer = None
 
 
+def sign_out_everywhere(viewer: Viewer) -> None:
+    """End every session of a viewer, that of this browser included.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the sessions still live on the server.
+    """
+    services().sessions.end_all(SessionKind.VIEWER, viewer.consumer_id)
+    session.clear()
+    g.viewer = None
+
+
+def leave_note(note: Note) -> None:
+    """Keep what the next page has to say."""
+    session[_NOTE] = note
+
+
+def take_note() -> str | None:
+    """Return what the page before has left to say, once."""
+    note: str | None = session.pop(_NOTE, None)
+    return note
+
+
 def remember_link(attempt_id: str) -> None:
     """Keep which attempt the page after it is about."""
     session[_LAST_LINK] = attempt_id
@@ -125,6 +157,19 @@ def has_set_out(framework: Any, state: str | None) -> bool:
         state: as it came back.
     """
     return state is not None and framework.get_state_data(session, state) is not None
+
+
+def depart(framework: Any, state: str, departure: dict[str, Any]) -> None:
+    """Keep what has to be known when this browser comes back with a state."""
+    framework.set_state_data(session, state, departure)
+    forget_old_departures()
+
+
+def arrive(framework: Any, state: str | None) -> dict[str, Any] | None:
+    """Return what was kept for a state, once; none if this browser did not set out with it."""
+    departure: dict[str, Any] | None = framework.get_state_data(session, state)
+    framework.clear_state_data(session, state)
+    return departure
 
 
 def _find_viewer() -> Viewer | None:

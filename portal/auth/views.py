@@ -5,11 +5,12 @@ from flask_wtf.csrf import CSRFError
 
 from portal.auth import identity, zype_code, zype_password
 from portal.auth.forms import SignInForm, SignOutForm
-from portal.auth.guards import HOME, known_path, sign_in_page
+from portal.auth.guards import HOME, known_path, sign_in_page, viewer_required
+from portal.auth.identity import Note, Viewer
 from portal.auth.providers import SignInResult, failed
 from portal.models import Actor, ActorKind, SignInOutcome
 from portal.services import services
-from portal.web import pin_cookie
+from portal.web import language, pin_cookie
 from portal.web.error_pages import error_page
 from portal.zype.errors import ZypeError
 
@@ -25,7 +26,11 @@ STATUSES = {
 
 @bp.get("/sign-in")
 def sign_in() -> Response:
-    return sign_in_page(next_path=known_path(request.args.get("next")))
+    note = identity.take_note()
+    return sign_in_page(
+        next_path=known_path(request.args.get("next")),
+        problem=note if note == Note.SIGNED_OUT_EVERYWHERE else None,
+    )
 
 
 @bp.post("/sign-in")
@@ -73,6 +78,16 @@ def sign_out() -> Response:
     return response
 
 
+@bp.post("/sign-out/everywhere")
+@viewer_required
+def sign_out_everywhere(viewer: Viewer) -> Response:
+    response = _go("/sign-in")
+    identity.sign_out_everywhere(viewer)
+    identity.leave_note(Note.SIGNED_OUT_EVERYWHERE)
+    pin_cookie.forget(response)
+    return response
+
+
 @bp.errorhandler(CSRFError)
 def ask_again(_: CSRFError) -> Response:
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
@@ -96,6 +111,7 @@ def _answer(result: SignInResult, form: SignInForm | None, next_path: str) -> Re
         )
     before = identity.current_viewer()
     identity.sign_in(result.profile.consumer_id, result.profile.name, result.profile.email)
+    language.remember(language.current_language())
     response = _go(next_path)
     if before and before.consumer_id != result.profile.consumer_id:
         # Somebody took the place of another without "Not you?": the PIN is not theirs.

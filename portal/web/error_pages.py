@@ -62,7 +62,7 @@ def _stale(_: CSRFError) -> Response:
 
 def _sign_in_first(_: NotSignedIn) -> AnyResponse:
     # The first page is the one that asks to sign in, and keeps the PIN meanwhile.
-    return redirect("/activate", 303)
+    return redirect("/sign-in?next=/devices" if request.blueprint == "devices" else "/activate", 303)
 
 
 def _staff_sign_in_first(error: StaffNotSignedIn) -> AnyResponse:

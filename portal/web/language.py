@@ -2,18 +2,23 @@
 
 from functools import cache
 
+import structlog
 from babel import Locale
 from flask import Blueprint, Flask, Response, current_app, redirect, request
 from flask_babel import Babel, get_locale
+from sqlalchemy.exc import SQLAlchemyError
 
+from portal.auth.identity import current_viewer
 from portal.config import Settings
+from portal.db import why
 from portal.services import services
 from portal.setting_types import LANGUAGES_FOLDER, languages
 
 bp = Blueprint("language", __name__)
+log = structlog.get_logger("portal.language")
 
 _SHOWN_AGAIN = (
-    *("/activate", "/activate/done", "/sign-in"),
+    *("/activate", "/activate/done", "/devices", "/sign-in"),
     *("/support", "/support/account", "/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
 _COOKIE = "activate-language"
@@ -27,6 +32,7 @@ def choose_language() -> Response:
     if chosen in languages():
         secure = services().settings.is_https
         response.set_cookie(_COOKIE, chosen, max_age=_COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax")
+        remember(chosen)
     return response
 
 
@@ -60,8 +66,20 @@ def choices() -> list[tuple[str, str]]:
 
 
 def here(path: str) -> str:
-    """Return a path of a page that can be shown again by a GET, else the first page."""
+    """Return a path of a page that can be shown again by a GET, else a page that it belongs to."""
+    if path.startswith("/devices/"):
+        return "/devices"
     return path if path in _SHOWN_AGAIN else "/activate"
+
+
+def remember(code: str) -> None:
+    """Keep the language that the viewer who is signed in uses, for mails to them; failing to is no error."""
+    try:
+        viewer = current_viewer()
+        if viewer and services().records.language(viewer.consumer_id) != code:
+            services().records.remember_language(viewer.consumer_id, code)
+    except SQLAlchemyError as error:
+        log.warning("language_not_remembered", why=why(error))
 
 
 def _chosen(settings: Settings) -> str:

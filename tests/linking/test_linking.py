@@ -94,7 +94,7 @@ def test_after_undo_the_success_is_over(rules: Rules, sandbox: SimulatedZype) ->
 def test_a_success_stays_one_for_ten_minutes_and_no_longer(sqlite_url: str, sandbox: SimulatedZype) -> None:
     # On SQLite alone, which takes this process's clock.
     database = Database(sqlite_url)
-    rules = Rules(sandbox, ledger_on(database))
+    rules = Rules(sandbox, ledger_on(database), database)
     tv = sandbox.tv()
     with time_machine.travel("2026-05-04T12:00:00Z", tick=True) as clock:
         assert link(rules, tv.pin) == Outcome.LINKED

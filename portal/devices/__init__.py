@@ -1,0 +1,1 @@
+"""The pages about a viewer's own TVs."""

@@ -1,0 +1,240 @@
+"""The page with a viewer's own TVs: what Zype lists, joined with what the portal knows of it."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+
+from portal.ledger_tables import ledger
+from portal.models import Actor, ActorKind, Outcome, Reason
+from portal.sandbox import seed
+from portal.sandbox.seed import SHAPES
+from portal.setting_types import languages
+from tests.cast import Alice, Mallory, Person
+from tests.conftest import services_of
+from tests.devices.conftest import entries, handle
+from tests.faulty_zype import answering
+from tests.inside import logged, rows
+from tests.page import PageClient
+from tests.simulated_zype import TV, SimulatedZype
+
+DAY = "2031-05-06T12:00:00Z"
+
+
+def consumer(linked_devices: Any) -> dict[str, Any]:
+    """Return what Zype says of Alice's account, with some linked devices."""
+    return {"response": {"_id": seed.ALICE.id, "email": seed.ALICE.email, "linked_devices": linked_devices}}
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
+    return environ | {"PORTAL_DATABASE_URL": any_database_url}
+
+
+def test_it_lists_what_zype_lists(linked: Alice, app: Flask, tv: TV) -> None:
+    page = linked.opens("/devices").page
+
+    assert page.heading == "Your TVs"
+    assert entries(page) == ["TV 1"]
+    unlink = page.select_one('.tv-entry a[href$="/unlink"]')["href"]
+    assert unlink == f"/devices/{handle(app, seed.ALICE.id, tv.device_id)}/unlink"
+    assert tv.device_id not in page.source
+    assert tv.pin not in page.source
+    assert "You're signed in as alice@example.com" in page.text(".account")
+
+
+def test_both_pages_of_the_pin_lead_there(linked: Alice) -> None:
+    assert linked.page.select('main a[href="/devices"]')
+    assert linked.opens("/activate").page.select('main a[href="/devices"]')
+
+
+def test_without_a_tv_it_leads_to_the_form(alice: Alice) -> None:
+    page = alice.signs_in().opens("/devices").page
+
+    assert entries(page) == []
+    assert "No TV is linked to your account yet" in page.text()
+    assert page.select_one('main .button--primary[href="/activate"]').get_text(strip=True) == "Link a TV"
+
+
+def test_without_a_session_it_asks_to_sign_in_and_leads_back(alice: Alice) -> None:
+    asked = alice.browser.get("/devices", 303)
+    assert asked.location == "/sign-in?next=/devices"
+    alice.opens(asked.location)
+    assert alice.page.heading == "Sign in to see your TVs"
+
+    assert alice.signs_in().page.path == "/devices"
+
+
+@pytest.mark.parametrize("language", languages())
+def test_it_says_when_and_that_it_was_the_viewer(
+    app: Flask, browse: Callable[..., PageClient], sandbox: SimulatedZype, language: str
+) -> None:
+    services = services_of(app)
+    with services.database.read() as connection:
+        today = services.database.now(connection)
+    alice = Alice(browse(app, language=language)).signs_in().types_pin(sandbox.tv().pin).opens("/devices")
+
+    line = alice.page.text(".tv-entry .quiet")
+    assert str(today.year) in line
+    if language == "en":
+        assert line == f"Linked on {today:%B} {today.day}, {today.year} by you"
+
+
+def test_it_says_that_it_was_the_support_team(alice: Alice, app: Flask, tv: TV) -> None:
+    bob = Actor(ActorKind.AGENT, "bob", "192.0.2.1", "request-1")
+    result = services_of(app).linking.link(tv.pin, seed.ALICE.id, bob, Reason("Their remote control is broken."))
+    assert result.outcome is Outcome.LINKED
+
+    line = alice.signs_in().opens("/devices").page.text(".tv-entry .quiet")
+
+    assert line.endswith("by our support team")
+    assert "bob" not in line
+
+
+def test_of_a_tv_that_was_linked_elsewhere_it_says_nothing(alice: Alice, sandbox: SimulatedZype) -> None:
+    alice.signs_in()
+    with answering(sandbox, "/consumers/", 200, consumer(["a-tv"])):
+        page = alice.opens("/devices").page
+
+    assert entries(page) == ["TV 1"]
+    assert not page.select(".tv-entry .quiet")
+
+
+def test_of_a_tv_that_was_linked_elsewhere_again_it_says_nothing(linked: Alice, sandbox: SimulatedZype, tv: TV) -> None:
+    linked.undoes()
+    with answering(sandbox, "/consumers/", 200, consumer([tv.device_id])):
+        page = linked.opens("/devices").page
+
+    assert entries(page) == ["TV 1"]
+    assert not page.select(".tv-entry .quiet")
+
+
+def test_a_name_stands_in_place_of_the_number(linked: Alice, app: Flask, sandbox: SimulatedZype, tv: TV) -> None:
+    second = sandbox.tv()
+    linked.types_pin(second.pin)
+    records = services_of(app).records
+    records.name_tv(seed.ALICE.id, tv.device_id, "<b>Living room</b>")
+    # Another viewer's name for the same TV is theirs.
+    records.name_tv(seed.MALLORY.id, second.device_id, "Mine now")
+
+    assert entries(linked.opens("/devices").page) == ["<b>Living room</b>", "TV 2"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_in_which_zype_may_list_them_is_read(
+    app: Flask, browse: Callable[..., PageClient], sandbox: SimulatedZype, shape: str
+) -> None:
+    viewer = next(consumer for consumer in seed.consumers() if consumer.devices == shape and consumer.name != "Alice")
+    person = Person(browse(app))
+    person.account = viewer
+
+    assert entries(person.signs_in().opens("/devices").page) == []
+    for _ in range(2):
+        person.types_pin(sandbox.tv().pin)
+    assert entries(person.opens("/devices").page) == ["TV 1", "TV 2"]
+
+
+@pytest.mark.parametrize(
+    "linked_devices",
+    [
+        None,
+        [],
+        {},
+        [None, "", {}],
+        [{"linked_device_id": None}],
+    ],
+)
+def test_a_list_with_nothing_in_it_is_no_tv(alice: Alice, sandbox: SimulatedZype, linked_devices: Any) -> None:
+    alice.signs_in()
+    with answering(sandbox, "/consumers/", 200, consumer(linked_devices)):
+        assert "No TV is linked" in alice.opens("/devices").page.text()
+
+
+def test_fifty_tvs_are_listed_in_zype_s_order(alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
+    alice.signs_in()
+    ids = [f"tv-{n}" for n in range(50)]
+    services_of(app).records.name_tv(seed.ALICE.id, "tv-7", "Kitchen")
+    with answering(sandbox, "/consumers/", 200, consumer(ids)):
+        page = alice.opens("/devices").page
+
+    assert entries(page) == [f"TV {n}" if n != 8 else "Kitchen" for n in range(1, 51)]
+    links = [link["href"] for link in page.select('.tv-entry a[href$="/unlink"]')]
+    assert links == [f"/devices/{handle(app, seed.ALICE.id, device)}/unlink" for device in ids]
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "event"),
+    [
+        (503, None, "zype_could_not_be_asked"),
+        (500, None, "zype_could_not_be_asked"),
+        (404, None, "zype_could_not_be_asked"),
+        (200, {"response": {"_id": seed.ALICE.id, "linked_devices": "tv-1"}}, "zype_could_not_be_asked"),
+        (200, [], "zype_could_not_be_asked"),
+        (401, None, "zype_refused_our_key"),
+        (403, None, "zype_refused_our_key"),
+    ],
+)
+def test_where_zype_does_not_say_nothing_has_changed(
+    linked: Alice, sandbox: SimulatedZype, status: int, document: Any, event: str
+) -> None:
+    with answering(sandbox, "/consumers/", status, document), logged() as events:
+        page = linked.opens("/devices", 503).page
+
+    assert page.title.startswith("Error: Your TVs")
+    assert "Nothing has changed: your TVs are as they were. Please try again in 10 seconds." in page.summary
+    assert page.header("Retry-After") == "10"
+    assert "You're signed in as alice@example.com" in page.text(".account")
+    # Asked for the list, nobody must read that there is none.
+    assert "No TV is linked" not in page.text()
+    assert [line["event"] for line in events if line["event"] != "request"] == [event]
+
+
+def test_a_zype_that_hangs_gets_its_time_and_no_more(linked: Alice, sandbox: SimulatedZype) -> None:
+    sandbox.app.wsgi_app = Hanging(sandbox.app.wsgi_app)  # type: ignore[method-assign]
+
+    assert "We can't show your TVs right now" in linked.opens("/devices", 503).page.summary
+
+
+class Hanging:
+    """Zype that answers nothing about a consumer for longer than anybody waits.
+
+    Args:
+        honest: the application that answers the rest.
+    """
+
+    def __init__(self, honest: Any) -> None:
+        self._honest = honest
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        if environ["PATH_INFO"].startswith("/consumers/"):
+            time.sleep(2)
+        return self._honest(environ, start_response)
+
+
+def test_looking_is_no_attempt(linked: Alice, app: Flask) -> None:
+    before = rows(app, ledger)
+
+    linked.opens("/devices")
+
+    assert rows(app, ledger) == before
+
+
+def test_mallory_does_not_see_alice_s_tv(linked: Alice, mallory: Mallory) -> None:
+    assert entries(mallory.signs_in().opens("/devices").page) == []
+
+
+def test_the_date_is_that_of_utc_in_the_page_s_language(
+    make_app: Callable[..., Flask], sqlite_url: str, browse: Callable[..., PageClient], sandbox: SimulatedZype
+) -> None:
+    # On SQLite alone, which takes this process's clock.
+    app = make_app(database_url=sqlite_url)
+    with time_machine.travel(DAY, tick=True) as clock:
+        alice = Alice(browse(app, language="de")).signs_in().types_pin(sandbox.tv().pin)
+        clock.shift(timedelta(minutes=90))
+        line = alice.opens("/devices").page.text(".tv-entry .quiet")
+
+    assert "6. Mai 2031" in line
