@@ -6,11 +6,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal import metrics
 from portal.activate.views import bp as activate
 from portal.agents import Agents
+from portal.attempt_history import AttemptHistory
 from portal.audit import Ledger
 from portal.auth import staff_oidc, zype_code
 from portal.auth.staff import bp as staff
 from portal.auth.staff_oidc_views import bp as staff_oidc_pages
 from portal.auth.views import bp as auth
+from portal.budgets import Budgets
 from portal.config import Settings
 from portal.db import Database
 from portal.devices.views import bp as devices
@@ -23,6 +25,7 @@ from portal.paths import data_dir
 from portal.second_factor import SecondFactor
 from portal.services import EXTENSION, Services
 from portal.sessions import Sessions
+from portal.support.history_views import bp as support_history
 from portal.support.linking_views import bp as support_linking
 from portal.support.unlinking_views import bp as support_unlinking
 from portal.support.views import bp as support
@@ -53,7 +56,11 @@ def create_app(settings: Settings) -> Flask:
     error_pages.init_app(app)
     zype_code.init_app(app, settings)
     staff_oidc.init_app(app, settings)
-    for blueprint in (ops, auth, staff, staff_oidc_pages, activate, devices, support, support_linking, support_unlinking):
+    for blueprint in (
+        *(ops, auth, staff, staff_oidc_pages),
+        *(activate, devices),
+        *(support, support_linking, support_unlinking, support_history),
+    ):
         app.register_blueprint(blueprint)
     # What is asked before Flask comes last: the host's name, and outermost the client's address behind proxies.
     headers.init_app(app, settings)
@@ -97,6 +104,8 @@ def _services(settings: Settings) -> Services:
         linking=Linking(settings, ledger, zype, waiters),
         unlinking=Unlinking(settings, ledger, zype, waiters, records),
         history=history,
+        attempts=AttemptHistory(database),
+        budgets=Budgets(database, settings),
         records=records,
         directory=Directory(settings, ledger, history, records, zype),
         agents=Agents(database, sessions),

@@ -1,0 +1,59 @@
+"""The services as the console calls them: where the ledger can't be asked, that too comes back as an outcome."""
+
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.auth.staff_identity import Agent
+from portal.directory import LookUp
+from portal.errors import LedgerUnavailable
+from portal.models import LinkResult, LookUpOutcome, Outcome, Reason, UnlinkOutcome
+from portal.services import services
+from portal.web.error_pages import RETRY_SECONDS
+
+log = structlog.get_logger("portal.support")
+
+
+def find(typed: str, agent: Agent) -> LookUp:
+    """Return the viewer with exactly this e-mail address or consumer id, or why there is none."""
+    return _looked_up(lambda: services().directory.find(typed, agent.actor))
+
+
+def open_viewer(consumer_id: str, agent: Agent) -> LookUp:
+    """Return the viewer of a path, or why there is none."""
+    return _looked_up(lambda: services().directory.open(consumer_id, agent.actor))
+
+
+def link(typed: str, consumer_id: str, agent: Agent, reason: Reason) -> LinkResult:
+    """Link the TV that shows a PIN to a viewer's account."""
+    try:
+        return services().linking.link(typed, consumer_id, agent.actor, reason)
+    except LedgerUnavailable:
+        return LinkResult(Outcome.UNAVAILABLE, "", retry_after=RETRY_SECONDS)
+
+
+def unlink(linked_device_id: str, consumer_id: str, agent: Agent, reason: Reason) -> UnlinkOutcome:
+    """Unlink a TV from a viewer's account."""
+    try:
+        return services().unlinking.unlink(linked_device_id, consumer_id, agent.actor, reason=reason)
+    except LedgerUnavailable:
+        return UnlinkOutcome.UNAVAILABLE
+
+
+def undo(attempt_id: str, consumer_id: str, agent: Agent) -> UnlinkOutcome:
+    """Unlink the TV that an attempt has just linked."""
+    try:
+        return services().unlinking.undo(attempt_id, consumer_id, agent.actor)
+    except LedgerUnavailable:
+        return UnlinkOutcome.UNAVAILABLE
+
+
+def _looked_up(ask: Callable[[], LookUp]) -> LookUp:
+    try:
+        return ask()
+    except LedgerUnavailable:
+        return LookUp(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+    except SQLAlchemyError as error:
+        log.error("database_failed", exc_info=error)
+        return LookUp(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)

@@ -1,0 +1,172 @@
+"""Finding the one viewer who is on the telephone, and what an agent needs to know of them."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from itertools import takewhile
+from typing import Concatenate, ParamSpec
+from urllib.parse import quote
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.auth.guards import agent_required
+from portal.auth.staff_identity import Agent, current_agent
+from portal.directory import LookUp, Viewer
+from portal.history import Happening
+from portal.models import Action, ActorKind, LookUpOutcome, UnlinkOutcome
+from portal.services import services
+from portal.support import desk
+from portal.support.forms import FindViewerForm
+from portal.support.seals import caller_of
+from portal.web.error_pages import database_failed
+from portal.web.waiting_time import in_words
+
+P = ParamSpec("P")
+
+bp = Blueprint("support", __name__)
+
+HOME = "/support"
+VIEWER = f"{HOME}/viewers/<consumer_id>"
+MOST_HAPPENINGS = 10
+# An unlink of this long ago is what the agent has just done.
+JUST_NOW = timedelta(minutes=1)
+STATUSES = {
+    LookUpOutcome.NOT_FOUND: 422,
+    LookUpOutcome.MALFORMED: 422,
+    LookUpOutcome.TOO_MANY: 429,
+    LookUpOutcome.UNAVAILABLE: 503,
+    LookUpOutcome.MISCONFIGURED: 503,
+}
+
+
+def viewer_opened(
+    view: Callable[Concatenate[Agent, Viewer, P], Response],
+) -> Callable[..., Response]:
+    """Hand the viewer of a path to a view; where there is none, the page to find one says why."""
+
+    @wraps(view)
+    def opened(agent: Agent, consumer_id: str, *args: P.args, **kwargs: P.kwargs) -> Response:
+        look_up = desk.open_viewer(consumer_id, agent)
+        if look_up.viewer is None:
+            return not_opened(look_up)
+        return view(agent, look_up.viewer, *args, **kwargs)
+
+    return opened
+
+
+@bp.get(HOME)
+@agent_required
+def find_viewer(agent: Agent) -> Response:
+    return _find_page(FindViewerForm(formdata=None))
+
+
+@bp.post(HOME)
+@agent_required
+def send_who(agent: Agent) -> Response:
+    form = FindViewerForm()
+    look_up = desk.find(form.typed, agent)
+    if look_up.viewer is None:
+        return _find_page(form, look_up, STATUSES[look_up.outcome])
+    return go(viewer_path(look_up.viewer.consumer_id))
+
+
+@bp.get(VIEWER)
+@agent_required
+@viewer_opened
+def viewer(agent: Agent, viewer: Viewer) -> Response:
+    return viewer_page(agent, viewer)
+
+
+@bp.errorhandler(CSRFError)
+def ask_again(_: CSRFError) -> Response:
+    return still_signed_in(lambda agent: _find_page(FindViewerForm(), status=422, stale=True))
+
+
+def still_signed_in(show: Callable[[Agent], Response]) -> Response:
+    """Return a page for an agent whose form came without its token; nobody else is shown one.
+
+    Without the cookies of this site, because another one sent it, there is no agent either.
+    """
+    try:
+        agent = current_agent()
+        return show(agent) if agent else go(f"{HOME}/sign-in")
+    except SQLAlchemyError as error:
+        # What an error handler raises never gets to the table of error pages.
+        return database_failed(error)
+
+
+def not_opened(look_up: LookUp) -> Response:
+    """Return the page to find a viewer, which says why the one of the path can't be shown."""
+    is_nobody = look_up.outcome in (LookUpOutcome.NOT_FOUND, LookUpOutcome.MALFORMED)
+    return _find_page(FindViewerForm(formdata=None), look_up, 404 if is_nobody else STATUSES[look_up.outcome])
+
+
+def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
+    """Return the page about a viewer; with a status of 404, the TV of the path was not theirs."""
+    happenings = services().history.activity(viewer.consumer_id, MOST_HAPPENINGS)
+    page = render_template(
+        "support/viewer.html",
+        viewer=viewer,
+        who=caller_of(viewer),
+        path=viewer_path(viewer.consumer_id),
+        since=_moment(viewer.since),
+        happenings=happenings,
+        just_unlinked=_just_unlinked(agent, happenings),
+        failed=status >= 400,
+    )
+    return make_response(page, status)
+
+
+def viewer_path(consumer_id: str) -> str:
+    """Return the path of the page about a viewer."""
+    return f"{HOME}/viewers/{quote(consumer_id, safe='')}"
+
+
+def with_wait(page: str, status: int, retry_after: int | None) -> Response:
+    """Return an answer, with the seconds until trying again may help if there are any."""
+    response = make_response(page, status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def go(path: str) -> Response:
+    """Return the redirect that follows a form."""
+    return current_app.make_response(redirect(path, 303))
+
+
+def _find_page(
+    form: FindViewerForm, look_up: LookUp | None = None, status: int = 200, *, stale: bool = False
+) -> Response:
+    retry_after = look_up.retry_after if look_up else None
+    page = render_template(
+        "support/find_viewer.html",
+        form=form,
+        outcome=look_up.outcome.value if look_up else None,
+        is_by_path=request.endpoint != "support.send_who",
+        wait=in_words(retry_after),
+        stale=stale,
+        failed=status >= 400,
+    )
+    return with_wait(page, status, retry_after)
+
+
+def _just_unlinked(agent: Agent, happenings: list[Happening]) -> int:
+    """Return how many TVs this agent has unlinked a moment ago, as the last thing that happened."""
+
+    def is_fresh(happening: Happening) -> bool:
+        is_unlinked = (happening.action, happening.outcome) == (Action.UNLINK, UnlinkOutcome.UNLINKED)
+        is_own = (happening.actor_kind, happening.actor_id) == (ActorKind.AGENT, agent.id)
+        return is_unlinked and is_own and happening.age < JUST_NOW
+
+    return len(list(takewhile(is_fresh, happenings)))
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a time as Zype writes it, or none where it is no time."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,74 @@
+"""Bob, who has Alice on the telephone: a browser with an agent's session, and what an agent does in it."""
+
+from collections.abc import Callable
+from typing import Self
+
+import pytest
+from flask import Flask
+
+from portal.sandbox import seed
+from tests.cast import Person
+from tests.page import PageClient
+from tests.staff import sign_in_staff
+
+VIEWER = f"/support/viewers/{seed.ALICE.id}"
+WHY = {
+    "reason": "no_hands",
+    "details": "Her remote has no letters left on it.",
+    "ticket": "T-4711",
+    "identity_checked": "y",
+}
+# What the ledger keeps of it.
+REASON = "The viewer needs a hand with the remote: Her remote has no letters left on it."
+UNLINK_WHY = WHY | {"reason": "gone", "details": "She sold it in the spring."}
+UNLINK_REASON = "The viewer no longer has this TV: She sold it in the spring."
+
+
+class Bob(Person):
+    """An agent at work."""
+
+    def finds(self, who: str, status: int = 303) -> Self:
+        """Look somebody up; a viewer who is found is shown."""
+        self.opens("/support")
+        return self._submits("/support", status, who=who)
+
+    def enters(self, pin: str, status: int = 200, **fields: str | None) -> Self:
+        """Enter a PIN for Alice, and why; with 200 it is shown to be read back."""
+        if self._page is None or not self.page.select(f'form[action="{VIEWER}/link"]'):
+            self.opens(f"{VIEWER}/link")
+        page = self.browser.submit(self.page, f"{VIEWER}/link", status, **{**WHY, **fields, "pin": pin})
+        return self._looks_at(page)
+
+    def confirms_link(self, status: int = 303, button: str = "Yes, link this TV") -> Self:
+        """Answer whether the PIN is what the TV shows."""
+        return self._looks_at(self.browser.submit(self.page, f"{VIEWER}/link/confirm", status, button=button))
+
+    def links(self, pin: str, status: int = 303) -> Self:
+        """Enter a PIN and link it."""
+        return self.enters(pin).confirms_link(status)
+
+    def undoes_link(self, status: int = 303) -> Self:
+        """Press "Undo" on the page that says what was linked."""
+        return self._submits(f"{VIEWER}/undo", status)
+
+    def unlinks(self, number: int = 1, status: int = 303, **fields: str | None) -> Self:
+        """Open Alice's page, choose one of her TVs, and unlink it."""
+        self.opens(VIEWER)
+        links = self.page.select(f'a[href^="{VIEWER}/devices/"]')
+        path = str(links[number - 1]["href"])
+        self.opens(path)
+        return self._looks_at(self.browser.submit(self.page, path, status, **{**UNLINK_WHY, **fields}))
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """Zype gets little time here, so that the PINs that hang do not hold up the tests."""
+    return environ | {"PORTAL_ZYPE_READ_TIMEOUT": "1.2"}
+
+
+@pytest.fixture
+def bob(app: Flask, browse: Callable[..., PageClient]) -> Bob:
+    """Bob, signed in and in front of nothing yet."""
+    browser = browse(app)
+    sign_in_staff(app, browser)
+    return Bob(browser)
