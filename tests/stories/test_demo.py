@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyotp
 import pytest
 import requests
+from bs4 import BeautifulSoup
 
 from portal.config import Settings, load
 from tests import servers
@@ -91,6 +93,40 @@ def test_the_printed_steps_link_the_tv_and_it_greets_alice(demo: Processes, sett
 def linked(browser: PageClient, page: Page, pin: str, button: str) -> Page:
     """Return the page that comes when a PIN was typed and the button of this name pressed."""
     return browser.follow(browser.submit(page, "/activate", 303, button=button, pin=pin))
+
+
+def test_the_printed_steps_open_the_console_for_the_agent_and_the_supervisor(
+    demo: Processes, settings: Settings
+) -> None:
+    printed = demo.log()
+    console = step(printed, 6, r"Open the console: +(\S+)")[1]
+    name, password = step(printed, 7, r"Sign in: +(\S+) +password: (\S+)").groups()
+    phone = step(printed, 8, r"Enter the code of his phone, which this page plays: (\S+)")[1]
+    supervisor = re.search(r"everybody's history: +(\S+) +password: (\S+)", printed)
+    secrets = dict(re.findall(r"(bob|supervisor): ([A-Z2-7]{32})", printed))
+    assert supervisor
+
+    with requests.Session() as http:
+        http.trust_env = False
+        code = BeautifulSoup(http.get(phone, timeout=5).text, "html.parser").select(f"#now-{name}")[0].text
+    page = at_the_console(console, settings, name, password, code)
+    assert "bob, Agent" in page.text(".staff-bar p")
+
+    page = at_the_console(console, settings, *supervisor.groups(), pyotp.TOTP(secrets[supervisor[1]]).now())
+    assert "supervisor, Supervisor" in page.text(".staff-bar p")
+
+
+def at_the_console(console: str, settings: Settings, name: str, password: str, code: str) -> Page:
+    """Return the console's first page, in a browser in which somebody signed in on the way there."""
+    transport = OverHTTP(console.removesuffix("/support"))
+    browser = PageClient(transport, settings)
+    page = browser.follow(browser.get("/support", 303))
+    page = browser.follow(browser.submit(page, "/support/sign-in", 303, name=name, password=password))
+    page = browser.submit(page, "/support/sign-in/second-factor", 303, code=code)
+    assert page.location == "/support"
+    page = browser.follow(page)
+    transport.session.close()
+    return page
 
 
 def test_it_prints_its_steps_and_nothing_else(demo: Processes) -> None:
