@@ -1,0 +1,63 @@
+"""The way to the staff's identity provider, and back."""
+
+from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
+
+from portal.auth import staff_identity, staff_oidc
+from portal.auth.oidc_errors import ProviderError
+from portal.auth.providers import RETRY_SECONDS
+from portal.auth.staff_oidc import Problem
+from portal.auth.staff_pages import HOME, SIGN_IN, go, known_staff_path, with_wait
+from portal.models import Actor, ActorKind
+from portal.services import services
+from portal.web.waiting_time import in_words
+
+bp = Blueprint("staff_oidc", __name__)
+
+SET_OUT = f"{SIGN_IN}/provider"
+STATUSES = {
+    Problem.STALE: 400,
+    Problem.CANCELLED: 200,
+    Problem.REFUSED: 400,
+    Problem.OLD_PROOF: 403,
+    Problem.NO_ROLE: 403,
+    Problem.DISABLED: 403,
+    Problem.UNAVAILABLE: 503,
+    Problem.MISCONFIGURED: 503,
+    Problem.NO_AUTH_TIME: 503,
+}
+
+
+@bp.get(SET_OUT)
+def set_out() -> Response:
+    next_path = known_staff_path(request.args.get("next"))
+    if not services().settings.staff_oidc_issuer:
+        return go(SIGN_IN, next_path)
+    try:
+        address = staff_oidc.set_out(next_path, has_to_prove="again" in request.args)
+    except ProviderError as error:
+        return _problem_page(staff_oidc.failed(error), next_path)
+    return current_app.make_response(redirect(address))
+
+
+@bp.get(staff_oidc.CALLBACK_PATH)
+def come_back() -> Response:
+    if not services().settings.staff_oidc_issuer:
+        return go(SIGN_IN)
+    departure = staff_oidc.arrived()
+    if departure is None:
+        return _problem_page(Problem.STALE, HOME)
+    somebody = Actor(ActorKind.AGENT, "", request.remote_addr or "", g.request_id)
+    arrival = staff_oidc.finish(departure, somebody)
+    if arrival.account is None:
+        return _problem_page(arrival.problem or Problem.REFUSED, departure.next_path)
+    response = go(departure.next_path)
+    staff_identity.begin(response, arrival.account, authenticated_at=arrival.proved_at)
+    return response
+
+
+def _problem_page(problem: Problem, next_path: str) -> Response:
+    """Return the page that says why nobody was signed in, and what to do next."""
+    status = STATUSES[problem]
+    retry_after = RETRY_SECONDS if status == 503 else None
+    page = render_template("staff/provider_problem.html", problem=problem, next=next_path, wait=in_words(retry_after))
+    return with_wait(make_response(page, status), retry_after)
