@@ -22,6 +22,7 @@ OPEN = {
     ("GET", "/sign-in"): 200,
     ("GET", "/sign-in/code"): 302,
     ("GET", "/sign-in/code/callback"): 200,
+    ("GET", "/support/sign-in"): 200,
 }
 # Open too, once they come from a form of ours; without its token they do nothing.
 OPEN_FORMS = {
@@ -31,11 +32,21 @@ OPEN_FORMS = {
     ("POST", "/sign-in"),
     ("POST", "/sign-out"),
     ("POST", "/language"),
+    ("POST", "/support/sign-in"),
+    ("POST", "/support/sign-out"),
 }
 CLOSED = {
     ("GET", "/activate/done"),
     ("POST", "/activate/confirm"),
     ("POST", "/activate/undo"),
+    ("GET", "/support/account"),
+    ("POST", "/support/account/recovery-codes"),
+    ("POST", "/support/sign-out/everywhere"),
+    # For those who gave a password of the staff, and owe the second factor.
+    ("GET", "/support/sign-in/second-factor"),
+    ("POST", "/support/sign-in/second-factor"),
+    ("GET", "/support/sign-in/enrol"),
+    ("POST", "/support/sign-in/enrol"),
 }
 HARMLESS = {"HEAD", "OPTIONS"}
 SAFE = {"GET", *HARMLESS}
@@ -88,7 +99,8 @@ def test_a_closed_route_leads_to_the_page_that_asks_to_sign_in(
 
     answer = client.send(method, path, 303, data=fields if method == "POST" else None)
 
-    assert answer.location == "/activate"
+    page = "/support/sign-in" if path.startswith("/support") else "/activate"
+    assert (answer.location or "").partition("?")[0] == page
     assert sandbox.record() == []
     assert rows(app, ledger) == []
 
