@@ -1,9 +1,11 @@
 """The commands of the ledger."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
@@ -11,7 +13,9 @@ from portal.command_line import environment, fail, open_database, settings_of
 from portal.models import OUTCOMES
 
 if TYPE_CHECKING:
+    from portal.attempt_history import AttemptFilter, AttemptHistory
     from portal.audit import Ledger
+    from portal.verification import Report, Verification
 
 # As text, since click would ask for the names of an enumeration, and the log and the ledger hold the values.
 ANY_OUTCOME = sorted({str(outcome) for outcomes in OUTCOMES.values() for outcome in outcomes})
@@ -25,6 +29,38 @@ def _ledger() -> "Iterator[Ledger]":
     settings = settings_of(environment())
     with open_database(settings) as database:
         yield Ledger(database, keyring(settings), queues_notices=settings.smtp_url is not None)
+
+
+@contextmanager
+def _attempts() -> "Iterator[AttemptHistory]":
+    from portal.attempt_history import AttemptHistory
+
+    with open_database(settings_of(environment())) as database:
+        yield AttemptHistory(database)
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def _filters(command: Command) -> Command:
+    """Give a command the options that say which attempts are meant."""
+    for option in (
+        click.option("--to", "until", type=DAY, help="The last day, UTC, which counts too."),
+        click.option("--from", "since", type=DAY, help="The first day, UTC."),
+        click.option("--outcome", type=click.Choice([*ANY_OUTCOME, "none"]), help="How they ended."),
+        click.option("--viewer", help="The consumer id of the viewer whom they are about."),
+        click.option("--agent", help="The id of the agent who made them."),
+    ):
+        command = option(command)
+    return command
+
+
+def _wanted(given: dict[str, Any]) -> "AttemptFilter":
+    from portal.attempt_history import AttemptFilter
+
+    days = {name: given[name].date() if given[name] else None for name in ("since", "until")}
+    return AttemptFilter(**given | days)
 
 
 @click.group()
@@ -53,3 +89,83 @@ def resolve(attempt_id: str, outcome: str) -> None:
     except LookupError as error:
         fail(f"Nothing was written: {error}")
     click.echo("The outcome is in the ledger.")
+
+
+@audit.command("list")
+@_filters
+@click.option("--limit", default=50, show_default=True, help="How many at most.")
+def list_attempts(limit: int, **given: Any) -> None:
+    """List attempts, newest first."""
+    before = None
+    with _attempts() as attempts:
+        while limit > 0:
+            page = attempts.page(_wanted(given), before)
+            for one in islice(page.attempts, limit):
+                ended = one.outcome or ("under way" if one.at > page.crashed_before else "unknown: no outcome")
+                who = f"{one.actor_kind} {one.actor_id or '?'}"
+                click.echo(f"{one.at:%Y-%m-%d %H:%M:%S}Z  {one.attempt_id}  {one.action}  {ended}  {who}", nl=False)
+                click.echo(f"  for {one.consumer_id}" if one.consumer_id else "")
+            limit -= len(page.attempts)
+            before = page.before
+            if before is None:
+                return
+
+
+@audit.command("export")
+@_filters
+@click.option(
+    "--format", "kind", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True, help="Of the file."
+)
+def export_attempts(kind: str, **given: Any) -> None:
+    """Write attempts to standard output, oldest first, with a last line by which a missing one shows."""
+    from portal import export
+    from portal.attempts import Attempt
+    from portal.models import Action, Actor, ActorKind, ExportOutcome, Reason
+
+    file_kind = next(known for known in export.TYPES if known == kind)
+    wanted = _wanted(given)
+    with _ledger() as ledger, _attempts() as attempts:
+        operator = Actor(ActorKind.OPERATOR, "command line", "", "command-line")
+        attempt = Attempt(Action.EXPORT, operator, reason=Reason(f"{kind}: {wanted}"))
+        ledger.begin(attempt)
+        ledger.finish(attempt, ExportOutcome.EXPORTED)
+        for line in export.write(attempts.all(wanted), file_kind, ledger.keyring.current):
+            sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+
+
+@audit.command()
+@click.argument("exports", nargs=-1, type=click.File("rb"))
+def verify(exports: tuple[BinaryIO, ...]) -> None:
+    """Check every row of the ledger, or that everything in EXPORTS is still in it."""
+    from portal.keys import keyring
+    from portal.verification import Verification
+
+    settings = settings_of(environment())
+    with open_database(settings) as database:
+        verification = Verification(database, keyring(settings))
+        reports = {file.name: _verify_export(verification, file) for file in exports}
+        if not exports:
+            reports["The ledger"] = verification.ledger()
+    for name, report in reports.items():
+        _tell(name, report)
+    if any(report.faults for report in reports.values()):
+        fail("Not everything is as it was written.")
+
+
+def _verify_export(verification: "Verification", file: BinaryIO) -> "Report":
+    from portal import export
+    from portal.verification import Report
+
+    try:
+        return verification.export(export.read(file, verification.keyring))
+    except export.BrokenExport as error:
+        return Report(faults=[str(error)])
+
+
+def _tell(name: str, report: "Report") -> None:
+    for fault in report.faults:
+        click.echo(f"{name}: {fault}")
+    if report.without_outcome:
+        click.echo(f"{name}: {report.without_outcome} attempts have no outcome; see: zype-activate audit pending")
+    click.echo(f"{name}: {report.checked} {report.what} checked, {len(report.faults)} faults")

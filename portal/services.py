@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from flask import current_app
 
 from portal.agents import Agents
+from portal.attempt_history import AttemptHistory
 from portal.audit import Ledger
+from portal.budgets import Budgets
 from portal.config import Settings
 from portal.db import Database
 from portal.directory import Directory
@@ -32,6 +34,8 @@ class Services:
     linking: Linking
     unlinking: Unlinking
     history: History
+    attempts: AttemptHistory
+    budgets: Budgets
     records: ViewerRecords
     directory: Directory
     agents: Agents

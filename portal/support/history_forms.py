@@ -1,0 +1,99 @@
+"""The form by which a supervisor says which attempts they mean, and what it says of them."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from flask import request
+from flask_babel import lazy_gettext as _
+from wtforms import Field, Form, SelectField, StringField
+from wtforms.validators import Length, ValidationError
+
+from portal.attempt_history import NO_OUTCOME, AttemptFilter
+from portal.models import OUTCOMES
+from portal.web.forms import PortalForm, no_control_characters
+
+FIRST_YEAR, LAST_YEAR = 2000, 9000
+CONSUMER_ID = re.compile("[A-Za-z0-9_-]{1,64}")
+ANY_OUTCOME = ("", NO_OUTCOME, *sorted({str(outcome) for outcomes in OUTCOMES.values() for outcome in outcomes}))
+
+
+def _trimmed(text: str | None) -> str:
+    return (text or "").strip()
+
+
+class FilterHistoryForm(PortalForm):
+    """Which attempts. It reads the address too, where a page of the history keeps what was asked for."""
+
+    class Meta(PortalForm.Meta):
+        """How the form reads a request."""
+
+        def wrap_formdata(self, form: Form, formdata: object) -> Mapping[str, Any] | None:
+            """Read what was sent, or what the address says."""
+            return request.args if request.method == "GET" else request.form
+
+    agent = StringField(
+        filters=[_trimmed],
+        validators=[no_control_characters, Length(max=300, message=_("Enter the id of an agent."))],
+    )
+    viewer = StringField(filters=[_trimmed])
+    outcome = SelectField(validate_choice=False, filters=[_trimmed])
+    since = StringField(name="from", filters=[_trimmed])
+    until = StringField(name="to", filters=[_trimmed])
+
+    def validate_viewer(self, field: Field) -> None:
+        """Accept a consumer id alone: an e-mail address has no place in the address of a page."""
+        if "@" in field.data:
+            raise ValidationError(_("Enter a consumer id. To get it, find the viewer by e-mail first."))
+        if field.data and not CONSUMER_ID.fullmatch(field.data):
+            raise ValidationError(_("Enter a consumer id: letters and digits."))
+
+    def validate_outcome(self, field: Field) -> None:
+        """Accept the closed set."""
+        if field.data not in ANY_OUTCOME:
+            raise ValidationError(_("Choose an outcome from the list."))
+
+    def validate_since(self, field: Field) -> None:
+        """Accept a day."""
+        _day(field.data)
+
+    def validate_until(self, field: Field) -> None:
+        """Accept a day that is not before the first."""
+        last = _day(field.data)
+        try:
+            first = _day(self.since.data)
+        except ValidationError:
+            return
+        if first and last and last < first:
+            raise ValidationError(_("Choose a last day that is not before the first."))
+
+    @property
+    def wanted(self) -> AttemptFilter:
+        """What is meant, once the form is valid."""
+        return AttemptFilter(
+            agent=self.agent.data or None,
+            viewer=self.viewer.data or None,
+            outcome=self.outcome.data or None,
+            since=_day(self.since.data),
+            until=_day(self.until.data),
+        )
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the address of the page says: every field that is filled in."""
+        fields = (self.agent, self.viewer, self.outcome, self.since, self.until)
+        return {field.name: field.data for field in fields if field.data}
+
+
+def _day(text: str | None) -> date | None:
+    """Return a day as browsers send it, or none for an empty text."""
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise ValidationError(_("Enter a day such as 2026-11-24.")) from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValidationError(_("Enter a day such as 2026-11-24."))
+    return day

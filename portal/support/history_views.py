@@ -1,0 +1,87 @@
+"""What everybody did, for supervisors: on pages, and as a file to keep."""
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+
+from portal import export
+from portal.attempt_history import AttemptFilter
+from portal.attempts import Attempt
+from portal.auth.guards import supervisor_required
+from portal.auth.staff_identity import Agent
+from portal.models import Action, ExportOutcome, Reason
+from portal.services import services
+from portal.support.history_forms import ANY_OUTCOME, FilterHistoryForm
+from portal.support.views import go, still_signed_in
+
+bp = Blueprint("support_history", __name__)
+
+HISTORY = "/support/history"
+# Larger ones are no ids of rows, and no database could compare them.
+LARGEST_ID = 2**62
+
+
+@bp.get(HISTORY)
+@supervisor_required
+def history(supervisor: Agent) -> Response:
+    form = FilterHistoryForm(meta={"csrf": False})
+    before = request.args.get("before", "")
+    is_id = before.isascii() and before.isdigit() and int(before[:30]) < LARGEST_ID
+    if not form.validate() or (before and not is_id):
+        return _page(form, status=422)
+    return _page(form, before=int(before) if before else None)
+
+
+@bp.post(HISTORY)
+@supervisor_required
+def filter_history(supervisor: Agent) -> Response:
+    form = FilterHistoryForm()
+    if not form.validate():
+        return _page(form, status=422)
+    return go(f"{HISTORY}?{urlencode(form.query)}" if form.query else HISTORY)
+
+
+@bp.post(f"{HISTORY}/export")
+@supervisor_required
+def export_history(supervisor: Agent) -> Response:
+    form = FilterHistoryForm()
+    kind = next((kind for kind in export.TYPES if kind == request.form.get("format")), None)
+    if not form.validate() or kind is None:
+        return _page(form, status=422)
+    _record_export(supervisor, form.wanted, kind)
+    attempts = services().attempts.all(form.wanted)
+    file = export.write(attempts, kind, services().ledger.keyring.current)
+    response = Response(file, mimetype=None, content_type=export.TYPES[kind])
+    response.headers["Content-Disposition"] = f"attachment; filename=zype-activate-history.{kind}"
+    return response
+
+
+@bp.errorhandler(CSRFError)
+def ask_again(_: CSRFError) -> Response:
+    return still_signed_in(lambda agent: go(HISTORY))
+
+
+def _record_export(supervisor: Agent, wanted: AttemptFilter, kind: str) -> None:
+    """Write down who takes the history away; without that it is not handed out."""
+    ledger = services().ledger
+    attempt = Attempt(Action.EXPORT, supervisor.actor, reason=Reason(f"{kind}: {wanted}"))
+    ledger.begin(attempt)
+    ledger.finish(attempt, ExportOutcome.EXPORTED)
+
+
+def _page(form: FilterHistoryForm, *, before: int | None = None, status: int = 200) -> Response:
+    is_sound = status == 200
+    found = services().attempts.page(form.wanted, before) if is_sound else None
+    older = urlencode({**form.query, "before": found.before}) if found and found.before else None
+    page = render_template(
+        "support/history.html",
+        form=form,
+        found=found,
+        older=f"{HISTORY}?{older}" if older else None,
+        newest=f"{HISTORY}?{urlencode(form.query)}" if before is not None else None,
+        budgets=services().budgets.near() if is_sound else [],
+        outcomes=ANY_OUTCOME,
+        failed=not is_sound,
+    )
+    return make_response(page, status)

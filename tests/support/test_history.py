@@ -1,0 +1,293 @@
+"""The supervisor's page of everybody's attempts, and the file of them."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+
+from portal import export
+from portal.attempt_history import AttemptFilter
+from portal.attempts import Attempt
+from portal.ledger_tables import ledger
+from portal.models import Action, Actor, ActorKind, Outcome, Reason, Role
+from portal.sandbox import seed
+from portal.verification import Verification
+from tests.cast import Alice
+from tests.conftest import services_of
+from tests.inside import rows
+from tests.page import Page, PageClient
+from tests.staff import sign_in_staff
+from tests.support.conftest import REASON, Bob
+
+HISTORY = "/support/history"
+BOB = Actor(ActorKind.AGENT, "bob", "192.0.2.9", "request-9")
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
+    """On either database."""
+    return environ | {"PORTAL_DATABASE_URL": any_database_url}
+
+
+@pytest.fixture
+def supervisor(app: Flask, browse: Callable[..., PageClient]) -> PageClient:
+    """A supervisor's browser."""
+    browser = browse(app)
+    sign_in_staff(app, browser, "supervisor", Role.SUPERVISOR)
+    return browser
+
+
+def write(app: Flask, *outcomes: Outcome | None, actor: Actor = BOB, viewer: str = seed.ALICE.id) -> list[Attempt]:
+    """Put attempts to link into the ledger; none is one whose process crashed."""
+    book = services_of(app).ledger
+    made = [Attempt(Action.LINK, actor, viewer, reason=Reason(REASON, "T-1")) for _ in outcomes]
+    for attempt, outcome in zip(made, outcomes, strict=True):
+        book.begin(attempt)
+        if outcome:
+            book.finish(attempt, outcome)
+    return made
+
+
+def listed(page: Page) -> list[str]:
+    """Return the ids of the attempts that a page lists."""
+    return [cell.get_text(strip=True) for cell in page.select("td code")]
+
+
+def test_it_lists_what_viewers_and_agents_did(
+    app: Flask, alice: Alice, bob: Bob, supervisor: PageClient, sandbox: object
+) -> None:
+    alice.signs_in().types_pin("used7", 422)
+    bob.finds(seed.ALICE.email).links("good7")
+
+    page = supervisor.get(HISTORY)
+
+    text = page.text("table")
+    for words in ("Look a viewer up: found", "Link a TV: linked", "Link a TV: PIN not found", "Sign in: signed in"):
+        assert words in text
+    assert REASON in text
+    assert "(T-4711)" in text
+    assert "bob" in text
+    assert "the viewer" in text
+    newest = sorted({row["attempt_id"]: row["id"] for row in reversed(rows(app, ledger)) if not row["outcome"]}.items())
+    assert set(listed(page)) == {attempt_id for attempt_id, _ in newest}
+
+
+def test_no_pin_fingerprint_or_hash_is_shown(app: Flask, alice: Alice, supervisor: PageClient) -> None:
+    alice.signs_in().types_pin("good7")
+    source = supervisor.get(HISTORY).source
+    kept = [row[name] for row in rows(app, ledger) for name in ("pin_fingerprint", "address_hash", "row_hash")]
+    assert len([value for value in kept if value]) > 4
+    assert [value for value in kept if value and value in source] == []
+
+
+def test_an_attempt_without_an_outcome_is_under_way_then_unknown(app: Flask, supervisor: PageClient) -> None:
+    write(app, None)
+    assert "Link a TV: under way" in supervisor.get(HISTORY).text("table")
+
+    database = services_of(app).database
+    with database.write() as connection:
+        off = "DROP TRIGGER ledger_no_update" if database.is_sqlite else "ALTER TABLE ledger DISABLE TRIGGER ALL"
+        connection.exec_driver_sql(off)
+        connection.execute(ledger.update().values(at=datetime.now(UTC) - timedelta(seconds=61)))
+    page = supervisor.get(HISTORY)
+    assert "Link a TV: unknown, the outcome was never written" in page.text("table")
+    assert len(listed(supervisor.get(f"{HISTORY}?outcome=none"))) == 1
+    assert "There are no such attempts." in supervisor.get(f"{HISTORY}?outcome=linked").text()
+
+
+class TestFilter:
+    """Which attempts are shown."""
+
+    def test_by_agent_viewer_and_outcome(self, app: Flask, supervisor: PageClient) -> None:
+        other = Actor(ActorKind.AGENT, "oidc:248 289", "192.0.2.9", "request-9")
+        linked, missed = write(app, Outcome.LINKED, Outcome.NOT_FOUND)
+        (theirs,) = write(app, Outcome.LINKED, actor=other, viewer=seed.MALLORY.id)
+
+        assert listed(supervisor.get(f"{HISTORY}?agent=bob")) == [missed.id, linked.id]
+        assert listed(supervisor.get(f"{HISTORY}?agent=oidc:248%20289")) == [theirs.id]
+        assert listed(supervisor.get(f"{HISTORY}?viewer={seed.MALLORY.id}")) == [theirs.id]
+        assert listed(supervisor.get(f"{HISTORY}?outcome=linked&agent=bob")) == [linked.id]
+        assert listed(supervisor.get(f"{HISTORY}?agent={seed.ALICE.id}")) == []
+
+    def test_by_days_both_included(self, app: Flask, supervisor: PageClient) -> None:
+        (today,) = write(app, Outcome.LINKED)
+        day = datetime.now(UTC).date()
+        day_before, day_after = day - timedelta(days=1), day + timedelta(days=1)
+        assert listed(supervisor.get(f"{HISTORY}?from={day_before}&to={day_after}")) == [today.id]
+        assert listed(supervisor.get(f"{HISTORY}?from={day_before}&to={day_before}")) == []
+        assert listed(supervisor.get(f"{HISTORY}?from={day_after}")) == []
+
+    def test_the_form_leads_to_an_address_without_what_is_empty(self, app: Flask, supervisor: PageClient) -> None:
+        write(app, Outcome.LINKED)
+        page = supervisor.submit(supervisor.get(HISTORY), HISTORY, 303, agent=" bob ", outcome="linked")
+        assert page.location == f"{HISTORY}?agent=bob&outcome=linked"
+        shown = supervisor.follow(page)
+        assert shown.value("#agent") == "bob"
+        assert shown.select_one("option[selected]")["value"] == "linked"
+        assert supervisor.submit(shown, HISTORY, 303, agent="", outcome="").location == HISTORY
+
+    def test_an_e_mail_address_gets_into_no_address(self, app: Flask, supervisor: PageClient) -> None:
+        page = supervisor.submit(supervisor.get(HISTORY), HISTORY, 422, viewer=seed.ALICE.email)
+        assert "find the viewer by e-mail first" in page.summary
+        assert page.value("#viewer") == seed.ALICE.email
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "before=-1",
+            "before=x",
+            "before=" + "9" * 400,
+            "before=%C2%B2",
+            "from=0000-00-00",
+            "from=0001-01-01",
+            "to=9999-12-31",
+            "from=2026-11-25&to=2026-11-24",
+            "outcome=anything",
+            "viewer=" + "a" * 10_000,
+            "viewer=a%00b",
+            "viewer=alice@example.com",
+            "agent=a%00b",
+            "agent=" + "a" * 10_000,
+        ],
+        ids=lambda query: query[:30],
+    )
+    def test_rubbish_gets_a_sentence(self, supervisor: PageClient, query: str) -> None:
+        page = supervisor.get(f"{HISTORY}?{query}", 422)
+        assert page.title.startswith("Error: History")
+        assert page.summary
+
+
+def test_pages_stay_where_they_are_while_new_attempts_arrive(app: Flask, supervisor: PageClient) -> None:
+    made = [attempt.id for attempt in write(app, *[Outcome.NOT_FOUND] * 120)]
+    first = supervisor.get(f"{HISTORY}?agent=bob")
+    older = str(first.select_one("main nav a")["href"])
+    write(app, *[Outcome.LINKED] * 7)
+    second = supervisor.get(older)
+    third = supervisor.get(str(second.select("main nav a")[-1]["href"]))
+
+    assert listed(first) + listed(second) + listed(third) == made[::-1]
+    assert [len(listed(page)) for page in (first, second, third)] == [50, 50, 20]
+    assert [link.get_text(strip=True) for link in third.select("main nav a")] == ["Back to the newest"]
+
+
+class TestNearTheLimit:
+    """A supervisor sees who nears the limits of a day."""
+
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        """Days that are soon over."""
+        return environ | {"PORTAL_LIMIT_AGENT": "5/day", "PORTAL_LIMIT_LOOKUP": "4/day"}
+
+    def test_from_four_fifths_on(self, app: Flask, bob: Bob, supervisor: PageClient) -> None:
+        write(app, Outcome.LINKED, Outcome.NOT_FOUND, Outcome.UNAVAILABLE, Outcome.MALFORMED, Outcome.UNKNOWN)
+        assert "Near the limit" not in supervisor.get(HISTORY).text()
+        write(app, Outcome.REFUSED)
+        text = supervisor.get(HISTORY).text()
+        assert "bob: 4 of 5 links" in text
+        assert "limit reached" not in text
+        write(app, Outcome.LINKED)
+        for _ in range(4):
+            bob.finds(seed.ALICE.email)
+        text = supervisor.get(HISTORY).text()
+        assert "bob: 5 of 5 links (limit reached)" in text
+        assert "bob: 4 of 4 look-ups (limit reached)" in text
+
+
+class TestExport:
+    """The file to take away."""
+
+    def taken(self, supervisor: PageClient, kind: str, query: str = "") -> Page:
+        button = {"csv": "For a spreadsheet (CSV)", "jsonl": "For a program (JSON Lines)"}[kind]
+        page = supervisor.get(f"{HISTORY}{query}")
+        return supervisor.submit(page, f"{HISTORY}/export", 200, button=button)
+
+    def test_it_holds_what_the_filter_says_and_verifies(self, app: Flask, supervisor: PageClient) -> None:
+        linked, missed = write(app, Outcome.LINKED, Outcome.NOT_FOUND)
+        write(app, Outcome.LINKED, viewer=seed.MALLORY.id)
+        services = services_of(app)
+        verification = Verification(services.database, services.ledger.keyring)
+        for kind in export.TYPES:
+            answer = self.taken(supervisor, kind, f"?viewer={seed.ALICE.id}")
+            assert answer.header("Content-Disposition") == f"attachment; filename=zype-activate-history.{kind}"
+            assert answer.header("Content-Type") == export.TYPES[kind]
+            lines = list(export.read(io.BytesIO(answer.source.encode()), services.ledger.keyring))
+            assert [line["attempt_id"] for line in lines] == [linked.id, missed.id]
+            assert [line["outcome"] for line in lines] == ["linked", "not_found"]
+            assert lines[0]["reason"] == REASON
+            assert verification.export(lines).faults == []
+
+    def test_it_tells_nothing_that_is_hashed_but_the_rows(self, app: Flask, supervisor: PageClient) -> None:
+        write(app, Outcome.LINKED)
+        header = next(csv.reader(io.StringIO(self.taken(supervisor, "csv").source.lstrip("\ufeff"))))
+        assert header == list(export.COLUMNS)
+        assert not {"pin_fingerprint", "address_hash", "subject_hash"} & set(header)
+
+    def test_that_it_was_taken_is_written_down(self, app: Flask, supervisor: PageClient) -> None:
+        self.taken(supervisor, "jsonl", "?agent=bob")
+        kept = [row for row in rows(app, ledger) if row["action"] == "export"]
+        assert [row["outcome"] for row in kept] == [None, "exported"]
+        assert {row["actor_id"] for row in kept} == {"supervisor"}
+        assert {row["reason"] for row in kept} == {"jsonl: agent=bob"}
+        assert "Export the history: handed out" in supervisor.get(HISTORY).text("table")
+
+    def test_many_attempts_come_page_by_page(self, app: Flask, supervisor: PageClient) -> None:
+        made = [attempt.id for attempt in write(app, *[Outcome.NOT_FOUND] * 1_050)]
+        lines = self.taken(supervisor, "jsonl", "?agent=bob").source.splitlines()
+        assert [json.loads(line)["attempt_id"] for line in lines[:-1]] == made
+        assert json.loads(lines[-1])["attempts"] == 1_050
+
+    def test_the_first_line_comes_before_the_last_attempt_is_read(self, app: Flask) -> None:
+        write(app, *[Outcome.NOT_FOUND] * 501)
+        read: list[int] = []
+        attempts = services_of(app).attempts
+        original = attempts._read
+
+        def counting(*given: object, **named: object) -> object:
+            found = original(*given, **named)  # type: ignore[arg-type]
+            read.append(len(found))
+            return found
+
+        attempts._read = counting  # type: ignore[method-assign,assignment]
+        lines = export.write(attempts.all(AttemptFilter()), "jsonl", services_of(app).ledger.keyring.current)
+        next(lines)
+        assert read == [500]
+        assert len(list(lines)) == 501
+        assert read == [500, 1, 0]
+
+    @pytest.mark.parametrize("fields", [{"format": "exe"}, {"format": ""}, {"format": "csv", "from": "x"}])
+    def test_rubbish_is_not_handed_out(self, app: Flask, supervisor: PageClient, fields: dict[str, str]) -> None:
+        token = str(supervisor.get(HISTORY).select("[name=csrf_token]")[0]["value"])
+        supervisor.send("POST", f"{HISTORY}/export", 422, data={"csrf_token": token, **fields})
+        assert rows(app, ledger) == []
+
+    def test_it_is_no_page_to_open(self, supervisor: PageClient) -> None:
+        supervisor.get(f"{HISTORY}/export", 405)
+
+
+class TestOthers:
+    """An agent neither sees it nor gets it."""
+
+    def test_an_agent_is_shown_no_link_and_refused(self, app: Flask, bob: Bob, supervisor: PageClient) -> None:
+        bob.opens("/support")
+        assert [link for link in bob.page.select("a") if HISTORY in str(link["href"])] == []
+        bob.browser.get(HISTORY, 403)
+        token = str(bob.page.select("[name=csrf_token]")[0]["value"])
+        for path in (HISTORY, f"{HISTORY}/export"):
+            bob.browser.send("POST", path, 403, data={"csrf_token": token, "format": "csv"})
+        assert rows(app, ledger) == []
+        assert [link for link in supervisor.get("/support").select("a") if HISTORY in str(link["href"])]
+
+    def test_a_form_of_an_ended_session_leads_back(self, supervisor: PageClient) -> None:
+        assert supervisor.send("POST", f"{HISTORY}/export", 303).location == HISTORY
+
+
+def test_nothing_is_handed_out_that_could_not_be_written_down(app: Flask, supervisor: PageClient) -> None:
+    page = supervisor.get(HISTORY)
+    with services_of(app).database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE pending RENAME TO not_there")
+    button = "For a spreadsheet (CSV)"
+    assert "zype-activate-history" not in str(supervisor.submit(page, f"{HISTORY}/export", 503, button=button).source)
