@@ -12,6 +12,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.app import create_app
 from portal.auth import zype_code
+from portal.auth.oidc_errors import ProviderError
+from portal.auth.oidc_provider import Provider
+from portal.auth.staff_oidc import CALLBACK_PATH
 from portal.config import Settings
 from portal.db import Database, is_current, why
 from portal.mailer import mail_server
@@ -56,6 +59,8 @@ def check(settings: Settings) -> Iterator[Finding]:
         zype.close()
     if "code" in settings.sign_in:
         yield _code(settings)
+    if settings.staff_oidc_issuer:
+        yield _staff_provider(settings)
     yield _mail(settings)
     for name, bind in (("PORTAL_BIND", settings.bind), ("PORTAL_METRICS_BIND", settings.metrics_bind)):
         if bind:
@@ -168,6 +173,16 @@ def _mail(settings: Settings) -> Finding:
     except NotSent as error:
         return Finding(False, f"mail: the server of PORTAL_SMTP_URL can't be used: {error}")
     return Finding(True, "mail: the server of PORTAL_SMTP_URL answers, and takes who we say we are")
+
+
+def _staff_provider(settings: Settings) -> Finding:
+    try:
+        with Provider(settings).talk() as talk:
+            talk.check_client()
+    except ProviderError as error:
+        return Finding(False, f"staff's identity provider: {error}")
+    callback = f"{CALLBACK_PATH} behind PORTAL_PUBLIC_URL"
+    return Finding(True, f"staff's identity provider: it answers, and accepts the client; register {callback} there")
 
 
 def _port(name: str, bind: str) -> Finding:

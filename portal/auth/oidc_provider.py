@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -11,7 +11,8 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
 from authlib.integrations.requests_client import OAuth2Session
-from joserfc.errors import JoseError
+from joserfc.errors import ClaimError, JoseError
+from joserfc.jwk import KeySet
 
 from portal.auth.oidc_errors import ProviderError, ProviderMisconfigured, ProviderRefused, ProviderUnavailable, fault_of
 from portal.auth.oidc_metadata import auth_method, judged, scope
@@ -36,12 +37,19 @@ class Provider:
     Args:
         settings: of which the three PORTAL_STAFF_OIDC_ credentials are set.
         seconds: that all calls of one sign-in may take together.
+        clock: seconds of a clock that only moves forward.
     """
 
-    def __init__(self, settings: Settings, seconds: float = SIGN_IN_SECONDS) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        seconds: float = SIGN_IN_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.framework = FlaskIntegration("staff")
         self._settings = settings
         self._seconds = seconds
+        self._clock = clock
         self._places = threading.BoundedSemaphore(MOST_SIGN_INS)
         self._kept: tuple[float, dict[str, Any]] | None = None
 
@@ -62,13 +70,13 @@ class Provider:
 
     def _metadata(self) -> dict[str, Any]:
         kept = self._kept
-        if kept and time.monotonic() - kept[0] < SECONDS_TO_KEEP_METADATA:
+        if kept and self._clock() - kept[0] < SECONDS_TO_KEEP_METADATA:
             return dict(kept[1])
         issuer = str(self._settings.staff_oidc_issuer)
         with _step("metadata"), _Session(trust_env=self._settings.outbound_proxy) as session:
             found = session.request("GET", issuer.rstrip("/") + METADATA_PATH, withhold_token=True).json()
             metadata = judged(found, issuer)
-        self._kept = (time.monotonic(), metadata)
+        self._kept = (self._clock(), metadata)
         return dict(metadata)
 
 
@@ -94,6 +102,8 @@ class Talk:
                 "code_challenge_method": "S256",
                 "token_endpoint_auth_method": auth_method(metadata),
                 "trust_env": settings.outbound_proxy,
+                # The token is used at once: one that is good for a minute is good enough.
+                "leeway": 0,
             },
             user_agent="zype-activate",
             **metadata,
@@ -127,8 +137,7 @@ class Talk:
             # Authlib alone lets a foreign audience pass whose azp is ours.
             "aud": {"essential": True, "value": self._app.client_id},
         }
-        with _step("keys"):
-            self._app.fetch_jwk_set()
+        self._load_keys()
         with _step("ID token"):
             if "id_token" not in token:
                 raise ProviderMisconfigured("it sends no ID token")
@@ -147,14 +156,21 @@ class Talk:
 
     def check_client(self) -> None:
         """See whether its keys can be had, and whether it takes our id and secret, as far as shows without a person."""
-        with _step("keys"):
-            if not self._app.fetch_jwk_set()["keys"]:
-                raise ProviderMisconfigured("it has no keys")
+        self._load_keys()
         try:
             self.token(uuid4().hex, uuid4().hex + uuid4().hex, str(self.metadata["issuer"]))
         except ProviderRefused:
             return
-        raise ProviderMisconfigured("it gave a token for a code that can't exist")
+        raise ProviderMisconfigured("it gave a token for a code that can't exist").at("token")
+
+    def _load_keys(self) -> None:
+        with _step("keys"):
+            try:
+                keys = KeySet.import_key_set(self._app.fetch_jwk_set()).keys
+            except JoseError as error:
+                raise ProviderMisconfigured("they can't be read") from error
+            if not keys:
+                raise ProviderMisconfigured("there are none")
 
 
 class _Session(OAuth2Session):  # type: ignore[misc]
@@ -190,6 +206,8 @@ def _step(name: str) -> Iterator[None]:
         fault = ProviderMisconfigured("its answer is no JSON")
     except requests.RequestException as error:
         fault = ProviderUnavailable(type(error).__name__)
+    except ClaimError as error:
+        fault = ProviderRefused(f"{error.claim} is not right")
     except (OAuthError, JoseError) as error:
         fault = ProviderRefused(type(error).__name__)
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
