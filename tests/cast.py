@@ -46,6 +46,10 @@ class Person:
         """Press "Sign out" at the top of the page."""
         return self._submits(".site-header form", 303)
 
+    def signs_out_everywhere(self) -> Self:
+        """Press "Sign out everywhere" at the end of the page with one's TVs."""
+        return self._submits("/sign-out/everywhere", 303)
+
     def says_that_is_not_me(self) -> Self:
         """Press "Not you?" beside the name of the account."""
         return self._submits(".account form", 303)

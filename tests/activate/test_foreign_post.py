@@ -7,7 +7,11 @@ from flask import Flask
 from tests.conftest import services_of
 from tests.page import PageClient
 
-PATHS = ("/activate", "/activate/confirm", "/activate/discard", "/activate/undo", "/sign-in")
+TV = f"/devices/{'a' * 32}"
+PATHS = (
+    *("/activate", "/activate/confirm", "/activate/discard", "/activate/undo"),
+    *("/sign-in", "/sign-out/everywhere", f"{TV}/name", f"{TV}/unlink"),
+)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -11,6 +11,7 @@ from flask import Flask
 from portal.ledger_tables import ledger
 from portal.sandbox import seed
 from portal.sandbox.seed import Seed
+from portal.viewer_records import viewers
 from tests.faulty_zype import answering, listening
 from tests.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.page import Page, PageClient
@@ -91,6 +92,19 @@ def test_whoever_comes_back_is_signed_in(client: PageClient, app: Flask, at_zype
     assert "alice@example.com" in client.follow(back).text(".account")
     assert outcomes(app, "sign_in") == ["signed_in"]
     assert [row["consumer_id"] for row in rows(app, ledger)][-1] == seed.ALICE.id
+
+
+def test_the_language_of_whoever_comes_back_is_kept(
+    app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session
+) -> None:
+    browser = browse(app, language="fr")
+    browser.get(signs_in_there(at_zype, set_out(browser), seed.ALICE), 303)
+
+    assert rows(app, viewers) == [{"consumer_id": seed.ALICE.id, "language": "fr"}]
+
+
+def test_it_leads_back_to_the_page_of_tvs(client: PageClient, at_zype: requests.Session) -> None:
+    assert client.get(signs_in_there(at_zype, set_out(client, "/devices"), seed.ALICE), 303).location == "/devices"
 
 
 def test_the_verifier_and_the_same_redirect_uri_go_with_the_exchange(

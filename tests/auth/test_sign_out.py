@@ -1,9 +1,14 @@
 """Signing out, and "Not you?": a POST that deletes the row of the session."""
 
+from collections.abc import Callable
+
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
+from portal.models import SessionKind
 from tests.cast import Alice, Mallory
+from tests.conftest import services_of
 from tests.inside import cookie, give_cookie, session_rows
 from tests.page import PageClient
 from tests.simulated_zype import SimulatedZype
@@ -93,3 +98,99 @@ def test_signing_out_in_one_browser_leaves_the_others(alice: Alice, mallory: Mal
 
     assert [row["email"] for row in session_rows(app)] == ["mallory@example.com"]
     assert mallory.opens("/activate").page.heading == "Link your TV"
+
+
+# Everywhere
+
+
+@pytest.fixture
+def elsewhere(app: Flask, browse: Callable[..., PageClient]) -> Alice:
+    """Alice at another browser of hers, signed in there too."""
+    return Alice(browse(app)).signs_in()
+
+
+def test_everywhere_ends_every_session_of_the_viewer_and_says_so(
+    with_pin: Alice, elsewhere: Alice, mallory: Mallory, app: Flask
+) -> None:
+    mallory.signs_in()
+    # An agent may have the same id as a viewer: theirs is another kind of session.
+    viewer = next(row["principal_id"] for row in session_rows(app) if row["email"] == "alice@example.com")
+    services_of(app).sessions.create(SessionKind.AGENT, viewer, name=None, email=None, address="192.0.2.1")
+
+    page = with_pin.opens("/devices").signs_out_everywhere().page
+
+    assert (page.path, page.heading) == ("/sign-in", "Sign in to link your TV")
+    assert "You are signed out in every browser" in page.text(".notice--success")
+    assert sorted((row["kind"], row["email"]) for row in session_rows(app)) == [
+        ("agent", None),
+        ("viewer", "mallory@example.com"),
+    ]
+    assert cookie(with_pin.browser, PIN) is None
+    assert elsewhere.browser.get("/devices", 303).location == "/sign-in?next=/devices"
+    assert mallory.opens("/devices").page.heading == "Your TVs"
+
+
+def test_everywhere_is_explained_beside_its_button(elsewhere: Alice) -> None:
+    page = elsewhere.opens("/devices").page
+
+    assert page.text('form[action="/sign-out/everywhere"] button') == "Sign out everywhere"
+    assert page.select('form[action="/sign-out/everywhere"][data-forget-pin]')
+    assert "This signs you out in every browser, here as well. Your TVs stay linked." in page.text()
+
+
+def test_everywhere_is_said_once_and_by_no_address(with_pin: Alice, client: PageClient) -> None:
+    page = with_pin.opens("/devices").signs_out_everywhere().page
+
+    assert not with_pin.opens(page.path).page.select(".notice")
+    assert not client.get(page.path).select(".notice")
+
+
+def test_everywhere_leaves_a_form_that_signs_in_again(with_pin: Alice) -> None:
+    with_pin.opens("/devices").signs_out_everywhere()
+
+    assert with_pin.signs_in().page.heading == "Link your TV"
+
+
+def test_everywhere_needs_a_session(client: PageClient, elsewhere: Alice, app: Flask) -> None:
+    token = client.get("/sign-in").select("[name=csrf_token]")[0]["value"]
+
+    assert client.send("POST", "/sign-out/everywhere", 303, data={"csrf_token": str(token)}).location == "/activate"
+    assert len(session_rows(app)) == 1
+
+
+def test_another_site_can_sign_nobody_out_everywhere(elsewhere: Alice, app: Flask) -> None:
+    page = elsewhere.browser.send("POST", "/sign-out/everywhere", 400)
+
+    assert page.heading == "This page was open for too long"
+    assert len(session_rows(app)) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_nothing_but_a_post_signs_out_everywhere(elsewhere: Alice, app: Flask, method: str) -> None:
+    elsewhere.browser.send(method, "/sign-out/everywhere", 405)
+
+    assert len(session_rows(app)) == 1
+
+
+def test_where_the_sessions_can_t_be_ended_nobody_is_told_that_they_were(elsewhere: Alice, app: Flask) -> None:
+    page = elsewhere.opens("/devices").page
+    with services_of(app).database.write() as connection:
+        refuse = "CREATE TRIGGER full BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        connection.execute(sa.text(refuse))
+
+    elsewhere.browser.submit(page, "/sign-out/everywhere", 503)
+
+    assert elsewhere.opens("/devices").page.heading == "Your TVs"
+
+
+@pytest.mark.parametrize("url", ["sqlite_url", "postgresql_url"])
+def test_everywhere_is_every_browser_on_either_database(
+    request: pytest.FixtureRequest, make_app: Callable[..., Flask], browse: Callable[..., PageClient], url: str
+) -> None:
+    app = make_app(database_url=request.getfixturevalue(url))
+    browsers = [Alice(browse(app)).signs_in() for _ in range(3)]
+
+    browsers[1].opens("/devices").signs_out_everywhere()
+
+    assert session_rows(app) == []
+    assert [alice.opens("/activate").page.heading for alice in browsers] == ["Sign in to link your TV"] * 3

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
+from portal.sandbox import seed
 from portal.setting_types import languages
+from portal.viewer_records import viewers
 from portal.web.language import choices
 from tests.cast import Alice
-from tests.inside import cookie, give_cookie
+from tests.conftest import services_of
+from tests.inside import cookie, give_cookie, logged, rows
 from tests.page import Page, PageClient
 
 COOKIE = "activate-language"
@@ -71,7 +75,7 @@ def test_a_cookie_that_names_no_language_is_ignored(client: PageClient, language
     assert language_of(client.get("/sign-in")) == "en"
 
 
-@pytest.mark.parametrize("path", ["/activate", "/activate/done", "/sign-in"])
+@pytest.mark.parametrize("path", ["/activate", "/activate/done", "/sign-in", "/devices"])
 def test_the_choice_leads_back_to_the_page(client: PageClient, path: str) -> None:
     assert choose(client, "en", path).location == path
 
@@ -107,3 +111,60 @@ def test_the_switch_is_there_where_there_is_something_to_choose(client: PageClie
 def test_each_language_has_its_own_name() -> None:
     assert ("en", "English") in choices()
     assert len({name for _, name in choices()}) == len(languages())
+
+
+@pytest.mark.parametrize("path", ["/devices/0123/unlink", f"/devices/{'a' * 32}/name", "/devices/https://evil.example"])
+def test_the_choice_on_a_page_of_one_tv_leads_back_to_all_of_them(client: PageClient, path: str) -> None:
+    assert choose(client, "en", path).location == "/devices"
+
+
+# The language of the mails to a viewer
+
+
+@pytest.mark.parametrize("url", ["sqlite_url", "postgresql_url"])
+def test_what_a_viewer_speaks_is_kept_at_each_sign_in_and_choice(
+    request: pytest.FixtureRequest, make_app: Callable[..., Flask], browse: Callable[..., PageClient], url: str
+) -> None:
+    app = make_app(database_url=request.getfixturevalue(url))
+    alice = Alice(browse(app, language="de")).signs_in()
+    assert rows(app, viewers) == [{"consumer_id": seed.ALICE.id, "language": "de"}]
+
+    choose(alice.browser, "pt-BR")
+    assert rows(app, viewers) == [{"consumer_id": seed.ALICE.id, "language": "pt-BR"}]
+
+    choose(alice.browser, "tlh")
+    Alice(browse(app, language="ja")).signs_in()
+    assert rows(app, viewers) == [{"consumer_id": seed.ALICE.id, "language": "ja"}]
+
+
+def test_of_somebody_who_is_not_signed_in_nothing_is_kept(client: PageClient, app: Flask, alice: Alice) -> None:
+    alice.signs_in("wrong", 422)
+    choose(client, "ja")
+
+    assert rows(app, viewers) == []
+
+
+def test_a_language_that_can_t_be_kept_stops_nobody(alice: Alice, app: Flask) -> None:
+    with services_of(app).database.write() as connection:
+        connection.execute(sa.text("DROP TABLE viewers"))
+
+    with logged() as events:
+        page = alice.signs_in().page
+        chosen = choose(alice.browser, "ja")
+
+    assert page.heading == "Link your TV"
+    assert chosen.location == "/activate"
+    assert cookie(alice.browser, COOKIE) == "ja"
+    assert [event["event"] for event in events].count("language_not_remembered") == 2
+    assert "alice@example.com" not in str(events)
+
+
+def test_a_language_is_chosen_though_the_sessions_can_t_be_read(alice: Alice, app: Flask) -> None:
+    alice.signs_in()
+    form = alice.page
+    with services_of(app).database.write() as connection:
+        connection.execute(sa.text("DROP TABLE sessions"))
+
+    alice.browser.submit(form, "/language", 303, button="Deutsch")
+
+    assert cookie(alice.browser, COOKIE) == "de"

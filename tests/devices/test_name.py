@@ -1,0 +1,220 @@
+"""A viewer's own name for a TV: given on the page of TVs and on the success page, kept for that viewer alone."""
+
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.ledger_tables import ledger
+from portal.sandbox import seed
+from portal.viewer_records import tv_names
+from tests.cast import Alice, Mallory
+from tests.conftest import services_of
+from tests.devices.conftest import entries, handle
+from tests.faulty_zype import answering
+from tests.inside import rows
+from tests.page import Page, PageClient
+from tests.simulated_zype import TV, SimulatedZype
+
+LONG = "Wohnzimmer im Erdgeschoss, an der Wand !"
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
+    return environ | {"PORTAL_DATABASE_URL": any_database_url}
+
+
+@pytest.fixture
+def path(app: Flask, linked: Alice, tv: TV) -> str:
+    """Where Alice names her TV."""
+    return f"/devices/{handle(app, seed.ALICE.id, tv.device_id)}/name"
+
+
+def post(browser: PageClient, path: str, name: str, status: int) -> Page:
+    """Send a name as a form of ours does."""
+    token = str(browser.get("/activate").select("[name=csrf_token]")[0]["value"])
+    return browser.send("POST", path, status, data={"csrf_token": token, "name": name})
+
+
+def names(app: Flask) -> dict[tuple[str, str], str]:
+    return {(row["consumer_id"], row["linked_device_id"]): row["name"] for row in rows(app, tv_names)}
+
+
+def test_the_success_page_offers_it(linked: Alice, app: Flask, path: str, tv: TV) -> None:
+    assert linked.page.text(f'form[action="{path}"] label') == "Give this TV a name"
+    assert "Living room" in linked.page.text(f'form[action="{path}"] .hint')
+
+    page = linked.browser.follow(linked.browser.submit(linked.page, path, 303, name="Living room"))
+
+    assert (page.path, entries(page)) == ("/devices", ["Living room"])
+    assert page.text(".notice--success") == "Saved."
+    assert names(app) == {(seed.ALICE.id, tv.device_id): "Living room"}
+    # Seen again, the success page has the name that it has by now, so that saving it again takes nothing away.
+    assert linked.opens("/activate/done").page.value(f'form[action="{path}"] [name=name]') == "Living room"
+
+
+def test_it_is_not_offered_where_zype_gave_no_device_id(alice: Alice) -> None:
+    page = alice.signs_in().types_pin("nameless1").page
+
+    assert page.heading == "Your TV is linked"
+    assert not page.select("[name=name]")
+
+
+def test_it_is_not_offered_once_the_tv_is_unlinked(linked: Alice) -> None:
+    assert not linked.undoes().page.select("[name=name]")
+
+
+def test_the_page_of_tvs_offers_it_and_renames(linked: Alice, app: Flask, path: str) -> None:
+    page = linked.opens("/devices").page
+    assert page.text(".tv-entry summary") == "Give it a name"
+
+    page = linked.browser.follow(linked.browser.submit(page, path, 303, name="Kitchen"))
+    assert (entries(page), page.text(".tv-entry summary")) == (["Kitchen"], "Rename")
+    assert page.value(f'form[action="{path}"] [name=name]') == "Kitchen"
+
+    page = linked.browser.follow(linked.browser.submit(page, path, 303, name="Bedroom"))
+    assert entries(page) == ["Bedroom"]
+    assert list(names(app).values()) == ["Bedroom"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("  Living room \u3000", "Living room"),
+        ("a" * 40, "a" * 40),
+        (LONG, LONG),
+        ("  " + "a" * 40 + "  ", "a" * 40),
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"),
+        ("'; DROP TABLE tv_names; --", "'; DROP TABLE tv_names; --"),
+        ("{{ 7*7 }} %(x)s", "{{ 7*7 }} %(x)s"),
+        ("غرفة الجلوس", "غرفة الجلوس"),
+        ("居間のテレビ", "居間のテレビ"),
+        ("👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧"),
+        ("TV 7", "TV 7"),
+    ],
+)
+def test_a_name_is_kept_and_shown_as_it_was_typed(linked: Alice, app: Flask, path: str, typed: str, kept: str) -> None:
+    assert len(LONG) == 40
+    page = linked.browser.follow(post(linked.browser, path, typed, 303))
+
+    assert list(names(app).values()) == [kept]
+    assert page.select_one(".tv-entry h2 bdi").get_text() == kept
+
+
+@pytest.mark.parametrize("nothing", ["", "   ", "\u3000", "\u200b", "\u200b \u2060\ufeff"])
+def test_an_empty_name_takes_the_name_away(linked: Alice, app: Flask, path: str, nothing: str) -> None:
+    post(linked.browser, path, "Kitchen", 303)
+    assert names(app)
+
+    page = linked.browser.follow(post(linked.browser, path, nothing, 303))
+
+    assert names(app) == {}
+    assert entries(page) == ["TV 1"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        ("a" * 41, "Use 40 characters at most."),
+        ("a" * 10_000, "Use 40 characters at most."),
+        ("Living\nroom", "Leave out characters that can't be seen."),
+        ("Living\0room", "Leave out characters that can't be seen."),
+        ("\x1b[31mred", "Leave out characters that can't be seen."),
+        ("\x85a\x9f", "Leave out characters that can't be seen."),
+    ],
+)
+def test_what_is_no_name_is_refused_and_stays_in_the_field(
+    linked: Alice, app: Flask, path: str, typed: str, complaint: str
+) -> None:
+    page = post(linked.browser, path, typed, 422)
+
+    assert page.title.startswith("Error: Give this TV a name")
+    assert complaint in page.summary
+    assert page.value("#name").strip() == typed.strip()
+    assert names(app) == {}
+    # Mended on the spot, it is saved.
+    assert linked.browser.submit(page, path, 303, name="Kitchen").location == "/devices"
+    assert list(names(app).values()) == ["Kitchen"]
+
+
+def test_naming_is_no_attempt_and_asks_zype_for_no_change(
+    linked: Alice, app: Flask, path: str, sandbox: SimulatedZype
+) -> None:
+    before = (rows(app, ledger), sandbox.record())
+
+    post(linked.browser, path, "Kitchen", 303)
+
+    assert (rows(app, ledger), sandbox.record()) == before
+
+
+# Whose it is
+
+
+def test_alice_s_tv_can_t_be_named_by_mallory(linked: Alice, mallory: Mallory, app: Flask, path: str, tv: TV) -> None:
+    mallory.signs_in()
+    own = f"/devices/{handle(app, seed.MALLORY.id, tv.device_id)}/name"
+
+    for tried in (path, own):
+        page = post(mallory.browser, tried, "Mine", 404)
+        assert page.heading == "That TV is not linked to your account"
+
+    assert names(app) == {}
+
+
+def test_a_tv_that_moved_to_another_account_has_the_new_viewer_s_name_there(
+    linked: Alice, mallory: Mallory, app: Flask, path: str, sandbox: SimulatedZype, tv: TV
+) -> None:
+    post(linked.browser, path, "Alice's living room", 303)
+    # The TV is given away, and shows its new owner a new PIN.
+    pin = sandbox.app.extensions["sandbox"].store.acquire(tv.device_id).pin
+    mallory.signs_in().types_pin(pin)
+
+    assert entries(mallory.opens("/devices").page) == ["TV 1"]
+    assert post(linked.browser, path, "Still mine", 404).heading == "That TV is not linked to your account"
+    assert "Alice" not in mallory.opens("/activate/done").page.text("main")
+
+
+@pytest.mark.parametrize("device", ["a", "A" * 32, "g" * 32, "a" * 33, "a" * 5000])
+def test_what_can_t_be_a_handle_is_not_asked_about(linked: Alice, sandbox: SimulatedZype, device: str) -> None:
+    with answering(sandbox, "/consumers/", 503):
+        post(linked.browser, f"/devices/{device}/name", "Kitchen", 404)
+
+
+@pytest.mark.parametrize("status", [503, 401])
+def test_where_zype_does_not_say_whose_it_is_nothing_is_named(
+    linked: Alice, app: Flask, path: str, sandbox: SimulatedZype, status: int
+) -> None:
+    with answering(sandbox, "/consumers/", status):
+        page = post(linked.browser, path, "Kitchen", 503)
+
+    assert "Nothing has changed" in page.summary
+    assert names(app) == {}
+
+
+# Forms that come too late, or from elsewhere
+
+
+def test_a_stale_form_comes_back_with_what_was_typed(linked: Alice, app: Flask, path: str) -> None:
+    sent = {"csrf_token": "stale", "name": "Living room"}
+    page = linked.browser.send("POST", path, 422, data=sent)
+
+    assert "This page was open for too long" in page.summary
+    assert page.value("#name") == "Living room"
+    assert names(app) == {}
+    assert linked.browser.submit(page, path, 303).location == "/devices"
+    assert list(names(app).values()) == ["Living room"]
+
+
+def test_without_a_session_it_asks_to_sign_in(app: Flask, browse: Callable[..., PageClient], path: str) -> None:
+    answer = browse(app).send("POST", path, 303, data={"name": "Mine"})
+
+    assert answer.location == "/sign-in?next=/devices"
+    assert names(app) == {}
+
+
+def test_a_database_that_keeps_nothing_is_told(linked: Alice, app: Flask, path: str) -> None:
+    with services_of(app).database.write() as connection:
+        connection.execute(sa.text("ALTER TABLE tv_names RENAME TO gone"))
+
+    post(linked.browser, path, "Kitchen", 503)
