@@ -8,6 +8,7 @@ from threading import Barrier
 
 import pyotp
 import pytest
+import segno
 import time_machine
 from flask import Flask
 
@@ -59,7 +60,9 @@ def test_the_first_sign_in_asks_to_enrol(newcomer: PageClient, app: Flask) -> No
     page = newcomer.get(f"{ENROL}?next=/support/account")
     secret = secret_on(page)
     assert page.heading == "Set up your second factor"
-    assert page.select_one(".qr > svg")
+    drawn = page.select_one(".qr > svg path[stroke]")["d"]
+    address = f"otpauth://totp/Zype%20Activate:carol?secret={secret}&issuer=Zype%20Activate"
+    assert f'd="{drawn}"' in segno.make(address, error="m", micro=False).svg_inline()
     assert secret not in page.source.replace(page.text(".secret"), "")
 
     page = newcomer.submit(page, ENROL, 200, code=code_of(secret, step_now()))

@@ -25,6 +25,7 @@ NOT_OURS = (
     "/support//evil.example",
     "/support/../activate",
     "/support/./account",
+    "/support/viewers/..",
     "/supporters",
     "/activate",
     "/support/nowhere",
