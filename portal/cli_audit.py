@@ -120,6 +120,7 @@ def export_attempts(kind: str, **given: Any) -> None:
     """Write attempts to standard output, oldest first, with a last line by which a missing one shows."""
     from portal import export
     from portal.attempts import Attempt
+    from portal.errors import LedgerUnavailable
     from portal.models import Action, Actor, ActorKind, ExportOutcome, Reason
 
     file_kind = next(known for known in export.TYPES if known == kind)
@@ -127,7 +128,10 @@ def export_attempts(kind: str, **given: Any) -> None:
     with _ledger() as ledger, _attempts() as attempts:
         operator = Actor(ActorKind.OPERATOR, "command line", "", "command-line")
         attempt = Attempt(Action.EXPORT, operator, reason=Reason(f"{kind}: {wanted}"))
-        ledger.begin(attempt)
+        try:
+            ledger.begin(attempt)
+        except LedgerUnavailable:
+            fail("Nothing was exported: that it was could not be written down. The log above says why.")
         ledger.finish(attempt, ExportOutcome.EXPORTED)
         for line in export.write(attempts.all(wanted), file_kind, ledger.keyring.current):
             sys.stdout.buffer.write(line)

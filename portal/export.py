@@ -158,7 +158,8 @@ def _iso(moment: datetime) -> str:
 
 def _csv_line(values: Iterable[Any]) -> str:
     line = io.StringIO()
-    csv.writer(line).writerow(values)
+    # Not the pair of signs that the module would write: what copies files may change it, and with it the digest.
+    csv.writer(line, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(values)
     return line.getvalue()
 
 

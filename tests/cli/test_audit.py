@@ -1,0 +1,142 @@
+"""The commands of the ledger, as an operator runs them."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from portal.attempts import Attempt
+from portal.audit import Ledger
+from portal.config import load
+from portal.db import Database
+from portal.keys import keyring
+from portal.models import Action, Actor, ActorKind, Outcome, Reason
+from tests.cli.conftest import Run
+
+KEY = "1edge4" * 8
+NEXT_KEY = "7e4701" * 8
+BOB = Actor(ActorKind.AGENT, "bob", "192.0.2.9", "request-9")
+
+
+@pytest.fixture
+def database(any_database_url: str) -> Iterator[Database]:
+    opened = Database(any_database_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def given(any_database_url: str) -> dict[str, str]:
+    """What the commands are told."""
+    return {"PORTAL_DATABASE_URL": any_database_url, "PORTAL_LEDGER_KEY": KEY}
+
+
+@pytest.fixture
+def attempts(database: Database) -> list[Attempt]:
+    """Three attempts of Bob's for Alice, the last without an outcome."""
+    settings = load({"PORTAL_LEDGER_KEY": KEY})
+    ledger = Ledger(database, keyring(settings), queues_notices=False)
+    made = [Attempt(Action.LINK, BOB, "alice", reason=Reason("Other: =1+1", "T-1")) for _ in range(3)]
+    for attempt, outcome in zip(made, (Outcome.LINKED, Outcome.NOT_FOUND, None), strict=True):
+        ledger.begin(attempt)
+        if outcome:
+            ledger.finish(attempt, outcome)
+    return made
+
+
+def test_list_shows_the_newest_first(run: Run, given: dict[str, str], attempts: list[Attempt]) -> None:
+    lines = run("audit", "list", **given).stdout.splitlines()
+    assert [line.split("  ")[1] for line in lines] == [attempt.id for attempt in reversed(attempts)]
+    assert lines[0].endswith("link  under way  agent bob  for alice")
+    assert lines[2].endswith("link  linked  agent bob  for alice")
+
+
+def test_list_takes_every_filter(run: Run, given: dict[str, str], attempts: list[Attempt]) -> None:
+    today = datetime.now(UTC).date()
+    for options, expected in (
+        (("--outcome", "linked"), 1),
+        (("--outcome", "none"), 1),
+        (("--agent", "bob", "--limit", "2"), 2),
+        (("--agent", "nobody"), 0),
+        (("--viewer", "alice", "--from", str(today - timedelta(days=1)), "--to", str(today + timedelta(days=1))), 3),
+        (("--to", str(today - timedelta(days=2))), 0),
+    ):
+        assert len(run("audit", "list", *options, **given).stdout.splitlines()) == expected, options
+
+
+def test_an_option_that_can_t_be_is_told(run: Run, given: dict[str, str]) -> None:
+    assert run("audit", "list", "--from", "yesterday", **given).returncode == 2
+    assert run("audit", "list", "--outcome", "anything", **given).returncode == 2
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_an_export_is_confirmed_until_a_row_is_gone(
+    run: Run, given: dict[str, str], attempts: list[Attempt], database: Database, tmp_path: Path, kind: str
+) -> None:
+    file = tmp_path / f"history.{kind}"
+    file.write_text(run("audit", "export", "--format", kind, "--agent", "bob", **given).stdout, newline="")
+    confirmed = run("audit", "verify", str(file), **given)
+    assert (confirmed.returncode, confirmed.stdout) == (0, f"{file}: 3 attempts checked, 0 faults\n")
+
+    with database.write() as connection:
+        off = "DROP TRIGGER ledger_no_delete" if database.is_sqlite else "ALTER TABLE ledger DISABLE TRIGGER ALL"
+        connection.exec_driver_sql(off)
+        connection.exec_driver_sql("DELETE FROM ledger WHERE id = 5")
+    gone = run("audit", "verify", str(file), **given)
+    assert gone.returncode == 1
+    assert f"{file}: attempt {attempts[2].id}: the ledger lacks the row of its beginning" in gone.stdout
+    assert "Traceback" not in gone.stderr
+
+
+def test_the_export_is_itself_in_the_ledger(run: Run, given: dict[str, str], attempts: list[Attempt]) -> None:
+    run("audit", "export", "--viewer", "alice", **given)
+    last = json.loads(run("audit", "export", **given).stdout.splitlines()[3])
+    assert (last["action"], last["outcome"], last["actor_kind"]) == ("export", "exported", "operator")
+    assert last["reason"] == "jsonl: viewer=alice"
+
+
+def test_verify_says_what_is_wrong_and_ends_with_one(
+    run: Run, given: dict[str, str], attempts: list[Attempt], database: Database
+) -> None:
+    sound = run("audit", "verify", **given)
+    assert (sound.returncode, sound.stdout) == (0, "The ledger: 5 rows checked, 0 faults\n")
+
+    with database.write() as connection:
+        off = "DROP TRIGGER ledger_no_update" if database.is_sqlite else "ALTER TABLE ledger DISABLE TRIGGER ALL"
+        connection.exec_driver_sql(off)
+        connection.exec_driver_sql("UPDATE ledger SET actor_id = 'mallory' WHERE id = 2")
+    changed = run("audit", "verify", **given)
+    assert changed.returncode == 1
+    assert "The ledger: row 2: it was changed or forged" in changed.stdout
+    assert "Traceback" not in changed.stderr
+
+
+def test_a_key_that_was_rotated_is_named_until_it_is_set_as_the_previous_one(
+    run: Run, given: dict[str, str], attempts: list[Attempt]
+) -> None:
+    rotated = given | {"PORTAL_LEDGER_KEY": NEXT_KEY}
+    unknown = run("audit", "verify", **rotated)
+    assert unknown.returncode == 1
+    assert "set PORTAL_LEDGER_KEY_PREVIOUS" in unknown.stdout
+    assert KEY not in unknown.stdout + unknown.stderr
+
+    assert run("audit", "verify", PORTAL_LEDGER_KEY_PREVIOUS=KEY, **rotated).returncode == 0
+
+
+def test_a_file_that_is_no_export_is_told(run: Run, given: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "rubbish"
+    file.write_bytes(b"\0\xff rubbish\n")
+    answer = run("audit", "verify", str(file), **given)
+    assert answer.returncode == 1
+    assert "it is no export" in answer.stdout
+    assert run("audit", "verify", str(tmp_path / "missing"), **given).returncode == 2
+
+
+def test_a_database_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
+    for command in (("list",), ("export",), ("verify",), ("pending",)):
+        answer = run("audit", *command, PORTAL_DATABASE_URL=f"sqlite:///{tmp_path}/no/such.db")
+        assert answer.returncode == 1, command
+        assert "The database can't be used" in answer.stderr or "Nothing was exported" in answer.stderr
+        assert "Traceback" not in answer.stderr
