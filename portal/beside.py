@@ -14,7 +14,7 @@ import structlog
 log = structlog.get_logger("portal.beside")
 
 # One that can't live is not started again and again without a pause.
-RESTART_SECONDS = 10.0
+RESTART_SECONDS = 5.0
 
 
 class Beside:

@@ -131,8 +131,9 @@ def address_of(email: str) -> Address:
         raise NoAddress("the part before the @")
     try:
         host = domain.encode("idna").decode()
-    except UnicodeError as error:
-        raise NoAddress("the part after the @") from error.__cause__
+    except UnicodeError:
+        # Its text may hold the address.
+        raise NoAddress("the part after the @") from None
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host) or len(local) + len(host) > _LONGEST_ADDRESS:
         raise NoAddress("the part after the @")
     return Address(username=local, domain=host)

@@ -32,7 +32,6 @@ outbox = sa.Table(
     sa.Column("attempt_id", sa.String(32), primary_key=True),
     sa.Column("kind", sa.String(30), nullable=False),
     sa.Column("consumer_id", sa.Text, nullable=False),
-    sa.Column("linked_device_id", sa.Text),
     sa.Column("tv_name", sa.Text),
     sa.Column("at", UTCDateTime, nullable=False),
     sa.Column("state", sa.String(20), nullable=False),
@@ -172,11 +171,11 @@ def queue_notice(
     kind = _kind_due(connection, row, address_hashes)
     if kind is None:
         return
-    told = {name: row[name] for name in ("attempt_id", "consumer_id", "linked_device_id")}
+    whom = {"attempt_id": row["attempt_id"], "consumer_id": row["consumer_id"]}
     # Looked up now: a TV that was unlinked loses its name.
     name = connection.execute(_TV_NAME, {"whose": row["consumer_id"], "which": row["linked_device_id"]}).scalar()
     how = {"state": MailState.WAITING, "tries": 0, "due_at": now}
-    connection.execute(_QUEUE, {**told, "kind": kind, "tv_name": name, "at": done_at, **how})
+    connection.execute(_QUEUE, {**whom, "kind": kind, "tv_name": name, "at": done_at, **how})
 
 
 def _kind_due(connection: Connection, row: Mapping[str, Any], address_hashes: Sequence[str]) -> NoticeKind | None:

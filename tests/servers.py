@@ -56,6 +56,14 @@ def free_port() -> int:
     return port.number
 
 
+def sandbox_addresses() -> dict[str, str]:
+    """Return settings by which a sandbox of its own listens on ports that nobody is using just now."""
+    return {
+        "PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}",
+        "PORTAL_SMTP_URL": f"smtp://127.0.0.1:{free_port()}",
+    }
+
+
 @contextlib.contextmanager
 def serving(app: Flask, port: Port) -> Iterator[str]:
     """Serve an application from threads of this process while the block runs; yields its origin."""

@@ -45,13 +45,13 @@ class Mailbox:
         """Keep a mail, whoever it is for."""
         message = message_from_bytes(content, policy=policy.SMTPUTF8)
         body = message.get_body(("plain",))
-        headers = {name.lower(): str(value) for name, value in message.items()}
+        headers = {name.lower(): _readable(str(value)) for name, value in message.items()}
         self._mails.append(
             Mail(
                 time=self._clock().isoformat(timespec="seconds"),
                 to=list(to),
                 subject=headers.get("subject", ""),
-                text=body.get_content() if body else "",
+                text=_readable("\n".join(body.get_content().splitlines())) if body else "",
                 language=headers.get("content-language", ""),
                 headers=headers,
             )
@@ -64,3 +64,8 @@ class Mailbox:
     def as_json(self) -> list[dict[str, Any]]:
         """Return the mails, oldest first."""
         return [asdict(mail) for mail in list(self._mails)]
+
+
+def _readable(text: str) -> str:
+    """Return a text with what Python's parser left as bytes decoded, so that it can be shown."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

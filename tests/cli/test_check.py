@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -11,15 +11,23 @@ import pytest
 from portal.check import Finding, check
 from portal.config import load
 from tests.cli.conftest import Run
+from tests.mail_servers import MailServer
 from tests.servers import Port, free_port
 
 Judge = Callable[..., dict[str, Finding]]
 
 
 @pytest.fixture
-def environ(environ: dict[str, str], port: Port) -> dict[str, str]:
+def mail_server() -> Iterator[MailServer]:
+    """The operator's mail server."""
+    with MailServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], mail_server: MailServer) -> dict[str, str]:
     """The settings of this test's portal, whose port is free to be tried."""
-    return environ | {"PORTAL_BIND": f"127.0.0.1:{free_port()}"}
+    return environ | {"PORTAL_BIND": f"127.0.0.1:{free_port()}", "PORTAL_SMTP_URL": mail_server.url}
 
 
 @pytest.fixture
@@ -45,7 +53,7 @@ def test_it_prints_a_line_each_and_ends_well(run: Run, environ: dict[str, str]) 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 10
     assert all(line.startswith("ok    ") for line in lines)
     assert not any(value in done.stdout for name, value in environ.items() if "KEY" in name or "URL" in name)
 
@@ -115,6 +123,21 @@ def test_zype_out_of_reach_fails_in_all_three_lines(judge: Judge) -> None:
         "Zype's login",
         "Zype's sign-in page",
     ]
+
+
+def test_a_mail_server_is_tried_without_sending_anything(judge: Judge, mail_server: MailServer) -> None:
+    assert judge() == {}
+    assert mail_server.taken == []
+    failed = judge(PORTAL_SMTP_URL=mail_server.url.replace("//", "//portal:hushhushhush@"))
+    assert failed["mail"].text == "mail: the server of PORTAL_SMTP_URL can't be used: SMTPNotSupportedError"
+    failed = judge(PORTAL_SMTP_URL=f"smtp://127.0.0.1:{free_port()}")
+    assert failed["mail"].text.endswith(": ConnectionRefusedError")
+
+
+def test_no_mail_server_is_said_and_no_fault(environ: dict[str, str]) -> None:
+    settings = load(environ).model_copy(update={"smtp_url": None})
+    [said] = [finding for finding in check(settings) if finding.text.startswith("mail:")]
+    assert said == Finding(True, "mail: PORTAL_SMTP_URL is not set, so viewers get no mail")
 
 
 @pytest.mark.parametrize("setting", ["PORTAL_BIND", "PORTAL_METRICS_BIND"])

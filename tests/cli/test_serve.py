@@ -21,7 +21,7 @@ from tests import servers
 from tests.cast import Alice
 from tests.cli.conftest import Run
 from tests.page import PageClient
-from tests.servers import Port, Processes, free_port
+from tests.servers import Port, Processes, free_port, sandbox_addresses
 from tests.simulated_zype import SimulatedZype
 from tests.stories.workers import children_of, is_running
 
@@ -47,9 +47,10 @@ class Served:
 
     def __init__(self, folder: Path) -> None:
         self.port = Port()
-        self.sandbox = f"http://127.0.0.1:{free_port()}"
+        addresses = sandbox_addresses()
+        self.sandbox = addresses["PORTAL_ZYPE_API_URL"]
         self.metrics = f"127.0.0.1:{free_port()}"
-        environ = {"PORTAL_BIND": self.port.bind, "PORTAL_ZYPE_API_URL": self.sandbox}
+        environ = {"PORTAL_BIND": self.port.bind, **addresses}
         self.context = servers.processes(environ | {"PORTAL_METRICS_BIND": self.metrics}, self.port, folder)
 
     def __enter__(self) -> Self:
@@ -184,7 +185,7 @@ def test_static_files_are_compressed_and_kept_for_good(served: Served, http: req
 
 def test_a_busy_port_is_said_in_one_sentence(served: Served, run: Run) -> None:
     bind = served.url.removeprefix("http://")
-    second = run("serve", PORTAL_BIND=bind)
+    second = run("serve", PORTAL_BIND=bind, **sandbox_addresses())
     assert second.returncode == 1
     assert second.stderr == f"{bind} can't be listened on: Address already in use. Set PORTAL_BIND to another.\n"
 
@@ -266,7 +267,7 @@ def requests_counted(http: requests.Session, served: Served) -> Counter[tuple[st
 
 def test_everything_ends_with_it_even_when_it_is_killed(mortal: Served) -> None:
     started = children_of(mortal.running.process.pid)
-    assert len(started) == 3, "two workers and the sandbox"
+    assert len(started) == 4, "two workers, the sandbox and the mailer"
     mortal.running.process.kill()
     mortal.running.process.wait(5)
     wait_until(lambda: not any(is_running(process) for process in started))
@@ -277,8 +278,7 @@ def test_an_application_that_cannot_be_made_is_logged_and_ends_it(run: Run, port
     styles = tmp_path / "static" / "css"
     styles.mkdir(parents=True)
     (styles / "base.css").write_bytes(b"\xff\xfe")
-    sandbox = f"http://127.0.0.1:{free_port()}"
-    done = run("serve", PORTAL_BIND=port.bind, PORTAL_ZYPE_API_URL=sandbox, PORTAL_OVERRIDES_DIR=str(tmp_path))
+    done = run("serve", PORTAL_BIND=port.bind, PORTAL_OVERRIDES_DIR=str(tmp_path), **sandbox_addresses())
     assert done.returncode == 3
     assert "worker_failed" in [json.loads(line)["event"] for line in done.stdout.splitlines()]
     assert done.stderr == ""

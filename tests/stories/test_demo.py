@@ -17,7 +17,7 @@ from bs4 import BeautifulSoup
 from portal.config import Settings, load
 from tests import servers
 from tests.page import Page, PageClient
-from tests.servers import ROOT, Port, Processes, free_port
+from tests.servers import ROOT, Port, Processes, free_port, sandbox_addresses
 from tests.simulated_zype import TV
 from tests.stories.workers import children_of, is_running
 from tests.transports import OverHTTP
@@ -32,7 +32,7 @@ def environ(port: Port, tmp_path: Path) -> dict[str, str]:
     folder.mkdir()
     return {
         "PORTAL_BIND": port.bind,
-        "PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}",
+        **sandbox_addresses(),
         "TMPDIR": str(folder),
     }
 
@@ -136,7 +136,7 @@ def test_it_prints_its_steps_and_nothing_else(demo: Processes) -> None:
 
 def test_ctrl_c_stops_it_and_leaves_nothing_behind(demo: Processes, environ: dict[str, str]) -> None:
     started = children_of(demo.process.pid)
-    assert len(started) == 3, "two workers and the sandbox"
+    assert len(started) == 4, "two workers, the sandbox and the mailer"
     assert list(Path(environ["TMPDIR"]).glob("zype-activate-demo-*/demo.db"))
     assert stops_by_ctrl_c(demo) == 0
     assert not [process for process in started if is_running(process)]
@@ -144,12 +144,12 @@ def test_ctrl_c_stops_it_and_leaves_nothing_behind(demo: Processes, environ: dic
     assert "Traceback" not in demo.log()
 
 
-@pytest.mark.parametrize("taken", ["PORTAL_BIND", "PORTAL_ZYPE_API_URL"])
+@pytest.mark.parametrize("taken", ["PORTAL_BIND", "PORTAL_ZYPE_API_URL", "PORTAL_SMTP_URL"])
 def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(
     demo: Processes, environ: dict[str, str], taken: str, tmp_path: Path
 ) -> None:
-    free = {"PORTAL_BIND": f"127.0.0.1:{free_port()}", "PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}"}
-    given = environ | free | {taken: environ[taken]}
+    free = {"PORTAL_BIND": f"127.0.0.1:{free_port()}"}
+    given = environ | free | sandbox_addresses() | {taken: environ[taken]}
     second = subprocess.run(
         [sys.executable, "-m", "portal", "demo"],
         cwd=tmp_path,
@@ -162,5 +162,5 @@ def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(
     assert second.stdout == ""
     said = second.stderr.strip().splitlines()
     assert len(said) == 1, second.stderr
-    assert environ[taken].removeprefix("http://") in said[0]
+    assert environ[taken].rpartition("/")[2] in said[0]
     assert taken in said[0]

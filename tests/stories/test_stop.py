@@ -17,7 +17,7 @@ import requests
 from portal.config import Settings
 from portal.models import Outcome
 from tests import servers
-from tests.servers import ROOT, Port, Processes, free_port
+from tests.servers import ROOT, Port, Processes, sandbox_addresses
 from tests.simulated_zype import SimulatedZype
 from tests.stories.crowd import Crowd, HastyViewer, Shown
 from tests.stories.ledger_rows import rows_of
@@ -26,11 +26,11 @@ from tests.stories.workers import children_of, is_running, worker_behind, worker
 SECONDS = 10.0
 
 
-def wait_until(is_so: Callable[[], object], what: str) -> None:
+def wait_until(is_so: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
     """Return as soon as something is so."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < deadline, f"Not after {SECONDS} seconds: {what}"
+        assert time.monotonic() < deadline, f"Not after {seconds} seconds: {what}"
         time.sleep(0.02)
 
 
@@ -135,11 +135,18 @@ def test_a_worker_that_is_killed_leaves_an_attempt_for_the_operator_to_resolve(
     assert crowd.viewer(1).sends("good1").outcome is Outcome.LINKED
 
 
+def child_named(command: str, children: list[int]) -> int:
+    """Return the process that runs this command of ours."""
+    return next(
+        child for child in children if command.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+    )
+
+
 class TestInSandboxMode:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
-        """With a sandbox of its own beside the portal."""
-        return environ | {"PORTAL_MODE": "sandbox", "PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}"}
+        """With a sandbox and a mailer of its own beside the portal."""
+        return environ | {"PORTAL_MODE": "sandbox"} | sandbox_addresses()
 
     @pytest.fixture
     def serve(self, environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
@@ -156,16 +163,27 @@ class TestInSandboxMode:
 
     def test_the_sandbox_ends_with_a_portal_that_was_killed(self, serve: Processes) -> None:
         started = children_of(serve.process.pid)
-        assert len(started) == 3, "two workers and the sandbox"
+        assert len(started) == 4, "two workers, the sandbox and the mailer"
         serve.process.kill()
         serve.process.wait(SECONDS)
-        wait_until(lambda: not any(is_running(process) for process in started), "workers and sandbox are gone")
+        wait_until(lambda: not any(is_running(process) for process in started), "workers, sandbox and mailer are gone")
 
     def test_the_sandbox_outlives_a_worker(self, serve: Processes, environ: dict[str, str]) -> None:
         started = children_of(serve.process.pid)
-        sandbox = next(child for child in started if b"sandbox" in Path(f"/proc/{child}/cmdline").read_bytes())
-        worker = next(child for child in started if child != sandbox)
+        sandbox, mailer = (child_named(name, started) for name in ("sandbox", "mailer"))
+        worker = next(child for child in started if child not in (sandbox, mailer))
         os.kill(worker, signal.SIGTERM)
         wait_until(lambda: not is_running(worker), "the worker is gone")
         assert is_running(sandbox)
         assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
+
+    def test_a_mailer_that_is_killed_is_started_again(self, serve: Processes) -> None:
+        mailer = child_named("mailer", children_of(serve.process.pid))
+        os.kill(mailer, signal.SIGKILL)
+        wait_until(lambda: "process_restarted" in serve.log(), "it is started again, and the log says so", seconds=20)
+        started = children_of(serve.process.pid)
+        assert len(started) == 4
+        assert child_named("mailer", started) != mailer
+        terminate(serve)
+        assert serve.process.wait(SECONDS) == 0
+        assert not [process for process in started if is_running(process)]

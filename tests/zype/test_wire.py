@@ -1,22 +1,15 @@
 """What goes over the wire, what never does twice, and what nobody above the wire ever sees."""
 
-import datetime
-import ipaddress
 import logging
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from portal.config import Settings
 from portal.pins import Pin
@@ -24,6 +17,7 @@ from portal.zype.client import ZypeClient
 from portal.zype.errors import NotFound, Unavailable, Unknown, ZypeError
 from portal.zype.sockets import Exchange
 from portal.zype.wire import Deadline, Wire
+from tests.authority import Authority, make_authority
 from tests.zype.conftest import CLIENT_SECRET, KEY
 from tests.zype.stand_in import Line, StandIn, answer, leaks, raw
 
@@ -182,66 +176,6 @@ def test_the_adapter_hands_out_clean_responses_and_errors(
     assert not leaks(caught.value, (KEY, CLIENT_SECRET))
     assert caught.value.__context__ is None
     assert caught.value.request is None
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A made-up certificate authority."""
-
-    folder: Path
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    @property
-    def bundle(self) -> Path:
-        path = self.folder / "authority.pem"
-        path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-        return path
-
-    def server_context(self, host: str, days: int = 1) -> ssl.SSLContext:
-        """Return what a server of that host presents: a certificate valid until so many days from now."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = sign(host, key, self.certificate.subject, self.key, days)
-        path = self.folder / f"{host}{days}.pem"
-        path.write_bytes(
-            certificate.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
-
-
-def sign(
-    host: str,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Name,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    days: int,
-    is_authority: bool = False,
-) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
-    address: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)]))
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=3))
-        .not_valid_after(now + datetime.timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .sign(issuer_key, hashes.SHA256())
-    )
-
-
-def make_authority(folder: Path) -> Authority:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority.example")])
-    return Authority(folder, key, sign("authority.example", key, name, key, 3, is_authority=True))
 
 
 @pytest.fixture

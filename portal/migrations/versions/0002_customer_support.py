@@ -74,7 +74,6 @@ def _outbox() -> None:
         sa.Column("attempt_id", sa.String(32), nullable=False),
         sa.Column("kind", sa.String(30), nullable=False),
         sa.Column("consumer_id", sa.Text, nullable=False),
-        sa.Column("linked_device_id", sa.Text),
         sa.Column("tv_name", sa.Text),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.String(20), nullable=False),

@@ -1,0 +1,74 @@
+"""The mailer as a command: it sends what is due, and ends when it is told to."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.db import Database
+from tests.cli.conftest import Run
+from tests.mail_servers import MailServer
+from tests.notify.conftest import Deeds
+from tests.servers import ROOT, free_port
+
+
+@pytest.fixture
+def deeds(sqlite_url: str) -> Iterator[Deeds]:
+    database = Database(sqlite_url)
+    yield Deeds(database)
+    database.dispose()
+
+
+def test_once_it_sends_what_is_due_and_ends(run: Run, environ: dict[str, str], deeds: Deeds) -> None:
+    attempt_id = deeds.links()
+    with MailServer().running() as server:
+        done = run("mailer", "--once", **environ | {"PORTAL_SMTP_URL": server.url})
+        quiet = run("mailer", "--once", "--quiet", **environ | {"PORTAL_SMTP_URL": server.url})
+    assert done.returncode == 0, done.stderr
+    assert '"event": "notice_sent"' in done.stdout
+    assert attempt_id in done.stdout
+    assert "alice@" not in done.stdout
+    assert server.recipients == ["alice@example.com"]
+    assert (quiet.returncode, quiet.stdout) == (0, "")
+
+
+def test_without_a_mail_server_there_is_nothing_to_do(run: Run) -> None:
+    refused = run(
+        "mailer",
+        PORTAL_MODE="live",
+        PORTAL_SECRET_KEY="5ec4e7" * 11,
+        PORTAL_PUBLIC_URL="https://tv.example.com",
+        PORTAL_ZYPE_API_KEY="a-key",
+        PORTAL_ZYPE_CLIENT_ID="a-client",
+        PORTAL_ZYPE_CLIENT_SECRET="a-secret",
+    )
+    assert refused.returncode == 1
+    assert refused.stderr == "PORTAL_SMTP_URL: is not set, so there are no mails to send\n"
+
+
+def test_a_database_without_its_schema_is_said_in_one_sentence(run: Run, environ: dict[str, str]) -> None:
+    refused = run("mailer", "--once", **environ | {"PORTAL_DATABASE_URL": "sqlite:///empty.db"})
+    assert refused.returncode == 1
+    assert "zype-activate db upgrade" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("how", ["terminate", "end of input"])
+def test_it_ends_when_told_to(how: str, environ: dict[str, str], deeds: Deeds, tmp_path: Path) -> None:
+    attempt_id = deeds.links()
+    given = environ | {"PORTAL_SMTP_URL": f"smtp://127.0.0.1:{free_port()}", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "portal", "mailer", "--stop-with-stdin"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert attempt_id in process.stdout.readline().decode(), "it is at work"
+        started = time.monotonic()
+        process.stdin.close() if how == "end of input" else process.terminate()
+        assert process.wait(5) == 0
+        assert time.monotonic() - started < 2
+        assert b"Traceback" not in process.stdout.read()

@@ -1,0 +1,199 @@
+"""What a mail says, in which language, and that nobody can write a header or another recipient into it."""
+
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import UndefinedError
+
+from portal.config import load
+from portal.notify import Letters, NoAddress, Recipient, address_of
+from portal.outbox import Mail, NoticeKind
+from portal.setting_types import languages
+from tests.catalogues import catalogue, translations
+from tests.mail_servers import read
+
+AT = datetime(2026, 5, 4, 12, 3, tzinfo=UTC)
+ALICE = Recipient("alice@example.com")
+
+
+def letters(**settings: str) -> Letters:
+    given = {"PORTAL_PUBLIC_URL": "https://tv.example.com", "PORTAL_MAIL_FROM": "help@example.com"}
+    return Letters(load(given | {f"PORTAL_{name.upper()}": value for name, value in settings.items()}))
+
+
+def mail(kind: NoticeKind = NoticeKind.LINKED_BY_AGENT, tv_name: str | None = None) -> Mail:
+    return Mail("5ec4e7" * 5 + "aa", kind, "consumer", tv_name, AT, 1)
+
+
+def as_sent(written: EmailMessage) -> Any:
+    """Return a mail as it is read at the other end."""
+    return read(written.as_bytes())
+
+
+SAYS = {
+    NoticeKind.LINKED_BY_AGENT: (
+        "Our support team linked a TV to your account.",
+        "By: our support team",
+        "Open https://tv.example.com/devices and unlink the TV.",
+    ),
+    NoticeKind.UNLINKED_BY_AGENT: (
+        "Our support team unlinked a TV from your account.",
+        "By: our support team",
+        "To link the TV again, open https://tv.example.com/activate",
+    ),
+    NoticeKind.LINKED_FROM_NEW_ADDRESS: (
+        "A TV was linked to your account, from a place where you had not linked one before.",
+        "By: you, or somebody signed in as you",
+        "Open https://tv.example.com/devices and unlink the TV.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_it_says_what_was_done_when_by_whom_and_what_to_do(kind: NoticeKind) -> None:
+    found = as_sent(letters(brand_support_url="https://example.com/help").write(mail(kind, "Living room"), ALICE))
+    text = found.get_content()
+    for sentence in (*SAYS[kind], "TV: Living room", "When: May 4, 2026, 12:03\N{NARROW NO-BREAK SPACE}PM UTC"):
+        assert sentence in text
+    for sentence in ("Change your password.", "Tell our support team: https://example.com/help"):
+        assert sentence in text
+    assert "We never ask for your PIN by e-mail." in text
+    assert text.startswith("Hello,\n\n")
+    assert "\n\n\n" not in text
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    text = as_sent(letters().write(mail(), ALICE)).get_content()
+    assert "TV: " not in text
+    assert "3. Tell our support team.\n" in text
+    assert "\n\n\n" not in text
+
+
+def test_an_address_of_the_support_team_is_given_as_people_write_it() -> None:
+    text = as_sent(letters(brand_support_url="mailto:help@example.com").write(mail(), ALICE)).get_content()
+    assert "Tell our support team: help@example.com\n" in text
+
+
+def test_its_headers_say_who_writes_and_that_no_person_does() -> None:
+    found = as_sent(letters(brand_name="Café TV, Inc.").write(mail(), ALICE))
+    [sender] = found["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == ("Café TV, Inc.", "help@example.com")
+    assert found["To"] == "alice@example.com"
+    assert found["Subject"] == "Café TV, Inc.: our support team linked a TV to your account"
+    assert found["Auto-Submitted"] == "auto-generated"
+    assert found["Content-Language"] == "en"
+    assert found["Content-Type"] == 'text/plain; charset="utf-8"'
+    assert abs((found["Date"].datetime - datetime.now(UTC)).total_seconds()) < 10
+
+
+def test_the_same_mail_has_the_same_id_whenever_it_is_written() -> None:
+    ids = {as_sent(letters().write(mail(), ALICE))["Message-ID"] for _ in range(2)}
+    assert ids == {f"<{mail().attempt_id}@example.com>"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "operators", "expected"),
+    [
+        ("de", "en", "de"),
+        ("pt-BR", "en", "pt-BR"),
+        (None, "fr", "fr"),
+        ("tlh", "fr", "fr"),
+        ("../../etc", "en", "en"),
+    ],
+)
+def test_it_is_in_the_viewers_language_else_in_the_operators(chosen: str | None, operators: str, expected: str) -> None:
+    found = as_sent(letters(language=operators).write(mail(), Recipient("alice@example.com", chosen)))
+    assert found["Content-Language"] == expected
+    times = {"de": "4. Mai 2026, 12:03 UTC", "pt-BR": "4 de maio de 2026, 12:03 UTC", "fr": "4 mai 2026, 12:03 UTC"}
+    assert times.get(expected, "May 4, 2026") in found.get_content()
+
+
+@pytest.mark.parametrize("language", languages())
+def test_it_can_be_written_and_read_in_every_language(language: str) -> None:
+    written = letters(brand_name="テレビ").write(mail(tv_name="غرفة المعيشة"), Recipient("alice@example.com", language))
+    # Every line is short enough for any mail server, however long the paragraphs are.
+    assert max(len(line) for line in written.as_bytes().splitlines()) < 998
+    found = as_sent(written)
+    assert "غرفة المعيشة" in found.get_content()
+    assert "テレビ" in found["Subject"]
+    assert " UTC" in found.get_content()
+
+
+def test_the_operators_own_template_comes_first_and_is_translated(tmp_path: Path) -> None:
+    folder = tmp_path / "templates" / "mail"
+    folder.mkdir(parents=True)
+    (folder / "linked_by_agent.txt").write_text("{% trans %}Sign in{% endtrans %}\n\nOur own words.\n")
+    own = letters(overrides_dir=str(tmp_path))
+    found = as_sent(own.write(mail(), Recipient("alice@example.com", "de")))
+    german = {text.singular: strings[0] for text, strings in translations(catalogue("de")).items()}
+    assert (found["Subject"], found.get_content()) == (german["Sign in"], "Our own words.\n")
+    assert german["Sign in"] != "Sign in"
+    assert "Our support team" in as_sent(own.write(mail(NoticeKind.UNLINKED_BY_AGENT), ALICE)).get_content()
+    (folder / "linked_by_agent.txt").write_text("{{ pin }}")
+    with pytest.raises(UndefinedError):
+        letters(overrides_dir=str(tmp_path)).write(mail(), ALICE)
+
+
+@pytest.mark.parametrize("name", ["a\r\nBcc: mallory@example.com", "a\nb\u2028c\x00d\u202e", "100 %(pin)s {{ pin }}"])
+def test_a_name_of_a_tv_stays_within_its_line(name: str) -> None:
+    found = as_sent(letters().write(mail(tv_name=name), ALICE))
+    assert found["Bcc"] is None
+    [line] = [line for line in found.get_content().splitlines() if line.startswith("TV: ")]
+    assert line == "TV: " + name.replace("\r\n", " ").replace("\n", " ").replace("\u2028", " ").replace(
+        "\x00", ""
+    ).replace("\u202e", "")
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "alice",
+        "@example.com",
+        "alice@",
+        "alice@example.com\nBcc: mallory@example.com",
+        "alice@example.com\r\n\r\nHello",
+        "alice@example.com\n",
+        "alice@example.com, mallory@example.com",
+        "alice@example.com mallory@example.com",
+        "mallory@example.com;alice@example.com",
+        "Alice <alice@example.com>",
+        "alice@mallory@example.com",
+        '"alice mallory"@example.com',
+        "alice(comment)@example.com",
+        "alice@[192.0.2.1]",
+        "alice@exam\u202eple.com",
+        "ali\u200bce@example.com",
+        "ali\x00ce@example.com",
+        "alice@example..com",
+        "alice@-example.com",
+        "a" * 65 + "@example.com",
+        "alice@" + "a" * 64 + ".com",
+        "alice@" + "example." * 40 + "com",
+        "\ud800@example.com",
+    ],
+)
+def test_what_is_not_one_address_gets_no_mail(email: str) -> None:
+    with pytest.raises(NoAddress) as caught:
+        letters().write(mail(), Recipient(email))
+    assert "alice" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("email", "expected"),
+    [
+        ("alice@example.com", "alice@example.com"),
+        (" alice@example.com ", "alice@example.com"),
+        ("o'hara+tv!#$%&*/=?^_`{|}~-@example.com", "o'hara+tv!#$%&*/=?^_`{|}~-@example.com"),
+        ("alice@bücher.example", "alice@xn--bcher-kva.example"),
+        ("josé@example.com", "josé@example.com"),
+    ],
+)
+def test_an_address_is_kept_to_the_letter(email: str, expected: str) -> None:
+    assert address_of(email).addr_spec == expected
+    head = letters().write(mail(), Recipient(email)).as_bytes().decode().partition("\r\n\r\n")[0]
+    assert f"To: {expected}" in head.splitlines()

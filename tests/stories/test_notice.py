@@ -1,0 +1,119 @@
+"""An agent links a TV, and a moment later the viewer has a mail: with the processes that an operator runs."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from bs4 import BeautifulSoup
+from flask import Flask
+
+from portal.config import Settings
+from portal.sandbox import seed
+from tests import servers
+from tests.cast import Alice
+from tests.page import PageClient
+from tests.servers import Port, Processes, sandbox_addresses
+from tests.simulated_zype import TV
+from tests.staff import sign_in_staff
+from tests.support.conftest import Bob
+from tests.transports import OverHTTP
+
+SECONDS = 20.0
+
+
+@pytest.fixture
+def environ(port: Port, sqlite_url: str) -> dict[str, str]:
+    """A portal with a sandbox and a mailer beside it."""
+    return {
+        "PORTAL_SECRET_KEY": "5ec4e7" * 11,
+        "PORTAL_BIND": port.bind,
+        "PORTAL_DATABASE_URL": sqlite_url,
+        "PORTAL_MAIL_FROM": "support@example.com",
+        "PORTAL_METRICS_BIND": f"127.0.0.1:{servers.free_port()}",
+        **sandbox_addresses(),
+    }
+
+
+@pytest.fixture
+def serve(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
+    """The portal, its sandbox and its mailer."""
+    with servers.processes(environ, port, tmp_path) as serve:
+        yield serve
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    """A client that follows nothing of the environment."""
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+@pytest.fixture
+def over_http(serve: Processes, settings: Settings) -> Iterator[Callable[[], PageClient]]:
+    """Return a maker of browsers."""
+    made: list[OverHTTP] = []
+
+    def make() -> PageClient:
+        made.append(OverHTTP(serve.url))
+        return PageClient(made[-1], settings)
+
+    yield make
+    for transport in made:
+        transport.session.close()
+
+
+@pytest.fixture
+def bob(app: Flask, browse: Callable[..., PageClient], over_http: Callable[[], PageClient]) -> Bob:
+    """Bob, whose session is in the database as if he had signed in."""
+    browser = over_http()
+    assert isinstance(browser.transport, OverHTTP)
+    browser.transport.session.cookies.set("activate-staff", sign_in_staff(app, browse(app)))
+    return Bob(browser)
+
+
+def mails(http: requests.Session, environ: dict[str, str], count: int) -> list[dict[str, Any]]:
+    """Return the mails that the sandbox took, as soon as there are so many."""
+    deadline = time.monotonic() + SECONDS
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        assert time.monotonic() < deadline, f"There are {len(found)} mails in place of {count}"
+        time.sleep(0.05)
+        found = http.get(f"{environ['PORTAL_ZYPE_API_URL']}/mail.json", timeout=5).json()
+    return found
+
+
+def test_the_viewer_has_a_mail_of_what_an_agent_did_and_of_a_link_from_a_new_place(
+    over_http: Callable[[], PageClient], bob: Bob, serve: Processes, environ: dict[str, str], http: requests.Session
+) -> None:
+    tvs = [TV(http, environ["PORTAL_ZYPE_API_URL"], f"tv-{number}") for number in range(3)]
+    alice = Alice(over_http()).signs_in().types_pin(tvs[0].pin)
+    bob.links(tvs[1].pin)
+    mails(http, environ, 2)
+    bob.undoes_link()
+    mails(http, environ, 3)
+    alice.opens("/activate").types_pin(tvs[2].pin)
+    assert tvs[2].is_linked()
+    # Longer than the mailer takes to notice a mail, had one been due for a place that is known.
+    time.sleep(1.5)
+    found = mails(http, environ, 3)
+
+    assert [mail["subject"].partition(": ")[2] for mail in found] == [
+        "a TV was linked to your account from a new place",
+        "our support team linked a TV to your account",
+        "our support team unlinked a TV from your account",
+    ]
+    assert {tuple(mail["to"]) for mail in found} == {(seed.ALICE.email,)}
+    assert f"{serve.url}/devices" in found[1]["text"]
+    assert not [tv.pin for tv in tvs if tv.pin in str(found)]
+
+    page = BeautifulSoup(http.get(f"{environ['PORTAL_ZYPE_API_URL']}/mail", timeout=5).text, "html.parser")
+    assert [heading.text for heading in page.select("article h2")] == [mail["subject"] for mail in found][::-1]
+
+    metrics = http.get(f"http://{environ['PORTAL_METRICS_BIND']}/metrics", timeout=5).text
+    assert 'portal_notices_total{result="sent"} 3.0' in metrics
+    assert serve.log().count('"event": "notice_sent"') == 3
+    assert seed.ALICE.email not in serve.log()
