@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from portal.config import NAMES, REQUIRED_LIVE, SECRETS, Settings, load
+from portal.config import NAMES, SECRETS, Settings, load
 from portal.environment import NOT_SETTINGS, variable
+from portal.setting_rules import REQUIRED_LIVE
 from tests.docs.pages import PAGES, in_backticks, read, rows
 
 SECRET = "0f1e2d3c" * 4

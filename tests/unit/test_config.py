@@ -75,6 +75,12 @@ GOOD: dict[str, tuple[str, Any]] = {
     "limit_flood": ("100/second", (parse("100/second"),)),
 }
 
+# Settings that are refused without others, and sound values of those.
+STAFF_OIDC = ("staff_oidc_issuer", "staff_oidc_client_id", "staff_oidc_client_secret")
+COMPANIONS: dict[str, dict[str, str]] = {
+    name: {variable(other): GOOD[other][0] for other in STAFF_OIDC if other != name} for name in STAFF_OIDC
+}
+
 # Faulty values by setting. Each holds a mark by which a leaked value is found.
 BAD: dict[str, tuple[str, ...]] = {
     "mode": ("xyzzy", "LIVE-xyzzy"),
@@ -192,7 +198,7 @@ def test_nothing_set_is_the_sandbox_with_every_default() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_takes_each_setting(name: str) -> None:
     value, meant = GOOD[name]
-    assert getattr(load({variable(name): value}), name) == meant
+    assert getattr(load(COMPANIONS.get(name, {}) | {variable(name): value}), name) == meant
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n in NAMES for v in BAD[n]], ids=ascii)
@@ -257,14 +263,15 @@ class TestSecretFiles:
         value, meant = GOOD[name]
         file = tmp_path / "secret"
         file.write_text(f"{value}\n", encoding="utf-8")
-        assert getattr(load({f"{variable(name)}_FILE": str(file)}), name) == meant
+        environ = COMPANIONS.get(name, {}) | {f"{variable(name)}_FILE": str(file)}
+        assert getattr(load(environ), name) == meant
 
     @pytest.mark.parametrize("name", SECRETS)
     def test_both_a_file_and_a_value_are_refused(self, name: str, tmp_path: Path) -> None:
         file = tmp_path / "secret"
         file.write_text(GOOD[name][0], encoding="utf-8")
-        environ = {variable(name): GOOD[name][0], f"{variable(name)}_FILE": str(file)}
-        assert faults(environ) == [f"{variable(name)}_FILE: give either this or the plain variable, not both"]
+        both = {variable(name): GOOD[name][0], f"{variable(name)}_FILE": str(file)}
+        assert faults(COMPANIONS.get(name, {}) | both) == [f"{variable(name)}_FILE: give either this or the plain variable, not both"]
 
     @pytest.mark.parametrize("content", [b"\xff\xfe7777", None], ids=["not text", "missing"])
     def test_a_file_that_can_not_be_read_is_a_fault(self, content: bytes | None, tmp_path: Path) -> None:
@@ -381,6 +388,36 @@ class TestRulesBetweenSettings:
         rules = load({"PORTAL_PIN_CASE": "upper", "PORTAL_PIN_PATTERN": "[A-Z0-9]{6}"}).pin_rules
         assert rules.normalise("abc-123").secret == "ABC123"
 
+    @pytest.mark.parametrize("missing", STAFF_OIDC)
+    def test_the_staff_s_provider_is_named_whole_or_not_at_all(self, missing: str) -> None:
+        assert faults(COMPANIONS[missing]) == [
+            f"{variable(missing)}: is required when any other PORTAL_STAFF_OIDC_ credential is set"
+        ]
+        load(COMPANIONS[missing] | {variable(missing): GOOD[missing][0]})
+
+    def test_the_roles_alone_name_no_provider(self) -> None:
+        load({"PORTAL_STAFF_OIDC_AGENT_ROLE": "support", "PORTAL_STAFF_OIDC_ROLE_CLAIM": "groups"})
+
+    @pytest.mark.parametrize(
+        "roles",
+        [
+            {"PORTAL_STAFF_OIDC_AGENT_ROLE": "supervisor"},
+            {"PORTAL_STAFF_OIDC_SUPERVISOR_ROLE": "agent"},
+            {"PORTAL_STAFF_OIDC_AGENT_ROLE": "support", "PORTAL_STAFF_OIDC_SUPERVISOR_ROLE": "support"},
+        ],
+        ids=str,
+    )
+    def test_agents_and_supervisors_have_roles_of_their_own(self, roles: dict[str, str]) -> None:
+        [sentence] = faults(roles)
+        assert sentence == "PORTAL_STAFF_OIDC_SUPERVISOR_ROLE: must differ from PORTAL_STAFF_OIDC_AGENT_ROLE"
+
+    def test_live_mail_says_from_whom_it_is(self) -> None:
+        server = {"PORTAL_SMTP_URL": "smtp://mail.example.com:587"}
+        [sentence] = faults(LIVE | server)
+        assert sentence.startswith("PORTAL_MAIL_FROM: is required with PORTAL_SMTP_URL")
+        load(LIVE | server | {"PORTAL_MAIL_FROM": "support@example.com"})
+        load(server)
+
 
 class TestSettings:
     """What the rest of the portal reads."""
@@ -396,9 +433,12 @@ class TestSettings:
             assert secret not in show(settings)
 
     def test_the_secrets_that_are_set_are_listed_for_redaction(self) -> None:
-        settings = load({variable(name): GOOD[name][0] for name in SECRETS})
+        given = {variable(name): GOOD[name][0] for name in SECRETS}
+        settings = load(COMPANIONS["staff_oidc_client_secret"] | given)
         assert set(settings.secret_values) == {GOOD[name][0] for name in SECRETS}
-        assert len(load({}).secret_values) == len(SECRETS) - 3
+        without = {name for name in SECRETS if getattr(load({}), name) is None}
+        assert len(load({}).secret_values) == len(SECRETS) - len(without)
+        assert {"redis_url", "staff_oidc_client_secret"} < without < set(SECRETS)
 
     def test_every_hidden_setting_is_a_secret(self) -> None:
         hidden = {name for name in NAMES if "SecretStr" in str(Settings.model_fields[name].annotation)}
