@@ -150,3 +150,32 @@ def test_the_error_never_holds_what_was_typed(typed: str) -> None:
 def test_pins_are_equal_by_their_text() -> None:
     assert Pin("zizm529") == Pin("zizm529")
     assert Pin("zizm529") != Pin("zizm528")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "zizm529",
+        "The PIN is ZIZM529.",
+        "z-i-z-m-5-2-9",
+        "zizm 529",
+        "zizm,529",
+        "z.i.z.m.5.2.9",
+        "\uff5aizm\u200b529",
+        "ziz\u00adm52\u0669",
+        "\uff3a\uff29\uff3a\uff2d\uff15\uff12\uff19",
+    ],
+    ids=ascii,
+)
+def test_a_text_that_gives_a_pin_away_is_found(text: str) -> None:
+    assert RULES.stands_in(Pin("zizm529"), text)
+
+
+@pytest.mark.parametrize("text", ["", "Her remote has no letters left on it.", "zizm52", "529zizm"])
+def test_a_text_that_gives_none_away_is_not(text: str) -> None:
+    assert not RULES.stands_in(Pin("zizm529"), text)
+
+
+def test_a_pin_of_signs_is_not_found_where_they_are_not() -> None:
+    assert not RULES.stands_in(Pin("#*#*"), "nothing of the kind")
+    assert RULES.stands_in(Pin("#*#*"), "it shows # * # *")

@@ -1,0 +1,227 @@
+"""Finding a viewer: exactly, by POST, and every look-up on record, whatever came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.ledger_tables import ledger
+from portal.models import LookUpOutcome
+from portal.sandbox import seed
+from tests.conftest import services_of
+from tests.faulty_zype import answering
+from tests.inside import logged, outcomes, rows, send_body
+from tests.page import PageClient
+from tests.simulated_zype import SimulatedZype
+from tests.staff import sign_in_staff
+from tests.support.conftest import VIEWER, Bob
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an agent gets to see of an outcome.
+
+    Args:
+        status: of the page.
+        sentence: that no other outcome has.
+        zype: the status with which Zype answers, or none where it is not asked.
+        retry_after: the seconds that stand in Retry-After.
+    """
+
+    status: int
+    sentence: str
+    zype: int | None = None
+    retry_after: int | None = None
+
+
+SHOWN = {
+    LookUpOutcome.FOUND: Shown(303, "alice@example.com", 200),
+    LookUpOutcome.NOT_FOUND: Shown(422, "Nobody has exactly this e-mail or id.", 404),
+    LookUpOutcome.MALFORMED: Shown(422, "That is no e-mail and no consumer id"),
+    LookUpOutcome.TOO_MANY: Shown(429, "You have looked up as many viewers as you may for now", None, 86_400),
+    LookUpOutcome.UNAVAILABLE: Shown(503, "Please try again in 10 seconds.", 503, 10),
+    LookUpOutcome.MISCONFIGURED: Shown(503, "Zype does not accept our key. Tell whoever runs this portal", 401, 10),
+}
+# Each is another address than alice@example.com, or none at all.
+LOOK_ALIKES = {
+    "full-width a": "\uff41lice@example.com",
+    "Cyrillic a": "\u0430lice@example.com",
+    "dotless i": "al\u0131ce@example.com",
+    "dotted capital i": "AL\u0130CE@example.com",
+    "zero-width space": "alice@example.com\u200b",
+    "full-width at": "alice\uff20example.com",
+    "part of it": "alice@example",
+    "wildcard": "%@example.com",
+    "star": "*@example.com",
+    "two": "alice@example.com,mallory@example.com",
+}
+RUBBISH = {
+    "nothing": "",
+    "spaces": "   ",
+    "zero byte": "alice@example.com\0",
+    "line break": "alice@example.com\n",
+    "escape": "\x1b[2Jalice@example.com",
+    "separator": "\x1falice@example.com",
+    "path": "../consumers",
+    "SQL": "' OR 1=1 --",
+    "HTML": "<script>alert(1)</script>",
+    "template": "{{ 7 * 7 }}",
+    "10 kB": "a" * 10_000,
+    "10 kB of an address": "a" * 10_000 + "@example.com",
+    "emoji": "📺",
+    "object id with a dash": "0a11ce00-0000000000000001",
+}
+
+
+def test_every_outcome_is_shown_here() -> None:
+    assert set(SHOWN) == set(LookUpOutcome)
+
+
+@pytest.mark.parametrize("who", [seed.ALICE.email, " Alice@Example.COM\u00a0", seed.ALICE.id, f" {seed.ALICE.id} "])
+def test_the_exact_address_or_id_leads_to_the_viewer(bob: Bob, app: Flask, who: str) -> None:
+    page = bob.finds(who).page
+
+    assert page.path == VIEWER
+    assert page.heading == "Alice"
+    assert outcomes(app, "look_up") == ["found"]
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome, shown in SHOWN.items() if shown.zype not in (None, 200)])
+def test_each_no_is_told_with_what_was_typed_still_there(
+    bob: Bob, app: Flask, sandbox: SimulatedZype, outcome: LookUpOutcome
+) -> None:
+    expected = SHOWN[outcome]
+    with answering(sandbox, "/consumers", expected.zype or 0):
+        page = bob.finds("0" * 24, expected.status).page
+
+    assert page.title.startswith("Error: Find a viewer")
+    assert expected.sentence in page.summary
+    others = {shown.sentence for shown in SHOWN.values()} - {expected.sentence}
+    assert not [sentence for sentence in others if sentence in page.summary]
+    assert page.value("#who") == "0" * 24
+    assert page.header("Retry-After", "") == str(expected.retry_after or "")
+    assert outcomes(app, "look_up") == [outcome]
+
+
+@pytest.mark.parametrize("who", LOOK_ALIKES.values(), ids=LOOK_ALIKES.keys())
+def test_a_look_alike_finds_nobody(bob: Bob, app: Flask, who: str) -> None:
+    page = bob.finds(who, 422).page
+
+    assert page.value("#who") == who
+    assert outcomes(app, "look_up")[0] in ("not_found", "malformed")
+
+
+@pytest.mark.parametrize("kind", ["\u212aate@example.com", "kate@example.com.", "\u1e33ate@example.com", "kaſe@x.com"])
+def test_a_search_of_zype_that_is_kinder_than_ours_finds_nobody_either(
+    bob: Bob, sandbox: SimulatedZype, kind: str
+) -> None:
+    kate = {"_id": seed.ALICE.id, "email": "kate@example.com", "name": "Kate"}
+    case = kate | {"email": "kase@x.com"}
+    with answering(sandbox, "/consumers", 200, {"response": [kate, case]}):
+        assert SHOWN[LookUpOutcome.NOT_FOUND].sentence in bob.finds(kind, 422).page.summary
+
+
+def test_two_accounts_of_one_address_are_nobody(bob: Bob, sandbox: SimulatedZype) -> None:
+    twins = [{"_id": f"{n:024x}", "email": seed.ALICE.email, "name": "Alice"} for n in (1, 2)]
+    with answering(sandbox, "/consumers", 200, {"response": twins}):
+        bob.finds(seed.ALICE.email, 422)
+
+
+@pytest.mark.parametrize("who", RUBBISH.values(), ids=RUBBISH.keys())
+def test_what_can_be_nobody_is_told_so_and_zype_is_not_asked(
+    bob: Bob, app: Flask, sandbox: SimulatedZype, who: str
+) -> None:
+    with answering(sandbox, "/consumers", 500):
+        page = bob.finds(who, 422).page
+
+    assert SHOWN[LookUpOutcome.MALFORMED].sentence in page.summary
+    assert outcomes(app, "look_up") == ["malformed"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["csrf_token={}&who=alice%40example.com&who=mallory%40example.com", "csrf_token={}", "csrf_token={}&who=a%ff%40"],
+    ids=["repeated", "missing", "not UTF-8"],
+)
+def test_a_body_that_no_form_of_ours_makes_finds_nobody(bob: Bob, body: str) -> None:
+    token = bob.opens("/support").page.value('form[action="/support"] [name=csrf_token]')
+
+    page = send_body(bob.browser, "/support", body.format(token).encode(), "application/x-www-form-urlencoded")
+
+    assert page.status == 422
+
+
+def test_the_limit_of_the_day_is_told_with_the_time_to_wait(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    app = make_app(limit_lookup="2/day")
+    bob = Bob(browse(app))
+    sign_in_staff(app, bob.browser)
+    bob.finds(seed.ALICE.email)
+    bob.finds(seed.MALLORY.email)
+
+    page = bob.finds("u1@example.com", 429).page
+
+    expected = SHOWN[LookUpOutcome.TOO_MANY]
+    assert expected.sentence in page.summary
+    assert "You can try again in 24 hours." in page.summary
+    assert int(page.header("Retry-After")) == pytest.approx(expected.retry_after, abs=30)
+    assert page.value("#who") == "u1@example.com"
+    assert outcomes(app, "look_up") == ["found", "found", "too_many"]
+    assert bob.opens(VIEWER).page.heading == "Alice", "whom one has just found stays open"
+
+
+def test_the_record_says_who_looked_and_holds_no_address(bob: Bob, app: Flask) -> None:
+    bob.finds(seed.ALICE.email)
+    bob.finds("nobody@example.com", 422)
+
+    kept = [row for row in rows(app, ledger) if row["action"] == "look_up"]
+    assert {(row["actor_kind"], row["actor_id"]) for row in kept} == {("agent", "bob")}
+    assert [row["consumer_id"] for row in kept] == [None, seed.ALICE.id, None, None]
+    assert "@" not in str(kept)
+
+
+def test_no_address_is_in_a_url_or_a_log(bob: Bob) -> None:
+    with logged() as events:
+        found = bob.browser.submit(bob.opens("/support").page, "/support", 303, who=seed.ALICE.email)
+        bob.finds("nobody@example.com", 422)
+
+    assert found.location == VIEWER
+    assert events
+    assert "example.com" not in str(events)
+
+
+@pytest.mark.parametrize("table", ["pending", "ledger"])
+def test_without_the_ledger_nobody_is_looked_up(bob: Bob, app: Flask, table: str, sandbox: SimulatedZype) -> None:
+    bob.opens("/support")
+    with services_of(app).database.write() as connection:
+        connection.execute(sa.text(f"DROP TABLE {table}"))
+
+    with answering(sandbox, "/consumers", 500):
+        page = bob.browser.submit(bob.page, "/support", 503, who=seed.ALICE.email)
+
+    assert "Viewers can't be looked up right now" in page.summary
+    assert page.value("#who") == seed.ALICE.email
+    assert page.header("Retry-After") == "60"
+
+
+def test_a_stale_form_comes_back_with_what_was_typed_and_nobody_is_looked_up(bob: Bob, app: Flask) -> None:
+    page = bob.browser.send("POST", "/support", 422, data={"who": seed.ALICE.email, "csrf_token": "stale"})
+
+    assert "This page was open for too long" in page.summary
+    assert page.value("#who") == seed.ALICE.email
+    assert outcomes(app, "look_up") == []
+    assert bob.browser.submit(page, "/support", 303).location == VIEWER
+
+
+def test_a_stale_form_without_a_session_asks_to_sign_in(client: PageClient) -> None:
+    assert client.send("POST", "/support", 303, data={"who": seed.ALICE.email}).location == "/support/sign-in"
+
+
+def test_the_first_page_is_ready_to_be_typed_into(bob: Bob) -> None:
+    field = bob.opens("/support").page.select_one("#who")
+
+    assert field.has_attr("autofocus")
+    assert {"autocomplete": "off", "spellcheck": "false"}.items() <= dict(field.attrs).items()

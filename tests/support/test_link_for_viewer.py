@@ -1,0 +1,297 @@
+"""Linking for a viewer: a PIN with a reason, each outcome worded for whoever has the caller on the telephone."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from portal.ledger_tables import ledger
+from portal.models import Outcome
+from portal.sandbox import seed
+from tests.cast import Alice
+from tests.conftest import services_of
+from tests.faulty_zype import answering
+from tests.inside import cookie, logged, outcomes, rows
+from tests.page import PageClient
+from tests.simulated_zype import SimulatedZype
+from tests.staff import sign_in_staff
+from tests.support.conftest import REASON, VIEWER, WHY, Bob
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an agent gets to see of an outcome.
+
+    Args:
+        status: of the page.
+        sentence: that no other outcome has.
+        retry_after: the seconds that stand in Retry-After, or none where there is no such header.
+    """
+
+    status: int
+    sentence: str
+    retry_after: int | None = None
+
+
+SHOWN = {
+    Outcome.LINKED: Shown(303, "The caller's TV should continue within about ten seconds."),
+    Outcome.NOT_FOUND: Shown(422, "PIN not found Ask the caller to read the PIN from the TV once more"),
+    Outcome.REFUSED: Shown(422, "Ask the caller to get a new PIN on the TV and to read that one to you."),
+    Outcome.MALFORMED: Shown(422, "Ask the caller to read every letter and number on the TV one by one"),
+    Outcome.TOO_MANY: Shown(429, "You have tried as often as you may for now.", 900),
+    Outcome.UNAVAILABLE: Shown(503, "Nothing has changed, and what you typed is still here.", 10),
+    Outcome.MISCONFIGURED: Shown(503, "Zype does not accept our key. Tell whoever runs this portal", 10),
+    Outcome.UNKNOWN: Shown(503, "We did not hear back: ask the caller to look at the TV first"),
+}
+MAGIC = [magic for magic in seed.MAGIC_PINS if magic.outcome != Outcome.LINKED]
+WRONG = {
+    "no reason": ({"reason": ""}, "#reason", "Choose a reason."),
+    "a reason of unlinking": ({"reason": "gone"}, "#reason", "Choose a reason."),
+    "no details": ({"details": ""}, "#details", "at least ten characters"),
+    "nine characters": ({"details": "  no browser  "[:11]}, "#details", "at least ten characters"),
+    "ten that can't be seen": ({"details": "\u200b" * 10}, "#details", "at least ten characters"),
+    "501 characters": ({"details": "a" * 501}, "#details", "Shorten this to 500 characters."),
+    "a control character": ({"details": "She has no browser\x07"}, "#details", "characters that can't be seen"),
+    "a separator": ({"details": "She has no browser\x1c at hand"}, "#details", "characters that can't be seen"),
+    "a ticket with a space": ({"ticket": "T 4711"}, "#ticket", "as your ticket system writes it"),
+    "a ticket and more": ({"ticket": "T-4711\nT-4712"}, "#ticket", "as your ticket system writes it"),
+    "a ticket with a zero byte": ({"ticket": "T-4711\0"}, "#ticket", "characters that can't be seen"),
+    "a long ticket": ({"ticket": "T" * 201}, "#ticket", "Shorten this to 200 characters."),
+    "no check of who calls": ({"identity_checked": None}, "#identity_checked", "Check who is calling"),
+    "a check that is false": ({"identity_checked": "false"}, "#identity_checked", "Check who is calling"),
+    "the PIN in the details": ({"details": "Her TV shows ZIZM-529."}, "#details", "Leave out the PIN"),
+    "the PIN in the ticket": ({"ticket": "zizm-529"}, "#ticket", "Leave out the PIN"),
+    "the PIN in full-width signs": ({"details": "It shows \uff5aizm529 here"}, "#details", "Leave out the PIN"),
+}
+
+
+def test_every_outcome_is_shown_here() -> None:
+    assert set(SHOWN) == set(Outcome)
+    assert {magic.outcome for magic in MAGIC} | {"linked", "malformed", "too_many"} == set(Outcome)
+
+
+@pytest.mark.parametrize("magic", MAGIC, ids=lambda magic: magic.word)
+def test_each_no_of_zype_is_told_with_what_was_typed_still_there(
+    bob: Bob, app: Flask, sandbox: SimulatedZype, magic: seed.MagicPin
+) -> None:
+    expected = SHOWN[Outcome(magic.outcome)]
+
+    page = bob.enters(f" {magic.word.upper()}-").confirms_link(expected.status).page
+
+    assert page.title.startswith("Error: Link a TV for a viewer")
+    assert expected.sentence in page.summary
+    others = {shown.sentence for shown in SHOWN.values()} - {expected.sentence}
+    assert not [sentence for sentence in others if sentence in page.summary]
+    assert page.value("#pin") == magic.word
+    assert page.value("#reason option[selected]") == WHY["reason"]
+    assert page.text("#details") == WHY["details"]
+    assert page.value("#ticket") == WHY["ticket"]
+    assert page.select_one("#identity_checked").has_attr("checked")
+    assert page.text(".caller-bar") == "Alice alice@example.com"
+    seconds = 30 if magic.word == "http429" else expected.retry_after
+    assert page.header("Retry-After", "") == str(seconds or "")
+    assert outcomes(app) == [magic.outcome]
+    assert len(sandbox.record()) == 1
+
+
+@pytest.mark.parametrize("word", [magic.word for magic in seed.MAGIC_PINS if magic.outcome == "linked"])
+def test_a_yes_of_zype_leads_to_the_page_that_says_so(bob: Bob, app: Flask, word: str) -> None:
+    page = bob.links(word).page
+
+    assert page.path.startswith(f"{VIEWER}/done?")
+    assert SHOWN[Outcome.LINKED].sentence in page.text()
+    assert word not in page.path
+    assert outcomes(app) == ["linked"]
+
+
+def test_the_tv_is_linked_to_the_viewer(bob: Bob, sandbox: SimulatedZype) -> None:
+    tv = sandbox.tv()
+
+    bob.links(f"{tv.pin[:3]}-{tv.pin[3:].upper()}")
+
+    assert (tv.owner(), tv.greeting()) == (seed.ALICE.id, seed.ALICE.name)
+
+
+def test_both_rows_say_who_did_it_for_whom_and_why_and_hold_no_pin(bob: Bob, app: Flask) -> None:
+    bob.links("good4711x"[:8])
+
+    asked, answered = (row for row in rows(app, ledger) if row["action"] == "link")
+    for row in (asked, answered):
+        assert (row["actor_kind"], row["actor_id"], row["consumer_id"]) == ("agent", "bob", seed.ALICE.id)
+        assert (row["reason"], row["ticket"]) == (REASON, "T-4711")
+    assert (asked["outcome"], answered["outcome"]) == (None, "linked")
+    assert "good" not in str([asked, answered])
+
+
+def test_the_record_is_in_english_whatever_the_agent_reads(app: Flask, browse: Callable[..., PageClient]) -> None:
+    bob = Bob(browse(app, language="de"))
+    sign_in_staff(app, bob.browser)
+    page = bob.enters("good1").page
+    bob.browser.submit(page, f"{VIEWER}/link/confirm", 303, button=page.select("main button")[1].get_text(strip=True))
+
+    assert {row["reason"] for row in rows(app, ledger) if row["action"] == "link"} == {REASON}
+
+
+@pytest.mark.parametrize("ticket", ["", "   "])
+def test_the_ticket_is_optional(bob: Bob, app: Flask, ticket: str) -> None:
+    bob.enters("good1", ticket=ticket).confirms_link()
+
+    assert {row["ticket"] for row in rows(app, ledger)} == {None}
+
+
+def test_the_operator_says_how_a_ticket_looks(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    app = make_app(ticket_pattern="[A-Z]{3}-[0-9]+")
+    bob = Bob(browse(app))
+    sign_in_staff(app, bob.browser)
+
+    bob.enters("good1", 422, ticket="T-4711")
+    bob.enters("good1", 422, ticket="ABC-1 ABC-2")
+    bob.enters("good1", ticket="ABC-4711")
+
+
+@pytest.mark.parametrize(("fields", "selector", "sentence"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_missing_is_told_beside_its_field(
+    bob: Bob, app: Flask, sandbox: SimulatedZype, fields: dict[str, str | None], selector: str, sentence: str
+) -> None:
+    page = bob.enters("zizm529", 422, **fields).page
+
+    assert sentence in page.summary
+    assert page.select_one(selector)["aria-invalid"] == "true"
+    assert sentence in page.text(f"{selector}-error")
+    assert page.value("#pin") == "zizm529"
+    assert cookie(bob.browser, "activate-staff-pin") is None
+    assert outcomes(app) == []
+    assert sandbox.record() == []
+
+
+@pytest.mark.parametrize(
+    "details", ["a" * 10, "a" * 500, "  ten chars!  ", "Two\r\nlines.", "日本語の理由を書きました。"]
+)
+def test_what_is_long_enough_is_kept_on_one_line(bob: Bob, app: Flask, details: str) -> None:
+    bob.enters("good1", details=details).confirms_link()
+
+    kept = {row["reason"] for row in rows(app, ledger) if row["action"] == "link"}
+    assert kept == {f"The viewer needs a hand with the remote: {' '.join(details.split())}"}
+
+
+@pytest.mark.parametrize("typed", ["", "no", "a" * 300, "good\0", "<b>", "good\u202e529", "📺"], ids=ascii)
+def test_what_is_no_pin_is_recorded_and_told(bob: Bob, app: Flask, sandbox: SimulatedZype, typed: str) -> None:
+    page = bob.enters(typed, 422).page
+
+    assert SHOWN[Outcome.MALFORMED].sentence in page.summary
+    assert page.value("#pin") == typed
+    assert [(row["outcome"], row["reason"]) for row in rows(app, ledger) if row["action"] == "link"] == [
+        (None, REASON),
+        ("malformed", REASON),
+    ]
+    assert sandbox.record() == []
+
+
+def test_the_same_pin_of_viewer_and_agent_at_once_is_one_attempt(
+    bob: Bob, alice: Alice, app: Flask, sandbox: SimulatedZype
+) -> None:
+    alice.signs_in()
+    bob.enters("slow1")
+    with ThreadPoolExecutor(1) as threads:
+        viewer = threads.submit(alice.types_pin, "slow1")
+        wait_for(lambda: sandbox.record())
+        page = bob.confirms_link().page
+        assert viewer.result().page.heading == "Your TV is linked"
+
+    assert page.heading == "The TV is linked"
+    assert len(sandbox.record()) == 1
+    assert outcomes(app) == ["linked"]
+    assert {row["actor_kind"] for row in rows(app, ledger) if row["action"] == "link"} == {"viewer"}
+
+
+def wait_for(look: Callable[[], object]) -> None:
+    end = time.monotonic() + 5
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_while_zype_can_t_name_the_viewer_what_was_typed_stays(bob: Bob, sandbox: SimulatedZype) -> None:
+    bob.opens(f"{VIEWER}/link")
+    with answering(sandbox, "/consumers", 503):
+        page = bob.enters("Good-1", 503).page
+
+    assert SHOWN[Outcome.UNAVAILABLE].sentence in page.summary
+    assert page.value("#pin") == "Good-1"
+    assert page.text("#details") == WHY["details"]
+    assert page.text(".caller-bar") == "Alice alice@example.com", "as the page before named them"
+    assert bob.enters("Good-1").confirms_link().page.heading == "The TV is linked"
+
+
+@pytest.mark.parametrize("forged", ["", "rubbish", "WyJjYWxsZXIiXQ.x"])
+def test_who_calls_is_not_what_a_form_says(bob: Bob, sandbox: SimulatedZype, forged: str) -> None:
+    bob.opens(f"{VIEWER}/link")
+    with answering(sandbox, "/consumers", 503):
+        page = bob.enters("good1", 503, caller=forged).page
+
+    assert page.text(".caller-bar") == f"Viewer without a name {seed.ALICE.id}"
+
+
+def test_the_caller_of_another_viewer_s_page_is_not_shown_on_this_one(bob: Bob, sandbox: SimulatedZype) -> None:
+    other = bob.opens(f"/support/viewers/{seed.MALLORY.id}/link").page.value("[name=caller]")
+    bob.opens(f"{VIEWER}/link")
+    with answering(sandbox, "/consumers", 503):
+        page = bob.enters("good1", 503, caller=other).page
+
+    assert "mallory" not in page.source.lower()
+
+
+def test_when_the_attempt_can_t_be_written_zype_is_not_asked(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
+    bob.enters("good1")
+    with services_of(app).database.write() as connection:
+        connection.execute(sa.text("DROP TABLE pending"))
+
+    page = bob.confirms_link(503).page
+
+    assert SHOWN[Outcome.UNAVAILABLE].sentence in page.summary
+    assert page.value("#pin") == "good1"
+    assert page.header("Retry-After") == "60"
+    assert sandbox.record() == []
+
+
+def test_a_stale_form_comes_back_with_what_was_typed(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
+    sealed = bob.opens(f"{VIEWER}/link").page.value("[name=caller]")
+    sent = {**WHY, "pin": "Good-1", "caller": sealed, "csrf_token": "stale"}
+
+    page = bob.browser.send("POST", f"{VIEWER}/link", 422, data=sent)
+
+    assert "This page was open for too long" in page.summary
+    assert page.value("#pin") == "Good-1"
+    assert page.text("#details") == WHY["details"]
+    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert outcomes(app) == []
+    assert sandbox.record() == []
+    bob.browser.submit(page, f"{VIEWER}/link", 200)
+
+
+def test_no_pin_and_no_address_is_logged(bob: Bob) -> None:
+    with logged() as events:
+        bob.finds(seed.ALICE.email)
+        for pin in ("good4711", "used4711", "http5004711"):
+            bob.enters(pin).confirms_link({"good": 303, "used": 422, "http": 503}[pin[:4]])
+
+    assert events
+    assert "4711" not in str(events)
+    assert "example.com" not in str(events)
+
+
+def test_the_form_is_ready_to_be_typed_into(bob: Bob) -> None:
+    page = bob.opens(f"{VIEWER}/link").page
+
+    field = page.select_one("#pin")
+    wanted = {"type": "text", "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
+    assert wanted.items() <= dict(field.attrs).items()
+    assert field.has_attr("autofocus")
+    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert len(page.select("script")) == 1

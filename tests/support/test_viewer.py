@@ -1,0 +1,199 @@
+"""The page about a viewer: what an agent needs to know, what happened last, and nothing else of Zype's."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+from flask import Flask
+
+from portal.attempts import Attempt
+from portal.models import OUTCOMES, Action, Actor, ActorKind
+from portal.sandbox import seed
+from tests.cast import Alice
+from tests.conftest import services_of
+from tests.faulty_zype import answering
+from tests.inside import outcomes
+from tests.page import PageClient
+from tests.simulated_zype import SimulatedZype
+from tests.staff import sign_in_staff
+from tests.support.conftest import REASON, VIEWER, Bob
+
+RUBBISH = {
+    "10 kB": "a" * 10_000,
+    "nobody's": "f" * 24,
+    "an e-mail": "alice@example.com",
+    "a zero byte": "%00",
+    "a line break": "a%0Ab",
+    "dots": "..%2e",
+    "HTML": "%3Cscript%3E",
+    "not UTF-8": "%ff%fe",
+    "Arabic digits": "%D9%A1%D9%A2",
+}
+
+
+def as_bob() -> Actor:
+    return Actor(ActorKind.AGENT, "bob", "127.0.0.1", "request-1")
+
+
+def test_it_says_what_an_agent_needs(bob: Bob, alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
+    alice.signs_in().types_pin(sandbox.tv().pin)
+    bob.links(sandbox.tv().pin)
+    device = services_of(app).directory.tvs(seed.ALICE.id)[0].linked_device_id
+    services_of(app).records.name_tv(seed.ALICE.id, device, "Living <b>room")
+
+    page = bob.opens(VIEWER).page
+
+    assert page.heading == "Alice"
+    facts = page.text(".facts")
+    assert facts == (f"E-mail alice@example.com Consumer id {seed.ALICE.id} Viewer since Jan 1, 2024 Subscriptions 1")
+    named, numbered = (row.get_text(" ", strip=True) for row in page.select(".row"))
+    assert named.startswith("Living <b>room Linked ")
+    assert " by the viewer " in named
+    assert numbered.startswith("TV 2 Linked ")
+    assert " by support " in numbered
+
+
+def test_a_tv_that_was_not_linked_here_was_linked_elsewhere(bob: Bob, sandbox: SimulatedZype) -> None:
+    sandbox.app.extensions["sandbox"].store.link(sandbox.tv().pin, seed.ALICE.id)
+
+    assert "TV 1 Linked elsewhere" in bob.opens(VIEWER).page.text()
+
+
+def test_nothing_else_of_zype_s_reaches_a_page(bob: Bob, sandbox: SimulatedZype) -> None:
+    tv = sandbox.tv()
+    pages = [bob.finds(seed.ALICE.email).page, bob.enters(tv.pin).page, bob.confirms_link().page]
+    pages += [bob.opens(VIEWER).page, bob.opens(f"{VIEWER}/unlink-all").page]
+    pages.append(bob.opens(str(bob.opens(VIEWER).page.select_one('a[href*="/devices/"]')["href"])).page)
+
+    shown = "".join(page.source for page in pages)
+    for secret in ("drop-this", "stripe", "braintree", "parental", seed.SITE_ID, seed.ALICE.password, tv.device_id):
+        assert secret not in shown
+    assert pages[1].source.count(tv.pin) == 1, "the PIN stands on the page to read back alone"
+    assert tv.pin not in "".join(page.source for page in pages if page is not pages[1])
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"name": None, "email": None}, "Viewer without a name E-mail none"),
+        ({"created_at": "yesterday", "subscription_count": None}, "Viewer since not known Subscriptions not known"),
+        ({"linked_devices": None}, "Zype lists none for this account."),
+        ({"name": "<b>\u202eecilA"}, "<b>\u202eecilA E-mail"),
+    ],
+)
+def test_what_zype_does_not_say_is_not_made_up(
+    bob: Bob, sandbox: SimulatedZype, said: dict[str, object], shown: str
+) -> None:
+    alice = {"_id": seed.ALICE.id, "email": seed.ALICE.email, "name": "Alice"}
+    with answering(sandbox, "/consumers", 200, {"response": alice | said}):
+        assert shown in bob.opens(VIEWER).page.text()
+
+
+@pytest.mark.parametrize("path", RUBBISH.values(), ids=RUBBISH.keys())
+@pytest.mark.parametrize("below", ["", "/link", "/unlink-all", "/devices/x/unlink"])
+def test_an_id_that_is_nobody_s_is_told_so(bob: Bob, app: Flask, path: str, below: str) -> None:
+    page = bob.opens(f"/support/viewers/{path}{below}", 404).page
+
+    assert "There is no such viewer" in page.summary
+    assert "example.com" not in page.source
+    assert outcomes(app, "look_up")[0] in ("not_found", "malformed")
+
+
+@pytest.mark.parametrize(("zype", "shown"), [(503, "Please try again in 10 seconds."), (401, "Tell whoever runs")])
+def test_where_zype_does_not_say_the_page_to_find_a_viewer_does(
+    bob: Bob, sandbox: SimulatedZype, zype: int, shown: str
+) -> None:
+    with answering(sandbox, "/consumers", zype):
+        page = bob.opens(VIEWER, 503).page
+
+    assert shown in page.summary
+    assert page.header("Retry-After") == "10"
+
+
+def test_without_the_ledger_nobody_is_shown(bob: Bob, app: Flask) -> None:
+    with services_of(app).database.write() as connection:
+        connection.execute(sa.text("DROP TABLE ledger"))
+
+    assert "Viewers can't be looked up right now" in bob.opens(VIEWER, 503).page.summary
+
+
+def test_opening_a_viewer_is_a_look_up_unless_they_were_just_found(bob: Bob, app: Flask) -> None:
+    bob.opens(VIEWER).opens(VIEWER).opens(f"{VIEWER}/link")
+    assert outcomes(app, "look_up") == ["found"]
+
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=29), tick=True) as clock:
+        bob.opens(VIEWER)
+        assert outcomes(app, "look_up") == ["found"]
+        clock.shift(timedelta(minutes=2))
+        sign_in_staff(app, bob.browser)
+        bob.opens(VIEWER)
+    assert outcomes(app, "look_up") == ["found", "found"]
+
+
+def test_what_happened_last_is_told_with_who_and_why(bob: Bob, alice: Alice) -> None:
+    alice.signs_in("wrong", 422).signs_in().types_pin("used1", 422)
+    bob.links("good1").undoes_link()
+
+    told = [item.get_text(" ", strip=True) for item in bob.opens(VIEWER).page.select(".happening")]
+
+    assert [" ".join(text.split("UTC ")[1].split()) for text in told] == [
+        "Undo a link: unlinked by bob of support",
+        f"Link a TV: linked by bob of support {REASON} ( T-4711 )",
+        "Link a TV: PIN not found by the viewer",
+        "Sign in: signed in by the viewer",
+    ]
+
+
+def test_no_more_than_ten_are_told_and_the_newest_come_first(bob: Bob, app: Flask) -> None:
+    book = services_of(app).ledger
+    for number in range(12):
+        attempt = Attempt(Action.LINK, as_bob(), seed.ALICE.id)
+        book.begin(attempt)
+        book.finish(attempt, "linked" if number == 11 else "not_found")
+
+    told = bob.opens(VIEWER).page.select(".happening")
+
+    assert len(told) == 10
+    assert "linked" in told[0].get_text()
+
+
+def test_an_attempt_without_an_outcome_is_under_way_for_a_minute_and_then_unknown(bob: Bob, app: Flask) -> None:
+    services_of(app).ledger.begin(Attempt(Action.LINK, as_bob(), seed.ALICE.id))
+
+    assert "Link a TV: under way by bob" in bob.opens(VIEWER).page.text()
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=61), tick=True):
+        page = bob.opens(VIEWER).page
+    assert "Link a TV: unknown, the outcome was never written by bob" in page.text()
+
+
+@pytest.mark.parametrize("action", [Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN])
+def test_every_outcome_has_words(bob: Bob, app: Flask, action: Action) -> None:
+    told = []
+    for outcome in OUTCOMES[action]:
+        services_of(app).ledger.record(Attempt(action, as_bob(), seed.ALICE.id), outcome)
+        told.append(bob.opens(VIEWER).page.select(".happening strong")[0].get_text(" ", strip=True))
+
+    assert len(set(told)) == len(OUTCOMES[action])
+
+
+def test_what_happened_to_others_is_not_told(bob: Bob, app: Flask) -> None:
+    services_of(app).ledger.record(Attempt(Action.LINK, as_bob(), seed.MALLORY.id), "linked")
+
+    assert "Nothing has happened here yet." in bob.opens(VIEWER).page.text()
+
+
+def test_it_works_on_either_database(
+    any_database_url: str, make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    app = make_app(database_url=any_database_url)
+    bob = Bob(browse(app))
+    sign_in_staff(app, bob.browser)
+
+    page = bob.finds(seed.ALICE.email).links("good1").undoes_link().opens(VIEWER).page
+
+    assert [row.get_text(" ", strip=True).split(" UTC ")[1][:4] for row in page.select(".happening")] == [
+        "Undo",
+        "Link",
+    ]
