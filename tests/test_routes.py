@@ -11,6 +11,7 @@ from tests.cast import Alice
 from tests.inside import rows, session_rows
 from tests.page import PageClient
 from tests.simulated_zype import SimulatedZype
+from tests.test_permissions import EVERYBODY, MATRIX
 
 # Open to everybody: the method, the path, and the status of a bare request without a session.
 OPEN = {
@@ -23,6 +24,9 @@ OPEN = {
     ("GET", "/sign-in/code"): 302,
     ("GET", "/sign-in/code/callback"): 200,
     ("GET", "/support/sign-in"): 200,
+    # Without an identity provider they lead to the page that shows the ways to sign in.
+    ("GET", "/support/sign-in/provider"): 303,
+    ("GET", "/support/sign-in/callback"): 303,
 }
 # Open too, once they come from a form of ours; without its token they do nothing.
 OPEN_FORMS = {
@@ -86,8 +90,12 @@ def token_of(browser: PageClient) -> str:
 
 
 def test_every_route_is_on_a_list(app: Flask) -> None:
-    assert {(method, rule.rule) for method, rule in routes(app)} == set(OPEN) | OPEN_FORMS | CLOSED
+    listed = set(OPEN) | OPEN_FORMS | CLOSED | set(MATRIX)
+    assert {(method, rule.rule) for method, rule in routes(app)} == listed
     assert not CLOSED & (set(OPEN) | OPEN_FORMS)
+    # What the staff and the viewers of the matrix alone may do is on no list of what is open.
+    closed = {route for route, allowed in MATRIX.items() if allowed != EVERYBODY}
+    assert not closed & (set(OPEN) | OPEN_FORMS)
 
 
 @pytest.mark.parametrize(("route", "status"), OPEN.items(), ids=str)
