@@ -32,10 +32,11 @@ def set_out() -> Response:
     next_path = known_staff_path(request.args.get("next"))
     if not services().settings.staff_oidc_issuer:
         return go(SIGN_IN, next_path)
+    has_to_prove = "again" in request.args
     try:
-        address = staff_oidc.set_out(next_path, has_to_prove="again" in request.args)
+        address = staff_oidc.set_out(next_path, has_to_prove)
     except ProviderError as error:
-        return _problem_page(staff_oidc.failed(error), next_path)
+        return _problem_page(staff_oidc.failed(error), next_path, has_to_prove)
     return current_app.make_response(redirect(address))
 
 
@@ -45,19 +46,25 @@ def come_back() -> Response:
         return go(SIGN_IN)
     departure = staff_oidc.arrived()
     if departure is None:
-        return _problem_page(Problem.STALE, HOME)
+        return _problem_page(Problem.STALE)
     somebody = Actor(ActorKind.AGENT, "", request.remote_addr or "", g.request_id)
     arrival = staff_oidc.finish(departure, somebody)
     if arrival.account is None:
-        return _problem_page(arrival.problem or Problem.REFUSED, departure.next_path)
+        return _problem_page(arrival.problem or Problem.REFUSED, departure.next_path, departure.has_to_prove)
     response = go(departure.next_path)
     staff_identity.begin(response, arrival.account, authenticated_at=arrival.proved_at)
     return response
 
 
-def _problem_page(problem: Problem, next_path: str) -> Response:
+def _problem_page(problem: Problem, next_path: str = HOME, has_to_prove: bool = False) -> Response:
     """Return the page that says why nobody was signed in, and what to do next."""
     status = STATUSES[problem]
     retry_after = RETRY_SECONDS if status == 503 else None
-    page = render_template("staff/provider_problem.html", problem=problem, next=next_path, wait=in_words(retry_after))
+    page = render_template(
+        "staff/provider_problem.html",
+        problem=problem,
+        next=next_path,
+        has_to_prove=has_to_prove,
+        wait=in_words(retry_after),
+    )
     return with_wait(make_response(page, status), retry_after)

@@ -257,7 +257,11 @@ def test_to_prove_it_again_the_proof_has_to_be_newer_than_the_departure(
 ) -> None:
     provider.claims = {"auth_time": ago if ago is None else seconds_ago(ago)}
 
-    comes_back(status, again=True)
+    page = comes_back(status, again=True)
+
+    if status != 303:
+        # The next try has to prove it again too.
+        assert page.select('a[href="/support/sign-in?next=/support&again=1"]')
 
 
 def test_a_departure_is_good_for_an_hour(app: Flask, client: PageClient, visitor: Visitor) -> None:

@@ -271,7 +271,9 @@ class TestSecretFiles:
         file = tmp_path / "secret"
         file.write_text(GOOD[name][0], encoding="utf-8")
         both = {variable(name): GOOD[name][0], f"{variable(name)}_FILE": str(file)}
-        assert faults(COMPANIONS.get(name, {}) | both) == [f"{variable(name)}_FILE: give either this or the plain variable, not both"]
+        assert faults(COMPANIONS.get(name, {}) | both) == [
+            f"{variable(name)}_FILE: give either this or the plain variable, not both"
+        ]
 
     @pytest.mark.parametrize("content", [b"\xff\xfe7777", None], ids=["not text", "missing"])
     def test_a_file_that_can_not_be_read_is_a_fault(self, content: bytes | None, tmp_path: Path) -> None:
