@@ -9,7 +9,7 @@ from flask import Flask
 from portal.sandbox.seed import MAGIC_PINS
 from tests.sandbox.conftest import API_KEY, APP_KEY, CLIENT_SECRET, PORTAL, Calls
 
-PAGES = ("/", "/tv", "/authenticator", "/oauth/authorize")
+PAGES = ("/", "/tv", "/mail", "/authenticator", "/oauth/authorize")
 
 
 @pytest.mark.parametrize("path", PAGES)
