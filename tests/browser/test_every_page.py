@@ -45,8 +45,40 @@ def pages(page: Page, origin: str) -> Iterator[str]:
     yield "done"
     press(page, "Undo")
     yield "undone"
+    yield from pages_of_tvs(page, origin)
     page.goto(f"{origin}/no-such-page")
     yield "not found"
+
+
+def pages_of_tvs(page: Page, origin: str) -> Iterator[str]:
+    """Lead a viewer who is signed in and has no TV through the pages about one's own TVs."""
+    page.goto(f"{origin}/devices")
+    yield "no TV"
+    for pin in ("good7778", "sticky7779"):
+        page.goto(f"{origin}/activate")
+        page.get_by_label("PIN from your TV").fill(pin)
+        press(page, "Link my TV")
+    # Without a space there is nowhere to break it.
+    page.get_by_label("Give this TV a name").fill("W" * 41)
+    press(page, "Save the name")
+    yield "name refused"
+    page.get_by_label("Name of this TV").fill("W" * 40)
+    press(page, "Save the name")
+    yield "named"
+    page.get_by_text("Rename").click()
+    yield "renaming"
+    page.get_by_role("link", name=f"Unlink {'W' * 40}").click()
+    yield "unlink?"
+    press(page, "Yes, unlink it")
+    yield "not unlinked"
+    page.goto(f"{origin}/devices/{'a' * 32}/unlink")
+    yield "another's TV"
+    page.goto(f"{origin}/devices")
+    page.get_by_role("link", name="Unlink TV 1").click()
+    press(page, "Yes, unlink it")
+    yield "unlinked"
+    press(page, "Sign out everywhere")
+    yield "signed out everywhere"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

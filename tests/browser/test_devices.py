@@ -1,0 +1,105 @@
+"""A viewer's own TVs in a real browser: named on the success page, found again, and unlinked."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, expect
+
+from portal.sandbox import seed
+from tests.simulated_zype import TV, SimulatedZype
+
+
+def link(page: Page, origin: str, tv: TV) -> None:
+    """Sign in as Alice and link a TV."""
+    page.goto(f"{origin}/activate")
+    page.get_by_label("E-mail").fill(seed.ALICE.email)
+    page.get_by_label("Password").fill(seed.ALICE.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_label("PIN from your TV").fill(tv.pin)
+    page.get_by_role("button", name="Link my TV").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
+
+
+def tab_to(target: Locator) -> None:
+    """Press Tab until something has the focus."""
+    for _ in range(30):
+        target.page.keyboard.press("Tab")
+        if target.evaluate("it => it === document.activeElement"):
+            return
+    raise AssertionError(f"Tab does not lead to {target}")
+
+
+def test_a_tv_is_named_found_again_and_unlinked_by_keyboard(live: str, desktop: Page, sandbox: SimulatedZype) -> None:
+    tv = sandbox.tv()
+    link(desktop, live, tv)
+    desktop.get_by_label("Give this TV a name").fill("Living room")
+    desktop.get_by_role("button", name="Save the name").click()
+    expect(desktop).to_have_url(f"{live}/devices")
+    expect(desktop.get_by_role("status")).to_have_text("Saved.")
+    expect(desktop.get_by_role("listitem").get_by_role("heading")).to_have_text("Living room")
+    assert tv.is_linked()
+
+    # From here on there is no mouse.
+    tab_to(desktop.get_by_role("link", name="Unlink Living room"))
+    desktop.keyboard.press("Enter")
+    expect(desktop.get_by_role("heading", level=1)).to_have_text("Unlink this TV?")
+    expect(desktop.locator("main")).to_contain_text("Living room")
+    tab_to(desktop.get_by_role("button", name="Yes, unlink it"))
+    desktop.keyboard.press("Enter")
+
+    expect(desktop).to_have_url(f"{live}/devices")
+    expect(desktop.locator("main")).to_contain_text("change your password and tell support")
+    expect(desktop.get_by_role("listitem")).to_have_count(0)
+    assert not tv.is_linked()
+
+
+def test_a_tv_is_renamed_by_keyboard(live: str, desktop: Page, sandbox: SimulatedZype) -> None:
+    link(desktop, live, sandbox.tv())
+    desktop.get_by_role("link", name="Your TVs").click()
+    expect(desktop.get_by_role("heading", level=1)).to_have_text("Your TVs")
+    expect(desktop.get_by_label("Name of this TV")).to_be_hidden()
+
+    tab_to(desktop.get_by_text("Give it a name"))
+    desktop.keyboard.press("Enter")
+    tab_to(desktop.get_by_label("Name of this TV"))
+    desktop.keyboard.type("Kitchen")
+    desktop.keyboard.press("Enter")
+
+    expect(desktop.get_by_role("listitem").get_by_role("heading")).to_have_text("Kitchen")
+
+
+def test_without_javascript_all_of_it_works(
+    live: str, open_window: Callable[..., Page], sandbox: SimulatedZype
+) -> None:
+    page = open_window(360, 740, java_script_enabled=False)
+    tv = sandbox.tv()
+    link(page, live, tv)
+    page.get_by_label("Give this TV a name").fill("x" * 41)
+    page.get_by_role("button", name="Save the name").click()
+    expect(page.get_by_role("alert")).to_contain_text("Use 40 characters at most.")
+    page.get_by_label("Name of this TV").fill("Living room")
+    page.get_by_role("button", name="Save the name").click()
+
+    page.get_by_text("Rename").click()
+    expect(page.get_by_label("Name of this TV")).to_have_value("Living room")
+    page.get_by_role("link", name="Unlink Living room").click()
+    page.get_by_role("link", name="Keep it linked").click()
+    expect(page).to_have_url(f"{live}/devices")
+    assert tv.is_linked()
+    page.get_by_role("link", name="Unlink Living room").click()
+    page.get_by_role("button", name="Yes, unlink it").click()
+
+    expect(page.locator("main")).to_contain_text("No TV is linked to your account yet.")
+    assert not tv.is_linked()
+
+
+def test_signing_out_everywhere_ends_the_other_browser_too(
+    live: str, phone: Page, desktop: Page, sandbox: SimulatedZype
+) -> None:
+    for page in (desktop, phone):
+        link(page, live, sandbox.tv())
+    phone.get_by_role("link", name="Your TVs").click()
+    phone.get_by_role("button", name="Sign out everywhere").click()
+
+    expect(phone.locator("main")).to_contain_text("You are signed out in every browser")
+    desktop.reload()
+    expect(desktop.get_by_role("heading", level=1)).to_have_text("Sign in to link your TV")
