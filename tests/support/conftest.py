@@ -1,15 +1,17 @@
 """Bob, who has Alice on the telephone: a browser with an agent's session, and what an agent does in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, Page
 
 from portal.sandbox import seed
 from tests.cast import Person
 from tests.page import PageClient
 from tests.staff import sign_in_staff
+from tests.windows import Watch
 
 VIEWER = f"/support/viewers/{seed.ALICE.id}"
 WHY = {
@@ -72,3 +74,16 @@ def bob(app: Flask, browse: Callable[..., PageClient]) -> Bob:
     browser = browse(app)
     sign_in_staff(app, browser)
     return Bob(browser)
+
+
+@pytest.fixture
+def desk_window(live: str, app: Flask, browser: Browser, browse: Callable[..., PageClient]) -> Iterator[Page]:
+    """A window of Chromium with a session of Bob's, which fails its test at any error."""
+    session_id = sign_in_staff(app, browse(app))
+    context = browser.new_context(locale="en")
+    context.set_default_timeout(10_000)
+    context.add_cookies([{"name": "activate-staff", "value": session_id, "url": live}])
+    watch = Watch(context)
+    yield context.new_page()
+    context.close()
+    assert watch.faults() == []

@@ -1,0 +1,102 @@
+"""Every page of the console, at the sizes and in the colours of agents: it fits, and can be read and pressed."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from portal.sandbox import seed
+from tests.cast import Alice
+from tests.simulated_zype import SimulatedZype
+from tests.support.conftest import VIEWER
+
+SMALLEST_TARGET = 44
+PRESSED = "main :is(button, select, textarea, a.button, label:has([type=checkbox]), .field > input, .pin-field > input)"
+LOOKS = {
+    "a small phone": (320, 640, "light"),
+    "a desk in the dark": (1280, 800, "dark"),
+}
+
+
+def press(page: Page, name: str) -> None:
+    with page.expect_navigation():
+        page.get_by_role("button", name=name, exact=True).click()
+
+
+def says_why(page: Page, reason: str) -> None:
+    page.get_by_label("Reason").select_option(reason)
+    page.get_by_label("What happened").fill("Her remote has no letters left on it.")
+    page.get_by_label("I have checked the caller's identity").check()
+
+
+def pages(page: Page, origin: str) -> Iterator[str]:
+    """Lead an agent through every page, and yield its name while it is open."""
+    page.goto(f"{origin}/support")
+    yield "find"
+    page.get_by_label("E-mail or consumer id").fill("nobody@example.com")
+    press(page, "Find")
+    yield "nobody found"
+    page.get_by_label("E-mail or consumer id").fill(seed.ALICE.email)
+    press(page, "Find")
+    yield "viewer"
+    page.get_by_role("link", name="Link a TV").click()
+    page.wait_for_url("**/link")
+    yield "link"
+    page.get_by_label("PIN from the caller's TV").fill("used1")
+    press(page, "Read the PIN back")
+    yield "something is missing"
+    says_why(page, "no_hands")
+    press(page, "Read the PIN back")
+    yield "read back"
+    press(page, "Yes, link this TV")
+    yield "not found"
+    page.get_by_label("PIN from the caller's TV").fill("sticky1")
+    press(page, "Read the PIN back")
+    press(page, "Yes, link this TV")
+    yield "linked"
+    press(page, "Undo")
+    yield "not undone"
+    page.goto(f"{origin}{VIEWER}")
+    yield "viewer with TVs"
+    page.get_by_role("link", name="Unlink TV 1").click()
+    page.wait_for_url("**/unlink")
+    yield "unlink"
+    page.goto(f"{origin}{VIEWER}/unlink-all")
+    yield "unlink all"
+    says_why(page, "gone")
+    press(page, "Unlink all TVs")
+    yield "some unlinked"
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), LOOKS.values(), ids=LOOKS.keys())
+def test_it_fits_and_can_be_read_and_pressed(
+    desk_window: Page, live: str, alice: Alice, sandbox: SimulatedZype, width: int, height: int, scheme: str
+) -> None:
+    alice.signs_in().types_pin(sandbox.tv().pin)
+    desk_window.set_viewport_size({"width": width, "height": height})
+    desk_window.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    axe = Axe()
+    for name in pages(desk_window, live):
+        found = axe.run(desk_window)
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+        overflow = desk_window.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, f"{name} is {overflow} px too wide at {width} px"
+        for target in desk_window.locator(
+            "main :is(button, select, textarea, label:has([type=checkbox]), a.button)"
+        ).all():
+            box = target.bounding_box()
+            assert box is None or box["height"] >= SMALLEST_TARGET, f"{name}: {target.inner_text()!r} is {box}"
+
+
+def test_whose_account_it_is_stays_in_sight(desk_window: Page, live: str) -> None:
+    desk_window.set_viewport_size({"width": 360, "height": 500})
+    desk_window.goto(f"{live}{VIEWER}/link")
+    for _ in range(6):
+        desk_window.keyboard.press("Tab")
+        bar = desk_window.locator(".caller-bar").bounding_box()
+        focused = desk_window.locator(":focus").bounding_box()
+        assert bar is not None
+        assert focused is not None
+        assert 0 <= bar["y"] <= 500 - bar["height"]
+        assert focused["y"] >= bar["y"] + bar["height"] or focused["y"] + focused["height"] <= bar["y"]
