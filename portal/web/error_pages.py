@@ -49,7 +49,14 @@ def error_page(status: int, kind: str, retry_after: int | None = None) -> Respon
         kind: which words the page uses.
         retry_after: seconds until trying again may help.
     """
-    page = render_template("errors/error.html", status=status, kind=kind, wait=in_words(retry_after), plain=True)
+    page = render_template(
+        "errors/error.html",
+        status=status,
+        kind=kind,
+        wait=in_words(retry_after),
+        is_for_staff=request.path.startswith("/support"),
+        plain=True,
+    )
     response = make_response(page, status)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)

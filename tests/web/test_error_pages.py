@@ -273,3 +273,9 @@ def test_a_database_that_is_gone_is_503_and_signs_nobody_in(
     assert page.heading == "Sorry, something went wrong"
     assert "trying the same PIN again is safe" in page.text()
     assert_nothing_happened(page, sandbox, events, "unable to open database file")
+
+
+def test_the_staff_s_error_pages_lead_back_to_the_console(client: PageClient) -> None:
+    page = client.get("/support/no-such-page", 404)
+    assert page.select_one("main a.button")["href"] == "/support"
+    assert client.get("/no-such-page", 404).select_one("main a.button")["href"] == "/activate"
