@@ -35,10 +35,11 @@ def demo(once: bool) -> None:
     with _folder("demo") as folder:
         environ = tour.environment(os.environ, folder)
         settings = settings_of(environ)
+        tour.keep_settings(environ, folder)
         tour.hire(settings)
 
         def tell() -> None:
-            click.echo(tour.steps(settings))
+            click.echo(tour.steps(settings, folder))
             if once:
                 os.kill(server, signal.SIGTERM)
 

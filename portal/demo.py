@@ -1,7 +1,10 @@
 """The demo: portal, sandbox and a simulated TV, with no credentials, and data that is gone afterwards."""
 
+import secrets
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from portal.agents import Agents
 from portal.config import Settings
@@ -32,7 +35,16 @@ def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
         **kept,
         "PORTAL_MODE": "sandbox",
         "PORTAL_DATABASE_URL": f"sqlite:///{folder / 'demo.db'}",
+        "PORTAL_SECRET_KEY": secrets.token_hex(32),
     }
+
+
+def keep_settings(environ: Mapping[str, str], folder: Path) -> None:
+    """Write a demo's settings beside its data, where a command that is started in that folder finds them."""
+    file = folder / ".env"
+    file.touch(mode=0o600)
+    given = {name: value for name, value in environ.items() if name.startswith("PORTAL_")}
+    file.write_text("".join(f"{name}='{value}'\n" for name, value in given.items()), encoding="utf-8")
 
 
 def hire(settings: Settings) -> None:
@@ -54,8 +66,15 @@ def hire(settings: Settings) -> None:
         database.dispose()
 
 
-def steps(settings: Settings) -> str:
-    """Return what to do to link a TV, for a newcomer."""
+def steps(settings: Settings, folder: Path) -> str:
+    """Return what to do to link a TV, for a newcomer.
+
+    Args:
+        settings: of the demo.
+        folder: with its data and settings.
+    """
+    checkout = Path(__file__).parents[1]
+    command = f"cd {quote(str(folder))} && PYTHONPATH={quote(str(checkout))} {quote(sys.executable)} -m portal"
     viewer, agent, supervisor = seed.ALICE, seed.BOB, seed.SUPERVISOR
     return f"""
   Zype Activate is running, with a simulated Zype and a simulated TV.
@@ -82,6 +101,8 @@ def steps(settings: Settings) -> str:
   Who may read everybody's history:  {supervisor.name}   password: {supervisor.password}
   Secrets for an authenticator app of your own:
     {agent.name}: {agent.secret}   {supervisor.name}: {supervisor.secret}
+  Check a file that they took from the history:
+    {command} audit verify FILE
 
   More to try, such as PINs that fail:  {settings.zype_api_url}/
   Ctrl-C stops the demo and removes its data.
