@@ -1,5 +1,6 @@
 """Which language the pages speak: the one that was chosen, else what the browser asks for, else the operator's."""
 
+import re
 from functools import cache
 
 import structlog
@@ -21,6 +22,7 @@ _SHOWN_AGAIN = (
     *("/activate", "/activate/done", "/devices", "/sign-in"),
     *("/support", "/support/account", "/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
+_A_VIEWER = re.compile("/support/viewers/[A-Za-z0-9]{1,64}")
 _COOKIE = "activate-language"
 _COOKIE_SECONDS = 365 * 24 * 3600
 
@@ -67,9 +69,14 @@ def choices() -> list[tuple[str, str]]:
 
 def here(path: str) -> str:
     """Return a path of a page that can be shown again by a GET, else a page that it belongs to."""
+    viewer = _A_VIEWER.match(path)
+    if viewer:
+        return viewer[0]
     if path.startswith("/devices/"):
         return "/devices"
-    return path if path in _SHOWN_AGAIN else "/activate"
+    if path in _SHOWN_AGAIN:
+        return path
+    return "/support" if path.startswith("/support/") else "/activate"
 
 
 def remember(code: str) -> None:

@@ -10,6 +10,7 @@ from flask import Flask
 from portal.ledger_tables import ledger
 from portal.models import UnlinkOutcome
 from portal.sandbox import seed
+from portal.support.seals import seal, unseal
 from tests.cast import Alice
 from tests.conftest import services_of
 from tests.faulty_zype import answering
@@ -132,12 +133,17 @@ def test_what_was_linked_for_one_viewer_is_not_undone_for_another(bob: Bob, sand
     assert unlinks(sandbox) == 0
 
 
-def test_one_seal_is_no_other(bob: Bob, sandbox: SimulatedZype) -> None:
-    page = bob.links("good1").page
-    sealed = page.value("[name=caller]")
+def test_a_seal_of_one_kind_or_viewer_is_none_of_another(bob: Bob, app: Flask) -> None:
+    with app.app_context():
+        assert unseal("attempt", seal("attempt", "a", "b")) == ["a", "b"]
+        assert unseal("caller", seal("attempt", "a", "b")) == []
+        # Linked, as far as Zype is concerned, and the outcome could not be written.
+        sealed = seal("attempt", seed.ALICE.id, "f" * 32)
+    other = f"/support/viewers/{seed.MALLORY.id}"
 
-    assert bob.browser.submit(page, UNDO, 303, attempt=sealed).location == VIEWER
-    assert unlinks(sandbox) == 0
+    assert bob.opens(f"{VIEWER}/done?attempt={sealed}").page.heading == "The TV is linked"
+    assert not bob.page.select(f'form[action="{UNDO}"]')
+    assert bob.opens(f"{other}/done?attempt={sealed}", 303).page.path == other
 
 
 def test_without_zype_it_still_says_what_was_linked(bob: Bob, sandbox: SimulatedZype) -> None:

@@ -7,10 +7,11 @@ from portal.phonetics import spell
 from tests.support.conftest import VIEWER
 
 PRINTABLE = "".join(chr(number) for number in range(0x21, 0x7F) if chr(number) != "-")
+# No two that follow each other sound the same, or the second would be taken for spelled before it is.
 TYPED = {
     " ZIZM-529": "zulu-india-zulu-mike-five-two-nine",
-    "\uff5aizm\u2013\u200b529": "zulu-india-zulu-mike-five-two-nine",
     PRINTABLE: spell(PRINTABLE),
+    "\uff5aizm\u2013\u200b529": "zulu-india-zulu-mike-five-two-nine",
     "a\u00e4": "alfa-\u00e4",
     "": "",
 }

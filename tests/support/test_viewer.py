@@ -197,3 +197,15 @@ def test_it_works_on_either_database(
         "Undo",
         "Link",
     ]
+
+
+@pytest.mark.parametrize("below", ["", "/link", "/unlink-all"])
+def test_the_switch_of_the_language_leads_back_to_the_viewer(bob: Bob, below: str) -> None:
+    page = bob.opens(f"{VIEWER}{below}").page
+
+    assert bob.browser.submit(page, "/language", 303, button="Deutsch").location == VIEWER
+
+
+@pytest.mark.parametrize(("path", "status"), [("/support/no-such-page", 404), (f"{VIEWER}/undo", 405)])
+def test_what_is_no_page_of_the_console_leads_back_to_it(bob: Bob, path: str, status: int) -> None:
+    assert bob.opens(path, status).page.select_one("main a")["href"] == "/support"
