@@ -138,12 +138,10 @@ class Directory:
         """
         # Other white space is a control character, which no address and no id holds.
         text = typed.strip(" \u00a0")
-        if _is_email(text):
-            attempt = Attempt(Action.LOOK_UP, actor, subject_hash=self._ledger.keyring.subject(text))
-        elif CONSUMER_ID.fullmatch(text):
-            attempt = Attempt(Action.LOOK_UP, actor, consumer_id=text)
-        else:
+        if not _is_email(text) and not CONSUMER_ID.fullmatch(text):
             return self._malformed(actor)
+        # Only as a hash until Zype says that it is an id: it may be a PIN that was typed into the wrong field.
+        attempt = Attempt(Action.LOOK_UP, actor, subject_hash=self._ledger.keyring.subject(text))
         begun = self._ledger.begin(attempt, self._limits, limited_outcome=LookUpOutcome.TOO_MANY)
         if isinstance(begun, Limited):
             return LookUp(LookUpOutcome.TOO_MANY, retry_after=ceil(begun.seconds))
