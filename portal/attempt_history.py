@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from portal.attempt_limits import PENDING_FOR
 from portal.db import Database
-from portal.ledger_tables import ledger
+from portal.ledger_tables import by_agent, ledger
 from portal.models import Action, ActorKind
 
 PAGE = 50
@@ -151,18 +151,26 @@ _ATTEMPTS = (
 )
 
 
+_half = ledger.alias("half")
+
+
+def _has_row(*conditions: sa.ColumnElement[bool] | sa.TextClause) -> sa.ColumnElement[bool]:
+    """Return the condition that either half of an attempt says something; apart from it, since an index finds those."""
+    return ledger.c.attempt_id.in_(sa.select(_half.c.attempt_id).where(*conditions))
+
+
 def _conditions(wanted: AttemptFilter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.agent is not None:
-        yield ledger.c.actor_kind == ActorKind.AGENT
-        yield sa.or_(ledger.c.actor_id == wanted.agent, _ended.c.actor_id == wanted.agent)
+        yield _has_row(by_agent, _half.c.actor_id == wanted.agent)
     if wanted.viewer is not None:
-        yield sa.or_(ledger.c.consumer_id == wanted.viewer, _ended.c.consumer_id == wanted.viewer)
+        yield _has_row(_half.c.consumer_id == wanted.viewer)
     if wanted.outcome is not None:
         yield _ended.c.outcome.is_(None) if wanted.outcome == NO_OUTCOME else _ended.c.outcome == wanted.outcome
     if wanted.since is not None:
         yield ledger.c.at >= _midnight(wanted.since)
-    if wanted.until is not None:
-        yield ledger.c.at < _midnight(wanted.until) + timedelta(days=1)
+    # The last day that a date can say has no day after it, and needs none.
+    if wanted.until is not None and wanted.until < date.max:
+        yield ledger.c.at < _midnight(wanted.until + timedelta(days=1))
 
 
 def _midnight(day: date) -> datetime:

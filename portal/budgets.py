@@ -34,9 +34,27 @@ class BudgetUse:
     seconds: int
 
     @property
+    def is_near(self) -> bool:
+        """Whether little of it is left."""
+        return self.used >= self.allowed * NEAR
+
+    @property
     def is_reached(self) -> bool:
         """Whether the agent has to wait."""
         return self.used >= self.allowed
+
+
+@dataclass(frozen=True)
+class AgentBudgets:
+    """All that an agent has used of their limits, if they are near one.
+
+    Args:
+        agent_id: whose.
+        uses: of which at least one is near.
+    """
+
+    agent_id: str
+    uses: tuple[BudgetUse, ...]
 
 
 class Budgets:
@@ -52,24 +70,26 @@ class Budgets:
         self._limits = [(Action.LINK, item) for item in settings.limit_agent]
         self._limits += [(Action.LOOK_UP, item) for item in settings.limit_lookup]
 
-    def near(self) -> list[BudgetUse]:
-        """Return the uses that are near their limit, by agent.
+    def near(self) -> list[AgentBudgets]:
+        """Return the agents who are near a limit, by id, with all that they have used.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
-        found = [use for action, item in self._limits for use in self._near(action, item)]
-        return sorted(found, key=lambda use: (use.agent_id, use.action))
+        found: dict[str, list[BudgetUse]] = {}
+        for action, item in self._limits:
+            for use in self._uses(action, item):
+                found.setdefault(use.agent_id, []).append(use)
+        near = {agent_id: uses for agent_id, uses in found.items() if any(use.is_near for use in uses)}
+        return [AgentBudgets(agent_id, tuple(uses)) for agent_id, uses in sorted(near.items())]
 
-    def _near(self, action: Action, item: RateLimitItem) -> list[BudgetUse]:
-        used = sa.func.count()
+    def _uses(self, action: Action, item: RateLimitItem) -> list[BudgetUse]:
         with self._database.read() as connection:
             since = self._database.now(connection) - timedelta(seconds=item.get_expiry())
             query = (
-                sa.select(ledger.c.actor_id, used)
+                sa.select(ledger.c.actor_id, sa.func.count())
                 .where(by_agent, spent, ledger.c.action == action, ledger.c.at > since)
                 .group_by(ledger.c.actor_id)
-                .having(used >= item.amount * NEAR)
             )
             rows = connection.execute(query).all()
         return [BudgetUse(agent_id, action, number, item.amount, item.get_expiry()) for agent_id, number in rows]

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -43,14 +44,21 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
+def _id(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Accept an id: what is asked for is written into the ledger, where no e-mail address may be."""
+    if value and "@" in value and not value.startswith("oidc:"):
+        raise click.BadParameter("Give an id and no e-mail address.")
+    return value
+
+
 def _filters(command: Command) -> Command:
     """Give a command the options that say which attempts are meant."""
     for option in (
         click.option("--to", "until", type=DAY, help="The last day, UTC, which counts too."),
         click.option("--from", "since", type=DAY, help="The first day, UTC."),
         click.option("--outcome", type=click.Choice([*ANY_OUTCOME, "none"]), help="How they ended."),
-        click.option("--viewer", help="The consumer id of the viewer whom they are about."),
-        click.option("--agent", help="The id of the agent who made them."),
+        click.option("--viewer", callback=_id, help="The consumer id of the viewer whom they are about."),
+        click.option("--agent", callback=_id, help="The id of the agent who made them."),
     ):
         command = option(command)
     return command
@@ -139,8 +147,8 @@ def export_attempts(kind: str, **given: Any) -> None:
 
 
 @audit.command()
-@click.argument("exports", nargs=-1, type=click.File("rb"))
-def verify(exports: tuple[BinaryIO, ...]) -> None:
+@click.argument("exports", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def verify(exports: tuple[Path, ...]) -> None:
     """Check every row of the ledger, or that everything in EXPORTS is still in it."""
     from portal.keys import keyring
     from portal.verification import Verification
@@ -148,7 +156,7 @@ def verify(exports: tuple[BinaryIO, ...]) -> None:
     settings = settings_of(environment())
     with open_database(settings) as database:
         verification = Verification(database, keyring(settings))
-        reports = {file.name: _verify_export(verification, file) for file in exports}
+        reports = {str(file): _verify_export(verification, file) for file in exports}
         if not exports:
             reports["The ledger"] = verification.ledger()
     for name, report in reports.items():
@@ -157,13 +165,14 @@ def verify(exports: tuple[BinaryIO, ...]) -> None:
         fail("Not everything is as it was written.")
 
 
-def _verify_export(verification: "Verification", file: BinaryIO) -> "Report":
+def _verify_export(verification: "Verification", path: Path) -> "Report":
     from portal import export
     from portal.verification import Report
 
     try:
-        return verification.export(export.read(file, verification.keyring))
-    except export.BrokenExport as error:
+        with path.open("rb") as file:
+            return verification.export(export.read(file, verification.keyring))
+    except (export.BrokenExport, OSError) as error:
         return Report(faults=[str(error)])
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import IO, Any, Literal
 
 from portal.attempt_history import PastAttempt
@@ -19,8 +20,8 @@ TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "applicat
 COLUMNS = tuple(PastAttempt.__dataclass_fields__)
 # Without it a spreadsheet takes the file for one in the machine's own old encoding.
 BOM = "\ufeff"
-# What spreadsheets take for the beginning of a formula, in either width, behind white space or quotes too.
-_FORMULA = re.compile(r"""[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r]""")
+# What spreadsheets take for the beginning of a formula, in either width, behind spaces, quotes and invisible marks too.
+_FORMULA = re.compile(r"""[\s"'\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r]""")
 _LAST_LINE = "end of export"
 
 
@@ -31,7 +32,7 @@ class Trailer:
     Args:
         attempts: how many lines came before it, the names of the columns not counted.
         key_id: of the key of the digest.
-        digest: the keyed hash of every byte before this line, as 64 hexadecimal characters.
+        digest: the keyed hash of every byte before this line and of their number, as 64 hexadecimal characters.
     """
 
     attempts: int
@@ -62,7 +63,7 @@ def write(attempts: Iterable[PastAttempt], kind: Format, key: LedgerKey) -> Iter
         mac.update(line)
         lines += 1
         yield line
-    yield _trailer_line(Trailer(lines, key.id, mac.hexdigest()), kind).encode()
+    yield _trailer_line(Trailer(lines, key.id, _digest(mac, lines)), kind).encode()
 
 
 def read(file: IO[bytes], keyring: Keyring) -> Iterator[dict[str, str]]:
@@ -80,7 +81,7 @@ def read(file: IO[bytes], keyring: Keyring) -> Iterator[dict[str, str]]:
     text = io.TextIOWrapper(file, encoding="utf-8-sig" if kind == "csv" else "utf-8", newline="")
     try:
         rows = csv.DictReader(text) if kind == "csv" else map(json.loads, text)
-        for _, row in zip(range(trailer.attempts), rows, strict=False):
+        for row in islice(rows, trailer.attempts):
             yield {name: str(value) for name, value in row.items() if value not in (None, "")}
     finally:
         text.detach()
@@ -96,7 +97,7 @@ def _checked(file: IO[bytes], keyring: Keyring) -> tuple[Trailer, Format]:
     mac = _mac(key)
     for line in lines:
         mac.update(line)
-    if not hmac.compare_digest(mac.hexdigest(), trailer.digest):
+    if not hmac.compare_digest(_digest(mac, trailer.attempts).encode(), trailer.digest.encode()):
         raise BrokenExport("its digest is wrong: a line was changed, added or taken out")
     return trailer, kind
 
@@ -123,11 +124,11 @@ def _trailer(line: bytes) -> tuple[Trailer, Format]:
             said = json.loads(text)
             return Trailer(int(said["attempts"]), str(said["key_id"]), str(said["digest"])), "jsonl"
         name, _, attempts, _, key_id, _, digest = next(csv.reader([text]))
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
+        if name == _LAST_LINE:
+            return Trailer(int(attempts), key_id, digest), "csv"
+    except (ValueError, LookupError, TypeError, StopIteration, csv.Error, ArithmeticError, RecursionError) as error:
         raise BrokenExport(advice) from error
-    if name != _LAST_LINE:
-        raise BrokenExport(advice)
-    return Trailer(int(attempts), key_id, digest), "csv"
+    raise BrokenExport(advice)
 
 
 def _trailer_line(trailer: Trailer, kind: Format) -> str:
@@ -139,6 +140,13 @@ def _trailer_line(trailer: Trailer, kind: Format) -> str:
 
 def _mac(key: LedgerKey) -> "hmac.HMAC":
     return hmac.new(derive(key.secret, Purpose.EXPORT), digestmod=hashlib.sha256)
+
+
+def _digest(mac: "hmac.HMAC", lines: int) -> str:
+    """Return the digest of an export, whose number of lines is signed as well: a smaller one would hide the others."""
+    whole = mac.copy()
+    whole.update(f"{lines} attempts".encode())
+    return whole.hexdigest()
 
 
 def _plain(attempt: PastAttempt) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hmac import compare_digest
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from portal.attempt_limits import PENDING_FOR
 from portal.db import Database
-from portal.keys import Keyring, Purpose
+from portal.keys import Keyring, LedgerKey, Purpose
 from portal.ledger_rows import canonical
 from portal.ledger_tables import ledger
 from portal.models import OUTCOMES
@@ -19,6 +20,10 @@ CHUNK = 1000
 # What both halves of an attempt say alike, unless only Zype's answer told.
 _ALIKE = ("action", "actor_kind", "request_id", "reason", "ticket", "subject_hash", "address_hash")
 _TOLD_LATER = ("actor_id", "consumer_id", "linked_device_id", "pin_fingerprint")
+
+Row = Mapping[str, Any]
+# The id of a row, and what is wrong with it.
+Fault = tuple[int, str]
 
 
 @dataclass
@@ -52,24 +57,18 @@ class Verification:
 
     def ledger(self) -> Report:
         """Check every row, and that each attempt has one beginning and at most one end that fits it."""
+        with self._database.read() as connection:
+            crashed_before = self._database.now(connection) - PENDING_FOR
         report = Report(what="rows")
-        unknown_keys: dict[str, int] = {}
-        begun: dict[str, Mapping[str, Any]] = {}
-        for row in self._rows():
-            report.checked += 1
-            name = f"row {row['id']}"
-            key = self.keyring.find(row["key_id"])
-            if key is None:
-                unknown_keys[row["key_id"]] = unknown_keys.get(row["key_id"], 0) + 1
-            elif not compare_digest(key.digest(Purpose.LEDGER_ROW, canonical(row)), row["row_hash"]):
-                report.faults.append(f"{name}: it was changed or forged: its keyed hash is wrong")
-            report.faults += [f"{name}: {fault}" for fault in _misfits(row, begun)]
-        report.faults += [
-            f"{count} rows are signed by the key {key_id}, which is not set: "
-            "set PORTAL_LEDGER_KEY_PREVIOUS to the key of that time"
-            for key_id, count in unknown_keys.items()
-        ]
-        report.without_outcome = self._crashed(begun)
+        signatures = _Signatures(self.keyring)
+        faults: list[Fault] = []
+        for _, attempt in groupby(self._rows(), key=lambda row: row["attempt_id"]):
+            rows = list(attempt)
+            report.checked += len(rows)
+            report.without_outcome += _is_left_by_a_crash(rows, crashed_before)
+            faults += [(row["id"], fault) for row in rows for fault in (*signatures.faults(row), *_wrong_words(row))]
+            faults += _misfits(rows)
+        report.faults = [f"row {number}: {fault}" for number, fault in sorted(faults)] + signatures.unknown_keys()
         return report
 
     def export(self, lines: Iterable[Mapping[str, str]]) -> Report:
@@ -88,17 +87,24 @@ class Verification:
         return report
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        last = None
+        """Yield every row, the rows of one attempt one after the other.
+
+        By attempt and not by id: while the portal goes on writing, a row may be seen before one with a smaller id, but
+        never the end of an attempt before its beginning.
+        """
+        # As text where SQLite keeps it as text, so that a time that is none is a fault of its row and not of ours.
+        at = sa.type_coerce(ledger.c.at, sa.Text).label("at") if self._database.is_sqlite else ledger.c.at
+        query = sa.select(*(column for column in ledger.c if column.name != "at"), at)
+        query = query.order_by(ledger.c.attempt_id, ledger.c.id).limit(CHUNK)
+        where: sa.ColumnElement[bool] = sa.true()
         while True:
-            query = sa.select(ledger).order_by(ledger.c.id).limit(CHUNK)
-            if last is not None:
-                query = query.where(ledger.c.id > last)
             with self._database.read() as connection:
-                rows = connection.execute(query).mappings().all()
+                rows = connection.execute(query.where(where)).mappings().all()
             if not rows:
                 return
             yield from map(dict, rows)
-            last = rows[-1]["id"]
+            attempt_id, last = rows[-1]["attempt_id"], rows[-1]["id"]
+            where = (ledger.c.attempt_id >= attempt_id) & ((ledger.c.attempt_id > attempt_id) | (ledger.c.id > last))
 
     def _hashes(self, attempt_ids: list[str]) -> dict[str, set[str]]:
         query = sa.select(ledger.c.attempt_id, ledger.c.row_hash).where(ledger.c.attempt_id.in_(attempt_ids))
@@ -108,38 +114,81 @@ class Verification:
                 found.setdefault(attempt_id, set()).add(row_hash)
         return found
 
-    def _crashed(self, begun: Mapping[str, Mapping[str, Any]]) -> int:
-        with self._database.read() as connection:
-            before = self._database.now(connection) - PENDING_FOR
-        return sum(row["at"] < before for row in begun.values())
+
+class _Signatures:
+    """The rows' keyed hashes, and the keys that are missing to check them.
+
+    Args:
+        keyring: the keys that there are.
+    """
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keys: dict[object, LedgerKey] = {key.id: key for key in (keyring.current, *keyring.previous)}
+        self._unknown: dict[object, list[int]] = {}
+
+    def faults(self, row: Row) -> Iterator[str]:
+        """Yield what is wrong with a row's hash; one of an unknown key is only remembered."""
+        key = self._keys.get(row["key_id"])
+        if key is None:
+            self._unknown.setdefault(row["key_id"], []).append(row["id"])
+        elif not _is_signed(row, key):
+            yield "it was changed or forged: its keyed hash is wrong"
+
+    def unknown_keys(self) -> list[str]:
+        """Return a sentence for each key that rows name and that is not set."""
+        return [
+            f"{len(rows)} rows, the first of them row {min(rows)}, are signed by the key {key_id}, which is not set: "
+            "set PORTAL_LEDGER_KEY_PREVIOUS to the key of that time; if there never was such a key, they are forged"
+            for key_id, rows in self._unknown.items()
+        ]
 
 
-def _misfits(row: Mapping[str, Any], begun: dict[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what is wrong between a row and its other half; ``begun`` holds the attempts that have no end yet."""
-    attempt_id = row["attempt_id"]
+def _is_signed(row: Row, key: LedgerKey) -> bool:
+    try:
+        text = canonical({**row, "at": _time(row["at"])})
+        return compare_digest(key.digest(Purpose.LEDGER_ROW, text).encode(), row["row_hash"].encode())
+    except (ValueError, TypeError, AttributeError):
+        # SQLite keeps whatever it is given in any column, and we never gave it this.
+        return False
+
+
+def _time(kept: str | datetime) -> datetime:
+    return kept if isinstance(kept, datetime) else datetime.fromisoformat(kept).replace(tzinfo=UTC)
+
+
+def _is_left_by_a_crash(rows: list[dict[str, Any]], crashed_before: datetime) -> bool:
+    try:
+        return all(row["outcome"] is None and _time(row["at"]) < crashed_before for row in rows)
+    except (ValueError, TypeError):
+        return False
+
+
+def _wrong_words(row: Row) -> Iterator[str]:
+    """Yield what a row says that no row can say."""
     if row["action"] not in list(OUTCOMES):
         yield f"there is no action {row['action']}"
-        return
-    if row["outcome"] is None:
-        if attempt_id in begun:
-            yield f"attempt {attempt_id} begins a second time"
-        begun[attempt_id] = row
-        return
-    if row["outcome"] not in OUTCOMES[row["action"]]:
+    elif row["outcome"] is not None and row["outcome"] not in OUTCOMES[row["action"]]:
         yield f"an attempt to {row['action']} can't end with {row['outcome']}"
-    beginning = begun.pop(attempt_id, None)
-    if beginning is None:
-        yield f"it is the end of attempt {attempt_id}, which has no beginning, or another end before it"
-        return
-    yield from _contradictions(beginning, row)
 
 
-def _contradictions(beginning: Mapping[str, Any], end: Mapping[str, Any]) -> Iterator[str]:
-    for column in _ALIKE:
-        if beginning[column] != end[column]:
-            yield f"its {column} is not that of row {beginning['id']}, which began the attempt"
-    for column in _TOLD_LATER:
-        if beginning[column] and beginning[column] != end[column]:
+def _misfits(rows: list[dict[str, Any]]) -> Iterator[Fault]:
+    """Yield what is wrong between the rows of one attempt, which come by id."""
+    attempt_id = rows[0]["attempt_id"]
+    beginnings = [row for row in rows if row["outcome"] is None]
+    ends = [row for row in rows if row["outcome"] is not None]
+    yield from ((row["id"], f"attempt {attempt_id} begins a second time") for row in beginnings[1:])
+    yield from ((row["id"], f"attempt {attempt_id} ends a second time") for row in ends[1:])
+    for end in ends:
+        if not beginnings or end["id"] < beginnings[0]["id"]:
+            yield end["id"], f"it is the end of attempt {attempt_id}, which has no beginning before it"
+        else:
+            yield from ((end["id"], fault) for fault in _contradictions(beginnings[0], end))
+
+
+def _contradictions(beginning: Row, end: Row) -> Iterator[str]:
+    for column in (*_ALIKE, *_TOLD_LATER):
+        is_told = beginning[column] or column in _ALIKE
+        if is_told and beginning[column] != end[column]:
             yield f"its {column} is not that of row {beginning['id']}, which began the attempt"
 
 

@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import Field, Form, SelectField, StringField
 from wtforms.validators import Length, ValidationError
 
+from portal.agents import OIDC_PREFIX
 from portal.attempt_history import NO_OUTCOME, AttemptFilter
 from portal.models import OUTCOMES
 from portal.web.forms import PortalForm, no_control_characters
@@ -41,6 +42,11 @@ class FilterHistoryForm(PortalForm):
     outcome = SelectField(validate_choice=False, filters=[_trimmed])
     since = StringField(name="from", filters=[_trimmed])
     until = StringField(name="to", filters=[_trimmed])
+
+    def validate_agent(self, field: Field) -> None:
+        """Accept an agent's id, which may hold an e-mail address only where the provider made it so."""
+        if "@" in field.data and not field.data.startswith(OIDC_PREFIX):
+            raise ValidationError(_("Enter the id of an agent, as the list shows it, and no e-mail address."))
 
     def validate_viewer(self, field: Field) -> None:
         """Accept a consumer id alone: an e-mail address has no place in the address of a page."""

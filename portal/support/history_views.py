@@ -1,5 +1,6 @@
 """What everybody did, for supervisors: on pages, and as a file to keep."""
 
+import re
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, render_template, request
@@ -14,12 +15,13 @@ from portal.models import Action, ExportOutcome, Reason
 from portal.services import services
 from portal.support.history_forms import ANY_OUTCOME, FilterHistoryForm
 from portal.support.views import go, still_signed_in
+from portal.web.waiting_time import in_words
 
 bp = Blueprint("support_history", __name__)
 
 HISTORY = "/support/history"
-# Larger ones are no ids of rows, and no database could compare them.
-LARGEST_ID = 2**62
+# None, or one that every database can compare.
+ROW_ID = re.compile("[0-9]{0,18}")
 
 
 @bp.get(HISTORY)
@@ -27,8 +29,7 @@ LARGEST_ID = 2**62
 def history(supervisor: Agent) -> Response:
     form = FilterHistoryForm(meta={"csrf": False})
     before = request.args.get("before", "")
-    is_id = before.isascii() and before.isdigit() and int(before[:30]) < LARGEST_ID
-    if not form.validate() or (before and not is_id):
+    if not form.validate() or not ROW_ID.fullmatch(before):
         return _page(form, status=422)
     return _page(form, before=int(before) if before else None)
 
@@ -83,5 +84,6 @@ def _page(form: FilterHistoryForm, *, before: int | None = None, status: int = 2
         budgets=services().budgets.near() if is_sound else [],
         outcomes=ANY_OUTCOME,
         failed=not is_sound,
+        in_words=in_words,
     )
     return make_response(page, status)

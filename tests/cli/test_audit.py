@@ -69,6 +69,9 @@ def test_list_takes_every_filter(run: Run, given: dict[str, str], attempts: list
 def test_an_option_that_can_t_be_is_told(run: Run, given: dict[str, str]) -> None:
     assert run("audit", "list", "--from", "yesterday", **given).returncode == 2
     assert run("audit", "list", "--outcome", "anything", **given).returncode == 2
+    # What is asked for is written into the ledger.
+    assert run("audit", "export", "--viewer", "alice@example.com", **given).returncode == 2
+    assert run("audit", "list", "--from", "0001-01-01", "--to", "9999-12-31", **given).returncode == 0
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -3,17 +3,23 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy.engine import Connection
 
 from portal import export
 from portal.attempt_history import AttemptFilter
 from portal.attempts import Attempt
+from portal.db import Database
+from portal.ledger_rows import row_of, sign
 from portal.ledger_tables import ledger
-from portal.models import Action, Actor, ActorKind, Outcome, Reason, Role
+from portal.models import Action, Actor, ActorKind, LookUpOutcome, Outcome, Reason, Role
 from portal.sandbox import seed
 from portal.verification import Verification
 from tests.cast import Alice
@@ -50,6 +56,36 @@ def write(app: Flask, *outcomes: Outcome | None, actor: Actor = BOB, viewer: str
         if outcome:
             book.finish(attempt, outcome)
     return made
+
+
+def past_the_triggers(connection: Connection, database: Database) -> None:
+    """Let this connection change rows, so that they can grow old."""
+    off = "DROP TRIGGER ledger_no_update" if database.is_sqlite else "ALTER TABLE ledger DISABLE TRIGGER ALL"
+    connection.exec_driver_sql(off)
+
+
+def add_many(app: Flask, attempts: int) -> None:
+    """Put attempts with their outcomes into the ledger, fast."""
+    services = services_of(app)
+    key = services.ledger.keyring.current
+    begun = [row_of(Attempt(Action.LINK, BOB, "alice"), services.ledger.keyring) for _ in range(attempts)]
+    now = datetime.now(UTC)
+    with services.database.write() as connection:
+        halves = (row | {"outcome": end} for row in begun for end in (None, "linked"))
+        connection.execute(ledger.insert(), [sign(half, key, now) for half in halves])
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """Yield what the database is asked in the block."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    sa.event.listen(database._engine, "before_cursor_execute", note)
+    yield asked
+    sa.event.remove(database._engine, "before_cursor_execute", note)
 
 
 def listed(page: Page) -> list[str]:
@@ -90,8 +126,7 @@ def test_an_attempt_without_an_outcome_is_under_way_then_unknown(app: Flask, sup
 
     database = services_of(app).database
     with database.write() as connection:
-        off = "DROP TRIGGER ledger_no_update" if database.is_sqlite else "ALTER TABLE ledger DISABLE TRIGGER ALL"
-        connection.exec_driver_sql(off)
+        past_the_triggers(connection, database)
         connection.execute(ledger.update().values(at=datetime.now(UTC) - timedelta(seconds=61)))
     page = supervisor.get(HISTORY)
     assert "Link a TV: unknown, the outcome was never written" in page.text("table")
@@ -130,10 +165,20 @@ class TestFilter:
         assert shown.select_one("option[selected]")["value"] == "linked"
         assert supervisor.submit(shown, HISTORY, 303, agent="", outcome="").location == HISTORY
 
+    def test_what_only_the_outcome_knows_is_found_too(self, app: Flask, supervisor: PageClient) -> None:
+        """Of a look-up or a sign-in it is Zype's answer that tells who it was about."""
+        book = services_of(app).ledger
+        look_up = Attempt(Action.LOOK_UP, BOB, subject_hash="0" * 64)
+        book.begin(look_up)
+        book.finish(look_up, LookUpOutcome.FOUND, consumer_id=seed.ALICE.id)
+        assert listed(supervisor.get(f"{HISTORY}?viewer={seed.ALICE.id}")) == [look_up.id]
+
     def test_an_e_mail_address_gets_into_no_address(self, app: Flask, supervisor: PageClient) -> None:
         page = supervisor.submit(supervisor.get(HISTORY), HISTORY, 422, viewer=seed.ALICE.email)
         assert "find the viewer by e-mail first" in page.summary
         assert page.value("#viewer") == seed.ALICE.email
+        page = supervisor.submit(supervisor.get(HISTORY), HISTORY, 422, agent="bob@example.com")
+        assert "no e-mail address" in page.summary
 
     @pytest.mark.parametrize(
         "query",
@@ -141,6 +186,8 @@ class TestFilter:
             "before=-1",
             "before=x",
             "before=" + "9" * 400,
+            "before=" + "0" * 10_000,
+            "before=" + "0" * 30 + "9" * 400,
             "before=%C2%B2",
             "from=0000-00-00",
             "from=0001-01-01",
@@ -151,6 +198,7 @@ class TestFilter:
             "viewer=a%00b",
             "viewer=alice@example.com",
             "agent=a%00b",
+            "agent=bob@example.com",
             "agent=" + "a" * 10_000,
         ],
         ids=lambda query: query[:30],
@@ -187,14 +235,34 @@ class TestNearTheLimit:
         assert "Near the limit" not in supervisor.get(HISTORY).text()
         write(app, Outcome.REFUSED)
         text = supervisor.get(HISTORY).text()
-        assert "bob: 4 of 5 links" in text
+        assert "bob: 4 of 5 links within 24 hours" in text
         assert "limit reached" not in text
         write(app, Outcome.LINKED)
         for _ in range(4):
             bob.finds(seed.ALICE.email)
         text = supervisor.get(HISTORY).text()
-        assert "bob: 5 of 5 links (limit reached)" in text
-        assert "bob: 4 of 4 look-ups (limit reached)" in text
+        assert (
+            "bob: 5 of 5 links within 24 hours (limit reached); 4 of 4 look-ups within 24 hours (limit reached)" in text
+        )
+
+    def test_all_that_they_used_stands_beside_it(self, app: Flask, bob: Bob, supervisor: PageClient) -> None:
+        other = Actor(ActorKind.AGENT, "eve", "192.0.2.9", "request-9")
+        write(app, *[Outcome.LINKED] * 4)
+        write(app, *[Outcome.LINKED] * 3, actor=other)
+        write(app, *[Outcome.LINKED] * 5, actor=Actor(ActorKind.VIEWER, seed.ALICE.id, "192.0.2.9", "request-9"))
+        bob.finds(seed.ALICE.email)
+        page = supervisor.get(HISTORY)
+        assert [" ".join(item.get_text().split()) for item in page.select("main ul li")] == [
+            "bob: 4 of 5 links within 24 hours; 1 of 4 look-ups within 24 hours"
+        ]
+
+    def test_what_was_longer_ago_does_not_count(self, app: Flask, supervisor: PageClient) -> None:
+        write(app, *[Outcome.LINKED] * 4)
+        assert "Near the limit" in supervisor.get(HISTORY).text()
+        with services_of(app).database.write() as connection:
+            past_the_triggers(connection, services_of(app).database)
+            connection.execute(ledger.update().values(at=datetime.now(UTC) - timedelta(hours=24, seconds=1)))
+        assert "Near the limit" not in supervisor.get(HISTORY).text()
 
 
 class TestExport:
@@ -242,21 +310,32 @@ class TestExport:
 
     def test_the_first_line_comes_before_the_last_attempt_is_read(self, app: Flask) -> None:
         write(app, *[Outcome.NOT_FOUND] * 501)
-        read: list[int] = []
-        attempts = services_of(app).attempts
-        original = attempts._read
+        services = services_of(app)
+        lines = export.write(services.attempts.all(AttemptFilter()), "jsonl", services.ledger.keyring.current)
+        with statements(services.database) as asked:
+            next(lines)
+            assert len(asked) == 2
+            # What comes later is not in it, and does not make it longer.
+            write(app, Outcome.LINKED)
+            del asked[:]
+            assert len(list(lines)) == 501
+            assert len(asked) == 2
 
-        def counting(*given: object, **named: object) -> object:
-            found = original(*given, **named)  # type: ignore[arg-type]
-            read.append(len(found))
-            return found
+    def test_memory_does_not_grow_with_the_ledger(self, app: Flask) -> None:
+        services = services_of(app)
 
-        attempts._read = counting  # type: ignore[method-assign,assignment]
-        lines = export.write(attempts.all(AttemptFilter()), "jsonl", services_of(app).ledger.keyring.current)
-        next(lines)
-        assert read == [500]
-        assert len(list(lines)) == 501
-        assert read == [500, 1, 0]
+        def peak() -> int:
+            tracemalloc.start()
+            for _ in export.write(services.attempts.all(AttemptFilter()), "csv", services.ledger.keyring.current):
+                pass
+            most = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            return most
+
+        add_many(app, 1_000)
+        few = peak()
+        add_many(app, 9_000)
+        assert peak() < 1.5 * few
 
     @pytest.mark.parametrize("fields", [{"format": "exe"}, {"format": ""}, {"format": "csv", "from": "x"}])
     def test_rubbish_is_not_handed_out(self, app: Flask, supervisor: PageClient, fields: dict[str, str]) -> None:
