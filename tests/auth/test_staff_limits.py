@@ -124,9 +124,9 @@ def test_wrong_passwords_do_not_lock_the_second_factor(bob: Bob, browse: Callabl
 
 def test_wrong_first_codes_are_limited_too(make_app: Callable[..., Flask], browse: Callable[..., PageClient]) -> None:
     app = make_app(limit_sign_in="2/15minutes")
-    services_of(app).agents.add("carol", Role.AGENT, Bob.password)
+    services_of(app).agents.add("newcomer", Role.AGENT, Bob.password)
     browser = browse(app)
-    sign_in(browser, 303, "carol", Bob.password)
+    sign_in(browser, 303, "newcomer", Bob.password)
     page = browser.get("/support/sign-in/enrol")
     for _ in range(2):
         page = browser.submit(page, "/support/sign-in/enrol", 422, code=WRONG_CODE)

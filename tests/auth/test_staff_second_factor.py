@@ -44,10 +44,10 @@ def code_of(secret: str, step: int) -> str:
 
 @pytest.fixture
 def newcomer(app: Flask, client: PageClient) -> PageClient:
-    """The browser of Carol, who has given the password that she was handed, for the first time."""
-    password = services_of(app).agents.add("Carol", Role.AGENT)
+    """The browser of Newcomer, who has given the password that she was handed, for the first time."""
+    password = services_of(app).agents.add("Newcomer", Role.AGENT)
     form = client.get("/support/sign-in?next=/support/account")
-    half = client.submit(form, "/support/sign-in", 303, name="carol", password=password)
+    half = client.submit(form, "/support/sign-in", 303, name="newcomer", password=password)
     assert client.follow(half, 303).location == f"{ENROL}?next=/support/account"
     return client
 
@@ -61,7 +61,7 @@ def test_the_first_sign_in_asks_to_enrol(newcomer: PageClient, app: Flask) -> No
     secret = secret_on(page)
     assert page.heading == "Set up your second factor"
     drawn = page.select_one(".qr > svg path[stroke]")["d"]
-    address = f"otpauth://totp/Zype%20Activate:carol?secret={secret}&issuer=Zype%20Activate"
+    address = f"otpauth://totp/Zype%20Activate:newcomer?secret={secret}&issuer=Zype%20Activate"
     assert f'd="{drawn}"' in segno.make(address, error="m", micro=False).svg_inline()
     assert secret not in page.source.replace(page.text(".secret"), "")
 
@@ -87,7 +87,7 @@ def test_nothing_is_enrolled_before_a_right_code_came(newcomer: PageClient, app:
     assert page.text("[role=alert] h2") == NOT_RIGHT
     assert page.value("#code") == ""
     assert secret_on(page) == secret
-    assert not services_of(app).second_factor.is_enrolled("carol")
+    assert not services_of(app).second_factor.is_enrolled("newcomer")
     assert rows(app, recovery_codes) == []
     newcomer.get("/support/account", 303)
     assert newcomer.submit(page, ENROL, 422, code="").select('[role=alert] a[href="#code"]')
@@ -98,7 +98,7 @@ def test_the_code_that_enrolled_signs_nobody_in_again(newcomer: PageClient, app:
     code = code_of(secret_on(page), step_now())
     newcomer.submit(page, ENROL, 200, code=code)
 
-    assert not services_of(app).second_factor.is_right("carol", code)
+    assert not services_of(app).second_factor.is_right("newcomer", code)
 
 
 def test_a_second_factor_is_not_replaced_by_whoever_knows_the_password(bob: Bob, app: Flask) -> None:

@@ -70,6 +70,7 @@ def press(page: Page, name: str) -> None:
 def test_the_agent_s_whole_way(demo: Processes, phone: Page, open_window: Callable[..., Page], tmp_path: Path) -> None:
     tv = phone
     tv.goto(printed(demo, r"Open the TV: +(\S+)"))
+    expect(tv.locator("#pin")).not_to_be_empty()
     pin = re.sub(r"\s", "", tv.locator("#pin").inner_text())
     bob = open_window(1280, 800)
     signs_in(bob, demo, seed.BOB.name, seed.BOB.password)

@@ -8,7 +8,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from portal.sandbox import seed
-from tests.cast import Person
+from tests import cast
 from tests.page import PageClient
 from tests.staff import sign_in_staff
 from tests.windows import Watch
@@ -26,8 +26,8 @@ UNLINK_WHY = WHY | {"reason": "gone", "details": "She sold it in the spring."}
 UNLINK_REASON = "The viewer no longer has this TV: She sold it in the spring."
 
 
-class Bob(Person):
-    """An agent at work."""
+class Bob(cast.Bob):
+    """The agent, at work."""
 
     def finds(self, who: str, status: int = 303) -> Self:
         """Look somebody up; a viewer who is found is shown."""

@@ -44,7 +44,7 @@ def test_a_day_has_so_many_links_successes_included(bob: Bob, app: Flask) -> Non
     assert int(page.header("Retry-After")) == pytest.approx(86_400, abs=60)
     assert page.value("#pin") == "good3"
     assert outcomes(app) == ["linked", "not_found", "linked", "too_many"]
-    sign_in_staff(app, bob.browser, "carol")
+    sign_in_staff(app, bob.browser, "newcomer")
     assert bob.links("good4").page.heading == "The TV is linked"
 
 
@@ -71,7 +71,7 @@ def test_ten_failures_for_one_viewer_in_a_quarter_of_an_hour(make_app: MakeApp, 
     fields = {"pin": "good1", "reason": "other", "details": "She can't read it.", "identity_checked": "y"}
     compared = bob.browser.submit(form, f"{other}/link", 200, **fields)
     bob.browser.submit(compared, f"{other}/link/confirm", 303, button="Yes, link this TV")
-    sign_in_staff(app, bob.browser, "carol")
+    sign_in_staff(app, bob.browser, "newcomer")
     assert bob.opens(VIEWER).links("good2").page.heading == "The TV is linked"
 
 
@@ -108,10 +108,10 @@ def test_so_many_look_ups_a_day_whoever_they_are_about(bob: Bob, app: Flask) -> 
 
 def test_a_look_up_too_many_on_the_way_keeps_what_was_typed(bob: Bob, app: Flask) -> None:
     page = bob.opens(f"{VIEWER}/link").page
-    sign_in_staff(app, bob.browser, "carol")
+    sign_in_staff(app, bob.browser, "newcomer")
     for number in range(3):
         bob.finds(f"u{number}@example.com")
-    sign_in_staff(app, bob.browser, "carol")
+    sign_in_staff(app, bob.browser, "newcomer")
     fields = {"pin": "good1", "reason": "other", "details": "She can't read it.", "identity_checked": "y"}
 
     answer = bob.browser.submit(page, f"{VIEWER}/link", 429, **fields)

@@ -121,7 +121,7 @@ def test_the_tab_of_another_viewer_can_t_have_the_pin(bob: Bob, app: Flask, sand
 
 def test_another_agent_in_the_same_browser_can_t_have_the_pin(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
     page = bob.enters("good1").page
-    sign_in_staff(app, bob.browser, "carol")
+    sign_in_staff(app, bob.browser, "newcomer")
 
     answer = bob.browser.submit(page, CONFIRM, 422, button="Yes, link this TV")
 
