@@ -198,12 +198,12 @@ class Ledger:
 
     def without_outcome(self, older_than: timedelta) -> list[Entry]:
         """Return the attempts that have no outcome and are older than this, oldest first: a crash left them."""
-        ended = sa.select(ledger.c.attempt_id).where(ledger.c.outcome.is_not(None))
+        end = ledger.alias("end")
+        # One look at the index an attempt: PostgreSQL compares every one with every end where they come as a list.
+        has_end = sa.exists().where(end.c.attempt_id == ledger.c.attempt_id, end.c.outcome.is_not(None))
         with self._database.read() as connection:
             before = self._database.now(connection) - older_than
-        found = self._entries(
-            ledger.c.outcome.is_(None), ledger.c.at < before, ledger.c.attempt_id.not_in(ended), limit=1000
-        )
+        found = self._entries(ledger.c.outcome.is_(None), ledger.c.at < before, ~has_end, limit=1000)
         return found[::-1]
 
     def _entries(self, *conditions: sa.ColumnElement[bool], limit: int) -> list[Entry]:

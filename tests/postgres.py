@@ -66,7 +66,9 @@ class Cluster:
 
     def create(self, name: str, template: str = "template1") -> None:
         """Create a database as a copy of another, which nobody may be using."""
-        self.run(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*map(sql.Identifier, (name, template))))
+        self.run(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*map(sql.Identifier, (name, template)))
+        )
 
     @contextmanager
     def copy_of(self, template: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, g, make_response, render_template, reques
 from flask_wtf.csrf import CSRFError
 from markupsafe import Markup
 from pyotp import TOTP
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.agents import Account
 from portal.auth import staff_identity, staff_sign_in
@@ -17,7 +18,7 @@ from portal.auth.staff_identity import Agent
 from portal.auth.staff_pages import SIGN_IN, STATUSES, go, known_staff_path, staff_sign_in_page, with_wait
 from portal.models import Actor, ActorKind, SessionKind
 from portal.services import services
-from portal.web.error_pages import error_page
+from portal.web.error_pages import database_failed, error_page
 from portal.web.waiting_time import in_words
 
 bp = Blueprint("staff", __name__)
@@ -144,6 +145,14 @@ def sign_out_everywhere(agent: Agent) -> Response:
 
 @bp.errorhandler(CSRFError)
 def ask_again(_: CSRFError) -> Response:
+    try:
+        return _show_again()
+    except SQLAlchemyError as error:
+        # What an error handler raises never gets to the table of error pages.
+        return database_failed(error)
+
+
+def _show_again() -> Response:
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         # Another site sent it: a form here would set new cookies in place of the agent's.
         return go(SIGN_IN)

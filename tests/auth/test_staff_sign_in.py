@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 import time_machine
 from flask import Flask
 
@@ -347,3 +348,17 @@ def test_without_a_form_a_password_is_not_asked_for_again(
     page = browser.send("POST", "/support/sign-in", 422, data={"csrf_token": token, "name": ""})
 
     assert "You can't sign in that way here" in page.summary
+
+
+@pytest.mark.parametrize("path", ["/support/sign-in", "/support/sign-in/second-factor"])
+def test_a_form_without_its_token_while_the_database_fails_is_told_to_wait(app: Flask, path: str) -> None:
+    with services_of(app).database.write() as connection:
+        connection.execute(sa.text("ALTER TABLE agents RENAME TO elsewhere"))
+        connection.execute(sa.text("ALTER TABLE sessions RENAME TO elsewhere_too"))
+    browser = app.test_client()
+    browser.set_cookie("activate-staff", "x" * 43, domain="127.0.0.1")
+
+    answer = browser.post(path, base_url=services_of(app).settings.public_url)
+
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
