@@ -176,10 +176,19 @@ def _fault(error: Exception) -> NotSent:
     """Return what a fault means for the mail, in words that hold no address."""
     kind = type(error).__name__
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        codes = [code for code, _ in error.recipients.values()]
-        return NotSent(f"{kind} {codes[0]}", is_final=all(code >= 500 for code in codes))
+        answers = list(error.recipients.values())
+        return NotSent(f"{kind} {answers[0][0]}", is_final=all(_is_about_the_mailbox(*answer) for answer in answers))
     if isinstance(error, smtplib.SMTPResponseException):
         # The sender's address, the name and the password are the operator's to mend; the mail can wait for that.
         is_about_the_mail = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
         return NotSent(f"{kind} {error.smtp_code}", is_final=is_about_the_mail)
     return NotSent(kind)
+
+
+def _is_about_the_mailbox(code: int, text: bytes) -> bool:
+    """Tell whether a server that refuses a recipient will always do so.
+
+    Many say only at the recipient that the sender may not send: with an enhanced code of policy (5.7, RFC 3463), or as
+    a login that is missing or wrong (RFC 4954). That is the operator's to mend.
+    """
+    return code >= 500 and code not in (530, 535) and not text.startswith(b"5.7.")

@@ -148,6 +148,11 @@ def test_a_server_that_knows_no_names_is_told_of() -> None:
     ("answer", "named", "is_final"),
     [
         ("550 No such mailbox here: alice@example.com", "SMTPRecipientsRefused 550", True),
+        ("550 5.1.1 No such mailbox here", "SMTPRecipientsRefused 550", True),
+        ("554 5.7.1 Relay access denied", "SMTPRecipientsRefused 554", False),
+        ("553 5.7.1 Sender address rejected", "SMTPRecipientsRefused 553", False),
+        ("530 5.7.0 Authentication required", "SMTPRecipientsRefused 530", False),
+        ("530 Log in first", "SMTPRecipientsRefused 530", False),
         ("450 Try later, alice@example.com", "SMTPRecipientsRefused 450", False),
         ("421 Too busy", "SMTPRecipientsRefused 421", False),
     ],
