@@ -171,7 +171,7 @@ class Directory:
             if _is_email(text):
                 consumer = _exactly(text, self._zype.consumers_by_email(text, deadline))
             else:
-                consumer = self._zype.consumer(text, deadline)
+                consumer = _of_id(text, self._zype.consumer(text, deadline))
         except NotFound:
             consumer = None
         except ZypeError as error:
@@ -204,6 +204,11 @@ def _exactly(email: str, consumers: Sequence[Consumer]) -> Consumer | None:
     """Return the one consumer with this e-mail; Zype's search may be kinder than ours, and look-alikes are others."""
     same = [consumer for consumer in consumers if _folded(consumer.email or "") == _folded(email)]
     return same[0] if len(same) == 1 else None
+
+
+def _of_id(consumer_id: str, consumer: Consumer) -> Consumer | None:
+    """Return the consumer if that is their id, letter for letter: another spelling would begin another history."""
+    return consumer if consumer.id == consumer_id else None
 
 
 def _is_email(text: str) -> bool:

@@ -18,6 +18,7 @@ from portal.sandbox import seed
 from portal.viewer_records import ViewerRecords
 from portal.waiters import Waiters
 from portal.zype.client import ZypeClient
+from tests.faulty_zype import answering
 from tests.linking.conftest import actor, ledger_on
 from tests.simulated_zype import SimulatedZype
 
@@ -193,3 +194,14 @@ def test_an_attempt_under_way_counts(ledger: Ledger, database: Database) -> None
 
     assert ledger.begin(first, desk_limits) == Begun()
     assert isinstance(ledger_on(database).begin(second, desk_limits), Limited)
+
+
+def test_an_id_in_another_spelling_finds_nobody_even_if_zype_takes_it(
+    open_desk: OpenDesk, sandbox: SimulatedZype
+) -> None:
+    desk = open_desk()
+    document = {"response": {"_id": seed.ALICE.id, "email": seed.ALICE.email}}
+    with answering(sandbox, "/consumers", 200, document):
+        assert desk.finds(seed.ALICE.id) == LookUpOutcome.FOUND
+        assert desk.finds(seed.ALICE.id.upper()) == LookUpOutcome.NOT_FOUND
+        assert desk.directory.open(seed.ALICE.id.upper(), bob()).outcome == LookUpOutcome.NOT_FOUND
