@@ -172,14 +172,18 @@ class Agents:
 
     def sign_out(self, agent_id: str) -> None:
         """End every session of an agent, and every sign-in that is half done."""
-        for kind in (SessionKind.AGENT, SessionKind.HALF_AGENT):
+        # In this order: a sign-in that is finished meanwhile either finds its half gone, or is ended with the rest.
+        for kind in (SessionKind.HALF_AGENT, SessionKind.AGENT):
             self._sessions.end_all(kind, agent_id)
 
-    def verify(self, name: str, password: str) -> Account | None:
-        """Return the account of this name and password, unless it is disabled.
+    def verify(self, name: str, password: str) -> tuple[Account, str] | None:
+        """Look at a name and a password.
 
         Whoever has no account, another's password or a disabled one costs the same work, so that neither the answer
         nor its time tells which it was.
+
+        Returns:
+            The account, unless it is disabled, and what is kept of its password, for ``has_still``.
         """
         account = self.find_local(name)
         query = sa.select(agents.c.password_hash).where(agents.c.id == (account.id if account else None))
@@ -188,15 +192,22 @@ class Agents:
         if not passwords.is_right(password, kept) or account is None or kept is None or account.disabled_at:
             return None
         if passwords.is_out_of_date(kept):
-            self._keep_again(account.id, kept, password)
-        return account
+            kept = self._keep_again(account.id, kept, password)
+        return account, kept
 
-    def _keep_again(self, agent_id: str, kept: str, password: str) -> None:
+    def has_still(self, agent_id: str, kept: str) -> bool:
+        """Tell whether this is still what is kept of an account's password: a reset may have come in between."""
+        query = sa.select(sa.exists().where(agents.c.id == agent_id, agents.c.password_hash == kept))
+        with self._database.read() as connection:
+            return bool(connection.execute(query).scalar())
+
+    def _keep_again(self, agent_id: str, kept: str, password: str) -> str:
         anew = passwords.hashed(password)
         # Unless a reset came in between: then the password that was right a moment ago is no longer.
         same = (agents.c.id == agent_id, agents.c.password_hash == kept)
         with self._database.write() as connection:
             connection.execute(agents.update().where(*same).values(password_hash=anew))
+        return anew
 
     def _insert(self) -> sqlite.Insert | postgresql.Insert:
         return sqlite.insert(agents) if self._database.is_sqlite else postgresql.insert(agents)

@@ -66,22 +66,28 @@ class SecondFactor:
         Returns:
             The recovery codes, to be shown once; none if the code is wrong, or the account has a second factor.
         """
-        secret = self.offered(agent_id)
+        offered = self._kept(agent_id, "totp_offered")
+        secret = self._decrypted(offered)
         step = _step_of(secret, _bare(code)) if secret else None
-        return self.enrol(agent_id, secret, step) if secret and step else None
+        return self.enrol(agent_id, secret, step, offered) if secret and step else None
 
-    def enrol(self, agent_id: str, secret: str, step: int | None = None) -> tuple[str, ...] | None:
+    def enrol(
+        self, agent_id: str, secret: str, step: int | None = None, offered: str | None = None
+    ) -> tuple[str, ...] | None:
         """Give an account without a second factor this one.
 
         Args:
             agent_id: the account's.
             secret: in base32; the demo gives one that is no secret.
             step: of a code that was used up already.
+            offered: the offer that is taken up, as it is kept; a reset may have taken it back in between.
 
         Returns:
-            The recovery codes, to be shown once; none if there is no such account, or it has a second factor.
+            The recovery codes, to be shown once; none if there is no such account or offer, or it has a second factor.
         """
         own = _without(agent_id).values(totp_secret=self._encrypted(secret), totp_step=step, totp_offered=None)
+        if offered is not None:
+            own = own.where(agents.c.totp_offered == offered)
         with self._database.write() as connection:
             if not connection.execute(own).rowcount:
                 return None

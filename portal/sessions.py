@@ -152,14 +152,15 @@ class Sessions:
             self._see(id_hash, now)
         return session
 
-    def end(self, session_id: str) -> None:
-        """Delete a session.
+    def end(self, session_id: str) -> bool:
+        """Delete a session, and tell whether it was still there.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: it still lives.
         """
         with self._database.write() as connection:
-            connection.execute(sessions.delete().where(sessions.c.id_hash == self._hash(session_id)))
+            own = sessions.delete().where(sessions.c.id_hash == self._hash(session_id))
+            return connection.execute(own).rowcount == 1
 
     def end_all(self, kind: SessionKind, principal_id: str) -> int:
         """Delete every session of a viewer or an agent, and return how many there were.

@@ -16,7 +16,7 @@ from portal.auth.guards import agent_required, fresh_agent_required
 from portal.auth.staff_forms import SecondFactorForm, StaffSignInForm
 from portal.auth.staff_identity import Agent
 from portal.auth.staff_pages import SIGN_IN, STATUSES, go, known_staff_path, staff_sign_in_page, with_wait
-from portal.models import Actor, ActorKind, SessionKind
+from portal.models import Actor, ActorKind
 from portal.services import services
 from portal.web.error_pages import database_failed, error_page
 from portal.web.waiting_time import in_words
@@ -63,8 +63,8 @@ def send_password() -> Response:
             status=STATUSES[result.outcome],
         )
     response = go(SECOND_FACTOR, _next())
-    staff_identity.begin(response, result.account, SessionKind.HALF_AGENT)
-    return response
+    begun = staff_identity.begin_half(response, result.account, result.kept)
+    return response if begun else go(SIGN_IN, _next())
 
 
 @bp.get(SECOND_FACTOR)
@@ -85,8 +85,7 @@ def send_code(account: Account) -> Response:
     if result.account is None:
         return _second_factor_page(None, result.outcome, result.retry_after, STATUSES[result.outcome])
     response = go(_next())
-    staff_identity.begin(response, account)
-    return response
+    return response if staff_identity.begin_whole(response, account) else go(SIGN_IN, _next())
 
 
 @bp.get(ENROL)
@@ -106,8 +105,7 @@ def send_first_code(account: Account) -> Response:
         return _enrol_page(account, None, result.outcome, result.retry_after, STATUSES[result.outcome])
     # Shown in the answer itself, since nobody but the agent keeps them.
     response = make_response(render_template("staff/recovery_codes.html", codes=result.recovery_codes, next=_next()))
-    staff_identity.begin(response, account)
-    return response
+    return response if staff_identity.begin_whole(response, account) else go(SIGN_IN, _next())
 
 
 @bp.get("/support/account")

@@ -71,35 +71,52 @@ def half_signed_in() -> Account | None:
     return _account(session) if session else None
 
 
-def begin(
-    response: Response,
-    account: Account,
-    kind: SessionKind = SessionKind.AGENT,
-    authenticated_at: datetime | None = None,
-) -> None:
-    """Begin a session in place of the one that this browser had, and send its cookie along with an answer.
+def begin_half(response: Response, account: Account, kept: str) -> bool:
+    """Begin the session of somebody who gave a right password and owes the second factor. As ``begin``.
 
     Args:
         response: the answer.
         account: whose.
-        kind: HALF_AGENT while the second factor is owed.
+        kept: of the password that was right.
+
+    Returns:
+        Whether there is a session. There is none if a reset has overtaken this sign-in: had the password been looked at
+        before the session began, and not after, the reset would not have ended it.
+    """
+    session_id = _create(account, SessionKind.HALF_AGENT)
+    if not services().agents.has_still(account.id, kept):
+        services().sessions.end(session_id)
+        return False
+    _hand_out(response, session_id)
+    return True
+
+
+def begin_whole(response: Response, account: Account) -> bool:
+    """Begin the session of somebody who gave the second factor, in place of their half one. As ``begin``.
+
+    Returns:
+        Whether there is a session. There is none if the half one was ended meanwhile, by a reset or from elsewhere.
+    """
+    session_id = _create(account, SessionKind.AGENT)
+    if not _end_session():
+        services().sessions.end(session_id)
+        return False
+    _hand_out(response, session_id)
+    return True
+
+
+def begin(response: Response, account: Account, authenticated_at: datetime | None = None) -> None:
+    """Begin an agent's session in place of the one that this browser had, and send its cookie along with an answer.
+
+    Args:
+        response: the answer.
+        account: whose.
         authenticated_at: when a provider says that they proved who they are; none means now.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: nobody is signed in.
     """
-    session_id = services().sessions.create(
-        kind,
-        account.id,
-        name=account.name,
-        email=account.email,
-        address=request.remote_addr or "",
-        authenticated_at=authenticated_at,
-    )
-    _end_session()
-    pin_cookie.staff.forget(response)
-    settings = services().settings
-    response.set_cookie(_name(settings), session_id, secure=settings.is_https, httponly=True, samesite="Lax")
+    _hand_out(response, _create(account, SessionKind.AGENT, authenticated_at))
 
 
 def end(response: Response) -> None:
@@ -114,11 +131,30 @@ def end(response: Response) -> None:
     response.delete_cookie(_name(settings), secure=settings.is_https, httponly=True, samesite="Lax")
 
 
-def _end_session() -> None:
+def _create(account: Account, kind: SessionKind, authenticated_at: datetime | None = None) -> str:
+    return services().sessions.create(
+        kind,
+        account.id,
+        name=account.name,
+        email=account.email,
+        address=request.remote_addr or "",
+        authenticated_at=authenticated_at,
+    )
+
+
+def _hand_out(response: Response, session_id: str) -> None:
+    """Send the cookie of a new session, which takes the place of the one that this browser had."""
+    _end_session()
+    pin_cookie.staff.forget(response)
+    settings = services().settings
+    response.set_cookie(_name(settings), session_id, secure=settings.is_https, httponly=True, samesite="Lax")
+
+
+def _end_session() -> bool:
+    """End the session that this browser had, and tell whether it was still there."""
     session_id = request.cookies.get(_name(services().settings))
-    if session_id:
-        services().sessions.end(session_id)
     g.agent = None
+    return bool(session_id) and services().sessions.end(session_id or "")
 
 
 def _find_agent() -> Agent | None:

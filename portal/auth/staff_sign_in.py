@@ -1,7 +1,7 @@
 """Signing in with a local account: the password first, then the second factor; each try is an attempt in the ledger."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from portal.agents import Account
@@ -20,12 +20,14 @@ class StaffSignIn:
     Args:
         outcome: half after a right password, signed_in after a right second factor, or why not.
         account: whose, for half and signed_in alone.
+        kept: of the right password, for half alone: its session is good while that is kept.
         recovery_codes: to be shown once, where the second factor is new.
         retry_after: seconds until trying again may help.
     """
 
     outcome: SignInOutcome
     account: Account | None = None
+    kept: str = field(default="", repr=False)
     recovery_codes: tuple[str, ...] = ()
     retry_after: int | None = None
 
@@ -52,8 +54,8 @@ def check_password(services: Services, name: str, password: str, actor: Actor) -
     if not may_try(ledger, attempt, items):
         result = StaffSignIn(SignInOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
     else:
-        account = services.agents.verify(name, password)
-        result = StaffSignIn(SignInOutcome.HALF if account else SignInOutcome.WRONG, account)
+        verified = services.agents.verify(name, password)
+        result = StaffSignIn(SignInOutcome.HALF, *verified) if verified else StaffSignIn(SignInOutcome.WRONG)
     if result.account and not services.second_factor.is_enrolled(result.account.id):
         services.second_factor.offer(result.account.id)
     ledger.finish(attempt, result.outcome)
@@ -85,7 +87,9 @@ def accept_second_factor(services: Services, account: Account, code: str, actor:
 
     def look() -> StaffSignIn:
         codes = services.second_factor.accept(account.id, code)
-        return StaffSignIn(SignInOutcome.SIGNED_IN, account, codes) if codes else StaffSignIn(SignInOutcome.WRONG)
+        if codes is None:
+            return StaffSignIn(SignInOutcome.WRONG)
+        return StaffSignIn(SignInOutcome.SIGNED_IN, account, recovery_codes=codes)
 
     return _limited_by_account(services, account, actor, look)
 
