@@ -52,6 +52,10 @@ class Entry:
     linked_device_id: str | None
     pin_fingerprint: str | None
 
+    def is_by(self, actor: Actor) -> bool:
+        """Tell whether it was this one who acted."""
+        return (self.actor_kind, self.actor_id) == (actor.kind, actor.id)
+
 
 @dataclass(frozen=True)
 class Begun:

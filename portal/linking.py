@@ -93,11 +93,11 @@ class Linking:
             case Limited(seconds):
                 return LinkResult(Outcome.TOO_MANY, attempt.id, retry_after=ceil(seconds))
             case Joined(attempt_id):
-                return self._join(attempt_id)
+                return self._join(attempt, attempt_id)
             case Begun():
                 return self._ask(pin, attempt, consumer_id)
 
-    def _join(self, attempt_id: str) -> LinkResult:
+    def _join(self, attempt: Attempt, attempt_id: str) -> LinkResult:
         """Wait for what the first click comes to, instead of asking Zype twice."""
         try:
             entry = self._waiters.wait(attempt_id, self._seconds, lambda: self._ledger.outcome(attempt_id))
@@ -109,6 +109,10 @@ class Linking:
         if entry is None or entry.outcome is None:
             return LinkResult(Outcome.UNKNOWN, attempt_id)
         outcome = Outcome(entry.outcome)
+        if not entry.is_by(attempt.actor):
+            # Zype was asked once for both, but the record names everybody who acted, and why.
+            self._ledger.record(replace(attempt, linked_device_id=entry.linked_device_id), outcome)
+            attempt_id = attempt.id
         is_passing = outcome in (Outcome.UNAVAILABLE, Outcome.MISCONFIGURED)
         retry_after = DEFAULT_RETRY_SECONDS if is_passing else None
         return LinkResult(outcome, attempt_id, entry.linked_device_id, retry_after)

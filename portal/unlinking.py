@@ -1,7 +1,7 @@
 """Unlinking a TV, and the Undo that follows a link. Whose TV it is, is asked of Zype, never of a form."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
 
@@ -135,7 +135,7 @@ class Unlinking:
         attempt = Attempt(action, actor, consumer_id, linked_device_id, reason=reason)
         match self._ledger.begin(attempt, _APART, join_within=timedelta(seconds=self._seconds + 1)):
             case Joined(attempt_id):
-                return self._join(attempt_id)
+                return self._join(attempt, attempt_id)
             case Begun() | Limited():
                 return self._ask(attempt, linked_device_id, consumer_id)
 
@@ -152,7 +152,7 @@ class Unlinking:
         except MalformedPin:
             return pin
 
-    def _join(self, attempt_id: str) -> UnlinkOutcome:
+    def _join(self, attempt: Attempt, attempt_id: str) -> UnlinkOutcome:
         try:
             entry = self._waiters.wait(attempt_id, self._seconds, lambda: self._ledger.outcome(attempt_id))
         except TooManyWaiters:
@@ -160,7 +160,12 @@ class Unlinking:
         except SQLAlchemyError as error:
             log.error("ledger_unreadable", attempt_id=attempt_id, why=why(error))
             return UnlinkOutcome.UNKNOWN
-        return UnlinkOutcome(entry.outcome) if entry and entry.outcome else UnlinkOutcome.UNKNOWN
+        if entry is None or entry.outcome is None:
+            return UnlinkOutcome.UNKNOWN
+        if not entry.is_by(attempt.actor):
+            # Zype was asked once for both, but the record names everybody who acted, and why.
+            self._ledger.record(replace(attempt, pin_fingerprint=entry.pin_fingerprint), entry.outcome)
+        return UnlinkOutcome(entry.outcome)
 
     def _ask(self, attempt: Attempt, linked_device_id: str, consumer_id: str) -> UnlinkOutcome:
         deadline = Deadline(self._seconds)

@@ -13,7 +13,7 @@ from portal.audit import Ledger
 from portal.db import Database
 from portal.errors import LedgerUnavailable
 from portal.ledger_tables import ledger as table
-from portal.models import Action, Outcome, UnlinkOutcome
+from portal.models import Action, Actor, ActorKind, Outcome, Reason, UnlinkOutcome
 from portal.pins import Pin
 from portal.sandbox import seed
 from tests.linking.conftest import Rules, actor, ledger_on
@@ -21,6 +21,8 @@ from tests.simulated_zype import TV, SimulatedZype
 
 VIEWER = f"{7:024x}"
 OTHER = f"{8:024x}"
+BOB = Actor(ActorKind.AGENT, "bob", "10.0.0.9", "0" * 32)
+REASON = Reason("The viewer cannot open the page")
 
 
 def link(rules: Rules, pin: str, consumer_id: str = VIEWER) -> Outcome:
@@ -155,6 +157,36 @@ def test_a_second_click_waits_for_the_first(rules: Rules, database: Database, sa
     assert seen == [Outcome.LINKED, Outcome.LINKED]
     assert len(sandbox.record()) == 1
     assert outcomes(database) == ["linked"]
+
+
+def test_an_agent_who_joins_the_viewer_s_own_click_is_on_record(
+    rules: Rules, ledger: Ledger, sandbox: SimulatedZype
+) -> None:
+    with ThreadPoolExecutor() as pool:
+        own = pool.submit(link, rules, "slow")
+        while not ledger.without_outcome(timedelta(0)):
+            assert not own.done()
+        helped = rules.linking.link("slow", VIEWER, BOB, REASON)
+        assert own.result() == helped.outcome == Outcome.LINKED
+    assert len(sandbox.record()) == 1
+    row = ledger.outcome(helped.attempt_id)
+    assert row is not None
+    assert (row.actor_id, row.outcome, row.linked_device_id) == ("bob", Outcome.LINKED, helped.linked_device_id)
+
+
+def test_an_agent_who_joins_the_viewer_s_own_unlinking_is_on_record(
+    rules: Rules, ledger: Ledger, database: Database, sandbox: SimulatedZype
+) -> None:
+    own = Attempt(Action.UNLINK, actor(VIEWER), VIEWER, "tv-in-the-kitchen")
+    ledger.begin(own)
+    thread = threading.Timer(0.3, ledger.finish, [own, UnlinkOutcome.UNLINKED])
+    thread.start()
+    assert rules.unlinking.unlink("tv-in-the-kitchen", VIEWER, BOB, reason=REASON) == UnlinkOutcome.UNLINKED
+    thread.join()
+    assert sandbox.record() == []
+    with database.read() as connection:
+        ended = sa.select(table.c.actor_id, table.c.outcome).where(table.c.outcome.is_not(None)).order_by(table.c.id)
+        assert connection.execute(ended).all() == [(VIEWER, "unlinked"), ("bob", "unlinked")]
 
 
 def test_one_click_waits_and_the_rest_are_told_to_come_back(rules: Rules, sandbox: SimulatedZype) -> None:
