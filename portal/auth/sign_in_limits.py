@@ -19,10 +19,15 @@ ADDRESS_FACTOR = 10
 
 def limits(items: tuple[RateLimitItem, ...]) -> tuple[Limit, ...]:
     """Return the limits on an account from one address, and on an address."""
+    return (Limit(("subject_hash", "address_hash"), items), by_address(items))
+
+
+def by_address(items: tuple[RateLimitItem, ...]) -> Limit:
+    """Return the limit on an address, whatever somebody signs in as."""
     tenfold = tuple(
         type(item)(item.amount * ADDRESS_FACTOR, item.multiples, namespace=item.namespace) for item in items
     )
-    return (Limit(("subject_hash", "address_hash"), items), Limit(("address_hash",), tenfold))
+    return Limit(("address_hash",), tenfold)
 
 
 def may_try(ledger: Ledger, attempt: Attempt, items: tuple[RateLimitItem, ...]) -> bool:

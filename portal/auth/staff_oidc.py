@@ -4,15 +4,17 @@ import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import ceil
 
 import structlog
 from flask import Flask, current_app, request
 
 from portal.agents import Account
-from portal.attempts import Attempt
+from portal.attempts import Attempt, Limited
 from portal.auth import identity
 from portal.auth.oidc_errors import ProviderError, ProviderMisconfigured, ProviderRefused
 from portal.auth.oidc_provider import LEEWAY_SECONDS, Provider
+from portal.auth.sign_in_limits import by_address
 from portal.auth.staff_claims import Claims
 from portal.auth.staff_identity import FRESH
 from portal.config import Settings
@@ -44,6 +46,7 @@ class Problem(StrEnum):
     OLD_PROOF = "old_proof"
     NO_ROLE = "no_role"
     DISABLED = "disabled"
+    TOO_MANY = "too_many"
     UNAVAILABLE = "unavailable"
     MISCONFIGURED = "misconfigured"
     NO_AUTH_TIME = "no_auth_time"
@@ -86,12 +89,14 @@ class StaffArrival:
         account: theirs.
         proved_at: when they proved to the provider who they are.
         agent_id: for the ledger, as far as it is known.
+        retry_after: seconds until trying again may help, where a limit stopped it.
     """
 
     problem: Problem | None
     account: Account | None = None
     proved_at: datetime | None = None
     agent_id: str = ""
+    retry_after: int | None = None
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -144,7 +149,10 @@ def finish(departure: Departure, actor: Actor) -> StaffArrival:
         return StaffArrival(_turned_away())
     ledger = services().ledger
     attempt = Attempt(Action.SIGN_IN, actor)
-    ledger.begin(attempt)
+    only = (by_address(services().settings.limit_sign_in),)
+    begun = ledger.begin(attempt, only, limited_outcome=SignInOutcome.TOO_MANY)
+    if isinstance(begun, Limited):
+        return StaffArrival(Problem.TOO_MANY, retry_after=ceil(begun.seconds))
     arrival = _exchange(departure)
     outcome = OUTCOMES.get(arrival.problem, SignInOutcome.WRONG) if arrival.problem else SignInOutcome.SIGNED_IN
     ledger.finish(replace(attempt, actor=replace(actor, id=arrival.agent_id)), outcome)

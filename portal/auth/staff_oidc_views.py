@@ -21,6 +21,7 @@ STATUSES = {
     Problem.OLD_PROOF: 403,
     Problem.NO_ROLE: 403,
     Problem.DISABLED: 403,
+    Problem.TOO_MANY: 429,
     Problem.UNAVAILABLE: 503,
     Problem.MISCONFIGURED: 503,
     Problem.NO_AUTH_TIME: 503,
@@ -50,16 +51,19 @@ def come_back() -> Response:
     somebody = Actor(ActorKind.AGENT, "", request.remote_addr or "", g.request_id)
     arrival = staff_oidc.finish(departure, somebody)
     if arrival.account is None:
-        return _problem_page(arrival.problem or Problem.REFUSED, departure.next_path, departure.has_to_prove)
+        problem = arrival.problem or Problem.REFUSED
+        return _problem_page(problem, departure.next_path, departure.has_to_prove, arrival.retry_after)
     response = go(departure.next_path)
     staff_identity.begin(response, arrival.account, authenticated_at=arrival.proved_at)
     return response
 
 
-def _problem_page(problem: Problem, next_path: str = HOME, has_to_prove: bool = False) -> Response:
+def _problem_page(
+    problem: Problem, next_path: str = HOME, has_to_prove: bool = False, retry_after: int | None = None
+) -> Response:
     """Return the page that says why nobody was signed in, and what to do next."""
     status = STATUSES[problem]
-    retry_after = RETRY_SECONDS if status == 503 else None
+    retry_after = RETRY_SECONDS if status == 503 else retry_after
     page = render_template(
         "staff/provider_problem.html",
         problem=problem,

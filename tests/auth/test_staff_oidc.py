@@ -9,11 +9,12 @@ import pytest
 from flask import Flask
 from pytest_iam import Server
 
+from portal.attempts import Attempt
 from portal.check import check
 from portal.config import load
 from portal.environment import variable
 from portal.ledger_tables import ledger
-from portal.models import Role
+from portal.models import Action, Actor, ActorKind, Role, SignInOutcome
 from tests.auth.at_the_provider import CALLBACK, SET_OUT, Visitor, changed, query_of, set_out, visiting
 from tests.conftest import services_of
 from tests.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
@@ -385,6 +386,20 @@ def test_a_role_that_changed_counts_from_the_next_sign_in(
     assert account is not None
     assert account.role is Role.AGENT
     assert len(session_rows(app)) == 1
+
+
+def test_an_address_that_failed_too_often_has_to_wait(
+    client: PageClient, app: Flask, hire: Callable[..., str], visitor: Visitor
+) -> None:
+    hire("support")
+    somebody = Actor(ActorKind.AGENT, "", "127.0.0.1", "0" * 32)
+    for _ in range(10 * 10):
+        services_of(app).ledger.record(Attempt(Action.SIGN_IN, somebody), SignInOutcome.WRONG)
+    page = client.get(visitor.goes(set_out(client)), 429)
+    assert says(page, "Please wait before you try again")
+    assert "Please try again in 15 minutes." in page.text("main")
+    assert nobody_came_in(app)
+    assert outcomes(app, "sign_in")[-1] == SignInOutcome.TOO_MANY
 
 
 def test_to_prove_it_again_the_provider_asks_for_the_password(
