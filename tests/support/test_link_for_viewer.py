@@ -193,7 +193,7 @@ def test_what_is_no_pin_is_recorded_and_told(bob: Bob, app: Flask, sandbox: Simu
     assert sandbox.record() == []
 
 
-def test_the_same_pin_of_viewer_and_agent_at_once_is_one_attempt(
+def test_the_same_pin_of_viewer_and_agent_at_once_is_asked_once_and_names_both(
     bob: Bob, alice: Alice, app: Flask, sandbox: SimulatedZype
 ) -> None:
     alice.signs_in()
@@ -206,8 +206,9 @@ def test_the_same_pin_of_viewer_and_agent_at_once_is_one_attempt(
 
     assert page.heading == "The TV is linked"
     assert len(sandbox.record()) == 1
-    assert outcomes(app) == ["linked"]
-    assert {row["actor_kind"] for row in rows(app, ledger) if row["action"] == "link"} == {"viewer"}
+    ended = [row for row in rows(app, ledger) if row["action"] == "link" and row["outcome"]]
+    assert [(row["actor_kind"], row["outcome"]) for row in ended] == [("viewer", "linked"), ("agent", "linked")]
+    assert [row["reason"] for row in ended] == [None, REASON]
 
 
 def wait_for(look: Callable[[], object]) -> None:
