@@ -51,4 +51,4 @@ lint: $(VENV)/.lint
 translations: $(VENV)/.test
 	$(BABEL) extract -F portal/translations/babel.cfg -k lazy_gettext --add-location=file -o $(VENV)/messages.pot .
 	$(BABEL) update -i $(VENV)/messages.pot -d portal/translations -w 110 -N --ignore-obsolete --ignore-pot-creation-date
-	@$(MAKE) --no-print-directory test ARGS=tests/test_translations.py
+	@$(MAKE) --no-print-directory test ARGS=tests/translations

@@ -1,5 +1,5 @@
 """``python -m portal`` is ``zype-activate``."""
 
-from portal.cli import main
+from portal.commands.cli import main
 
 main()

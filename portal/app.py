@@ -3,36 +3,38 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from portal import metrics
-from portal.activate.views import bp as activate
-from portal.agents import Agents
-from portal.attempt_history import AttemptHistory
-from portal.audit import Ledger
-from portal.auth import staff_oidc, zype_code
-from portal.auth.staff import bp as staff
-from portal.auth.staff_oidc_views import bp as staff_oidc_pages
-from portal.auth.views import bp as auth
-from portal.budgets import Budgets
-from portal.config import Settings
-from portal.db import Database
-from portal.devices.views import bp as devices
-from portal.directory import Directory
-from portal.history import History
-from portal.keys import keyring
-from portal.linking import Linking
-from portal.ops.views import bp as ops
-from portal.paths import data_dir
-from portal.second_factor import SecondFactor
+from portal.database.database import Database
+from portal.database.sessions import Sessions
+from portal.ledger.attempt_history import AttemptHistory
+from portal.ledger.budgets import Budgets
+from portal.ledger.history import History
+from portal.ledger.ledger import Ledger
+from portal.linking.in_flight import Waiters
+from portal.linking.linking import Linking
+from portal.linking.unlinking import Unlinking
+from portal.mail.outbox import queue_notice
+from portal.pages.activate.views import bp as activate
+from portal.pages.auth import zype_code
+from portal.pages.auth.views import bp as auth
+from portal.pages.devices.views import bp as devices
+from portal.pages.ops import metrics
+from portal.pages.ops.views import bp as ops
+from portal.pages.staff_auth.oidc import sign_in as staff_oidc
+from portal.pages.staff_auth.oidc.views import bp as staff_oidc_pages
+from portal.pages.staff_auth.views import bp as staff
+from portal.pages.support.history_views import bp as support_history
+from portal.pages.support.linking_views import bp as support_linking
+from portal.pages.support.unlinking_views import bp as support_unlinking
+from portal.pages.support.views import bp as support
+from portal.pages.web import assets, error_pages, forms, headers, limits, logs, templating
 from portal.services import EXTENSION, Services
-from portal.sessions import Sessions
-from portal.support.history_views import bp as support_history
-from portal.support.linking_views import bp as support_linking
-from portal.support.unlinking_views import bp as support_unlinking
-from portal.support.views import bp as support
-from portal.unlinking import Unlinking
-from portal.viewer_records import ViewerRecords
-from portal.waiters import Waiters
-from portal.web import assets, error_pages, forms, headers, limits, logs, templating
+from portal.settings.keys import keyring
+from portal.settings.paths import data_dir
+from portal.settings.settings import Settings
+from portal.staff.agents import Agents
+from portal.staff.second_factor import SecondFactor
+from portal.viewers.directory import Directory
+from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
 
 # A form holds a PIN or a password: anything longer is no form of ours.
@@ -48,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask(__name__, template_folder=str(data_dir("templates")), static_folder=None)
     _configure(app, settings)
     app.extensions[EXTENSION] = _services(settings)
-    logs.init_app(app)
+    logs.init_app(app, metrics.count_request)
     limits.init_app(app, settings)
     forms.init_app(app)
     static_files = assets.init_app(app, settings)
@@ -89,7 +91,12 @@ def _configure(app: Flask, settings: Settings) -> None:
 def _services(settings: Settings) -> Services:
     database = Database(settings.database_url.get_secret_value(), connections=settings.threads)
     keys = keyring(settings)
-    ledger = Ledger(database, keys, queues_notices=settings.smtp_url is not None)
+    ledger = Ledger(
+        database,
+        keys,
+        on_outcome=queue_notice if settings.smtp_url else None,
+        on_failure=metrics.count_ledger_failure,
+    )
     zype = ZypeClient(settings, metrics.observe_zype)
     sessions = Sessions(database, keys.current)
     waiters = Waiters()
@@ -101,7 +108,7 @@ def _services(settings: Settings) -> Services:
         ledger=ledger,
         sessions=sessions,
         zype=zype,
-        linking=Linking(settings, ledger, zype, waiters),
+        linking=Linking(settings, ledger, zype, waiters, metrics.count_link),
         unlinking=Unlinking(settings, ledger, zype, waiters, records),
         history=history,
         attempts=AttemptHistory(database),

@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from portal.agents import Agents
-from portal.attempt_history import AttemptHistory
-from portal.audit import Ledger
-from portal.budgets import Budgets
-from portal.config import Settings
-from portal.db import Database
-from portal.directory import Directory
-from portal.history import History
-from portal.linking import Linking
-from portal.second_factor import SecondFactor
-from portal.sessions import Sessions
-from portal.unlinking import Unlinking
-from portal.viewer_records import ViewerRecords
+from portal.database.database import Database
+from portal.database.sessions import Sessions
+from portal.ledger.attempt_history import AttemptHistory
+from portal.ledger.budgets import Budgets
+from portal.ledger.history import History
+from portal.ledger.ledger import Ledger
+from portal.linking.linking import Linking
+from portal.linking.unlinking import Unlinking
+from portal.settings.settings import Settings
+from portal.staff.agents import Agents
+from portal.staff.second_factor import SecondFactor
+from portal.viewers.directory import Directory
+from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
 
 EXTENSION = "portal"

@@ -5,9 +5,9 @@ import os
 from dotenv import dotenv_values
 
 from portal.app import create_app
-from portal.config import load
-from portal.errors import SettingsError
-from portal.web import logs
+from portal.domain.errors import SettingsError
+from portal.pages.web import logs
+from portal.settings.loading import load
 
 _settings = load({**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ})
 if "secret_key" not in _settings.model_fields_set:

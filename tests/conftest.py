@@ -16,17 +16,18 @@ from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from playwright.sync_api import Browser
 
 from portal.app import create_app
-from portal.config import Settings, load
-from portal.db import upgrade
-from portal.environment import variable
+from portal.database.database import upgrade
 from portal.services import EXTENSION, Services
-from tests import postgres, servers
-from tests.cast import Alice, Bob, Mallory, Supervisor
-from tests.page import PageClient
-from tests.servers import Port, Processes
-from tests.simulated_zype import SimulatedZype, simulated_zype
-from tests.transports import InProcess, OverHTTP
-from tests.windows import chromium
+from portal.settings.environment import variable
+from portal.settings.loading import load
+from portal.settings.settings import Settings
+from tests.harness import postgres, servers
+from tests.harness.cast import Alice, Bob, Mallory, Supervisor
+from tests.harness.chromium import chromium
+from tests.harness.page import PageClient
+from tests.harness.servers import Port, Processes
+from tests.harness.simulated_zype import SimulatedZype, simulated_zype
+from tests.harness.transports import InProcess, OverHTTP
 
 SECRET_KEY = "5ec4e7" * 11
 # A busy machine is slow now and then: that is no fault of the code.

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.command_line import environment, fail, open_database, settings_of
-from portal.errors import AccountRefused
-from portal.models import Role
+from portal.commands.context import environment, fail, open_database, settings_of
+from portal.domain.actors import Role
+from portal.domain.errors import AccountRefused
 
 if TYPE_CHECKING:
-    from portal.agents import Account, Agents
+    from portal.staff.agents import Account, Agents
 
 
 @contextmanager
 def _agents() -> "Iterator[Agents]":
     """Yield the accounts for the block, which ends with why if an account does not allow what it does."""
-    from portal.agents import Agents
-    from portal.keys import keyring
-    from portal.sessions import Sessions
+    from portal.database.sessions import Sessions
+    from portal.settings.keys import keyring
+    from portal.staff.agents import Agents
 
     settings = settings_of(environment())
     with open_database(settings) as database:

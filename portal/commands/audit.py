@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from portal.command_line import environment, fail, open_database, settings_of
-from portal.models import OUTCOMES
+from portal.commands.context import environment, fail, open_database, settings_of
+from portal.domain.outcomes import OUTCOMES
 
 if TYPE_CHECKING:
-    from portal.attempt_history import AttemptFilter, AttemptHistory
-    from portal.audit import Ledger
-    from portal.verification import Report, Verification
+    from portal.ledger.attempt_history import AttemptFilter, AttemptHistory
+    from portal.ledger.ledger import Ledger
+    from portal.ledger.verification import Report, Verification
 
 # As text, since click would ask for the names of an enumeration, and the log and the ledger hold the values.
 ANY_OUTCOME = sorted({str(outcome) for outcomes in OUTCOMES.values() for outcome in outcomes})
@@ -24,17 +24,18 @@ ANY_OUTCOME = sorted({str(outcome) for outcomes in OUTCOMES.values() for outcome
 
 @contextmanager
 def _ledger() -> "Iterator[Ledger]":
-    from portal.audit import Ledger
-    from portal.keys import keyring
+    from portal.ledger.ledger import Ledger
+    from portal.mail.outbox import queue_notice
+    from portal.settings.keys import keyring
 
     settings = settings_of(environment())
     with open_database(settings) as database:
-        yield Ledger(database, keyring(settings), queues_notices=settings.smtp_url is not None)
+        yield Ledger(database, keyring(settings), on_outcome=queue_notice if settings.smtp_url else None)
 
 
 @contextmanager
 def _attempts() -> "Iterator[AttemptHistory]":
-    from portal.attempt_history import AttemptHistory
+    from portal.ledger.attempt_history import AttemptHistory
 
     with open_database(settings_of(environment())) as database:
         yield AttemptHistory(database)
@@ -65,7 +66,7 @@ def _filters(command: Command) -> Command:
 
 
 def _wanted(given: dict[str, Any]) -> "AttemptFilter":
-    from portal.attempt_history import AttemptFilter
+    from portal.ledger.attempt_history import AttemptFilter
 
     days = {name: given[name].date() if given[name] else None for name in ("since", "until")}
     return AttemptFilter(**given | days)
@@ -126,10 +127,11 @@ def list_attempts(limit: int, **given: Any) -> None:
 )
 def export_attempts(kind: str, **given: Any) -> None:
     """Write attempts to standard output, oldest first, with a last line by which a missing one shows."""
-    from portal import export
-    from portal.attempts import Attempt
-    from portal.errors import LedgerUnavailable
-    from portal.models import Action, Actor, ActorKind, ExportOutcome, Reason
+    from portal.domain.actors import Actor, ActorKind, Reason
+    from portal.domain.errors import LedgerUnavailable
+    from portal.domain.outcomes import Action, ExportOutcome
+    from portal.ledger import export
+    from portal.ledger.attempts import Attempt
 
     file_kind = next(known for known in export.TYPES if known == kind)
     wanted = _wanted(given)
@@ -150,8 +152,8 @@ def export_attempts(kind: str, **given: Any) -> None:
 @click.argument("exports", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def verify(exports: tuple[Path, ...]) -> None:
     """Check every row of the ledger, or that everything in EXPORTS is still in it."""
-    from portal.keys import keyring
-    from portal.verification import Verification
+    from portal.ledger.verification import Verification
+    from portal.settings.keys import keyring
 
     settings = settings_of(environment())
     with open_database(settings) as database:
@@ -166,8 +168,8 @@ def verify(exports: tuple[Path, ...]) -> None:
 
 
 def _verify_export(verification: "Verification", path: Path) -> "Report":
-    from portal import export
-    from portal.verification import Report
+    from portal.ledger import export
+    from portal.ledger.verification import Report
 
     try:
         with path.open("rb") as file:

@@ -11,15 +11,15 @@ from limits.storage import storage_from_string
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.app import create_app
-from portal.auth import zype_code
-from portal.auth.oidc_errors import ProviderError
-from portal.auth.oidc_provider import Provider
-from portal.auth.staff_oidc import CALLBACK_PATH
-from portal.config import Settings
-from portal.db import Database, is_current, why
-from portal.mailer import mail_server
+from portal.database.database import Database, is_current, why
+from portal.mail.mailer import mail_server
+from portal.mail.smtp import NotSent
+from portal.pages.auth import zype_code
+from portal.pages.staff_auth.oidc.errors import ProviderError
+from portal.pages.staff_auth.oidc.provider import Provider
+from portal.pages.staff_auth.oidc.sign_in import CALLBACK_PATH
 from portal.services import EXTENSION
-from portal.smtp import NotSent
+from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.errors import BadCredentials, Misconfigured, ZypeError
 

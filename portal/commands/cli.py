@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import click
 
 from portal import __version__
-from portal.cli_agents import agents
-from portal.cli_audit import audit
-from portal.command_line import environment, fail, open_database, settings_of
-from portal.config import Settings
+from portal.commands.agents import agents
+from portal.commands.audit import audit
+from portal.commands.context import environment, fail, open_database, settings_of
+from portal.settings.settings import Settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,7 +29,7 @@ def main() -> None:
 @click.option("--once", is_flag=True, help="Stop as soon as everything is up.")
 def demo(once: bool) -> None:
     """Try everything, with a simulated Zype and TV and no credentials."""
-    from portal import demo as tour
+    from portal.commands import demo as tour
 
     server = os.getpid()
     with _folder("demo") as folder:
@@ -82,9 +82,9 @@ def _serve(
 ) -> None:
     # Entered before anything imports the client of Prometheus, which looks for the folder then.
     with _metrics_folder() if settings.metrics_bind else nullcontext():
-        from portal.server import CannotServe
-        from portal.server import serve as serve_portal
-        from portal.web import logs
+        from portal.commands.serve import CannotServe
+        from portal.commands.serve import serve as serve_portal
+        from portal.pages.web import logs
 
         logs.configure(settings, log_level)
         try:
@@ -125,11 +125,11 @@ def sandbox(stop_with_stdin: bool) -> None:
 @click.option("--stop-with-stdin", is_flag=True, help="Stop when standard input ends.")
 def mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
     """Send the mails that let viewers know what was done with their TVs."""
-    from portal import metrics
-    from portal.beside import told_to_stop
-    from portal.mailer import Mailer, mail_server
-    from portal.notify import Letters
-    from portal.web import logs
+    from portal.commands.child_process import told_to_stop
+    from portal.mail.letters import Letters
+    from portal.mail.mailer import Mailer, mail_server
+    from portal.pages.ops import metrics
+    from portal.pages.web import logs
     from portal.zype.client import ZypeClient
 
     settings = settings_of(environment())
@@ -139,14 +139,14 @@ def mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
     stop = told_to_stop(stop_with_stdin)
     zype = ZypeClient(settings, metrics.observe_zype)
     with open_database(settings) as database:
-        sender = Mailer(database, zype, Letters(settings), mail_server(settings))
+        sender = Mailer(database, zype, Letters(settings), mail_server(settings), metrics.count_notice)
         sender.send_due(stop) if once else sender.run(stop)
 
 
 @main.command()
 def check() -> None:
     """Try every setting and connection, and say of each whether it works."""
-    from portal.check import check as findings
+    from portal.commands.check import check as findings
 
     failed = 0
     for finding in findings(settings_of(environment())):
@@ -166,8 +166,8 @@ def upgrade() -> None:
     """Bring the database's schema up to date."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from portal import db as database
-    from portal.db import why
+    from portal.database import database as database
+    from portal.database.database import why
 
     try:
         database.upgrade(settings_of(environment()).database_url.get_secret_value())

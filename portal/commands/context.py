@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 from dotenv import dotenv_values
 
-from portal.config import Settings, load
-from portal.errors import SettingsError
+from portal.domain.errors import SettingsError
+from portal.settings.loading import load
+from portal.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from portal.db import Database
+    from portal.database.database import Database
 
 
 def environment() -> dict[str, str]:
@@ -41,7 +42,7 @@ def open_database(settings: Settings) -> "Iterator[Database]":
     """Yield the database for the block, which ends with what the database said if it fails."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from portal.db import Database, why
+    from portal.database.database import Database, why
 
     database = Database(settings.database_url.get_secret_value(), connections=1)
     try:

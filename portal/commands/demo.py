@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
-from portal.agents import Agents
-from portal.config import Settings
-from portal.db import Database, upgrade
-from portal.keys import keyring
-from portal.models import Role
+from portal.database.database import Database, upgrade
+from portal.database.sessions import Sessions
+from portal.domain.actors import Role
 from portal.sandbox import seed
-from portal.second_factor import SecondFactor
-from portal.sessions import Sessions
+from portal.settings.keys import keyring
+from portal.settings.settings import Settings
+from portal.staff.agents import Agents
+from portal.staff.second_factor import SecondFactor
 
 # Everything else that an environment or a .env file says is for the real thing, and must not reach a demo.
 KEPT = (
@@ -73,7 +73,7 @@ def steps(settings: Settings, folder: Path) -> str:
         settings: of the demo.
         folder: with its data and settings.
     """
-    checkout = Path(__file__).parents[1]
+    checkout = Path(__file__).parents[2]
     command = f"cd {quote(str(folder))} && PYTHONPATH={quote(str(checkout))} {quote(sys.executable)} -m portal"
     viewer, agent, supervisor = seed.ALICE, seed.BOB, seed.SUPERVISOR
     return f"""

@@ -24,10 +24,10 @@ from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.app import create_app
-from portal.beside import Beside, beside
-from portal.config import Settings
-from portal.db import Database, is_current, upgrade, why
-from portal.errors import PortalError
+from portal.commands.child_process import Beside, beside
+from portal.database.database import Database, is_current, upgrade, why
+from portal.domain.errors import PortalError
+from portal.settings.settings import Settings
 
 log = structlog.get_logger("portal.server")
 

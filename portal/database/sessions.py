@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.db import Database, UTCDateTime, metadata
-from portal.keys import LedgerKey, Purpose
-from portal.models import SessionKind
+from portal.database.database import Database, UTCDateTime, metadata
+from portal.domain.actors import SessionKind
+from portal.settings.keys import LedgerKey, Purpose
 
 sessions = sa.Table(
     "sessions",

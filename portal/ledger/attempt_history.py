@@ -7,10 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.attempt_limits import PENDING_FOR
-from portal.db import Database
-from portal.ledger_tables import by_agent, ledger
-from portal.models import Action, ActorKind
+from portal.database.database import Database
+from portal.domain.actors import ActorKind
+from portal.domain.outcomes import Action
+from portal.ledger.limits import PENDING_FOR
+from portal.ledger.tables import by_agent, ledger
 
 PAGE = 50
 CHUNK = 500

@@ -4,7 +4,8 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from portal.models import Action, Actor, ActorKind, Reason
+from portal.domain.actors import Actor, ActorKind, Reason
+from portal.domain.outcomes import Action
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from datetime import timedelta
 import sqlalchemy as sa
 from limits import RateLimitItem
 
-from portal.config import Settings
-from portal.db import Database
-from portal.ledger_tables import by_agent, ledger, spent
-from portal.models import Action
+from portal.database.database import Database
+from portal.domain.outcomes import Action
+from portal.ledger.tables import by_agent, ledger, spent
+from portal.settings.settings import Settings
 
 # From this part of a limit on an agent is near it.
 NEAR = 0.8

@@ -12,8 +12,8 @@ from datetime import datetime
 from itertools import islice
 from typing import IO, Any, Literal
 
-from portal.attempt_history import PastAttempt
-from portal.keys import Keyring, LedgerKey, Purpose, derive
+from portal.ledger.attempt_history import PastAttempt
+from portal.settings.keys import Keyring, LedgerKey, Purpose, derive
 
 Format = Literal["csv", "jsonl"]
 TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from portal.attempt_limits import PENDING_FOR
-from portal.attempts import Entry
-from portal.db import Database
-from portal.ledger_rows import ENTRY_COLUMNS, entry_of
-from portal.ledger_tables import ledger
-from portal.models import Action, Actor, ActorKind, LookUpOutcome, Outcome, UnlinkOutcome
+from portal.database.database import Database
+from portal.domain.actors import Actor, ActorKind
+from portal.domain.outcomes import Action, LookUpOutcome, Outcome, UnlinkOutcome
+from portal.ledger.attempts import Entry
+from portal.ledger.limits import PENDING_FOR
+from portal.ledger.rows import ENTRY_COLUMNS, entry_of
+from portal.ledger.tables import ledger
 
 # What happened to a viewer's account. That an agent looked at it is for supervisors to know.
 _OF_A_VIEWER = (Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN)

@@ -1,6 +1,6 @@
 """The ledger: an append-only record of every attempt and its outcome. Rows are only ever added."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -12,18 +12,20 @@ from limits import RateLimitItem
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import metrics
-from portal.attempt_limits import Limit, blocked_until
-from portal.attempts import Attempt, Begun, Entry, Joined, Limited
-from portal.db import Database, why
-from portal.errors import LedgerUnavailable
-from portal.keys import Keyring
-from portal.ledger_rows import ENTRY_COLUMNS, entry_of, row_of, sign
-from portal.ledger_tables import ledger, pending, told
-from portal.models import OUTCOMES, Action
-from portal.outbox import queue_notice
+from portal.database.database import Database, why
+from portal.domain.errors import LedgerUnavailable
+from portal.domain.outcomes import OUTCOMES, Action
+from portal.ledger.attempts import Attempt, Begun, Entry, Joined, Limited
+from portal.ledger.limits import Limit, blocked_until
+from portal.ledger.rows import ENTRY_COLUMNS, entry_of, row_of, sign
+from portal.ledger.tables import ledger, pending, told
+from portal.settings.keys import Keyring
 
-log = structlog.get_logger("portal.audit")
+log = structlog.get_logger("portal.ledger")
+
+# Arguments: the connection of the transaction; the columns of the row; the hashes that rows of any age may hold for the
+# address; the database's time, UTC; and when the attempt was made, UTC.
+OutcomeHook = Callable[[Connection, Mapping[str, Any], Sequence[str], datetime, datetime], None]
 
 
 class Ledger:
@@ -32,13 +34,22 @@ class Ledger:
     Args:
         database: where it is.
         keyring: signs the rows, and hashes addresses and PINs.
-        queues_notices: whether the mail that lets a viewer know is written together with the outcome.
+        on_outcome: called in the transaction that writes an outcome, before the row is added.
+        on_failure: called when a row could not be written.
     """
 
-    def __init__(self, database: Database, keyring: Keyring, *, queues_notices: bool = False) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        *,
+        on_outcome: OutcomeHook | None = None,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
         self.keyring = keyring
         self._database = database
-        self._queues_notices = queues_notices
+        self._on_outcome = on_outcome
+        self._on_failure = on_failure
 
     def begin(
         self,
@@ -63,7 +74,7 @@ class Ledger:
             return self._begin(attempt, limits, limited_outcome, join_within)
         except SQLAlchemyError as error:
             log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, why=why(error))
-            metrics.count_ledger_failure()
+            self._on_failure()
             raise LedgerUnavailable("the attempt could not be written") from error
 
     def _begin(
@@ -113,17 +124,17 @@ class Ledger:
         row["linked_device_id"] = linked_device_id or attempt.linked_device_id
         row["consumer_id"] = consumer_id or attempt.consumer_id
         row["pin_fingerprint"] = pin_fingerprint or attempt.pin_fingerprint
-        with _logged(attempt, outcome), self._database.write() as connection:
+        with self._logged(attempt, outcome), self._database.write() as connection:
             now = self._database.now(connection)
-            if self._queues_notices and not is_repeat:
-                queue_notice(connection, row, self.keyring.addresses(attempt.actor.address), now, done_at=now)
+            if self._on_outcome and not is_repeat:
+                self._on_outcome(connection, row, self.keyring.addresses(attempt.actor.address), now, now)
             self._append(connection, [row], now)
             connection.execute(_END, {"ended": attempt.id})
 
     def record(self, attempt: Attempt, outcome: str) -> None:
         """Write an attempt that changed nothing at Zype, and how it ended; the log has it where that fails."""
         row = row_of(attempt, self.keyring)
-        with _logged(attempt, outcome), self._database.write() as connection:
+        with self._logged(attempt, outcome), self._database.write() as connection:
             self._append(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
 
     def resolve(self, attempt_id: str, outcome: str) -> None:
@@ -142,8 +153,8 @@ class Ledger:
                 raise LookupError(f"an attempt of this kind can't end with {outcome}")
             row = {c.name: rows[0][c.name] for c in ledger.c if c.name not in _WRITTEN_LAST} | {"outcome": outcome}
             now = self._database.now(connection)
-            if self._queues_notices:
-                queue_notice(connection, row, (row["address_hash"],), now, done_at=rows[0]["at"])
+            if self._on_outcome:
+                self._on_outcome(connection, row, (row["address_hash"],), now, rows[0]["at"])
             self._append(connection, [row], now)
             connection.execute(_END, {"ended": attempt_id})
 
@@ -215,6 +226,15 @@ class Ledger:
         signed = [sign(row, self.keyring.current, now) for row in rows]
         connection.execute(_APPEND, signed[0] if len(signed) == 1 else signed)
 
+    @contextmanager
+    def _logged(self, attempt: Attempt, outcome: str) -> Iterator[None]:
+        """Turn a failure to write an outcome into a line of the log that an operator can act on."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, outcome=outcome, why=why(error))
+            self._on_failure()
+
 
 _WRITTEN_LAST = ("id", "at", "key_id", "row_hash")
 _PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "at")
@@ -227,16 +247,6 @@ _TWIN = sa.select(pending.c.attempt_id).where(
     # Of a TV that is unlinked no PIN is known here, and of one that is linked no device.
     *(pending.c[name].is_not_distinct_from(sa.bindparam(name)) for name in _TWIN_COLUMNS),
 )
-
-
-@contextmanager
-def _logged(attempt: Attempt, outcome: str) -> Iterator[None]:
-    """Turn a failure to write an outcome into a line of the log that an operator can act on."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, outcome=outcome, why=why(error))
-        metrics.count_ledger_failure()
 
 
 def _twin(connection: Connection, row: Mapping[str, Any], since: datetime) -> str | None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from limits import RateLimitItem
 from sqlalchemy.engine import Connection
 
-from portal.ledger_tables import by_agent, counted, ledger, pending, spent
+from portal.ledger.tables import by_agent, counted, ledger, pending, spent
 
 # An attempt without an outcome counts for this long at most; after that its process has crashed.
 PENDING_FOR = timedelta(seconds=60)

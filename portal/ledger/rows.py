@@ -7,10 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.attempts import Attempt, Entry
-from portal.keys import Keyring, LedgerKey, Purpose
-from portal.ledger_tables import ledger
-from portal.models import Action, ActorKind
+from portal.domain.actors import ActorKind
+from portal.domain.outcomes import Action
+from portal.ledger.attempts import Attempt, Entry
+from portal.ledger.tables import ledger
+from portal.settings.keys import Keyring, LedgerKey, Purpose
 
 ENTRY_COLUMNS = tuple(ledger.c[name] for name in Entry.__dataclass_fields__)
 _SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash"))

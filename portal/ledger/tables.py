@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 
-from portal.db import UTCDateTime, metadata
-from portal.models import CHANGED_NOTHING, ActorKind, LookUpOutcome, Outcome, SignInOutcome
+from portal.database.database import UTCDateTime, metadata
+from portal.domain.actors import ActorKind
+from portal.domain.outcomes import CHANGED_NOTHING, LookUpOutcome, Outcome, SignInOutcome
 
 # Outcomes that count against the limits on attempts: each may have been a guess.
 COUNTED = (Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, SignInOutcome.WRONG)

@@ -9,12 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.attempt_limits import PENDING_FOR
-from portal.db import Database
-from portal.keys import Keyring, LedgerKey, Purpose
-from portal.ledger_rows import canonical
-from portal.ledger_tables import ledger
-from portal.models import OUTCOMES
+from portal.database.database import Database
+from portal.domain.outcomes import OUTCOMES
+from portal.ledger.limits import PENDING_FOR
+from portal.ledger.rows import canonical
+from portal.ledger.tables import ledger
+from portal.settings.keys import Keyring, LedgerKey, Purpose
 
 CHUNK = 1000
 # What both halves of an attempt say alike, unless only Zype's answer told.

@@ -1,6 +1,7 @@
 """The rules of linking: limit, attempt, Zype, outcome. A viewer and an agent take the same path."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from math import ceil
@@ -9,16 +10,16 @@ import structlog
 from limits import parse
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import metrics
-from portal.attempt_limits import Limit
-from portal.attempts import Attempt, Begun, Joined, Limited
-from portal.audit import Ledger
-from portal.config import Settings
-from portal.db import why
-from portal.models import Action, Actor, ActorKind, LinkResult, Outcome, Reason
-from portal.pins import MalformedPin, Pin
-from portal.second_look import SecondLook
-from portal.waiters import TooManyWaiters, Waiters
+from portal.database.database import why
+from portal.domain.actors import Actor, ActorKind, Reason
+from portal.domain.outcomes import Action, LinkResult, Outcome
+from portal.domain.pins import MalformedPin, Pin
+from portal.ledger.attempts import Attempt, Begun, Joined, Limited
+from portal.ledger.ledger import Ledger
+from portal.ledger.limits import Limit
+from portal.linking.in_flight import TooManyWaiters, Waiters
+from portal.linking.reconciliation import SecondLook
+from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, Refused, Unavailable, ZypeError
 from portal.zype.payloads import DevicePin
@@ -39,9 +40,17 @@ class Linking:
         ledger: where attempts are written before Zype is asked, and outcomes after.
         zype: the client.
         waiters: the places for second clicks to wait in.
+        count: called with the outcome and the kind of actor of every attempt.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, zype: ZypeClient, waiters: Waiters) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        zype: ZypeClient,
+        waiters: Waiters,
+        count: Callable[[str, str], None] = lambda outcome, actor: None,
+    ) -> None:
         self._rules = settings.pin_rules
         by_address = Limit(("address_hash",), settings.limit_address)
         # Each begins with the lock on the viewer, so that nobody waits for somebody who waits for them.
@@ -57,6 +66,7 @@ class Linking:
         self._ledger = ledger
         self._zype = zype
         self._waiters = waiters
+        self._count = count
         self._second_look = SecondLook(settings.pin_rules, ledger, zype)
 
     def link(self, typed: str, consumer_id: str, actor: Actor, reason: Reason | None = None) -> LinkResult:
@@ -79,7 +89,7 @@ class Linking:
             fingerprint = self._ledger.keyring.fingerprint(pin)
             attempt = Attempt(Action.LINK, actor, consumer_id, pin_fingerprint=fingerprint, reason=reason)
             result = self._attempt(pin, consumer_id, attempt)
-        metrics.count_link(result.outcome, actor.kind)
+        self._count(result.outcome, actor.kind)
         return result
 
     def _malformed(self, attempt: Attempt) -> LinkResult:

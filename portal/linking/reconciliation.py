@@ -5,11 +5,11 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.attempts import Attempt, Entry
-from portal.audit import Ledger
-from portal.db import why
-from portal.models import Action, LinkResult, Outcome, UnlinkOutcome
-from portal.pins import MalformedPin, Pin, PinRules
+from portal.database.database import why
+from portal.domain.outcomes import Action, LinkResult, Outcome, UnlinkOutcome
+from portal.domain.pins import MalformedPin, Pin, PinRules
+from portal.ledger.attempts import Attempt, Entry
+from portal.ledger.ledger import Ledger
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ZypeError
 from portal.zype.wire import Deadline

@@ -8,16 +8,17 @@ from math import ceil
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.attempt_limits import Limit
-from portal.attempts import Attempt, Begun, Entry, Joined, Limited
-from portal.audit import Ledger
-from portal.config import Settings
-from portal.db import why
-from portal.models import Action, Actor, Outcome, Reason, UnlinkOutcome
-from portal.pins import MalformedPin, Pin, PinRules
-from portal.second_look import FRESH
-from portal.viewer_records import ViewerRecords
-from portal.waiters import TooManyWaiters, Waiters
+from portal.database.database import why
+from portal.domain.actors import Actor, Reason
+from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
+from portal.domain.pins import MalformedPin, Pin, PinRules
+from portal.ledger.attempts import Attempt, Begun, Entry, Joined, Limited
+from portal.ledger.ledger import Ledger
+from portal.ledger.limits import Limit
+from portal.linking.in_flight import TooManyWaiters, Waiters
+from portal.linking.reconciliation import FRESH
+from portal.settings.settings import Settings
+from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, Refused, Unavailable, ZypeError
 from portal.zype.payloads import DevicePin

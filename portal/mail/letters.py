@@ -14,11 +14,11 @@ from babel.dates import format_date, format_time
 from babel.support import Translations
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
-from portal.config import Settings
-from portal.errors import PortalError
-from portal.outbox import Mail
-from portal.paths import data_dir
-from portal.setting_types import LANGUAGES_FOLDER, languages
+from portal.domain.errors import PortalError
+from portal.mail.outbox import Mail
+from portal.settings.paths import data_dir
+from portal.settings.settings import Settings
+from portal.settings.types import LANGUAGES_FOLDER, languages
 
 # Of RFC 5321, section 4.5.3.1.
 _LONGEST_LOCAL, _LONGEST_ADDRESS = 64, 254

@@ -1,18 +1,18 @@
 """Sends the mails that wait: claims one, asks Zype whom it goes to, writes it, hands it over, and marks it."""
 
 import time
+from collections.abc import Callable
 from threading import Event, Thread
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import metrics
-from portal.config import Settings
-from portal.db import Database, why
-from portal.notify import Letters, NoAddress, Recipient
-from portal.outbox import Mail, Outbox
-from portal.smtp import MailServer, NotSent
-from portal.viewer_records import ViewerRecords
+from portal.database.database import Database, why
+from portal.mail.letters import Letters, NoAddress, Recipient
+from portal.mail.outbox import Mail, Outbox
+from portal.mail.smtp import MailServer, NotSent
+from portal.settings.settings import Settings
+from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, ZypeError
 
@@ -32,14 +32,23 @@ class Mailer:
         zype: knows the viewers' e-mail addresses.
         letters: writes the mails.
         server: takes them.
+        count: called with the result of each try: sent, delayed or failed.
     """
 
-    def __init__(self, database: Database, zype: ZypeClient, letters: Letters, server: MailServer) -> None:
+    def __init__(
+        self,
+        database: Database,
+        zype: ZypeClient,
+        letters: Letters,
+        server: MailServer,
+        count: Callable[[str], None] = lambda result: None,
+    ) -> None:
         self._outbox = Outbox(database)
         self._records = ViewerRecords(database)
         self._zype = zype
         self._letters = letters
         self._server = server
+        self._count = count
 
     def run(self, stop: Event) -> None:
         """Send whatever comes due until told to stop; a mail that is under way then has a moment to be finished.
@@ -83,7 +92,7 @@ class Mailer:
             self._fail(mail, reason) if is_final else self._delay(mail, reason)
         else:
             if self._outbox.mark_sent(mail):
-                metrics.count_notice("sent")
+                self._count("sent")
                 milliseconds = round((time.monotonic() - started) * 1000)
                 log.info("notice_sent", attempt_id=mail.attempt_id, kind=mail.kind, tries=mail.tries, ms=milliseconds)
 
@@ -99,12 +108,12 @@ class Mailer:
             self._fail(mail, reason)
             return
         self._outbox.put_back(mail)
-        metrics.count_notice("delayed")
+        self._count("delayed")
         log.warning("notice_delayed", attempt_id=mail.attempt_id, kind=mail.kind, tries=mail.tries, why=reason)
 
     def _fail(self, mail: Mail, reason: str) -> None:
         if self._outbox.mark_failed(mail):
-            metrics.count_notice("failed")
+            self._count("failed")
             log.error("notice_failed", attempt_id=mail.attempt_id, kind=mail.kind, tries=mail.tries, why=reason)
 
 

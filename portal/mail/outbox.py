@@ -12,10 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from portal.db import Database, UTCDateTime, metadata
-from portal.ledger_tables import ledger
-from portal.models import Action, ActorKind, Outcome, UnlinkOutcome
-from portal.viewer_records import tv_names
+from portal.database.database import Database, UTCDateTime, metadata
+from portal.domain.actors import ActorKind
+from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
+from portal.ledger.tables import ledger
+from portal.viewers.records import tv_names
 
 # How long a mailer has for a mail before another one may take it. It must be longer than all that Zype and the mail
 # server may take together: a mail that comes due again has lost its mailer.
@@ -157,7 +158,7 @@ _LINKED_FROM_THERE = (
 
 
 def queue_notice(
-    connection: Connection, row: Mapping[str, Any], address_hashes: Sequence[str], now: datetime, *, done_at: datetime
+    connection: Connection, row: Mapping[str, Any], address_hashes: Sequence[str], now: datetime, done_at: datetime
 ) -> None:
     """Write the mail that is due for an outcome, if one is.
 

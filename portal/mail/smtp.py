@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from threading import Timer
 from urllib.parse import unquote, urlsplit
 
-from portal.errors import PortalError
-from portal.setting_types import is_loopback
+from portal.domain.errors import PortalError
+from portal.settings.types import is_loopback
 
 # Seconds for one answer, and for a whole mail from the connection on, however slowly the answers trickle in.
 STEP_SECONDS = 10.0

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from portal.config import Settings
-from portal.pins import Pin
+from portal.domain.pins import Pin
+from portal.settings.settings import Settings
 
 
 class Purpose(StrEnum):

@@ -1,13 +1,10 @@
 """What must be true between settings, where each alone is sound. No sentence here holds a value."""
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from portal.setting_types import bind_host, is_loopback
-
-if TYPE_CHECKING:
-    from portal.config import Settings
+from portal.settings.settings import Settings
+from portal.settings.types import bind_host, is_loopback
 
 REQUIRED_LIVE = ("secret_key", "public_url", "zype_api_key", "zype_client_id", "zype_client_secret")
 # Where each of the credentials is sent to.
@@ -19,7 +16,7 @@ CREDENTIALS = {
 STAFF_OIDC = ("staff_oidc_issuer", "staff_oidc_client_id", "staff_oidc_client_secret")
 
 
-def faults_between(settings: "Settings", given: Collection[str]) -> Iterator[tuple[str, str]]:
+def faults_between(settings: Settings, given: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield the faults that lie between settings: the name of the one to mend, and how."""
     yield from _live_rules(settings, given) if settings.mode == "live" else _sandbox_rules(settings, given)
     if settings.zype_concurrency >= settings.threads:
@@ -36,7 +33,7 @@ def faults_between(settings: "Settings", given: Collection[str]) -> Iterator[tup
         yield "staff_oidc_supervisor_role", "must differ from PORTAL_STAFF_OIDC_AGENT_ROLE"
 
 
-def _live_rules(settings: "Settings", given: Collection[str]) -> Iterator[tuple[str, str]]:
+def _live_rules(settings: Settings, given: Collection[str]) -> Iterator[tuple[str, str]]:
     for name in REQUIRED_LIVE:
         if name not in given:
             yield name, "is required in live mode; set it, or leave PORTAL_MODE at sandbox"
@@ -48,7 +45,7 @@ def _live_rules(settings: "Settings", given: Collection[str]) -> Iterator[tuple[
         yield "mail_from", "is required with PORTAL_SMTP_URL: from which address do viewers get mail?"
 
 
-def _sandbox_rules(settings: "Settings", given: Collection[str]) -> Iterator[tuple[str, str]]:
+def _sandbox_rules(settings: Settings, given: Collection[str]) -> Iterator[tuple[str, str]]:
     for name in ("zype_api_url", "zype_login_url"):
         if not _stays_here(getattr(settings, name)):
             yield name, "must stay on this machine in sandbox mode; set PORTAL_MODE=live for Zype"

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-LANGUAGES_FOLDER = Path(__file__).parent / "translations"
+LANGUAGES_FOLDER = Path(__file__).parent.parent / "translations"
 
 _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 _BIND = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")

@@ -7,12 +7,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal import passwords
-from portal.agent_tables import agents, recovery_codes
-from portal.db import Database
-from portal.errors import AccountRefused
-from portal.models import Role, SessionKind
-from portal.sessions import Sessions
+from portal.database.database import Database
+from portal.database.sessions import Sessions
+from portal.domain.actors import Role, SessionKind
+from portal.domain.errors import AccountRefused
+from portal.staff import passwords
+from portal.staff.tables import agents, recovery_codes
 
 # Of an agent who signs in with the operator's identity provider; a local name holds no colon.
 OIDC_PREFIX = "oidc:"

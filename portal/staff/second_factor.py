@@ -11,11 +11,11 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pyotp.exceptions import OTPVerificationError
 from sqlalchemy.engine import Connection
 
-from portal import passwords
-from portal.agent_tables import agents, recovery_codes
-from portal.config import Settings
-from portal.db import Database
-from portal.keys import LedgerKey, Purpose, derive
+from portal.database.database import Database
+from portal.settings.keys import LedgerKey, Purpose, derive
+from portal.settings.settings import Settings
+from portal.staff import passwords
+from portal.staff.tables import agents, recovery_codes
 
 log = structlog.get_logger("portal.second_factor")
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from portal.db import UTCDateTime, metadata
+from portal.database.database import UTCDateTime, metadata
 
 agents = sa.Table(
     "agents",

@@ -8,14 +8,15 @@ from math import ceil
 
 import structlog
 
-from portal.attempt_limits import Limit
-from portal.attempts import Attempt, Limited
-from portal.audit import Ledger
-from portal.config import Settings
-from portal.history import History
-from portal.keys import Purpose
-from portal.models import Action, Actor, ActorKind, LookUpOutcome
-from portal.viewer_records import ViewerRecords
+from portal.domain.actors import Actor, ActorKind
+from portal.domain.outcomes import Action, LookUpOutcome
+from portal.ledger.attempts import Attempt, Limited
+from portal.ledger.history import History
+from portal.ledger.ledger import Ledger
+from portal.ledger.limits import Limit
+from portal.settings.keys import Purpose
+from portal.settings.settings import Settings
+from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, ZypeError
 from portal.zype.payloads import Consumer

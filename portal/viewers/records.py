@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.db import Database, metadata
+from portal.database.database import Database, metadata
 
 viewers = sa.Table(
     "viewers",

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from portal.config import Settings
-from portal.pins import Pin
+from portal.domain.pins import Pin
+from portal.settings.settings import Settings
 from portal.zype import payloads
 from portal.zype.breaker import Breaker, Bulkhead
+from portal.zype.connections import Exchange
 from portal.zype.errors import TOKEN_INFO_PATH, TOKEN_PATH, NotFound, Unavailable, ZypeError
 from portal.zype.payloads import Answer, Consumer, DevicePin, Token, TokenInfo
-from portal.zype.sockets import Exchange
 from portal.zype.wire import Deadline, Wire, ZypeAdapter, map_login
 
 Observe = Callable[[str, str, float], None]

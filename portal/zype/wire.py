@@ -13,10 +13,10 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.exceptions import TimeoutError as TransportTimeout
 
-from portal.config import Settings
+from portal.settings.settings import Settings
+from portal.zype.connections import POOLS, Deadline, Exchange, current
 from portal.zype.errors import ContractBroken, ZypeError, map_answer, map_failure
 from portal.zype.payloads import BODY_LIMIT, Answer, oauth_error
-from portal.zype.sockets import POOLS, Deadline, Exchange, current
 
 __all__ = ["Deadline", "Wire", "ZypeAdapter"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cast import Alice
+from tests.harness.cast import Alice
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 from flask import Flask
 
 from portal.sandbox import seed
-from tests.cast import Alice
-from tests.inside import cookie, give_cookie, logged, outcomes
-from tests.page import Page, PageClient
-from tests.simulated_zype import SimulatedZype
+from tests.harness.cast import Alice
+from tests.harness.inside import cookie, give_cookie, logged, outcomes
+from tests.harness.page import Page, PageClient
+from tests.harness.simulated_zype import SimulatedZype
 
 COOKIE = "activate-pin"
 COMPARE = "Does the TV in front of you show this PIN?"

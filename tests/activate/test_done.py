@@ -8,10 +8,10 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.cast import Alice, Mallory
-from tests.faulty_zype import answering
-from tests.page import PageClient
-from tests.simulated_zype import SimulatedZype
+from tests.harness.cast import Alice, Mallory
+from tests.harness.faulty_zype import answering
+from tests.harness.page import PageClient
+from tests.harness.simulated_zype import SimulatedZype
 
 
 @pytest.fixture

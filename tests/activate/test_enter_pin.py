@@ -8,13 +8,13 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 
-from portal.ledger_tables import ledger
-from portal.models import Outcome
+from portal.domain.outcomes import Outcome
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.cast import Alice
-from tests.inside import logged, outcomes, rows, send_body
-from tests.page import PageClient
-from tests.simulated_zype import SimulatedZype
+from tests.harness.cast import Alice
+from tests.harness.inside import logged, outcomes, rows, send_body
+from tests.harness.page import PageClient
+from tests.harness.simulated_zype import SimulatedZype
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from tests.conftest import services_of
-from tests.page import PageClient
+from tests.harness.page import PageClient
 
 TV = f"/devices/{'a' * 32}"
 PATHS = (

@@ -7,13 +7,13 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.ledger_tables import ledger
-from portal.models import UnlinkOutcome
-from tests.cast import Alice, Mallory
-from tests.faulty_zype import answering
-from tests.inside import outcomes, rows
-from tests.page import PageClient
-from tests.simulated_zype import SimulatedZype
+from portal.domain.outcomes import UnlinkOutcome
+from portal.ledger.tables import ledger
+from tests.harness.cast import Alice, Mallory
+from tests.harness.faulty_zype import answering
+from tests.harness.inside import outcomes, rows
+from tests.harness.page import PageClient
+from tests.harness.simulated_zype import SimulatedZype
 
 UNLINKED = (
     "Unlinked. If that TV had already signed in, it may stay so for a while: change your password and tell support."

@@ -8,15 +8,15 @@ import requests
 from bs4 import BeautifulSoup
 from flask import Flask
 
-from portal.ledger_tables import ledger
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.sandbox.seed import Seed
-from portal.viewer_records import viewers
-from tests.faulty_zype import answering, listening
-from tests.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
-from tests.page import Page, PageClient
-from tests.servers import free_port
-from tests.simulated_zype import SECONDS, SimulatedZype
+from portal.viewers.records import viewers
+from tests.harness.faulty_zype import answering, listening
+from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.harness.page import Page, PageClient
+from tests.harness.servers import free_port
+from tests.harness.simulated_zype import SECONDS, SimulatedZype
 
 CALLBACK = "/sign-in/code/callback"
 METADATA = "/.well-known/oauth-authorization-server"

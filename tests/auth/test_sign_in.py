@@ -5,15 +5,15 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from portal.ledger_tables import ledger
-from portal.models import SignInOutcome
+from portal.domain.outcomes import SignInOutcome
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.cast import Alice, Mallory
-from tests.faulty_zype import answering, listening
-from tests.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
-from tests.page import Page, PageClient
-from tests.servers import free_port
-from tests.simulated_zype import SimulatedZype
+from tests.harness.cast import Alice, Mallory
+from tests.harness.faulty_zype import answering, listening
+from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.harness.page import Page, PageClient
+from tests.harness.servers import free_port
+from tests.harness.simulated_zype import SimulatedZype
 
 WRONG_PASSWORD = "wrong"
 WRONG = "That e-mail and password don't go together"

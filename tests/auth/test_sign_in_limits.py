@@ -7,12 +7,12 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.auth import sign_in_limits
+from portal.pages.auth import sign_in_limits
 from portal.sandbox import seed
-from tests.faulty_zype import listening
-from tests.inside import outcomes
-from tests.page import Page, PageClient
-from tests.simulated_zype import SimulatedZype
+from tests.harness.faulty_zype import listening
+from tests.harness.inside import outcomes
+from tests.harness.page import Page, PageClient
+from tests.harness.simulated_zype import SimulatedZype
 
 WRONG_PASSWORD = "wrong"
 PAUSED = "Several sign-ins did not work, so they are paused for a while."

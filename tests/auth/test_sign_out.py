@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.models import SessionKind
-from tests.cast import Alice, Mallory
+from portal.domain.actors import SessionKind
 from tests.conftest import services_of
-from tests.inside import cookie, give_cookie, session_rows
-from tests.page import PageClient
-from tests.simulated_zype import SimulatedZype
+from tests.harness.cast import Alice, Mallory
+from tests.harness.inside import cookie, give_cookie, session_rows
+from tests.harness.page import PageClient
+from tests.harness.simulated_zype import SimulatedZype
 
 PIN = "activate-pin"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.windows import Watch
+from tests.harness.chromium import Watch
 
 PATIENCE_MILLISECONDS = 10_000
 

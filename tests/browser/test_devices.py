@@ -5,7 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 from portal.sandbox import seed
-from tests.simulated_zype import TV, SimulatedZype
+from tests.harness.simulated_zype import TV, SimulatedZype
 
 
 def link(page: Page, origin: str, tv: TV) -> None:

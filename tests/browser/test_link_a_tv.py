@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from portal.sandbox import seed
-from tests.simulated_zype import SimulatedZype
+from tests.harness.simulated_zype import SimulatedZype
 
 # A TV asks every two seconds whether it is linked.
 TV_MILLISECONDS = 8_000

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from portal.sandbox import seed
-from tests import servers
-from tests.servers import Port, Processes, sandbox_addresses
+from tests.harness import servers
+from tests.harness.servers import Port, Processes, sandbox_addresses
 
 UP_SECONDS = 60.0
 TV_MILLISECONDS = 15_000

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
-from tests.servers import Port, serving
-from tests.windows import Watch
+from tests.harness.chromium import Watch
+from tests.harness.servers import Port, serving
 
 GOOD = "<!DOCTYPE html><html lang=en><title>Good</title><link rel=icon href=data:,><h1>Good</h1>"
 

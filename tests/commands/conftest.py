@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT
+from tests.harness.servers import ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -6,18 +6,18 @@ import pytest
 from argon2 import PasswordHasher
 from click.testing import CliRunner, Result
 
-from portal.agent_tables import agents
-from portal.agents import Agents
-from portal.cli import main
-from portal.config import load
-from portal.db import Database
-from portal.keys import keyring
-from portal.models import Role, SessionKind
-from portal.second_factor import SecondFactor
-from portal.sessions import Sessions
-from tests.cast import Bob
-from tests.cli.conftest import Run
+from portal.commands.cli import main
+from portal.database.database import Database
+from portal.database.sessions import Sessions
+from portal.domain.actors import Role, SessionKind
+from portal.settings.keys import keyring
+from portal.settings.loading import load
+from portal.staff.agents import Agents
+from portal.staff.second_factor import SecondFactor
+from portal.staff.tables import agents
+from tests.commands.conftest import Run
 from tests.conftest import SECRET_KEY
+from tests.harness.cast import Bob
 
 
 class Office:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from portal.attempts import Attempt
-from portal.audit import Ledger
-from portal.config import load
-from portal.db import Database
-from portal.keys import keyring
-from portal.models import Action, Actor, ActorKind, Outcome, Reason
-from tests.cli.conftest import Run
+from portal.database.database import Database
+from portal.domain.actors import Actor, ActorKind, Reason
+from portal.domain.outcomes import Action, Outcome
+from portal.ledger.attempts import Attempt
+from portal.ledger.ledger import Ledger
+from portal.settings.keys import keyring
+from portal.settings.loading import load
+from tests.commands.conftest import Run
 
 KEY = "1edge4" * 8
 NEXT_KEY = "7e4701" * 8
@@ -37,7 +38,7 @@ def given(any_database_url: str) -> dict[str, str]:
 def attempts(database: Database) -> list[Attempt]:
     """Three attempts of Bob's for Alice, the last without an outcome."""
     settings = load({"PORTAL_LEDGER_KEY": KEY})
-    ledger = Ledger(database, keyring(settings), queues_notices=False)
+    ledger = Ledger(database, keyring(settings))
     made = [Attempt(Action.LINK, BOB, "alice", reason=Reason("Other: =1+1", "T-1")) for _ in range(3)]
     for attempt, outcome in zip(made, (Outcome.LINKED, Outcome.NOT_FOUND, None), strict=True):
         ledger.begin(attempt)

@@ -8,11 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from portal.check import Finding, check
-from portal.config import load
-from tests.cli.conftest import Run
-from tests.mail_servers import MailServer
-from tests.servers import Port, free_port
+from portal.commands.check import Finding, check
+from portal.settings.loading import load
+from tests.commands.conftest import Run
+from tests.harness.mail_servers import MailServer
+from tests.harness.servers import Port, free_port
 
 Judge = Callable[..., dict[str, Finding]]
 

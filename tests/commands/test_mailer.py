@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from portal.db import Database
-from tests.cli.conftest import Run
-from tests.mail_servers import MailServer
-from tests.notify.conftest import Deeds
-from tests.servers import ROOT, free_port
+from portal.database.database import Database
+from tests.commands.conftest import Run
+from tests.harness.mail_servers import MailServer
+from tests.harness.servers import ROOT, free_port
+from tests.mail.conftest import Deeds
 
 
 @pytest.fixture

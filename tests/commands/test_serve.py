@@ -17,12 +17,12 @@ import pytest
 import requests
 
 from portal.sandbox import seed
-from tests import servers
-from tests.cast import Alice
-from tests.cli.conftest import Run
-from tests.page import PageClient
-from tests.servers import Port, Processes, free_port, sandbox_addresses
-from tests.simulated_zype import SimulatedZype
+from tests.commands.conftest import Run
+from tests.harness import servers
+from tests.harness.cast import Alice
+from tests.harness.page import PageClient
+from tests.harness.servers import Port, Processes, free_port, sandbox_addresses
+from tests.harness.simulated_zype import SimulatedZype
 from tests.stories.workers import children_of, is_running
 
 SECONDS = 30.0

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.servers import Port
+from tests.commands.conftest import Run
+from tests.harness.servers import Port
 
 COMMANDS = [("serve",), ("sandbox",), ("check",), ("db", "upgrade"), ("audit", "pending")]
 WRONG = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT
+from tests.harness.servers import ROOT
 
 KEY = "5ec4e7" * 11
 SCRIPT = """

@@ -3,10 +3,10 @@
 import pytest
 from flask import Flask
 
-from tests.cast import Alice
 from tests.conftest import services_of
-from tests.page import Page
-from tests.simulated_zype import TV, SimulatedZype
+from tests.harness.cast import Alice
+from tests.harness.page import Page
+from tests.harness.simulated_zype import TV, SimulatedZype
 
 
 @pytest.fixture

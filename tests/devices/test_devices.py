@@ -9,18 +9,19 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.ledger_tables import ledger
-from portal.models import Actor, ActorKind, Outcome, Reason
+from portal.domain.actors import Actor, ActorKind, Reason
+from portal.domain.outcomes import Outcome
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.sandbox.seed import SHAPES
-from portal.setting_types import languages
-from tests.cast import Alice, Mallory, Person
+from portal.settings.types import languages
 from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
-from tests.faulty_zype import answering
-from tests.inside import logged, rows
-from tests.page import PageClient
-from tests.simulated_zype import TV, SimulatedZype
+from tests.harness.cast import Alice, Mallory, Person
+from tests.harness.faulty_zype import answering
+from tests.harness.inside import logged, rows
+from tests.harness.page import PageClient
+from tests.harness.simulated_zype import TV, SimulatedZype
 
 DAY = "2031-05-06T12:00:00Z"
 

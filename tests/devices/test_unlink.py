@@ -7,17 +7,17 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.ledger_tables import ledger
-from portal.models import UnlinkOutcome
+from portal.domain.outcomes import UnlinkOutcome
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from portal.viewer_records import tv_names
-from tests.cast import Alice, Mallory
+from portal.viewers.records import tv_names
 from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
-from tests.faulty_zype import answering
-from tests.inside import logged, outcomes, rows
-from tests.page import Page, PageClient
-from tests.simulated_zype import TV, SimulatedZype
+from tests.harness.cast import Alice, Mallory
+from tests.harness.faulty_zype import answering
+from tests.harness.inside import logged, outcomes, rows
+from tests.harness.page import Page, PageClient
+from tests.harness.simulated_zype import TV, SimulatedZype
 
 UNLINKED = (
     "Unlinked. If that TV had already signed in, it may stay so for a while: change your password and tell support."

@@ -12,8 +12,8 @@ import click
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
-from portal import metrics
-from portal.cli import main
+from portal.commands.cli import main
+from portal.pages.ops import metrics
 from tests.docs.pages import PAGES, ROOT, read, rows
 
 LEVELS = ("debug", "info", "warning", "error", "critical", "exception")

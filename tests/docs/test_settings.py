@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from portal.config import NAMES, SECRETS, Settings, load
-from portal.environment import NOT_SETTINGS, variable
-from portal.setting_rules import REQUIRED_LIVE
+from portal.settings.environment import NOT_SETTINGS, variable
+from portal.settings.loading import load
+from portal.settings.rules import REQUIRED_LIVE
+from portal.settings.settings import NAMES, SECRETS, Settings
 from tests.docs.pages import PAGES, in_backticks, read, rows
 
 SECRET = "0f1e2d3c" * 4

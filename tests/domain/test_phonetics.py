@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from portal.phonetics import spell, words
+from portal.domain.phonetics import spell, words
 
 PRINTABLE = [chr(number) for number in range(0x21, 0x7F)]
 

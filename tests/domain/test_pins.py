@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from portal.pins import MalformedPin, Pin, PinCase, PinRules
+from portal.domain.pins import MalformedPin, Pin, PinCase, PinRules
 
 RULES = PinRules()
 PINS = st.from_regex(RULES.pattern, fullmatch=True)

@@ -11,7 +11,7 @@ from typing import Protocol
 from psycopg import sql
 from sqlalchemy import make_url
 
-from tests.postgres import Cluster
+from tests.harness.postgres import Cluster
 
 NO_LIMIT = resource.RLIM_INFINITY
 

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from portal.config import Settings
-from portal.db import upgrade
-from portal.models import Outcome
-from tests import postgres
-from tests.cast import Alice, Mallory
+from portal.database.database import upgrade
+from portal.domain.outcomes import Outcome
+from portal.settings.settings import Settings
 from tests.faults import faults
 from tests.faults.faults import Fault
-from tests.page import PageClient
-from tests.servers import Processes
-from tests.simulated_zype import SimulatedZype
+from tests.harness import postgres
+from tests.harness.cast import Alice, Mallory
+from tests.harness.page import PageClient
+from tests.harness.servers import Processes
+from tests.harness.simulated_zype import SimulatedZype
 from tests.stories.ledger_rows import rows_of
 from tests.stories.workers import workers_of
 

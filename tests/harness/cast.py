@@ -5,11 +5,11 @@ from typing import Self
 
 import pyotp
 
-from portal.models import Role
+from portal.domain.actors import Role
 from portal.sandbox import seed
 from portal.sandbox.seed import Seed
 from portal.services import Services
-from tests.page import Page, PageClient
+from tests.harness.page import Page, PageClient
 
 
 class Person:

@@ -13,9 +13,9 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
-from portal.setting_types import LANGUAGES_FOLDER
+from portal.settings.types import LANGUAGES_FOLDER
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 CATALOGUES = {path.parent.parent.name: path for path in sorted(LANGUAGES_FOLDER.glob("*/LC_MESSAGES/messages.po"))}
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")

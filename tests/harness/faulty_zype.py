@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 
-from tests.simulated_zype import SimulatedZype
+from tests.harness.simulated_zype import SimulatedZype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

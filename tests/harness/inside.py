@@ -10,11 +10,11 @@ import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal.ledger_tables import ledger
-from portal.sessions import sessions
+from portal.database.sessions import sessions
+from portal.ledger.tables import ledger
 from tests.conftest import services_of
-from tests.page import Page, PageClient
-from tests.transports import Answer, InProcess
+from tests.harness.page import Page, PageClient
+from tests.harness.transports import Answer, InProcess
 
 
 def rows(app: Flask, table: sa.Table) -> list[Mapping[str, Any]]:

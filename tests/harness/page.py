@@ -9,9 +9,9 @@ from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from portal.config import Settings
-from tests.page_rules import attribute, faults, headers_protect, secrets_stay_hidden, words
-from tests.transports import Answer, Transport
+from portal.settings.settings import Settings
+from tests.harness.page_rules import attribute, faults, headers_protect, secrets_stay_hidden, words
+from tests.harness.transports import Answer, Transport
 
 
 class Page:

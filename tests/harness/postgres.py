@@ -16,8 +16,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tests.counterparts import need
-from tests.servers import free_port
+from tests.harness.programs import need
+from tests.harness.servers import free_port
 
 START_SECONDS = 30.0
 # Nothing of a test outlives it, so nothing has to reach the disk.

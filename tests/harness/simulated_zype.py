@@ -9,10 +9,10 @@ from uuid import uuid4
 import requests
 from flask import Flask
 
-from portal.config import Settings
 from portal.sandbox import seed
 from portal.sandbox.app import create_app
 from portal.sandbox.server import running
+from portal.settings.settings import Settings
 
 APP_KEY = "sandbox-app-key"
 SECONDS = 5

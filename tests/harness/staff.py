@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from flask import Flask
 
-from portal.agents import agents
-from portal.models import Role, SessionKind
+from portal.domain.actors import Role, SessionKind
+from portal.staff.agents import agents
 from tests.conftest import services_of
-from tests.inside import give_cookie
-from tests.page import PageClient
+from tests.harness.inside import give_cookie
+from tests.harness.page import PageClient
 
 
 def sign_in_staff(

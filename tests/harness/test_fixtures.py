@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from portal.db import Database, is_current
-from tests.cast import Alice, Mallory
-from tests.counterparts import need
-from tests.page import PageClient
-from tests.servers import Processes
-from tests.simulated_zype import SimulatedZype
+from portal.database.database import Database, is_current
+from tests.harness.cast import Alice, Mallory
+from tests.harness.page import PageClient
+from tests.harness.programs import need
+from tests.harness.servers import Processes
+from tests.harness.simulated_zype import SimulatedZype
 
 
 def test_a_tv_of_the_sandbox_is_not_linked_and_greets_nobody(sandbox: SimulatedZype) -> None:

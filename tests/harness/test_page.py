@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from portal.config import Settings, load
-from tests.page import Page, PageClient
-from tests.sound_page import HEADERS, PAGE, replaced
-from tests.transports import Answer
+from portal.settings.loading import load
+from portal.settings.settings import Settings
+from tests.harness.page import Page, PageClient
+from tests.harness.transports import Answer
+from tests.harness.valid_page import HEADERS, PAGE, replaced
 
 
 class Canned:

@@ -3,9 +3,9 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from tests import page_rules
-from tests.page_rules import RULES, Rule
-from tests.sound_page import FAILED, PAGE, replaced
+from tests.harness import page_rules
+from tests.harness.page_rules import RULES, Rule
+from tests.harness.valid_page import FAILED, PAGE, replaced
 
 BROKEN: dict[Rule, list[tuple[str, str]]] = {
     page_rules.it_is_html_in_a_language: [

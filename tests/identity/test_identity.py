@@ -8,12 +8,12 @@ import sqlalchemy as sa
 import time_machine
 from flask import Flask
 
+from portal.database.sessions import sessions
 from portal.sandbox import seed
-from portal.sessions import sessions
-from tests.cast import Alice
 from tests.conftest import services_of
-from tests.inside import cookie, flask_client, give_cookie, session_rows
-from tests.page import PageClient
+from tests.harness.cast import Alice
+from tests.harness.inside import cookie, flask_client, give_cookie, session_rows
+from tests.harness.page import PageClient
 
 SESSION = "activate"
 START = datetime(2031, 5, 6, 12, 0, tzinfo=UTC)

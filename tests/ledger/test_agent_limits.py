@@ -5,22 +5,23 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from portal.attempts import Attempt, Begun, Limited
-from portal.audit import Ledger
-from portal.config import load
-from portal.db import Database
-from portal.directory import Directory
-from portal.history import History
-from portal.ledger_tables import SPENT
-from portal.linking import Linking
-from portal.models import Action, Actor, ActorKind, LookUpOutcome, Outcome, Reason
+from portal.database.database import Database
+from portal.domain.actors import Actor, ActorKind, Reason
+from portal.domain.outcomes import Action, LookUpOutcome, Outcome
+from portal.ledger.attempts import Attempt, Begun, Limited
+from portal.ledger.history import History
+from portal.ledger.ledger import Ledger
+from portal.ledger.tables import SPENT
+from portal.linking.in_flight import Waiters
+from portal.linking.linking import Linking
 from portal.sandbox import seed
-from portal.viewer_records import ViewerRecords
-from portal.waiters import Waiters
+from portal.settings.loading import load
+from portal.viewers.directory import Directory
+from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
-from tests.faulty_zype import answering
-from tests.linking.conftest import actor, ledger_on
-from tests.simulated_zype import SimulatedZype
+from tests.harness.faulty_zype import answering
+from tests.harness.ledger import actor, ledger_on
+from tests.harness.simulated_zype import SimulatedZype
 
 REASON = Reason("Other: the caller has no browser at hand", "T-1")
 

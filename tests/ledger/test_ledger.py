@@ -6,15 +6,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from portal.attempts import Attempt, Begun
-from portal.audit import Ledger
-from portal.db import Database
-from portal.keys import LedgerKey, Purpose
-from portal.ledger_rows import canonical
-from portal.ledger_tables import ledger as table
-from portal.ledger_tables import pending
-from portal.models import Action
-from tests.linking.conftest import ALICE, actor
+from portal.database.database import Database
+from portal.domain.outcomes import Action
+from portal.ledger.attempts import Attempt, Begun
+from portal.ledger.ledger import Ledger
+from portal.ledger.rows import canonical
+from portal.ledger.tables import ledger as table
+from portal.ledger.tables import pending
+from portal.settings.keys import LedgerKey, Purpose
+from tests.harness.ledger import ALICE, actor
 
 
 def attempt(fingerprint: str = "f" * 64) -> Attempt:
@@ -117,7 +117,7 @@ def test_the_schema_is_the_one_that_the_code_describes(database: Database) -> No
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    from portal.db import metadata
+    from portal.database.database import metadata
 
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 import time_machine
 from limits import parse
 
-from portal.attempt_limits import PENDING_FOR, Limit
-from portal.attempts import Attempt, Begun, Joined, Limited
-from portal.audit import Ledger
-from portal.db import Database
-from portal.ledger_tables import ledger as table
-from portal.models import Action, Outcome, UnlinkOutcome
-from tests.linking.conftest import actor, ledger_on
+from portal.database.database import Database
+from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
+from portal.ledger.attempts import Attempt, Begun, Joined, Limited
+from portal.ledger.ledger import Ledger
+from portal.ledger.limits import PENDING_FOR, Limit
+from portal.ledger.tables import ledger as table
+from tests.harness.ledger import actor, ledger_on
 
 VIEWER = Limit(("consumer_id",), (parse("5/15minutes"), parse("20/day")))
 ADDRESS = Limit(("address_hash",), (parse("8/15minutes"),))

@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from portal import export
-from portal.attempt_history import AttemptFilter, AttemptHistory, PastAttempt
-from portal.attempts import Attempt
-from portal.audit import Ledger
-from portal.db import Database
-from portal.keys import Keyring, LedgerKey
-from portal.ledger_rows import row_of, sign
-from portal.ledger_tables import ledger as table
-from portal.models import Action, Outcome, Reason
-from portal.verification import Report, Verification
-from tests.linking.conftest import actor, ledger_on
+from portal.database.database import Database
+from portal.domain.actors import Reason
+from portal.domain.outcomes import Action, Outcome
+from portal.ledger import export
+from portal.ledger.attempt_history import AttemptFilter, AttemptHistory, PastAttempt
+from portal.ledger.attempts import Attempt
+from portal.ledger.ledger import Ledger
+from portal.ledger.rows import row_of, sign
+from portal.ledger.tables import ledger as table
+from portal.ledger.verification import Report, Verification
+from portal.settings.keys import Keyring, LedgerKey
+from tests.harness.ledger import actor, ledger_on
 
 FORMATS = list(export.TYPES)
 REASON = Reason('=HYPERLINK("http://example.com"), said "the caller"', "T-1")
@@ -165,7 +166,7 @@ def test_a_row_signed_by_an_unknown_key_says_which_setting_helps(database: Datab
     assert "PORTAL_LEDGER_KEY_PREVIOUS" in faults[0]
 
     both = Keyring(rotated.current, (ledger.keyring.current,))
-    live_a_little(Ledger(database, both, queues_notices=False))
+    live_a_little(Ledger(database, both))
     assert Verification(database, both).ledger().faults == []
 
 

@@ -1,31 +1,24 @@
-"""The ledger on either database, and the rules of linking over a real sandbox, without a web page."""
+"""The rules of linking over a real sandbox, without a web page."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from portal.audit import Ledger
-from portal.config import load
-from portal.db import Database
-from portal.keys import Keyring, LedgerKey
-from portal.linking import Linking
-from portal.models import Actor, ActorKind
-from portal.unlinking import Unlinking
-from portal.viewer_records import ViewerRecords
-from portal.waiters import Waiters
+from portal.database.database import Database
+from portal.ledger.ledger import Ledger
+from portal.linking.in_flight import Waiters
+from portal.linking.linking import Linking
+from portal.linking.unlinking import Unlinking
+from portal.settings.loading import load
+from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
-from tests.simulated_zype import SimulatedZype
-
-ALICE = "alice-consumer-id"
-
-
-def actor(consumer_id: str = ALICE, address: str = "192.0.2.1") -> Actor:
-    """Return a viewer who acts for themselves."""
-    return Actor(ActorKind.VIEWER, consumer_id, address, "request-1")
+from tests.harness.ledger import ledger_on
+from tests.harness.simulated_zype import SimulatedZype
 
 
 @pytest.fixture
 def database(any_database_url: str) -> Iterator[Database]:
+    """A database of this test's own; the test runs on SQLite and on PostgreSQL."""
     opened = Database(any_database_url, connections=40)
     yield opened
     opened.dispose()
@@ -33,12 +26,8 @@ def database(any_database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def ledger(database: Database) -> Ledger:
+    """The ledger of that database."""
     return ledger_on(database)
-
-
-def ledger_on(database: Database) -> Ledger:
-    """Return the ledger of a database, with a key of the tests."""
-    return Ledger(database, Keyring(LedgerKey(b"a key for the ledger of the tests")))
 
 
 class Rules:

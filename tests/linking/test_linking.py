@@ -8,16 +8,18 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 
-from portal.attempts import Attempt
-from portal.audit import Ledger
-from portal.db import Database
-from portal.errors import LedgerUnavailable
-from portal.ledger_tables import ledger as table
-from portal.models import Action, Actor, ActorKind, Outcome, Reason, UnlinkOutcome
-from portal.pins import Pin
+from portal.database.database import Database
+from portal.domain.actors import Actor, ActorKind, Reason
+from portal.domain.errors import LedgerUnavailable
+from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
+from portal.domain.pins import Pin
+from portal.ledger.attempts import Attempt
+from portal.ledger.ledger import Ledger
+from portal.ledger.tables import ledger as table
 from portal.sandbox import seed
-from tests.linking.conftest import Rules, actor, ledger_on
-from tests.simulated_zype import TV, SimulatedZype
+from tests.harness.ledger import actor, ledger_on
+from tests.harness.simulated_zype import TV, SimulatedZype
+from tests.linking.conftest import Rules
 
 VIEWER = f"{7:024x}"
 OTHER = f"{8:024x}"

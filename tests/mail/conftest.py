@@ -8,20 +8,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from portal.attempts import Attempt
-from portal.audit import Ledger
-from portal.config import Settings, load
-from portal.db import Database
-from portal.keys import Keyring, LedgerKey
-from portal.mailer import Mailer
-from portal.models import Action, Actor, ActorKind, Outcome
-from portal.notify import Letters
-from portal.outbox import outbox
+from portal.database.database import Database
+from portal.domain.actors import Actor, ActorKind
+from portal.domain.outcomes import Action, Outcome
+from portal.ledger.attempts import Attempt
+from portal.ledger.ledger import Ledger
+from portal.mail.letters import Letters
+from portal.mail.mailer import Mailer
+from portal.mail.outbox import outbox, queue_notice
+from portal.mail.smtp import MailServer as Server
 from portal.sandbox import seed
-from portal.smtp import MailServer as Server
+from portal.settings.keys import Keyring, LedgerKey
+from portal.settings.loading import load
+from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
-from tests.mail_servers import MailServer
-from tests.simulated_zype import SimulatedZype
+from tests.harness.mail_servers import MailServer
+from tests.harness.simulated_zype import SimulatedZype
 
 KEYS = Keyring(LedgerKey(b"a key for the ledger of the tests"))
 HERE = "192.0.2.1"
@@ -38,7 +40,7 @@ class Deeds:
 
     def __init__(self, database: Database, keyring: Keyring = KEYS, queues_notices: bool = True) -> None:
         self.database = database
-        self.ledger = Ledger(database, keyring, queues_notices=queues_notices)
+        self.ledger = Ledger(database, keyring, on_outcome=queue_notice if queues_notices else None)
 
     def begins(
         self,

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from portal.config import load
-from portal.notify import Letters, NoAddress, Recipient, address_of
-from portal.outbox import Mail, NoticeKind
-from portal.setting_types import languages
-from tests.catalogues import catalogue, translations
-from tests.mail_servers import read
+from portal.mail.letters import Letters, NoAddress, Recipient, address_of
+from portal.mail.outbox import Mail, NoticeKind
+from portal.settings.loading import load
+from portal.settings.types import languages
+from tests.harness.catalogues import catalogue, translations
+from tests.harness.mail_servers import read
 
 AT = datetime(2026, 5, 4, 12, 3, tzinfo=UTC)
 ALICE = Recipient("alice@example.com")

@@ -16,19 +16,21 @@ import sqlalchemy as sa
 import time_machine
 from prometheus_client import REGISTRY
 
-from portal import mailer as mailer_module
-from portal.config import Settings, load
-from portal.db import Database
-from portal.models import Action, ActorKind, UnlinkOutcome
-from portal.outbox import CLAIM, MailState, Outbox
+from portal.database.database import Database
+from portal.domain.actors import ActorKind
+from portal.domain.outcomes import Action, UnlinkOutcome
+from portal.mail import mailer as mailer_module
+from portal.mail.outbox import CLAIM, MailState, Outbox
 from portal.sandbox import seed
 from portal.sandbox.state import EXTENSION
-from portal.viewer_records import ViewerRecords
-from tests.inside import logged
-from tests.mail_servers import MailServer
-from tests.notify.conftest import Deeds, MakeMailer, sends
-from tests.servers import free_port
-from tests.simulated_zype import SimulatedZype
+from portal.settings.loading import load
+from portal.settings.settings import Settings
+from portal.viewers.records import ViewerRecords
+from tests.harness.inside import logged
+from tests.harness.mail_servers import MailServer
+from tests.harness.servers import free_port
+from tests.harness.simulated_zype import SimulatedZype
+from tests.mail.conftest import Deeds, MakeMailer, sends
 
 
 @pytest.fixture

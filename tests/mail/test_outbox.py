@@ -9,13 +9,14 @@ import pytest
 import time_machine
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.db import Database
-from portal.keys import Keyring, LedgerKey
-from portal.models import Action, ActorKind, Outcome, UnlinkOutcome
-from portal.outbox import CLAIM, Mail, MailState, NoticeKind, Outbox, outbox
+from portal.database.database import Database
+from portal.domain.actors import ActorKind
+from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
+from portal.mail.outbox import CLAIM, Mail, MailState, NoticeKind, Outbox, outbox
 from portal.sandbox import seed
-from portal.viewer_records import ViewerRecords
-from tests.notify.conftest import HERE, KEYS, Deeds
+from portal.settings.keys import Keyring, LedgerKey
+from portal.viewers.records import ViewerRecords
+from tests.mail.conftest import HERE, KEYS, Deeds
 
 VIEWER, AGENT = ActorKind.VIEWER, ActorKind.AGENT
 

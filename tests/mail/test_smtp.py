@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from portal.smtp import MailServer as Client
-from portal.smtp import NotSent
-from tests.authority import Authority, make_authority
-from tests.mail_servers import MailServer, scripted, speaking, trickling
-from tests.servers import free_port
+from portal.mail.smtp import MailServer as Client
+from portal.mail.smtp import NotSent
+from tests.harness.certificates import Authority, make_authority
+from tests.harness.mail_servers import MailServer, scripted, speaking, trickling
+from tests.harness.servers import free_port
 
 HOST = "mail.example.test"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.page import PageClient
-from tests.servers import free_port
+from tests.harness.page import PageClient
+from tests.harness.servers import free_port
 
 PATHS = ["/healthz", "/readyz"]
 

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from portal.agents import agents
-from portal.ledger_tables import ledger
-from portal.models import Role, SessionKind
+from portal.domain.actors import Role, SessionKind
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.cast import Alice, Mallory
+from portal.staff.agents import agents
 from tests.conftest import services_of
-from tests.inside import cookie, give_cookie, rows, session_rows
-from tests.page import Page, PageClient
-from tests.simulated_zype import SimulatedZype
-from tests.staff import sign_in_staff
+from tests.harness.cast import Alice, Mallory
+from tests.harness.inside import cookie, give_cookie, rows, session_rows
+from tests.harness.page import Page, PageClient
+from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.staff import sign_in_staff
 
 NOBODY, VIEWER, OTHER, HALF, AGENT, STALE, SUPERVISOR, DISABLED = (
     "nobody",

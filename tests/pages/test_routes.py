@@ -6,12 +6,12 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
-from portal.ledger_tables import ledger
-from tests.cast import Alice
-from tests.inside import rows, session_rows
-from tests.page import PageClient
-from tests.simulated_zype import SimulatedZype
-from tests.test_permissions import EVERYBODY, MATRIX
+from portal.ledger.tables import ledger
+from tests.harness.cast import Alice
+from tests.harness.inside import rows, session_rows
+from tests.harness.page import PageClient
+from tests.harness.simulated_zype import SimulatedZype
+from tests.pages.test_permissions import EVERYBODY, MATRIX
 
 # Open to everybody: the method, the path, and the status of a bare request without a session.
 OPEN = {

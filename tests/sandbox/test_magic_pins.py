@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 WORDS = [magic.word for magic in MAGIC_PINS]
 BY_WORD = {magic.word: magic for magic in MAGIC_PINS}
 BREAKING = {"torn", "lost", "hang", "trickle"}
-# The outcomes of portal.models, written out: the sandbox is judged apart from the portal.
+# The outcomes of portal.domain, written out: the sandbox is judged apart from the portal.
 OUTCOMES = {"linked", "not_found", "refused", "unavailable", "unknown", "misconfigured"}
 
 

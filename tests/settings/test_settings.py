@@ -9,10 +9,11 @@ import pytest
 from limits import parse
 from pydantic import SecretStr, ValidationError
 
-from portal.config import NAMES, SECRETS, Settings, load
-from portal.environment import variable
-from portal.errors import SettingsError
-from portal.pins import PinRules
+from portal.domain.errors import SettingsError
+from portal.domain.pins import PinRules
+from portal.settings.environment import variable
+from portal.settings.loading import load
+from portal.settings.settings import NAMES, SECRETS, Settings
 
 KEY = "0123456789abcdef" * 2
 LIVE = {

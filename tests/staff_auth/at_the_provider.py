@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 import requests
 from bs4 import BeautifulSoup
 
-from tests.page import PageClient
+from tests.harness.page import PageClient
 
 SECONDS = 5
 SET_OUT = "/support/sign-in/provider"

@@ -17,7 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from werkzeug.wrappers import Response as AnyResponse
 
-from tests import servers
+from tests.harness import servers
 
 CLIENT_ID = "portal"
 SECRET = "made-up-staff-secret"

@@ -7,14 +7,14 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.auth import sign_in_limits
-from portal.keys import keyring
-from portal.ledger_tables import ledger
-from portal.models import Role
-from tests.cast import Bob
+from portal.domain.actors import Role
+from portal.ledger.tables import ledger
+from portal.pages.auth import sign_in_limits
+from portal.settings.keys import keyring
 from tests.conftest import services_of
-from tests.inside import outcomes, rows
-from tests.page import Page, PageClient
+from tests.harness.cast import Bob
+from tests.harness.inside import outcomes, rows
+from tests.harness.page import Page, PageClient
 
 PAUSED = "Several sign-ins did not work, so they are paused for a while."
 WRONG_PASSWORD = "wrong"

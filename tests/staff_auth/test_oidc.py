@@ -9,16 +9,17 @@ import pytest
 from flask import Flask
 from pytest_iam import Server
 
-from portal.attempts import Attempt
-from portal.check import check
-from portal.config import load
-from portal.environment import variable
-from portal.ledger_tables import ledger
-from portal.models import Action, Actor, ActorKind, Role, SignInOutcome
-from tests.auth.at_the_provider import CALLBACK, SET_OUT, Visitor, changed, query_of, set_out, visiting
+from portal.commands.check import check
+from portal.domain.actors import Actor, ActorKind, Role
+from portal.domain.outcomes import Action, SignInOutcome
+from portal.ledger.attempts import Attempt
+from portal.ledger.tables import ledger
+from portal.settings.environment import variable
+from portal.settings.loading import load
 from tests.conftest import services_of
-from tests.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
-from tests.page import Page, PageClient
+from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.harness.page import Page, PageClient
+from tests.staff_auth.at_the_provider import CALLBACK, SET_OUT, Visitor, changed, query_of, set_out, visiting
 
 CLIENT_ID = "portal"
 SECRET = "made-up-staff-secret"

@@ -14,13 +14,17 @@ from flask import Flask, Response
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from portal.auth.oidc_provider import MOST_SIGN_INS, SECONDS_TO_KEEP_METADATA
-from portal.auth.oidc_provider import Provider as PortalsView
-from portal.environment import variable
-from portal.ledger_tables import ledger
-from portal.models import Role
-from tests.auth.at_the_provider import Visitor, changed, query_of, set_out, visiting
-from tests.auth.lying_provider import (
+from portal.domain.actors import Role
+from portal.ledger.tables import ledger
+from portal.pages.staff_auth.oidc.provider import MOST_SIGN_INS, SECONDS_TO_KEEP_METADATA
+from portal.pages.staff_auth.oidc.provider import Provider as PortalsView
+from portal.settings.environment import variable
+from tests.conftest import services_of
+from tests.harness.inside import logged, outcomes, rows, session_rows
+from tests.harness.page import Page, PageClient
+from tests.harness.servers import free_port
+from tests.staff_auth.at_the_provider import Visitor, changed, query_of, set_out, visiting
+from tests.staff_auth.lying_provider import (
     CLIENT_ID,
     LEAD,
     METADATA,
@@ -32,10 +36,6 @@ from tests.auth.lying_provider import (
     unsigned,
     with_shared_secret,
 )
-from tests.conftest import services_of
-from tests.inside import logged, outcomes, rows, session_rows
-from tests.page import Page, PageClient
-from tests.servers import free_port
 
 NOT_USED = "This sign-in can't be used"
 NOT_SET_UP = "Signing in with a work account is not set up right"

@@ -10,11 +10,11 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from portal.agent_tables import agents
-from portal.models import Role
+from portal.domain.actors import Role
+from portal.staff.tables import agents
 from tests.conftest import services_of
-from tests.inside import rows, session_rows
-from tests.page import PageClient
+from tests.harness.inside import rows, session_rows
+from tests.harness.page import PageClient
 
 SIGN_IN = "/support/sign-in"
 ENROL = "/support/sign-in/enrol"

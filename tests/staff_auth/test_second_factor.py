@@ -12,19 +12,20 @@ import segno
 import time_machine
 from flask import Flask
 
-from portal.agent_tables import agents, recovery_codes
-from portal.agents import Agents
-from portal.config import Settings, load
-from portal.db import Database
-from portal.keys import keyring
-from portal.models import Role
-from portal.second_factor import SecondFactor
-from portal.sessions import Sessions
-from tests.cast import Bob
+from portal.database.database import Database
+from portal.database.sessions import Sessions
+from portal.domain.actors import Role
+from portal.settings.keys import keyring
+from portal.settings.loading import load
+from portal.settings.settings import Settings
+from portal.staff.agents import Agents
+from portal.staff.second_factor import SecondFactor
+from portal.staff.tables import agents, recovery_codes
 from tests.conftest import SECRET_KEY, services_of
-from tests.inside import cookie, logged, outcomes, rows, session_rows
-from tests.page import Page, PageClient
-from tests.staff import sign_in_staff
+from tests.harness.cast import Bob
+from tests.harness.inside import cookie, logged, outcomes, rows, session_rows
+from tests.harness.page import Page, PageClient
+from tests.harness.staff import sign_in_staff
 
 ENROL = "/support/sign-in/enrol"
 SECOND_FACTOR = "/support/sign-in/second-factor"

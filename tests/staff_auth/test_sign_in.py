@@ -8,14 +8,14 @@ import sqlalchemy as sa
 import time_machine
 from flask import Flask
 
-from portal import passwords
-from portal.ledger_tables import ledger
-from portal.models import Role, SessionKind
+from portal.domain.actors import Role, SessionKind
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.cast import Alice, Bob, Supervisor
+from portal.staff import passwords
 from tests.conftest import services_of
-from tests.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
-from tests.page import Page, PageClient
+from tests.harness.cast import Alice, Bob, Supervisor
+from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.harness.page import Page, PageClient
 
 COOKIE = "activate-staff"
 WRONG_PASSWORD = "wrong"

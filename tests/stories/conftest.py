@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import Processes
+from tests.harness.servers import Processes
 from tests.stories.crowd import Crowd
 
 

@@ -16,7 +16,7 @@ from http.cookies import SimpleCookie
 from typing import Self, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from portal.models import Outcome
+from portal.domain.outcomes import Outcome
 
 Given = TypeVar("Given")
 Got = TypeVar("Got")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
-from tests.transports import Answer, OverHTTP
+from tests.harness.transports import Answer, OverHTTP
 
 
 @dataclass

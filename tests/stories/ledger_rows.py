@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from portal.config import Settings
-from portal.ledger_tables import ledger
-from portal.models import Action
+from portal.domain.outcomes import Action
+from portal.ledger.tables import ledger
+from portal.settings.settings import Settings
 
 
 def rows_of(settings: Settings) -> list[sa.RowMapping]:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from portal.config import Settings
-from portal.models import Outcome
+from portal.domain.outcomes import Outcome
+from portal.settings.settings import Settings
 from tests.stories.crowd import Crowd, HastyViewer, Shown
 
 SIGNED_IN = 20

@@ -14,13 +14,14 @@ import pytest
 import requests
 from bs4 import BeautifulSoup
 
-from portal.config import Settings, load
-from tests import servers
-from tests.page import Page, PageClient
-from tests.servers import ROOT, Port, Processes, free_port, sandbox_addresses
-from tests.simulated_zype import TV
+from portal.settings.loading import load
+from portal.settings.settings import Settings
+from tests.harness import servers
+from tests.harness.page import Page, PageClient
+from tests.harness.servers import ROOT, Port, Processes, free_port, sandbox_addresses
+from tests.harness.simulated_zype import TV
+from tests.harness.transports import OverHTTP
 from tests.stories.workers import children_of, is_running
-from tests.transports import OverHTTP
 
 UP_SECONDS = 60.0
 

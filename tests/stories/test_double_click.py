@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from portal.config import Settings
-from portal.models import Outcome
-from tests.servers import Port, Processes
-from tests.simulated_zype import SimulatedZype
+from portal.domain.outcomes import Outcome
+from portal.settings.settings import Settings
+from tests.harness.servers import Port, Processes
+from tests.harness.simulated_zype import SimulatedZype
 from tests.stories.crowd import Crowd, HastyViewer, all_at_once
 from tests.stories.ledger_rows import rows_of
 from tests.stories.workers import tabs_on_each, workers_of

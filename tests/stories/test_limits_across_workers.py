@@ -2,9 +2,9 @@
 
 import pytest
 
-from portal.models import Outcome
-from tests.servers import Port, Processes
-from tests.simulated_zype import SimulatedZype
+from portal.domain.outcomes import Outcome
+from tests.harness.servers import Port, Processes
+from tests.harness.simulated_zype import SimulatedZype
 from tests.stories.crowd import Crowd, all_at_once
 from tests.stories.workers import tabs_on_each, workers_of
 

@@ -10,16 +10,16 @@ import requests
 from bs4 import BeautifulSoup
 from flask import Flask
 
-from portal.config import Settings
 from portal.sandbox import seed
-from tests import servers
-from tests.cast import Alice
-from tests.page import PageClient
-from tests.servers import Port, Processes, sandbox_addresses
-from tests.simulated_zype import TV
-from tests.staff import sign_in_staff
+from portal.settings.settings import Settings
+from tests.harness import servers
+from tests.harness.cast import Alice
+from tests.harness.page import PageClient
+from tests.harness.servers import Port, Processes, sandbox_addresses
+from tests.harness.simulated_zype import TV
+from tests.harness.staff import sign_in_staff
+from tests.harness.transports import OverHTTP
 from tests.support.conftest import Bob
-from tests.transports import OverHTTP
 
 SECONDS = 20.0
 

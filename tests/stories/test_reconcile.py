@@ -9,12 +9,12 @@ from hashlib import sha256
 import pytest
 import sqlalchemy as sa
 
-from portal.config import Settings
-from portal.keys import keyring
-from portal.models import Outcome
-from portal.pins import Pin
-from tests.servers import Processes
-from tests.simulated_zype import TV, SimulatedZype
+from portal.domain.outcomes import Outcome
+from portal.domain.pins import Pin
+from portal.settings.keys import keyring
+from portal.settings.settings import Settings
+from tests.harness.servers import Processes
+from tests.harness.simulated_zype import TV, SimulatedZype
 from tests.stories.crowd import Crowd, HastyViewer, Shown
 from tests.stories.ledger_rows import rows_of
 

@@ -16,16 +16,16 @@ import requests
 from flask import Flask
 from sqlalchemy import make_url
 
-from portal.config import Settings
 from portal.sandbox import seed
 from portal.sandbox.app import create_app
 from portal.sandbox.server import running
-from tests.cast import Alice, Supervisor
+from portal.settings.settings import Settings
 from tests.conftest import services_of
-from tests.mail_servers import MailServer
-from tests.page import PageClient
-from tests.servers import Port, Processes, free_port
-from tests.simulated_zype import APP_KEY, SimulatedZype
+from tests.harness.cast import Alice, Supervisor
+from tests.harness.mail_servers import MailServer
+from tests.harness.page import PageClient
+from tests.harness.servers import Port, Processes, free_port
+from tests.harness.simulated_zype import APP_KEY, SimulatedZype
 from tests.stories.leaks import Browser, Remembered, opened
 
 API_KEY = "K7qApiKeyOfTheStories93"

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from portal.config import Settings
-from portal.models import Outcome
-from tests import servers
-from tests.servers import ROOT, Port, Processes, sandbox_addresses
-from tests.simulated_zype import SimulatedZype
+from portal.domain.outcomes import Outcome
+from portal.settings.settings import Settings
+from tests.harness import servers
+from tests.harness.servers import ROOT, Port, Processes, sandbox_addresses
+from tests.harness.simulated_zype import SimulatedZype
 from tests.stories.crowd import Crowd, HastyViewer, Shown
 from tests.stories.ledger_rows import rows_of
 from tests.stories.workers import children_of, is_running, worker_behind, workers_of

@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.servers import Port
+from tests.harness.servers import Port
 from tests.stories.crowd import Crowd, HastyViewer
 
 SECONDS = 5.0

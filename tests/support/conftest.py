@@ -8,10 +8,10 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from portal.sandbox import seed
-from tests import cast
-from tests.page import PageClient
-from tests.staff import sign_in_staff
-from tests.windows import Watch
+from tests.harness import cast
+from tests.harness.chromium import Watch
+from tests.harness.page import PageClient
+from tests.harness.staff import sign_in_staff
 
 VIEWER = f"/support/viewers/{seed.ALICE.id}"
 WHY = {

@@ -5,14 +5,15 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from portal.attempts import Attempt
-from portal.models import Action, Actor, ActorKind
+from portal.domain.actors import Actor, ActorKind
+from portal.domain.outcomes import Action
+from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
-from tests.cast import Alice
 from tests.conftest import services_of
-from tests.inside import outcomes
-from tests.page import PageClient
-from tests.staff import sign_in_staff
+from tests.harness.cast import Alice
+from tests.harness.inside import outcomes
+from tests.harness.page import PageClient
+from tests.harness.staff import sign_in_staff
 from tests.support.conftest import VIEWER, Bob
 
 WAIT = "You have tried as often as you may for now."

@@ -8,11 +8,11 @@ import time_machine
 from flask import Flask
 
 from portal.sandbox import seed
-from tests.cast import Alice
-from tests.inside import cookie, give_cookie, outcomes
-from tests.page import Page, PageClient
-from tests.simulated_zype import SimulatedZype
-from tests.staff import sign_in_staff
+from tests.harness.cast import Alice
+from tests.harness.inside import cookie, give_cookie, outcomes
+from tests.harness.page import Page, PageClient
+from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.staff import sign_in_staff
 from tests.support.conftest import VIEWER, WHY, Bob
 
 COOKIE = "activate-staff-pin"

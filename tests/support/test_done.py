@@ -7,16 +7,16 @@ import sqlalchemy as sa
 import time_machine
 from flask import Flask
 
-from portal.ledger_tables import ledger
-from portal.models import UnlinkOutcome
+from portal.domain.outcomes import UnlinkOutcome
+from portal.ledger.tables import ledger
+from portal.pages.support.signed_state import seal, unseal
 from portal.sandbox import seed
-from portal.support.seals import seal, unseal
-from tests.cast import Alice
 from tests.conftest import services_of
-from tests.faulty_zype import answering
-from tests.inside import outcomes, rows
-from tests.simulated_zype import SimulatedZype
-from tests.staff import sign_in_staff
+from tests.harness.cast import Alice
+from tests.harness.faulty_zype import answering
+from tests.harness.inside import outcomes, rows
+from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.staff import sign_in_staff
 from tests.support.conftest import VIEWER, Bob
 
 UNDO = f"{VIEWER}/undo"

@@ -7,15 +7,15 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.ledger_tables import ledger
-from portal.models import LookUpOutcome
+from portal.domain.outcomes import LookUpOutcome
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.faulty_zype import answering
-from tests.inside import logged, outcomes, rows, send_body
-from tests.page import PageClient
-from tests.simulated_zype import SimulatedZype
-from tests.staff import sign_in_staff
+from tests.harness.faulty_zype import answering
+from tests.harness.inside import logged, outcomes, rows, send_body
+from tests.harness.page import PageClient
+from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.staff import sign_in_staff
 from tests.support.conftest import VIEWER, Bob
 
 

@@ -13,20 +13,21 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.engine import Connection
 
-from portal import export
-from portal.attempt_history import AttemptFilter
-from portal.attempts import Attempt
-from portal.db import Database
-from portal.ledger_rows import row_of, sign
-from portal.ledger_tables import ledger
-from portal.models import Action, Actor, ActorKind, LookUpOutcome, Outcome, Reason, Role
+from portal.database.database import Database
+from portal.domain.actors import Actor, ActorKind, Reason, Role
+from portal.domain.outcomes import Action, LookUpOutcome, Outcome
+from portal.ledger import export
+from portal.ledger.attempt_history import AttemptFilter
+from portal.ledger.attempts import Attempt
+from portal.ledger.rows import row_of, sign
+from portal.ledger.tables import ledger
+from portal.ledger.verification import Verification
 from portal.sandbox import seed
-from portal.verification import Verification
-from tests.cast import Alice
 from tests.conftest import services_of
-from tests.inside import rows
-from tests.page import Page, PageClient
-from tests.staff import sign_in_staff
+from tests.harness.cast import Alice
+from tests.harness.inside import rows
+from tests.harness.page import Page, PageClient
+from tests.harness.staff import sign_in_staff
 from tests.support.conftest import REASON, Bob
 
 HISTORY = "/support/history"

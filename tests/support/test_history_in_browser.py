@@ -7,13 +7,14 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from portal.attempts import Attempt
-from portal.models import Action, Actor, ActorKind, Outcome, Reason, Role
+from portal.domain.actors import Actor, ActorKind, Reason, Role
+from portal.domain.outcomes import Action, Outcome
+from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.page import PageClient
-from tests.staff import sign_in_staff
-from tests.windows import Watch
+from tests.harness.chromium import Watch
+from tests.harness.page import PageClient
+from tests.harness.staff import sign_in_staff
 
 SMALLEST_TARGET = 44
 LOOKS = {"a small phone": (320, 640, "light"), "a desk in the dark": (1280, 800, "dark")}

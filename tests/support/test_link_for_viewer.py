@@ -9,16 +9,16 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.ledger_tables import ledger
-from portal.models import Outcome
+from portal.domain.outcomes import Outcome
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.cast import Alice
 from tests.conftest import services_of
-from tests.faulty_zype import answering
-from tests.inside import cookie, logged, outcomes, rows
-from tests.page import PageClient
-from tests.simulated_zype import SimulatedZype
-from tests.staff import sign_in_staff
+from tests.harness.cast import Alice
+from tests.harness.faulty_zype import answering
+from tests.harness.inside import cookie, logged, outcomes, rows
+from tests.harness.page import PageClient
+from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.staff import sign_in_staff
 from tests.support.conftest import REASON, VIEWER, WHY, Bob
 
 

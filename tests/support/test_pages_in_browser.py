@@ -7,8 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from portal.sandbox import seed
-from tests.cast import Alice
-from tests.simulated_zype import SimulatedZype
+from tests.harness.cast import Alice
+from tests.harness.simulated_zype import SimulatedZype
 from tests.support.conftest import VIEWER
 
 SMALLEST_TARGET = 44

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from portal.phonetics import spell
+from portal.domain.phonetics import spell
 from tests.support.conftest import VIEWER
 
 PRINTABLE = "".join(chr(number) for number in range(0x21, 0x7F) if chr(number) != "-")

@@ -7,15 +7,15 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from portal.ledger_tables import ledger
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.faulty_zype import answering
-from tests.inside import outcomes, rows
-from tests.page import Page, PageClient
-from tests.page_rules import words
-from tests.simulated_zype import SimulatedZype
-from tests.staff import sign_in_staff
+from tests.harness.faulty_zype import answering
+from tests.harness.inside import outcomes, rows
+from tests.harness.page import Page, PageClient
+from tests.harness.page_rules import words
+from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.staff import sign_in_staff
 from tests.support.conftest import UNLINK_REASON, UNLINK_WHY, VIEWER, Bob
 
 ALL = f"{VIEWER}/unlink-all"
@@ -84,7 +84,7 @@ def test_where_zype_is_slow_the_rest_is_not_tried(
 ) -> None:
     for pin in ("good1", "good2"):
         bob.links(pin)
-    monkeypatch.setattr("portal.support.unlinking_views.PATIENCE_SECONDS", -1)
+    monkeypatch.setattr("portal.pages.support.unlinking_views.PATIENCE_SECONDS", -1)
 
     page = unlinks_all(bob, 503)
 

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 import time_machine
 from flask import Flask
 
-from portal.ledger_tables import ledger
-from portal.models import UnlinkOutcome
+from portal.domain.outcomes import UnlinkOutcome
+from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.cast import Mallory
 from tests.conftest import services_of
-from tests.faulty_zype import answering
-from tests.inside import outcomes, rows
-from tests.simulated_zype import SimulatedZype
+from tests.harness.cast import Mallory
+from tests.harness.faulty_zype import answering
+from tests.harness.inside import outcomes, rows
+from tests.harness.simulated_zype import SimulatedZype
 from tests.support.conftest import UNLINK_REASON, UNLINK_WHY, VIEWER, Bob
 
 SHOWN = {

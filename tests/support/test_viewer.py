@@ -8,16 +8,17 @@ import sqlalchemy as sa
 import time_machine
 from flask import Flask
 
-from portal.attempts import Attempt
-from portal.models import OUTCOMES, Action, Actor, ActorKind
+from portal.domain.actors import Actor, ActorKind
+from portal.domain.outcomes import OUTCOMES, Action
+from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
-from tests.cast import Alice
 from tests.conftest import services_of
-from tests.faulty_zype import answering
-from tests.inside import outcomes
-from tests.page import PageClient
-from tests.simulated_zype import SimulatedZype
-from tests.staff import sign_in_staff
+from tests.harness.cast import Alice
+from tests.harness.faulty_zype import answering
+from tests.harness.inside import outcomes
+from tests.harness.page import PageClient
+from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.staff import sign_in_staff
 from tests.support.conftest import REASON, VIEWER, Bob
 
 RUBBISH = {

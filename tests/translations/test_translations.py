@@ -6,8 +6,8 @@ from gettext import GNUTranslations
 import pytest
 from babel.messages.plurals import get_plural
 
-from portal.setting_types import languages
-from tests.catalogues import CATALOGUES, ROOT, Text, catalogue, faults, texts, translations
+from portal.settings.types import languages
+from tests.harness.catalogues import CATALOGUES, ROOT, Text, catalogue, faults, texts, translations
 
 ADVICE = "run: make translations"
 ONE_OR_MORE = "(n != 1)"

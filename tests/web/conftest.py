@@ -15,10 +15,10 @@ import pytest
 import redis
 import structlog
 
-from portal.config import load
-from portal.web import logs
-from tests.counterparts import need
-from tests.servers import free_port
+from portal.pages.web import logs
+from portal.settings.loading import load
+from tests.harness.programs import need
+from tests.harness.servers import free_port
 
 SECRETS = {
     "PORTAL_SECRET_KEY": "s3cr3t" * 6,

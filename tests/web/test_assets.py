@@ -10,9 +10,10 @@ import pytest
 from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 
-from portal.config import Settings, load
-from portal.web import assets
-from portal.web.assets import Assets, on_accent
+from portal.pages.web import assets
+from portal.pages.web.assets import Assets, on_accent
+from portal.settings.loading import load
+from portal.settings.settings import Settings
 
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 
@@ -138,8 +139,8 @@ def test_the_brand_s_logo_is_served(served: Served, tmp_path: Path) -> None:
         "/static/nothing.css",
         "/static/site.css",
         "/static/css/tokens.css",
-        "/static/../portal/config.py",
-        "/static/%2e%2e/portal/config.py",
+        "/static/../portal/settings/settings.py",
+        "/static/%2e%2e/portal/settings/settings.py",
         "/static//etc/passwd",
     ],
 )

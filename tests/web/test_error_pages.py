@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy import make_url
 
-from portal import db
+from portal.database import database as db
 from portal.sandbox import seed
-from tests.cast import Alice
 from tests.conftest import services_of
-from tests.faulty_zype import listening
-from tests.inside import cookie, give_cookie, logged, outcomes, send_body
-from tests.page import Page, PageClient
-from tests.simulated_zype import SimulatedZype
+from tests.harness.cast import Alice
+from tests.harness.faulty_zype import listening
+from tests.harness.inside import cookie, give_cookie, logged, outcomes, send_body
+from tests.harness.page import Page, PageClient
+from tests.harness.simulated_zype import SimulatedZype
 
 SECRET_TEXT = "no page may show these words"
 

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from portal.config import load
-from portal.web import headers
+from portal.pages.web import headers
+from portal.settings.loading import load
 
 KEY = "5ec4e7" * 11
 

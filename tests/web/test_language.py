@@ -6,14 +6,14 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from portal.pages.web.language import choices
 from portal.sandbox import seed
-from portal.setting_types import languages
-from portal.viewer_records import viewers
-from portal.web.language import choices
-from tests.cast import Alice
+from portal.settings.types import languages
+from portal.viewers.records import viewers
 from tests.conftest import services_of
-from tests.inside import cookie, give_cookie, logged, rows
-from tests.page import Page, PageClient
+from tests.harness.cast import Alice
+from tests.harness.inside import cookie, give_cookie, logged, rows
+from tests.harness.page import Page, PageClient
 
 COOKIE = "activate-language"
 # As a browser could send them; none is a language of ours.

@@ -9,9 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_limiter import RateLimitExceeded
 
-from portal.config import load
-from portal.web import limits
-from tests.page import PageClient
+from portal.pages.web import limits
+from portal.settings.loading import load
+from tests.harness.page import PageClient
 from tests.web.conftest import Lines, Redis
 
 NOON = 1_800_000_000

@@ -10,7 +10,7 @@ import structlog
 from flask import Flask, Response, abort, g
 from flask.testing import FlaskClient
 
-from portal.web import logs
+from portal.pages.web import logs
 from tests.web.conftest import SECRETS, Lines
 
 
@@ -18,7 +18,7 @@ from tests.web.conftest import SECRETS, Lines
 def app() -> Flask:
     """An application with logs and nothing else."""
     app = Flask("tests")
-    logs.init_app(app)
+    logs.init_app(app, lambda rule, method, status, seconds: None)
 
     @app.route("/pages/<name>", methods=["GET", "POST"])
     def page(name: str) -> str:

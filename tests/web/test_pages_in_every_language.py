@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 
-from portal.setting_types import languages
-from tests.cast import Alice
-from tests.catalogues import Text, catalogue, translations
-from tests.page import Page, PageClient
+from portal.settings.types import languages
+from tests.harness.cast import Alice
+from tests.harness.catalogues import Text, catalogue, translations
+from tests.harness.page import Page, PageClient
 
 TRANSLATED = [code for code in languages() if code != "en"]
 MINUTES = {

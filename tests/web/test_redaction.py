@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.web.redaction import KEYS, REDACTED, Redactor
+from portal.pages.web.redaction import KEYS, REDACTED, Redactor
 
 SECRET = "zizm529"
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from portal.config import Settings, load
+from portal.settings.loading import load
+from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from tests.zype.stand_in import StandIn
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from portal.pins import Pin
+from portal.domain.pins import Pin
 from portal.zype.breaker import FAILURES_TO_OPEN, SECONDS_OPEN, Breaker, Bulkhead
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ContractBroken, NotFound, Unavailable, Unknown, ZypeError

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from portal.config import Settings
-from portal.pins import Pin
+from portal.domain.pins import Pin
+from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ContractBroken, NotFound, Unavailable
 from portal.zype.payloads import DevicePin, Token, TokenInfo

@@ -20,7 +20,7 @@ from openapi_core.testing import MockRequest, MockResponse
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from portal.pins import Pin
+from portal.domain.pins import Pin
 from portal.sandbox.app import create_app
 from portal.sandbox.seed import ALICE
 from portal.zype.client import ZypeClient

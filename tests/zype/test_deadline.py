@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from portal.pins import Pin
+from portal.domain.pins import Pin
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Unavailable, Unknown
 from portal.zype.wire import Deadline

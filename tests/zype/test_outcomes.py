@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portal.pins import Pin
+from portal.domain.pins import Pin
 from portal.zype.client import ZypeClient
 from portal.zype.errors import (
     BadCredentials,

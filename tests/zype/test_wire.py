@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from portal.config import Settings
-from portal.pins import Pin
+from portal.domain.pins import Pin
+from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
+from portal.zype.connections import Exchange
 from portal.zype.errors import NotFound, Unavailable, Unknown, ZypeError
-from portal.zype.sockets import Exchange
 from portal.zype.wire import Deadline, Wire
-from tests.authority import Authority, make_authority
+from tests.harness.certificates import Authority, make_authority
 from tests.zype.conftest import CLIENT_SECRET, KEY
 from tests.zype.stand_in import Line, StandIn, answer, leaks, raw
 

@@ -1,8 +1,8 @@
-"""Runs the migrations on the database that portal.db.upgrade names."""
+"""Runs the migrations on the database that portal.database.database.upgrade names."""
 
 from alembic import context
 
-from portal.db import metadata, migration_engine
+from portal.database.database import metadata, migration_engine
 
 engine = migration_engine(context.config.attributes["url"])
 try:

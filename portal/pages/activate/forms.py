@@ -4,13 +4,13 @@ import re
 
 from wtforms import HiddenField, StringField
 
-from portal.web.forms import PortalForm
+from portal.pages.web.forms import PortalForm
 
 ATTEMPT_ID = re.compile("[0-9a-f]{32}")
 
 
 class EnterPinForm(PortalForm):
-    """The PIN, and whether a link filled it in. What a PIN is, is judged by portal.pins alone."""
+    """The PIN, and whether a link filled it in. What a PIN is, is judged by portal.domain.pins alone."""
 
     pin = StringField()
     source = HiddenField(name="from")

@@ -7,17 +7,17 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.activate.forms import ConfirmPinForm, EnterPinForm, UndoForm
-from portal.auth import identity
-from portal.auth.guards import sign_in_page, viewer_required
-from portal.auth.identity import Viewer, current_viewer
-from portal.errors import LedgerUnavailable
-from portal.models import LinkResult, Outcome, UnlinkOutcome
-from portal.pins import MalformedPin, Pin
+from portal.domain.errors import LedgerUnavailable
+from portal.domain.outcomes import LinkResult, Outcome, UnlinkOutcome
+from portal.domain.pins import MalformedPin, Pin
+from portal.pages.activate.forms import ConfirmPinForm, EnterPinForm, UndoForm
+from portal.pages.auth.guards import sign_in_page, viewer_required
+from portal.pages.identity import pin_cookie
+from portal.pages.identity import viewer as identity
+from portal.pages.identity.viewer import Viewer, current_viewer
+from portal.pages.web.error_pages import RETRY_SECONDS, database_failed, error_page
+from portal.pages.web.waiting_time import in_words
 from portal.services import services
-from portal.web import pin_cookie
-from portal.web.error_pages import RETRY_SECONDS, database_failed, error_page
-from portal.web.waiting_time import in_words
 
 bp = Blueprint("activate", __name__)
 

@@ -1,1 +1,1 @@
-"""Who is signed in, and the ways to sign in."""
+"""How viewers sign in and out, and the guards of every page."""

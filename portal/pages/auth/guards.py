@@ -6,13 +6,13 @@ from typing import Concatenate, ParamSpec
 
 from flask import Response, make_response, render_template
 
-from portal.auth.forms import SignInForm
-from portal.auth.identity import Viewer, current_viewer
-from portal.auth.staff_identity import Agent, current_agent
-from portal.errors import NotAllowed, NotSignedIn, StaffNotSignedIn
+from portal.domain.errors import NotAllowed, NotSignedIn, StaffNotSignedIn
+from portal.pages.auth.forms import SignInForm
+from portal.pages.identity import pin_cookie
+from portal.pages.identity.agent import Agent, current_agent
+from portal.pages.identity.viewer import Viewer, current_viewer
+from portal.pages.web.waiting_time import in_words
 from portal.services import services
-from portal.web import pin_cookie
-from portal.web.waiting_time import in_words
 
 P = ParamSpec("P")
 

@@ -5,7 +5,7 @@ from math import ceil
 
 import structlog
 
-from portal.models import SignInOutcome
+from portal.domain.outcomes import SignInOutcome
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, ZypeError
 from portal.zype.payloads import Token

@@ -5,9 +5,9 @@ import time
 
 from limits import RateLimitItem
 
-from portal.attempt_limits import Limit
-from portal.attempts import Attempt
-from portal.audit import Ledger
+from portal.ledger.attempts import Attempt
+from portal.ledger.ledger import Ledger
+from portal.ledger.limits import Limit
 
 # An account is never locked, or anybody could lock it: past the limit from many addresses, each try takes this long.
 SLOW_SECONDS = 2.0

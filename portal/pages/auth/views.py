@@ -3,15 +3,18 @@
 from flask import Blueprint, Response, current_app, g, redirect, request
 from flask_wtf.csrf import CSRFError
 
-from portal.auth import identity, zype_code, zype_password
-from portal.auth.forms import SignInForm, SignOutForm
-from portal.auth.guards import HOME, known_path, sign_in_page, viewer_required
-from portal.auth.identity import Note, Viewer
-from portal.auth.providers import SignInResult, failed
-from portal.models import Actor, ActorKind, SignInOutcome
+from portal.domain.actors import Actor, ActorKind
+from portal.domain.outcomes import SignInOutcome
+from portal.pages.auth import zype_code, zype_password
+from portal.pages.auth.forms import SignInForm, SignOutForm
+from portal.pages.auth.guards import HOME, known_path, sign_in_page, viewer_required
+from portal.pages.auth.providers import SignInResult, failed
+from portal.pages.identity import pin_cookie
+from portal.pages.identity import viewer as identity
+from portal.pages.identity.viewer import Note, Viewer
+from portal.pages.web import language
+from portal.pages.web.error_pages import error_page
 from portal.services import services
-from portal.web import language, pin_cookie
-from portal.web.error_pages import error_page
 from portal.zype.errors import ZypeError
 
 bp = Blueprint("auth", __name__)

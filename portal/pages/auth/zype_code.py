@@ -10,12 +10,13 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc8414 import get_well_known_url
 from flask import Flask, Response, current_app, request
 
-from portal.attempts import Attempt
-from portal.auth.identity import has_set_out
-from portal.auth.providers import SignInResult, failed, identify
-from portal.config import Settings
-from portal.models import Action, Actor, SignInOutcome
+from portal.domain.actors import Actor
+from portal.domain.outcomes import Action, SignInOutcome
+from portal.ledger.attempts import Attempt
+from portal.pages.auth.providers import SignInResult, failed, identify
+from portal.pages.identity.viewer import has_set_out
 from portal.services import services
+from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ContractBroken, Misconfigured, ZypeError, map_answer
 from portal.zype.payloads import Token

@@ -2,10 +2,11 @@
 
 from math import ceil
 
-from portal.attempts import Attempt, Limited
-from portal.auth.providers import RETRY_SECONDS, SignInResult, failed, identify
-from portal.auth.sign_in_limits import limits, may_try
-from portal.models import Action, Actor, SignInOutcome
+from portal.domain.actors import Actor
+from portal.domain.outcomes import Action, SignInOutcome
+from portal.ledger.attempts import Attempt, Limited
+from portal.pages.auth.providers import RETRY_SECONDS, SignInResult, failed, identify
+from portal.pages.auth.sign_in_limits import limits, may_try
 from portal.services import Services
 from portal.zype.errors import BadCredentials, ZypeError
 from portal.zype.wire import Deadline

@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import StringField
 from wtforms.validators import Length
 
-from portal.web.forms import PortalForm, no_control_characters
+from portal.pages.web.forms import PortalForm, no_control_characters
 
 MOST_CHARACTERS = 40
 

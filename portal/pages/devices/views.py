@@ -9,15 +9,15 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.auth import identity
-from portal.auth.guards import viewer_required
-from portal.auth.identity import Note, Viewer, current_viewer
-from portal.devices.forms import NameTVForm
-from portal.directory import DEFAULT_RETRY_SECONDS, LinkedTV
-from portal.models import UnlinkOutcome
+from portal.domain.outcomes import UnlinkOutcome
+from portal.pages.auth.guards import viewer_required
+from portal.pages.devices.forms import NameTVForm
+from portal.pages.identity import viewer as identity
+from portal.pages.identity.viewer import Note, Viewer, current_viewer
+from portal.pages.web.error_pages import RETRY_SECONDS, database_failed
+from portal.pages.web.waiting_time import in_words
 from portal.services import services
-from portal.web.error_pages import RETRY_SECONDS, database_failed
-from portal.web.waiting_time import in_words
+from portal.viewers.directory import DEFAULT_RETRY_SECONDS, LinkedTV
 from portal.zype.errors import Misconfigured, ZypeError
 
 bp = Blueprint("devices", __name__)

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 from flask import Response, g, request
 
-from portal.agents import Account
-from portal.config import Settings
-from portal.models import Actor, ActorKind, Role, SessionKind
+from portal.database.sessions import Session
+from portal.domain.actors import Actor, ActorKind, Role, SessionKind
+from portal.pages.identity import pin_cookie
 from portal.services import services
-from portal.sessions import Session
-from portal.web import pin_cookie
+from portal.settings.settings import Settings
+from portal.staff.agents import Account
 
 # For this long after a sign-in an agent may do what cannot be taken back.
 FRESH = timedelta(minutes=5)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import g, request, session
 from flask_babel import gettext as _
 
-from portal.models import Actor, ActorKind, SessionKind
+from portal.domain.actors import Actor, ActorKind, SessionKind
 from portal.services import services
 
 _SESSION_ID = "sid"

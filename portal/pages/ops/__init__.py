@@ -1,1 +1,1 @@
-"""Whether the portal is alive, for those who run it."""
+"""What operators watch: health pages and metrics."""

@@ -34,8 +34,8 @@ def count_link(outcome: str, actor: str) -> None:
     """Count an attempt to link.
 
     Args:
-        outcome: a value of portal.models.Outcome.
-        actor: a value of portal.models.ActorKind.
+        outcome: a value of portal.domain.outcomes.Outcome.
+        actor: a value of portal.domain.outcomes.ActorKind.
     """
     LINKS.labels(outcome, actor).inc()
 

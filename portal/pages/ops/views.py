@@ -4,7 +4,7 @@ import structlog
 from flask import Blueprint
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.db import is_current, why
+from portal.database.database import is_current, why
 from portal.services import services
 
 bp = Blueprint("ops", __name__)

@@ -4,7 +4,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length
 
-from portal.web.forms import PortalForm, no_control_characters
+from portal.pages.web.forms import PortalForm, no_control_characters
 
 
 class StaffSignInForm(PortalForm):

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import ceil
 
-from portal.agents import Account
-from portal.attempt_limits import Limit
-from portal.attempts import Attempt, Limited
-from portal.auth.providers import RETRY_SECONDS
-from portal.auth.sign_in_limits import limits, may_try
-from portal.models import Action, Actor, SignInOutcome
+from portal.domain.actors import Actor
+from portal.domain.outcomes import Action, SignInOutcome
+from portal.ledger.attempts import Attempt, Limited
+from portal.ledger.limits import Limit
+from portal.pages.auth.providers import RETRY_SECONDS
+from portal.pages.auth.sign_in_limits import limits, may_try
 from portal.services import Services
+from portal.staff.agents import Account
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from urllib.parse import quote
 from flask import Response, current_app, make_response, redirect, render_template
 from werkzeug.exceptions import HTTPException
 
-from portal.auth.staff_forms import StaffSignInForm
-from portal.models import SignInOutcome
+from portal.domain.outcomes import SignInOutcome
+from portal.pages.staff_auth.forms import StaffSignInForm
+from portal.pages.web.waiting_time import in_words
 from portal.services import services
-from portal.web.waiting_time import in_words
 
 HOME = "/support"
 SIGN_IN = "/support/sign-in"

@@ -10,16 +10,17 @@ from markupsafe import Markup
 from pyotp import TOTP
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.agents import Account
-from portal.auth import staff_identity, staff_sign_in
-from portal.auth.guards import agent_required, fresh_agent_required
-from portal.auth.staff_forms import SecondFactorForm, StaffSignInForm
-from portal.auth.staff_identity import Agent
-from portal.auth.staff_pages import SIGN_IN, STATUSES, go, known_staff_path, staff_sign_in_page, with_wait
-from portal.models import Actor, ActorKind
+from portal.domain.actors import Actor, ActorKind
+from portal.pages.auth.guards import agent_required, fresh_agent_required
+from portal.pages.identity import agent as staff_identity
+from portal.pages.identity.agent import Agent
+from portal.pages.staff_auth import local as staff_sign_in
+from portal.pages.staff_auth.forms import SecondFactorForm, StaffSignInForm
+from portal.pages.staff_auth.pages import SIGN_IN, STATUSES, go, known_staff_path, staff_sign_in_page, with_wait
+from portal.pages.web.error_pages import database_failed, error_page
+from portal.pages.web.waiting_time import in_words
 from portal.services import services
-from portal.web.error_pages import database_failed, error_page
-from portal.web.waiting_time import in_words
+from portal.staff.agents import Account
 
 bp = Blueprint("staff", __name__)
 

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.auth.staff_identity import Agent
-from portal.directory import LookUp
-from portal.errors import LedgerUnavailable
-from portal.models import LinkResult, LookUpOutcome, Outcome, Reason, UnlinkOutcome
+from portal.domain.actors import Reason
+from portal.domain.errors import LedgerUnavailable
+from portal.domain.outcomes import LinkResult, LookUpOutcome, Outcome, UnlinkOutcome
+from portal.pages.identity.agent import Agent
+from portal.pages.web.error_pages import RETRY_SECONDS
 from portal.services import services
-from portal.web.error_pages import RETRY_SECONDS
+from portal.viewers.directory import LookUp
 
 log = structlog.get_logger("portal.support")
 

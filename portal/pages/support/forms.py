@@ -8,10 +8,10 @@ from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from portal.models import Reason
-from portal.pins import MalformedPin, Pin
+from portal.domain.actors import Reason
+from portal.domain.pins import MalformedPin, Pin
+from portal.pages.web.forms import PortalForm, no_control_characters
 from portal.services import services
-from portal.web.forms import PortalForm, no_control_characters
 
 LINK_REASONS = {
     "no_page": _("The viewer cannot open the page"),
@@ -107,7 +107,7 @@ class ReasonForm(PortalForm):
 
 
 class LinkForViewerForm(ReasonForm):
-    """The PIN of the caller's TV, and why. What a PIN is, is judged by portal.pins alone."""
+    """The PIN of the caller's TV, and why. What a PIN is, is judged by portal.domain.pins alone."""
 
     reasons = LINK_REASONS
     pin = StringField()

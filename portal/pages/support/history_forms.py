@@ -10,10 +10,10 @@ from flask_babel import lazy_gettext as _
 from wtforms import Field, Form, SelectField, StringField
 from wtforms.validators import Length, ValidationError
 
-from portal.agents import OIDC_PREFIX
-from portal.attempt_history import NO_OUTCOME, AttemptFilter
-from portal.models import OUTCOMES
-from portal.web.forms import PortalForm, no_control_characters
+from portal.domain.outcomes import OUTCOMES
+from portal.ledger.attempt_history import NO_OUTCOME, AttemptFilter
+from portal.pages.web.forms import PortalForm, no_control_characters
+from portal.staff.agents import OIDC_PREFIX
 
 FIRST_YEAR, LAST_YEAR = 2000, 9000
 CONSUMER_ID = re.compile("[A-Za-z0-9_-]{1,64}")

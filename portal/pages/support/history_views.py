@@ -6,16 +6,17 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 
-from portal import export
-from portal.attempt_history import AttemptFilter
-from portal.attempts import Attempt
-from portal.auth.guards import supervisor_required
-from portal.auth.staff_identity import Agent
-from portal.models import Action, ExportOutcome, Reason
+from portal.domain.actors import Reason
+from portal.domain.outcomes import Action, ExportOutcome
+from portal.ledger import export
+from portal.ledger.attempt_history import AttemptFilter
+from portal.ledger.attempts import Attempt
+from portal.pages.auth.guards import supervisor_required
+from portal.pages.identity.agent import Agent
+from portal.pages.support.history_forms import ANY_OUTCOME, FilterHistoryForm
+from portal.pages.support.views import go, still_signed_in
+from portal.pages.web.waiting_time import in_words
 from portal.services import services
-from portal.support.history_forms import ANY_OUTCOME, FilterHistoryForm
-from portal.support.views import go, still_signed_in
-from portal.web.waiting_time import in_words
 
 bp = Blueprint("support_history", __name__)
 

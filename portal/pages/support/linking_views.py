@@ -8,19 +8,19 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 
-from portal import phonetics
-from portal.auth.guards import agent_required
-from portal.auth.staff_identity import Agent
-from portal.directory import LinkedTV, LookUp, Viewer
-from portal.models import LinkResult, LookUpOutcome, Outcome, UnlinkOutcome
-from portal.pins import Pin
+from portal.domain import phonetics
+from portal.domain.outcomes import LinkResult, LookUpOutcome, Outcome, UnlinkOutcome
+from portal.domain.pins import Pin
+from portal.pages.auth.guards import agent_required
+from portal.pages.identity import pin_cookie
+from portal.pages.identity.agent import Agent
+from portal.pages.support import calls as desk
+from portal.pages.support.forms import ConfirmLinkForm, LinkForViewerForm, UndoForm
+from portal.pages.support.signed_state import Caller, caller_of, opened_caller, seal, unseal
+from portal.pages.support.views import VIEWER, go, not_opened, still_signed_in, viewer_opened, viewer_path, with_wait
+from portal.pages.web.waiting_time import in_words
 from portal.services import services
-from portal.support import desk
-from portal.support.forms import ConfirmLinkForm, LinkForViewerForm, UndoForm
-from portal.support.seals import Caller, caller_of, opened_caller, seal, unseal
-from portal.support.views import VIEWER, go, not_opened, still_signed_in, viewer_opened, viewer_path, with_wait
-from portal.web import pin_cookie
-from portal.web.waiting_time import in_words
+from portal.viewers.directory import LinkedTV, LookUp, Viewer
 
 bp = Blueprint("support_linking", __name__)
 

@@ -6,9 +6,9 @@ from typing import Any
 from flask_babel import gettext as _
 from itsdangerous import BadData, URLSafeSerializer
 
-from portal.directory import Viewer
-from portal.keys import Purpose, derive
 from portal.services import services
+from portal.settings.keys import Purpose, derive
+from portal.viewers.directory import Viewer
 
 
 @dataclass(frozen=True)

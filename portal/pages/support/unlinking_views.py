@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, render_template, request
 from flask_wtf.csrf import CSRFError
 
-from portal.auth.guards import agent_required, fresh_agent_required
-from portal.auth.staff_identity import Agent
-from portal.directory import LinkedTV, Viewer
-from portal.models import LookUpOutcome, UnlinkOutcome
-from portal.support import desk
-from portal.support.forms import ReasonForm, UnlinkAllForm, UnlinkTVForm
-from portal.support.seals import Caller, caller_of, opened_caller
-from portal.support.views import (
+from portal.domain.outcomes import LookUpOutcome, UnlinkOutcome
+from portal.pages.auth.guards import agent_required, fresh_agent_required
+from portal.pages.identity.agent import Agent
+from portal.pages.support import calls as desk
+from portal.pages.support.forms import ReasonForm, UnlinkAllForm, UnlinkTVForm
+from portal.pages.support.signed_state import Caller, caller_of, opened_caller
+from portal.pages.support.views import (
     VIEWER,
     go,
     not_opened,
@@ -24,8 +23,9 @@ from portal.support.views import (
     viewer_path,
     with_wait,
 )
-from portal.web.error_pages import RETRY_SECONDS
-from portal.web.waiting_time import in_words
+from portal.pages.web.error_pages import RETRY_SECONDS
+from portal.pages.web.waiting_time import in_words
+from portal.viewers.directory import LinkedTV, Viewer
 
 bp = Blueprint("support_unlinking", __name__)
 

@@ -11,17 +11,18 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.auth.guards import agent_required
-from portal.auth.staff_identity import Agent, current_agent
-from portal.directory import LookUp, Viewer
-from portal.history import Happening
-from portal.models import Action, ActorKind, LookUpOutcome, UnlinkOutcome
+from portal.domain.actors import ActorKind
+from portal.domain.outcomes import Action, LookUpOutcome, UnlinkOutcome
+from portal.ledger.history import Happening
+from portal.pages.auth.guards import agent_required
+from portal.pages.identity.agent import Agent, current_agent
+from portal.pages.support import calls as desk
+from portal.pages.support.forms import FindViewerForm
+from portal.pages.support.signed_state import caller_of
+from portal.pages.web.error_pages import database_failed
+from portal.pages.web.waiting_time import in_words
 from portal.services import services
-from portal.support import desk
-from portal.support.forms import FindViewerForm
-from portal.support.seals import caller_of
-from portal.web.error_pages import database_failed
-from portal.web.waiting_time import in_words
+from portal.viewers.directory import LookUp, Viewer
 
 P = ParamSpec("P")
 

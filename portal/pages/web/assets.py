@@ -12,9 +12,9 @@ from typing import Any
 from flask import Flask
 from whitenoise import WhiteNoise
 
-from portal.config import Settings
-from portal.paths import data_dir
-from portal.web.headers import STATIC, for_every_answer
+from portal.pages.web.headers import STATIC, for_every_answer
+from portal.settings.paths import data_dir
+from portal.settings.settings import Settings
 
 URL = "/static/"
 STYLESHEET = "site.css"

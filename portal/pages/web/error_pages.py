@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.errors import LedgerUnavailable, NotAllowed, NotSignedIn, StaffNotSignedIn
-from portal.web.limits import seconds_to_wait
-from portal.web.waiting_time import in_words
+from portal.domain.errors import LedgerUnavailable, NotAllowed, NotSignedIn, StaffNotSignedIn
+from portal.pages.web.limits import seconds_to_wait
+from portal.pages.web.waiting_time import in_words
 
 log = structlog.get_logger("portal.web")
 

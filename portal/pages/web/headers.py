@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import structlog
 from flask import Flask, Response
 
-from portal.config import Settings
+from portal.settings.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

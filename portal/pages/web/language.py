@@ -9,11 +9,11 @@ from flask import Blueprint, Flask, Response, current_app, redirect, request
 from flask_babel import Babel, get_locale
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.auth.identity import current_viewer
-from portal.config import Settings
-from portal.db import why
+from portal.database.database import why
+from portal.pages.identity.viewer import current_viewer
 from portal.services import services
-from portal.setting_types import LANGUAGES_FOLDER, languages
+from portal.settings.settings import Settings
+from portal.settings.types import LANGUAGES_FOLDER, languages
 
 bp = Blueprint("language", __name__)
 log = structlog.get_logger("portal.language")

@@ -11,8 +11,8 @@ from typing import Any
 from flask import Flask, current_app, request
 from flask_limiter import Limiter
 
-from portal.config import Settings
-from portal.keys import household
+from portal.settings.keys import household
+from portal.settings.settings import Settings
 
 EXEMPT = frozenset({"ops.healthz", "ops.readyz"})
 # Redis is on the way of every request, so it gets no longer than this to answer.

@@ -6,21 +6,23 @@ import secrets
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from portal import metrics
-from portal.config import Settings
-from portal.web.redaction import Redactor
+from portal.pages.web.redaction import Redactor
+from portal.settings.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # They write a line for each connection, request or migration, some with its query.
 CHATTY = ("urllib3", "werkzeug", "alembic", "asyncio")
 
 log = structlog.get_logger("portal.access")
+
+CountRequest = Callable[[str | None, str, int, float], None]
 
 
 class _Output:
@@ -110,10 +112,14 @@ def configure(settings: Settings, level: int = logging.INFO) -> None:
     logging.captureWarnings(True)
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, count: CountRequest) -> None:
     """Give every request an id, and write and count it when it is answered.
 
     A proxy's X-Request-ID is kept if it is harmless, so that its logs and ours can be joined.
+
+    Args:
+        app: the portal.
+        count: called with the rule, the method, the status and the seconds of every request.
     """
 
     @app.before_request
@@ -132,7 +138,7 @@ def init_app(app: Flask) -> None:
         response.headers["X-Request-ID"] = facts.get("request_id", "none")
         # The rule, never the path: what somebody typed into the address bar may be a PIN.
         rule = request.url_rule.rule if request.url_rule else None
-        metrics.count_request(rule, request.method, response.status_code, seconds)
+        count(rule, request.method, response.status_code, seconds)
         milliseconds = round(seconds * 1000, 1)
         log.info("request", method=request.method, rule=rule, status=response.status_code, ms=milliseconds)
         return response

@@ -6,11 +6,11 @@ from typing import Any
 from flask import Flask, request
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
-from portal.auth.identity import known_viewer
-from portal.auth.staff_identity import known_agent
-from portal.config import Settings
-from portal.web import language
-from portal.web.assets import Assets
+from portal.pages.identity.agent import known_agent
+from portal.pages.identity.viewer import known_viewer
+from portal.pages.web import language
+from portal.pages.web.assets import Assets
+from portal.settings.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from portal.agents import OIDC_PREFIX
-from portal.config import Settings
-from portal.models import Role
+from portal.domain.actors import Role
+from portal.settings.settings import Settings
+from portal.staff.agents import OIDC_PREFIX
 
 # OpenID Connect Core, section 2: a sub is no longer.
 LONGEST_SUBJECT = 255

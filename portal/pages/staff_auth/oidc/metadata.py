@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from portal.auth.oidc_errors import ProviderMisconfigured
-from portal.setting_types import is_loopback
+from portal.pages.staff_auth.oidc.errors import ProviderMisconfigured
+from portal.settings.types import is_loopback
 
 # Each needs a private key to sign with. None and the HS family don't: their key is no secret, or ours.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")

@@ -14,10 +14,16 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc.errors import ClaimError, JoseError
 from joserfc.jwk import KeySet
 
-from portal.auth.oidc_errors import ProviderError, ProviderMisconfigured, ProviderRefused, ProviderUnavailable, fault_of
-from portal.auth.oidc_metadata import auth_method, judged, scope
-from portal.config import Settings
-from portal.zype.sockets import Deadline, Exchange
+from portal.pages.staff_auth.oidc.errors import (
+    ProviderError,
+    ProviderMisconfigured,
+    ProviderRefused,
+    ProviderUnavailable,
+    fault_of,
+)
+from portal.pages.staff_auth.oidc.metadata import auth_method, judged, scope
+from portal.settings.settings import Settings
+from portal.zype.connections import Deadline, Exchange
 from portal.zype.wire import ZypeAdapter
 
 METADATA_PATH = "/.well-known/openid-configuration"

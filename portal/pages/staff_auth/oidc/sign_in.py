@@ -9,19 +9,20 @@ from math import ceil
 import structlog
 from flask import Flask, current_app, request
 
-from portal.agents import Account
-from portal.attempts import Attempt, Limited
-from portal.auth import identity
-from portal.auth.oidc_errors import ProviderError, ProviderMisconfigured, ProviderRefused
-from portal.auth.oidc_provider import LEEWAY_SECONDS, Provider
-from portal.auth.sign_in_limits import by_address
-from portal.auth.staff_claims import Claims
-from portal.auth.staff_identity import FRESH
-from portal.config import Settings
-from portal.errors import LedgerUnavailable
-from portal.models import Action, Actor, SessionKind, SignInOutcome
+from portal.database.sessions import LIFETIMES
+from portal.domain.actors import Actor, SessionKind
+from portal.domain.errors import LedgerUnavailable
+from portal.domain.outcomes import Action, SignInOutcome
+from portal.ledger.attempts import Attempt, Limited
+from portal.pages.auth.sign_in_limits import by_address
+from portal.pages.identity import viewer as identity
+from portal.pages.identity.agent import FRESH
+from portal.pages.staff_auth.oidc.claims import Claims
+from portal.pages.staff_auth.oidc.errors import ProviderError, ProviderMisconfigured, ProviderRefused
+from portal.pages.staff_auth.oidc.provider import LEEWAY_SECONDS, Provider
 from portal.services import services
-from portal.sessions import LIFETIMES
+from portal.settings.settings import Settings
+from portal.staff.agents import Account
 
 log = structlog.get_logger("portal.auth")
 

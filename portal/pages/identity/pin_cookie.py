@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import Response, request
 
-from portal.config import Settings
-from portal.keys import LedgerKey, Purpose, derive
-from portal.pins import MalformedPin, Pin
+from portal.domain.pins import MalformedPin, Pin
 from portal.services import services
+from portal.settings.keys import LedgerKey, Purpose, derive
+from portal.settings.settings import Settings
 
 LIFETIME_SECONDS = 30 * 60
 

@@ -7,11 +7,11 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.pins import Pin
-from portal.web import pin_cookie
-from tests.cast import Alice
-from tests.inside import cookie, give_cookie
-from tests.page import Page, PageClient
+from portal.domain.pins import Pin
+from portal.pages.identity import pin_cookie
+from tests.harness.cast import Alice
+from tests.harness.inside import cookie, give_cookie
+from tests.harness.page import Page, PageClient
 
 COOKIE = "activate-pin"
 

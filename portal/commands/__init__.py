@@ -1,0 +1,1 @@
+"""The command zype-activate, and what serve, demo and check run."""

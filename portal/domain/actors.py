@@ -1,0 +1,58 @@
+"""Who acts, in which role, and with which kind of session."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ActorKind(StrEnum):
+    """Who acts: a viewer for themselves, an agent for a viewer, or the operator at the command line."""
+
+    VIEWER = "viewer"
+    AGENT = "agent"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, and from where.
+
+    Args:
+        kind: viewer, agent or operator.
+        id: a viewer's consumer_id or an agent's id.
+        address: the client's address as text, IPv4 or IPv6; hashed before it is stored.
+        request_id: the id of the HTTP request, to join the ledger to the logs.
+    """
+
+    kind: ActorKind
+    id: str
+    address: str
+    request_id: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an agent acts for a viewer. It goes into the ledger, so it must hold no PIN.
+
+    Args:
+        text: one of the short list, and what the agent wrote.
+        ticket: the number of the case, if there is one.
+    """
+
+    text: str
+    ticket: str | None = None
+
+
+class Role(StrEnum):
+    """What an agent may do: find, link and unlink; a supervisor also reads and exports everybody's history."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+
+
+class SessionKind(StrEnum):
+    """What a session is good for. One kind never opens a page of another."""
+
+    VIEWER = "viewer"
+    AGENT = "agent"
+    # Somebody who gave an agent's password and still owes the second factor.
+    HALF_AGENT = "half_agent"

@@ -1,0 +1,1 @@
+"""How support staff sign in: a local account with a second factor, or the operator's identity provider."""

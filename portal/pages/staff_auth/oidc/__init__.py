@@ -1,0 +1,1 @@
+"""Signing in with the operator's identity provider: OpenID Connect."""

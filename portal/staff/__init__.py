@@ -1,0 +1,1 @@
+"""The accounts of the support staff: passwords, roles and the second factor."""
