@@ -11,7 +11,7 @@ from limits.storage import storage_from_string
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.app import create_app
-from portal.database.database import Database, is_current, why
+from portal.database.database import Database, describe, is_current
 from portal.mail.mailer import mail_server
 from portal.mail.smtp import NotSent
 from portal.pages.auth import zype_code
@@ -87,7 +87,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield _writable(database)
         yield _append_only(database)
     except SQLAlchemyError as error:
-        yield Finding(False, f"database: {why(error)}")
+        yield Finding(False, f"database: {describe(error)}")
     finally:
         database.dispose()
 
@@ -99,7 +99,7 @@ def _writable(database: Database) -> Finding:
             for table in ("pending", "outbox"):
                 connection.execute(sa.text(f"DELETE FROM {table} WHERE attempt_id = ''"))  # noqa: S608
     except SQLAlchemyError as error:
-        return Finding(False, f"database: it can't be written to: {why(error)}")
+        return Finding(False, f"database: it can't be written to: {describe(error)}")
     return Finding(True, "database: it can be written to")
 
 
@@ -112,7 +112,7 @@ def _append_only(database: Database) -> Finding:
         with database.read() as connection:
             is_guarded = connection.execute(sa.text(query)).scalar_one() >= 2
     except DBAPIError as error:
-        return Finding(False, f"ledger: its triggers can't be looked at: {why(error)}")
+        return Finding(False, f"ledger: its triggers can't be looked at: {describe(error)}")
     if not is_guarded:
         return Finding(False, "ledger: the triggers that refuse to change it are gone; restore the schema")
     return Finding(True, "ledger: the database refuses to change it")

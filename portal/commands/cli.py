@@ -167,12 +167,12 @@ def upgrade() -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from portal.database import database as database
-    from portal.database.database import why
+    from portal.database.database import describe
 
     try:
         database.upgrade(settings_of(environment()).database_url.get_secret_value())
     except SQLAlchemyError as error:
-        fail(f"The database can't be upgraded: {why(error)}")
+        fail(f"The database can't be upgraded: {describe(error)}")
     click.echo("The database has this version's schema.")
 
 

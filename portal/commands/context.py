@@ -42,12 +42,12 @@ def open_database(settings: Settings) -> "Iterator[Database]":
     """Yield the database for the block, which ends with what the database said if it fails."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from portal.database.database import Database, why
+    from portal.database.database import Database, describe
 
     database = Database(settings.database_url.get_secret_value(), connections=1)
     try:
         yield database
     except SQLAlchemyError as error:
-        fail(f"The database can't be used: {why(error)}. Does it have its schema (zype-activate db upgrade)?")
+        fail(f"The database can't be used: {describe(error)}. Does it have its schema (zype-activate db upgrade)?")
     finally:
         database.dispose()

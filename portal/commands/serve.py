@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.app import create_app
 from portal.commands.child_process import Beside, beside
-from portal.database.database import Database, is_current, upgrade, why
+from portal.database.database import Database, describe, is_current, upgrade
 from portal.domain.errors import PortalError
 from portal.settings.settings import Settings
 
@@ -179,7 +179,7 @@ def _check_schema(settings: Settings) -> None:
         elif not _has_schema(url):
             raise CannotServe("The database does not have this version's schema. Run: zype-activate db upgrade")
     except SQLAlchemyError as error:
-        raise CannotServe(f"The database can't be used: {why(error)}") from error
+        raise CannotServe(f"The database can't be used: {describe(error)}") from error
 
 
 def _has_schema(url: str) -> bool:

@@ -152,7 +152,7 @@ def is_current(database: Database) -> bool:
     return database.revision() == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
 
 
-def why(error: SQLAlchemyError) -> str:
+def describe(error: SQLAlchemyError) -> str:
     """Return what the database itself said, without the statement: read-only, full, locked, gone."""
     return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
 

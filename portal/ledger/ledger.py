@@ -12,7 +12,7 @@ from limits import RateLimitItem
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import Database, why
+from portal.database.database import Database, describe
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action
 from portal.ledger.attempts import Attempt, Begun, Entry, Joined, Limited
@@ -73,7 +73,7 @@ class Ledger:
         try:
             return self._begin(attempt, limits, limited_outcome, join_within)
         except SQLAlchemyError as error:
-            log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, why=why(error))
+            log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, why=describe(error))
             self._on_failure()
             raise LedgerUnavailable("the attempt could not be written") from error
 
@@ -232,7 +232,9 @@ class Ledger:
         try:
             yield
         except SQLAlchemyError as error:
-            log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, outcome=outcome, why=why(error))
+            log.error(
+                "ledger_failed", attempt_id=attempt.id, action=attempt.action, outcome=outcome, why=describe(error)
+            )
             self._on_failure()
 
 

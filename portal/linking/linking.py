@@ -10,7 +10,7 @@ import structlog
 from limits import parse
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import why
+from portal.database.database import describe
 from portal.domain.actors import Actor, ActorKind, Reason
 from portal.domain.outcomes import Action, LinkResult, Outcome
 from portal.domain.pins import MalformedPin, Pin
@@ -114,7 +114,7 @@ class Linking:
         except TooManyWaiters:
             return LinkResult(Outcome.UNAVAILABLE, attempt_id, retry_after=DEFAULT_RETRY_SECONDS)
         except SQLAlchemyError as error:
-            log.error("ledger_unreadable", attempt_id=attempt_id, why=why(error))
+            log.error("ledger_unreadable", attempt_id=attempt_id, why=describe(error))
             return LinkResult(Outcome.UNKNOWN, attempt_id)
         if entry is None or entry.outcome is None:
             return LinkResult(Outcome.UNKNOWN, attempt_id)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import why
+from portal.database.database import describe
 from portal.domain.outcomes import Action, LinkResult, Outcome, UnlinkOutcome
 from portal.domain.pins import MalformedPin, Pin, PinRules
 from portal.ledger.attempts import Attempt, Entry
@@ -51,7 +51,7 @@ class SecondLook:
             earlier = telling(self._ledger.events(consumer_id, fingerprints, but=attempt.id))
             is_fresh = earlier is not None and self._ledger.age(earlier) <= FRESH
         except SQLAlchemyError as error:
-            log.error("ledger_unreadable", attempt_id=attempt.id, why=why(error))
+            log.error("ledger_unreadable", attempt_id=attempt.id, why=describe(error))
             return LinkResult(Outcome.UNKNOWN, attempt.id)
         if earlier is None or earlier.outcome in _SETTLED:
             return LinkResult(said, attempt.id)

@@ -8,7 +8,7 @@ from math import ceil
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import why
+from portal.database.database import describe
 from portal.domain.actors import Actor, Reason
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.domain.pins import MalformedPin, Pin, PinRules
@@ -159,7 +159,7 @@ class Unlinking:
         except TooManyWaiters:
             return UnlinkOutcome.UNAVAILABLE
         except SQLAlchemyError as error:
-            log.error("ledger_unreadable", attempt_id=attempt_id, why=why(error))
+            log.error("ledger_unreadable", attempt_id=attempt_id, why=describe(error))
             return UnlinkOutcome.UNKNOWN
         if entry is None or entry.outcome is None:
             return UnlinkOutcome.UNKNOWN
@@ -187,7 +187,7 @@ class Unlinking:
             self._records.name_tv(consumer_id, linked_device_id, "")
         except SQLAlchemyError as error:
             # The TV is unlinked all the same, and a name alone shows nowhere.
-            log.warning("tv_name_not_forgotten", why=why(error))
+            log.warning("tv_name_not_forgotten", why=describe(error))
 
     def _ask_pin(self, linked_device_id: str, consumer_id: str, deadline: Deadline) -> tuple[Pin | None, UnlinkOutcome]:
         """Return the PIN of a TV if it is this consumer's, else none and the outcome."""

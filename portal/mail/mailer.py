@@ -7,7 +7,7 @@ from threading import Event, Thread
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import Database, why
+from portal.database.database import Database, describe
 from portal.mail.letters import Letters, NoAddress, Recipient
 from portal.mail.outbox import Mail, Outbox
 from portal.mail.smtp import MailServer, NotSent
@@ -66,7 +66,9 @@ class Mailer:
             try:
                 self.send_due(stop)
             except Exception as error:
-                log.error("outbox_failed", why=why(error) if isinstance(error, SQLAlchemyError) else repr(type(error)))
+                log.error(
+                    "outbox_failed", why=describe(error) if isinstance(error, SQLAlchemyError) else repr(type(error))
+                )
                 pause = FAULT_PAUSE_SECONDS
             stop.wait(pause)
 

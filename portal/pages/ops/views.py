@@ -4,7 +4,7 @@ import structlog
 from flask import Blueprint
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import is_current, why
+from portal.database.database import describe, is_current
 from portal.services import services
 
 bp = Blueprint("ops", __name__)
@@ -21,6 +21,6 @@ def readyz() -> tuple[dict[str, str], int]:
     try:
         is_ready = is_current(services().database)
     except SQLAlchemyError as error:
-        log.error("not_ready", why=why(error))
+        log.error("not_ready", why=describe(error))
         is_ready = False
     return ({"status": "ready"}, 200) if is_ready else ({"status": "not ready"}, 503)

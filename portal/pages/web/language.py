@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, redirect, request
 from flask_babel import Babel, get_locale
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import why
+from portal.database.database import describe
 from portal.pages.identity.viewer import current_viewer
 from portal.services import services
 from portal.settings.settings import Settings
@@ -86,7 +86,7 @@ def remember(code: str) -> None:
         if viewer and services().records.language(viewer.consumer_id) != code:
             services().records.remember_language(viewer.consumer_id, code)
     except SQLAlchemyError as error:
-        log.warning("language_not_remembered", why=why(error))
+        log.warning("language_not_remembered", why=describe(error))
 
 
 def _chosen(settings: Settings) -> str:
