@@ -46,7 +46,7 @@ class Lifetime:
 LIFETIMES = {
     SessionKind.VIEWER: Lifetime(absolute=timedelta(hours=24), idle=timedelta(hours=2)),
     SessionKind.AGENT: Lifetime(absolute=timedelta(hours=12), idle=timedelta(minutes=30)),
-    SessionKind.HALF_AGENT: Lifetime(absolute=timedelta(minutes=10), idle=timedelta(minutes=10)),
+    SessionKind.PENDING_AGENT: Lifetime(absolute=timedelta(minutes=10), idle=timedelta(minutes=10)),
 }
 
 

@@ -54,5 +54,5 @@ class SessionKind(StrEnum):
 
     VIEWER = "viewer"
     AGENT = "agent"
-    # Somebody who gave an agent's password and still owes the second factor.
-    HALF_AGENT = "half_agent"
+    # The password of an agent was right; the second factor is still missing.
+    PENDING_AGENT = "half_agent"

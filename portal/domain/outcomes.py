@@ -32,7 +32,7 @@ class SignInOutcome(StrEnum):
 
     SIGNED_IN = "signed_in"
     # The password was right, and the second factor is asked for.
-    HALF = "half"
+    SECOND_FACTOR_REQUIRED = "half"
     WRONG = "wrong"
     TOO_MANY = "too_many"
     UNAVAILABLE = "unavailable"

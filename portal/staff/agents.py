@@ -1,4 +1,4 @@
-"""The operator's support staff, as the portal knows them: local accounts, and those whom a provider vouched for."""
+"""The accounts of the support staff: local ones, and those of agents whom an identity provider vouches for."""
 
 import re
 from dataclasses import dataclass
@@ -14,10 +14,15 @@ from portal.domain.errors import AccountRefused
 from portal.staff import passwords
 from portal.staff.tables import agents, recovery_codes
 
-# Of an agent who signs in with the operator's identity provider; a local name holds no colon.
+# Ids of agents who sign in with the operator's identity provider start with this; a local name contains no colon.
 OIDC_PREFIX = "oidc:"
 LOCAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PASSWORD_GROUPS = 4
+BAD_NAME = (
+    "The name has to start with a letter or digit, and may go on with those, dots, dashes and underscores, "
+    "up to 64 in all."
+)
+NO_SUCH_ACCOUNT = "There is no such account. See: zype-activate agents list"
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,8 @@ class Account:
 
     Args:
         id: a local name, or ``oidc:`` and the provider's ``sub``; it is the ledger's ``actor_id``.
-        name: to greet them by.
-        disabled_at: since when they may not sign in, if they may not.
+        name: for display.
+        disabled_at: when the account was disabled, or none.
     """
 
     id: str
@@ -39,7 +44,7 @@ class Account:
 
     @property
     def is_local(self) -> bool:
-        """Whether they sign in here, and not with the operator's identity provider."""
+        """Whether the agent signs in with a password of the portal, and not with the operator's identity provider."""
         return not self.id.startswith(OIDC_PREFIX)
 
 
@@ -48,7 +53,7 @@ class Agents:
 
     Args:
         database: where they are.
-        sessions: which end with an account.
+        sessions: ended when an account is disabled, reset or signed out.
     """
 
     def __init__(self, database: Database, sessions: Sessions) -> None:
@@ -62,7 +67,7 @@ class Agents:
         return _account(row) if row else None
 
     def find_local(self, name: str) -> Account | None:
-        """Return the local account that somebody signs in with, in whatever case they write its name."""
+        """Return the local account with this name, in any case."""
         agent_id = _local_id(name)
         return self.find(agent_id) if agent_id else None
 
@@ -72,56 +77,53 @@ class Agents:
             return [_account(row) for row in connection.execute(sa.select(*_COLUMNS).order_by(agents.c.id))]
 
     def has_local(self) -> bool:
-        """Tell whether anybody signs in with a local account."""
+        """Tell whether there are local accounts."""
         with self._database.read() as connection:
             return bool(connection.execute(sa.select(sa.exists().where(agents.c.password_hash.is_not(None)))).scalar())
 
-    def remember(self, agent_id: str, name: str, email: str | None, role: Role) -> Account:
-        """Keep what a provider says of an agent, and return their account; one that is disabled stays so.
+    def upsert(self, agent_id: str, name: str, email: str | None, role: Role) -> Account:
+        """Store what a provider says about an agent, and return the account; a disabled one stays disabled.
 
         Args:
             agent_id: ``oidc:`` and the provider's ``sub``.
-            name: to greet them by.
-            email: if the provider tells it.
+            name: for display.
+            email: if the provider gives it.
             role: as of this sign-in.
         """
-        told = {"name": name, "email": email, "role": role}
+        claims = {"name": name, "email": email, "role": role}
         with self._database.write() as connection:
-            row = {"id": agent_id, "created_at": self._database.now(connection), **told}
-            connection.execute(self._insert().values(**row).on_conflict_do_update(index_elements=["id"], set_=told))
+            row = {"id": agent_id, "created_at": self._database.now(connection), **claims}
+            connection.execute(self._insert().values(**row).on_conflict_do_update(index_elements=["id"], set_=claims))
             return _account(connection.execute(_FIND, {"agent_id": agent_id}).one())
 
     def add(self, name: str, role: Role, password: str | None = None) -> str:
-        """Make a local account, and return its password: it is shown once and kept as a hash alone.
+        """Add a local account, and return its password: it is shown once and stored only as a hash.
 
         Args:
-            name: to sign in with and to greet them by; in lower case it is the account's id.
-            role: what they may do.
-            password: given for the demo, whose accounts are no secret; else one is made up.
+            name: to sign in with and for display; in lower case it is the account's id.
+            role: what the agent may do.
+            password: given for the demo, whose accounts are no secret; otherwise one is generated.
 
         Raises:
-            AccountRefused: the name can't be one, or is taken.
+            AccountRefused: the name is not allowed, or is taken.
         """
         agent_id = _local_id(name)
         if agent_id is None:
-            raise AccountRefused(
-                "The name has to start with a letter or digit, and may go on with those, dots, dashes and underscores, "
-                "up to 64 in all."
-            )
+            raise AccountRefused(BAD_NAME)
         password = password or passwords.generate(PASSWORD_GROUPS)
-        row = {"id": agent_id, "name": name.strip(), "role": role, "password_hash": passwords.hashed(password)}
+        row = {"id": agent_id, "name": name.strip(), "role": role, "password_hash": passwords.hash_password(password)}
         with self._database.write() as connection:
-            made = self._insert().values(**row, created_at=self._database.now(connection))
-            # Drivers differ in how they count the rows of an INSERT, and so in whether none was.
-            if connection.execute(made.on_conflict_do_nothing().returning(agents.c.id)).one_or_none() is None:
+            insert = self._insert().values(**row, created_at=self._database.now(connection))
+            # RETURNING, because drivers differ in the row count that they report for an INSERT without effect.
+            if connection.execute(insert.on_conflict_do_nothing().returning(agents.c.id)).one_or_none() is None:
                 raise AccountRefused(f"There is an account {agent_id} already.")
         return password
 
     def disable(self, name: str) -> list[str]:
-        """Let nobody sign in with an account again, and end its sessions at once.
+        """Disable accounts, and end their sessions at once.
 
         Args:
-            name: of a local account; or an id with ``oidc:``, whether they ever signed in or not; or the whole e-mail
+            name: of a local account; or an id with ``oidc:``, even if that agent never signed in; or the whole e-mail
                 address of agents who signed in with the provider.
 
         Returns:
@@ -132,20 +134,20 @@ class Agents:
         """
         with self._database.write() as connection:
             now = self._database.now(connection)
-            if _is_of_provider(name):
+            if _is_oidc_id(name):
                 row = {"id": name, "name": name, "role": Role.AGENT, "created_at": now}
                 connection.execute(self._insert().values(**row).on_conflict_do_nothing())
-            found = list(connection.execute(sa.select(agents.c.id).where(_named(name))).scalars())
-            still = agents.update().where(agents.c.id.in_(found), agents.c.disabled_at.is_(None))
-            connection.execute(still.values(disabled_at=now))
-        if not found:
-            raise AccountRefused("There is no such account. See: zype-activate agents list")
-        for agent_id in found:
+            ids = list(connection.execute(sa.select(agents.c.id).where(_matches(name))).scalars())
+            enabled = agents.update().where(agents.c.id.in_(ids), agents.c.disabled_at.is_(None))
+            connection.execute(enabled.values(disabled_at=now))
+        if not ids:
+            raise AccountRefused(NO_SUCH_ACCOUNT)
+        for agent_id in ids:
             self.sign_out(agent_id)
-        return found
+        return ids
 
     def reset(self, name: str) -> str | None:
-        """Let somebody begin anew: their second factor and sessions are gone, and a disabled account is enabled.
+        """Remove an account's second factor and sessions, and enable it if it is disabled.
 
         Args:
             name: of a local account, or an id with ``oidc:``.
@@ -156,58 +158,59 @@ class Agents:
         Raises:
             AccountRefused: there is no such account.
         """
-        account = self.find(name) if _is_of_provider(name) else self.find_local(name)
+        account = self.find(name) if _is_oidc_id(name) else self.find_local(name)
         if account is None:
-            raise AccountRefused("There is no such account. See: zype-activate agents list")
+            raise AccountRefused(NO_SUCH_ACCOUNT)
         password = passwords.generate(PASSWORD_GROUPS) if account.is_local else None
-        anew = {
-            "password_hash": passwords.hashed(password) if password else None,
+        values = {
+            "password_hash": passwords.hash_password(password) if password else None,
             **dict.fromkeys(("totp_secret", "totp_offered", "totp_step", "disabled_at")),
         }
         with self._database.write() as connection:
-            connection.execute(agents.update().where(agents.c.id == account.id).values(**anew))
+            connection.execute(agents.update().where(agents.c.id == account.id).values(**values))
             connection.execute(recovery_codes.delete().where(recovery_codes.c.agent_id == account.id))
         self.sign_out(account.id)
         return password
 
     def sign_out(self, agent_id: str) -> None:
-        """End every session of an agent, and every sign-in that is half done."""
-        # In this order: a sign-in that is finished meanwhile either finds its half gone, or is ended with the rest.
-        for kind in (SessionKind.HALF_AGENT, SessionKind.AGENT):
+        """End every session of an agent, and every sign-in that still lacks the second factor."""
+        # In this order: a sign-in that completes meanwhile finds its pending session gone, or ends with the rest.
+        for kind in (SessionKind.PENDING_AGENT, SessionKind.AGENT):
             self._sessions.end_all(kind, agent_id)
 
     def verify(self, name: str, password: str) -> tuple[Account, str] | None:
-        """Look at a name and a password.
+        """Verify a name and a password.
 
-        Whoever has no account, another's password or a disabled one costs the same work, so that neither the answer
-        nor its time tells which it was.
+        An unknown name, a wrong password and a disabled account all cost the same work, so neither the result nor the
+        time that it takes tells which it was.
 
         Returns:
-            The account, unless it is disabled, and what is kept of its password, for ``has_still``.
+            The account, unless it is disabled, and its password hash, for ``has_password_hash``.
         """
         account = self.find_local(name)
         query = sa.select(agents.c.password_hash).where(agents.c.id == (account.id if account else None))
         with self._database.read() as connection:
-            kept: str | None = connection.execute(query).scalar()
-        if not passwords.is_right(password, kept) or account is None or kept is None or account.disabled_at:
+            password_hash: str | None = connection.execute(query).scalar()
+        is_right = passwords.verify(password, password_hash)
+        if not is_right or account is None or password_hash is None or account.disabled_at:
             return None
-        if passwords.is_out_of_date(kept):
-            kept = self._keep_again(account.id, kept, password)
-        return account, kept
+        if passwords.needs_rehash(password_hash):
+            password_hash = self._rehash(account.id, password_hash, password)
+        return account, password_hash
 
-    def has_still(self, agent_id: str, kept: str) -> bool:
-        """Tell whether this is still what is kept of an account's password: a reset may have come in between."""
-        query = sa.select(sa.exists().where(agents.c.id == agent_id, agents.c.password_hash == kept))
+    def has_password_hash(self, agent_id: str, password_hash: str) -> bool:
+        """Tell whether an account still has this password hash: a reset may have replaced it meanwhile."""
+        query = sa.select(sa.exists().where(agents.c.id == agent_id, agents.c.password_hash == password_hash))
         with self._database.read() as connection:
             return bool(connection.execute(query).scalar())
 
-    def _keep_again(self, agent_id: str, kept: str, password: str) -> str:
-        anew = passwords.hashed(password)
-        # Unless a reset came in between: then the password that was right a moment ago is no longer.
-        same = (agents.c.id == agent_id, agents.c.password_hash == kept)
+    def _rehash(self, agent_id: str, old_hash: str, password: str) -> str:
+        new_hash = passwords.hash_password(password)
+        # Only if no reset came in between: after one, the password that was just verified is no longer the right one.
+        unchanged = (agents.c.id == agent_id, agents.c.password_hash == old_hash)
         with self._database.write() as connection:
-            connection.execute(agents.update().where(*same).values(password_hash=anew))
-        return anew
+            connection.execute(agents.update().where(*unchanged).values(password_hash=new_hash))
+        return new_hash
 
     def _insert(self) -> sqlite.Insert | postgresql.Insert:
         return sqlite.insert(agents) if self._database.is_sqlite else postgresql.insert(agents)
@@ -223,19 +226,19 @@ def _account(row: sa.Row[tuple[object, ...]]) -> Account:
 
 
 def _local_id(name: str) -> str | None:
-    """Return the id of the local account of this name, or none if it can't be a name."""
+    """Return the id of the local account with this name, or none if the name is not allowed."""
     agent_id = name.strip()
-    # Only then in lower case: that of the sign for kelvin is an ordinary k.
+    # Lower-cased only after the match: the Kelvin sign becomes an ordinary k.
     return agent_id.lower() if LOCAL_NAME.fullmatch(agent_id) else None
 
 
-def _is_of_provider(name: str) -> bool:
+def _is_oidc_id(name: str) -> bool:
     return name.startswith(OIDC_PREFIX) and name != OIDC_PREFIX
 
 
-def _named(name: str) -> sa.ColumnElement[bool]:
+def _matches(name: str) -> sa.ColumnElement[bool]:
     """Return the condition for the accounts that an operator names."""
-    if _is_of_provider(name):
+    if _is_oidc_id(name):
         return agents.c.id == name
     if "@" in name:
         return sa.and_(agents.c.email == name, agents.c.id.startswith(OIDC_PREFIX))

@@ -1,4 +1,4 @@
-"""The tables of the support staff's accounts, and of what stands in for a lost phone."""
+"""The tables of the accounts and their recovery codes."""
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ agents = sa.Table(
     sa.Column("role", sa.String(20), nullable=False),
     sa.Column("password_hash", sa.Text),
     sa.Column("totp_secret", sa.Text),
-    # A second factor that was shown, and of which no code came back yet.
+    # A secret that was shown; the agent has not confirmed it with a code yet.
     sa.Column("totp_offered", sa.Text),
     sa.Column("totp_step", sa.BigInteger),
     sa.Column("created_at", UTCDateTime, nullable=False),

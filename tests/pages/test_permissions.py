@@ -119,7 +119,7 @@ def scene(app: Flask, browse: Callable[..., PageClient], sandbox: SimulatedZype)
     sign_in_staff(app, staff[DISABLED], "gone")
     sign_in_staff(app, staff[HALF], "half")
     services = services_of(app)
-    half = services.sessions.create(SessionKind.HALF_AGENT, "half", name=None, email=None, address="127.0.0.1")
+    half = services.sessions.create(SessionKind.PENDING_AGENT, "half", name=None, email=None, address="127.0.0.1")
     give_cookie(staff[HALF], "activate-staff", half)
     with services.database.write() as connection:
         gone = services.database.now(connection)

@@ -1,29 +1,18 @@
 """The second factor: enrolling at the first sign-in, codes that are good once, and recovery codes."""
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from threading import Barrier
+from collections.abc import Callable
 
 import pyotp
 import pytest
 import segno
-import time_machine
 from flask import Flask
 
-from portal.database.database import Database
-from portal.database.sessions import Sessions
 from portal.domain.actors import Role
-from portal.settings.keys import keyring
-from portal.settings.loading import load
-from portal.settings.settings import Settings
-from portal.staff.agents import Agents
-from portal.staff.second_factor import SecondFactor
 from portal.staff.tables import agents, recovery_codes
-from tests.conftest import SECRET_KEY, services_of
+from tests.conftest import services_of
 from tests.harness.cast import Bob
-from tests.harness.inside import cookie, logged, outcomes, rows, session_rows
+from tests.harness.inside import cookie, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.staff import sign_in_staff
 
@@ -38,9 +27,6 @@ def step_now() -> int:
 
 def code_of(secret: str, step: int) -> str:
     return pyotp.TOTP(secret).generate_otp(step)
-
-
-# At the pages
 
 
 @pytest.fixture
@@ -99,7 +85,7 @@ def test_the_code_that_enrolled_signs_nobody_in_again(newcomer: PageClient, app:
     code = code_of(secret_on(page), step_now())
     newcomer.submit(page, ENROL, 200, code=code)
 
-    assert not services_of(app).second_factor.is_right("newcomer", code)
+    assert not services_of(app).second_factor.verify("newcomer", code)
 
 
 def test_a_second_factor_is_not_replaced_by_whoever_knows_the_password(bob: Bob, app: Flask) -> None:
@@ -171,8 +157,8 @@ def test_new_recovery_codes_take_the_place_of_the_old(app: Flask, client: PageCl
 
     new = page.text(".recovery-codes").split()
     assert len(new) == 10
-    assert not services.second_factor.is_right("bob", old[0])
-    assert services.second_factor.is_right("bob", new[0])
+    assert not services.second_factor.verify("bob", old[0])
+    assert services.second_factor.verify("bob", new[0])
 
 
 def test_an_agent_of_the_provider_has_no_recovery_codes(app: Flask, client: PageClient) -> None:
@@ -184,92 +170,3 @@ def test_an_agent_of_the_provider_has_no_recovery_codes(app: Flask, client: Page
     answer = client.send("POST", "/support/account/recovery-codes", 303, data={"csrf_token": token})
     assert answer.location == "/support/account"
     assert rows(app, recovery_codes) == []
-
-
-# Behind the pages, on either database
-
-
-@pytest.fixture
-def settings(any_database_url: str) -> Settings:
-    return load({"PORTAL_SECRET_KEY": SECRET_KEY, "PORTAL_DATABASE_URL": any_database_url})
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.database_url.get_secret_value(), connections=8)
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def factor(database: Database, settings: Settings) -> SecondFactor:
-    """The second factors, with Bob enrolled."""
-    Agents(database, Sessions(database, keyring(settings).current)).add("bob", Role.AGENT, Bob.password)
-    factor = SecondFactor(database, settings)
-    factor.enrol("bob", Bob.secret)
-    return factor
-
-
-@pytest.mark.parametrize(("offset", "is_right"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
-def test_the_codes_of_a_minute_and_a_half_are_good(factor: SecondFactor, offset: int, is_right: bool) -> None:
-    with time_machine.travel(datetime.now(UTC), tick=False):
-        assert factor.is_right("bob", code_of(Bob.secret, step_now() + offset)) is is_right
-
-
-def test_a_step_is_used_up_with_all_before_it(factor: SecondFactor) -> None:
-    with time_machine.travel(datetime.now(UTC), tick=False):
-        before, now, after = (code_of(Bob.secret, step_now() + offset) for offset in (-1, 0, 1))
-        assert factor.is_right("bob", f"{now[:3]} {now[3:]}")
-        assert [factor.is_right("bob", code) for code in (now, before)] == [False, False]
-        assert factor.is_right("bob", after)
-
-
-@pytest.mark.parametrize("kind", ["app", "recovery"])
-def test_of_many_at_the_same_moment_one_gets_in(factor: SecondFactor, kind: str) -> None:
-    recovery = factor.renew_recovery_codes("bob") or ()
-    code = code_of(Bob.secret, step_now()) if kind == "app" else recovery[0]
-    start = Barrier(8)
-
-    def tries(_: int) -> bool:
-        start.wait(10)
-        return factor.is_right("bob", code)
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(tries, range(8))) == [False] * 7 + [True]
-
-
-def test_of_two_who_enrol_at_the_same_moment_one_does(factor: SecondFactor, database: Database) -> None:
-    with database.write() as connection:
-        connection.execute(agents.update().values(totp_secret=None, totp_step=None))
-    factor.offer("bob")
-    code = code_of(factor.offered("bob") or "", step_now())
-    start = Barrier(4)
-
-    def tries(_: int) -> bool:
-        start.wait(10)
-        return factor.accept("bob", code) is not None
-
-    with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(tries, range(4))) == [False] * 3 + [True]
-    assert factor.recovery_codes_left("bob") == 10
-
-
-@pytest.mark.parametrize("code", ["", "12345", "1234567", "１２３４５６", "000000\n", "-" * 100, "é", "a" * 10_000])
-def test_rubbish_is_no_code(factor: SecondFactor, code: str) -> None:
-    assert not factor.is_right("bob", code)
-    assert not factor.is_right("nobody", code)
-
-
-def test_the_secret_key_can_be_changed(factor: SecondFactor, settings: Settings, database: Database) -> None:
-    recovery = factor.renew_recovery_codes("bob") or ()
-    newer = settings.model_copy(update={"secret_key": Settings().secret_key})
-    both = newer.model_copy(update={"secret_key_previous": settings.secret_key})
-    code = code_of(Bob.secret, step_now())
-
-    with logged() as events:
-        assert not SecondFactor(database, newer).is_right("bob", code)
-    assert [event["event"] for event in events] == ["second_factor_unreadable"]
-    assert SecondFactor(database, both).is_right("bob", recovery[0])
-    assert SecondFactor(database, both).is_right("bob", code)
-    # The sign-in has written the secret again with the new key.
-    assert SecondFactor(database, newer).is_right("bob", code_of(Bob.secret, step_now() + 1))

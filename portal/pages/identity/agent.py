@@ -67,7 +67,7 @@ def half_signed_in() -> Account | None:
     Raises:
         sqlalchemy.exc.SQLAlchemyError: sessions or accounts can't be read.
     """
-    session = _session(SessionKind.HALF_AGENT)
+    session = _session(SessionKind.PENDING_AGENT)
     return _account(session) if session else None
 
 
@@ -83,8 +83,8 @@ def begin_half(response: Response, account: Account, kept: str) -> bool:
         Whether there is a session. There is none if a reset has overtaken this sign-in: had the password been looked at
         before the session began, and not after, the reset would not have ended it.
     """
-    session_id = _create(account, SessionKind.HALF_AGENT)
-    if not services().agents.has_still(account.id, kept):
+    session_id = _create(account, SessionKind.PENDING_AGENT)
+    if not services().agents.has_password_hash(account.id, kept):
         services().sessions.end(session_id)
         return False
     _hand_out(response, session_id)

@@ -56,7 +56,8 @@ def check_password(services: Services, name: str, password: str, actor: Actor) -
         result = StaffSignIn(SignInOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
     else:
         verified = services.agents.verify(name, password)
-        result = StaffSignIn(SignInOutcome.HALF, *verified) if verified else StaffSignIn(SignInOutcome.WRONG)
+        outcome = SignInOutcome.SECOND_FACTOR_REQUIRED if verified else SignInOutcome.WRONG
+        result = StaffSignIn(outcome, *(verified or ()))
     if result.account and not services.second_factor.is_enrolled(result.account.id):
         services.second_factor.offer(result.account.id)
     ledger.finish(attempt, result.outcome)
@@ -77,7 +78,7 @@ def check_second_factor(services: Services, account: Account, code: str, actor: 
     """
 
     def look() -> StaffSignIn:
-        right = services.second_factor.is_right(account.id, code)
+        right = services.second_factor.verify(account.id, code)
         return StaffSignIn(SignInOutcome.SIGNED_IN, account) if right else StaffSignIn(SignInOutcome.WRONG)
 
     return _limited_by_account(services, account, actor, look)

@@ -219,7 +219,7 @@ def _judge(claims: Claims, departure: Departure) -> StaffArrival:
     role = claims.role(services().settings)
     if role is None:
         return StaffArrival(Problem.NO_ROLE, agent_id=who)
-    account = services().agents.remember(who, claims.name, claims.email, role)
+    account = services().agents.upsert(who, claims.name, claims.email, role)
     if account.disabled_at:
         return StaffArrival(Problem.DISABLED, agent_id=who)
     return StaffArrival(None, account, min(claims.proved_at, now), who)
