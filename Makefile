@@ -1,6 +1,6 @@
 # make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV
 # make test : set up what is missing, then run the whole test suite
-# make lint : set up what is missing, then check style, types and templates
+# make lint : set up what is missing, then check style, types, layers, dead code, dependencies and templates
 # make translations : bring new texts of the pages into every catalogue, then tell which still need words
 PYTHON ?= python3
 VENV   ?= .venv
@@ -46,6 +46,8 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/deptry portal
 	$(BIN)/djlint --check --lint templates portal/sandbox/templates
 
 translations: $(VENV)/.test
