@@ -14,7 +14,7 @@ from portal.linking.linking import Linking
 from portal.linking.unlinking import Unlinking
 from portal.mail.outbox import queue_notice
 from portal.pages.activate.views import bp as activate
-from portal.pages.auth import zype_code
+from portal.pages.auth import authorization_code
 from portal.pages.auth.views import bp as auth
 from portal.pages.devices.views import bp as devices
 from portal.pages.ops import metrics
@@ -56,7 +56,7 @@ def create_app(settings: Settings) -> Flask:
     static_files = assets.init_app(app, settings)
     templating.init_app(app, settings, static_files)
     error_pages.init_app(app)
-    zype_code.init_app(app, settings)
+    authorization_code.init_app(app, settings)
     staff_oidc.init_app(app, settings)
     for blueprint in (
         *(ops, auth, staff, staff_oidc_pages),

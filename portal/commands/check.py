@@ -14,7 +14,7 @@ from portal.app import create_app
 from portal.database.database import Database, describe, is_current
 from portal.mail.mailer import mail_server
 from portal.mail.smtp import NotSent
-from portal.pages.auth import zype_code
+from portal.pages.auth import authorization_code
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.pages.staff_auth.oidc.provider import Provider
 from portal.pages.staff_auth.oidc.sign_in import CALLBACK_PATH
@@ -155,7 +155,7 @@ def _code(settings: Settings) -> Finding:
     app = create_app(settings)
     try:
         with app.app_context():
-            zype_code.check()
+            authorization_code.check()
     except ZypeError as error:
         return Finding(False, f"Zype's sign-in page: {error}")
     finally:

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.pages.auth import sign_in_limits
+from portal.pages.auth import sign_in_attempts
 from portal.sandbox import seed
 from tests.harness.faulty_zype import listening
 from tests.harness.inside import outcomes
@@ -21,7 +21,7 @@ PAUSED = "Several sign-ins did not work, so they are paused for a while."
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait as long here as those who guess do."""
-    monkeypatch.setattr(sign_in_limits, "SLOW_SECONDS", 0.05)
+    monkeypatch.setattr(sign_in_attempts, "SLOW_SECONDS", 0.05)
 
 
 def sign_in(browser: PageClient, status: int, email: str = seed.ALICE.email, password: str = WRONG_PASSWORD) -> Page:
@@ -85,11 +85,11 @@ def test_an_account_that_is_guessed_at_from_everywhere_is_slowed_and_never_locke
     for number in range(10):
         sign_in(browse(app, address=f"192.0.2.{number}"), 422)
     waits: list[float] = []
-    monkeypatch.setattr(sign_in_limits.time, "sleep", waits.append)
+    monkeypatch.setattr(sign_in_attempts.time, "sleep", waits.append)
 
     sign_in(browse(app, address="192.0.2.77"), 303, password=seed.ALICE.password)
 
-    assert waits == [sign_in_limits.SLOW_SECONDS]
+    assert waits == [sign_in_attempts.SLOW_SECONDS]
 
 
 def test_those_who_wait_take_no_more_than_four_threads(
@@ -97,7 +97,7 @@ def test_those_who_wait_take_no_more_than_four_threads(
 ) -> None:
     for number in range(10):
         sign_in(browse(app, address=f"192.0.2.{number}"), 422)
-    places = sign_in_limits._slow_places
+    places = sign_in_attempts._slow_places
     taken = [places.acquire(blocking=False) for _ in range(5)]
     try:
         assert taken == [True] * 4 + [False]

@@ -5,10 +5,10 @@ from flask_wtf.csrf import CSRFError
 
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import SignInOutcome
-from portal.pages.auth import zype_code, zype_password
+from portal.pages.auth import authorization_code, password
 from portal.pages.auth.forms import SignInForm, SignOutForm
 from portal.pages.auth.guards import HOME, known_path, sign_in_page, viewer_required
-from portal.pages.auth.providers import SignInResult, failed
+from portal.pages.auth.zype_login import SignInResult, failed
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Note, Viewer
@@ -42,7 +42,7 @@ def send_password() -> Response:
     next_path = known_path(form.next.data)
     if not form.validate() or "password" not in services().settings.sign_in:
         return sign_in_page(form, next_path=next_path, status=422)
-    result = zype_password.sign_in(services(), form.email.data or "", form.password.data or "", _anybody())
+    result = password.sign_in(services(), form.email.data or "", form.password.data or "", _anybody())
     return _answer(result, form, next_path)
 
 
@@ -52,7 +52,7 @@ def set_out() -> Response:
     if "code" not in services().settings.sign_in:
         return _go(HOME)
     try:
-        response = zype_code.begin()
+        response = authorization_code.begin()
     except ZypeError as error:
         return _answer(failed(error), None, next_path)
     identity.remember_next(next_path)
@@ -60,14 +60,14 @@ def set_out() -> Response:
     return response
 
 
-@bp.get(zype_code.CALLBACK_PATH)
+@bp.get(authorization_code.CALLBACK_PATH)
 def come_back() -> Response:
     if "code" not in services().settings.sign_in:
         return _go(HOME)
     next_path = known_path(identity.next_path())
     try:
-        result = zype_code.finish(_anybody())
-    except zype_code.Cancelled:
+        result = authorization_code.finish(_anybody())
+    except authorization_code.Cancelled:
         return sign_in_page(next_path=next_path, problem="cancelled")
     return _answer(result, None, next_path)
 

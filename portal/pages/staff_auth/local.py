@@ -8,8 +8,8 @@ from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt, Limited
 from portal.ledger.limits import Limit
-from portal.pages.auth.providers import RETRY_SECONDS
-from portal.pages.auth.sign_in_limits import limits, may_try
+from portal.pages.auth.sign_in_attempts import limits, may_try
+from portal.pages.auth.zype_login import RETRY_SECONDS
 from portal.services import Services
 from portal.staff.agents import Account
 

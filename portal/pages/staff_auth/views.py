@@ -16,7 +16,7 @@ from portal.pages.identity import agent as staff_identity
 from portal.pages.identity.agent import Agent
 from portal.pages.staff_auth import local as staff_sign_in
 from portal.pages.staff_auth.forms import SecondFactorForm, StaffSignInForm
-from portal.pages.staff_auth.pages import SIGN_IN, STATUSES, go, known_staff_path, staff_sign_in_page, with_wait
+from portal.pages.staff_auth.sign_in_page import SIGN_IN, STATUSES, go, known_staff_path, staff_sign_in_page, with_wait
 from portal.pages.web.error_pages import database_failed, error_page
 from portal.pages.web.waiting_time import in_words
 from portal.services import services

@@ -14,7 +14,7 @@ from portal.domain.actors import Actor, SessionKind
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt, Limited
-from portal.pages.auth.sign_in_limits import by_address
+from portal.pages.auth.sign_in_attempts import by_address
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.agent import FRESH
 from portal.pages.staff_auth.oidc.claims import Claims

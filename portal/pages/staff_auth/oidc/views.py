@@ -3,12 +3,12 @@
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
 
 from portal.domain.actors import Actor, ActorKind
-from portal.pages.auth.providers import RETRY_SECONDS
+from portal.pages.auth.zype_login import RETRY_SECONDS
 from portal.pages.identity import agent as staff_identity
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.pages.staff_auth.oidc.sign_in import Problem
-from portal.pages.staff_auth.pages import HOME, SIGN_IN, go, known_staff_path, with_wait
+from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, go, known_staff_path, with_wait
 from portal.pages.web.waiting_time import in_words
 from portal.services import services
 

@@ -13,7 +13,7 @@ from flask import Flask, Response, current_app, request
 from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt
-from portal.pages.auth.providers import SignInResult, failed, identify
+from portal.pages.auth.zype_login import SignInResult, failed, identify
 from portal.pages.identity.viewer import has_set_out
 from portal.services import services
 from portal.settings.settings import Settings
@@ -28,7 +28,7 @@ CALLBACK_PATH = "/sign-in/code/callback"
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a token
 ENDPOINTS = ("authorization_endpoint", "token_endpoint")
-_EXTENSION = "portal.zype_code"
+_EXTENSION = "portal.authorization_code"
 
 
 class Cancelled(Exception):

@@ -5,8 +5,8 @@ from math import ceil
 from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt, Limited
-from portal.pages.auth.providers import RETRY_SECONDS, SignInResult, failed, identify
-from portal.pages.auth.sign_in_limits import limits, may_try
+from portal.pages.auth.sign_in_attempts import limits, may_try
+from portal.pages.auth.zype_login import RETRY_SECONDS, SignInResult, failed, identify
 from portal.services import Services
 from portal.zype.errors import BadCredentials, ZypeError
 from portal.zype.wire import Deadline
