@@ -103,13 +103,13 @@ class MagicPin:
 
 
 MAGIC_PINS = (
-    MagicPin("good", "200 at once", True, "linked"),
+    MagicPin("good", "200 immediately", True, "linked"),
     MagicPin("slow", "200 after one second", True, "linked"),
     MagicPin("silent", '200 with `{"response": {}}`, which contradicts nothing', True, "linked"),
     MagicPin("nameless", "200 without a `linked_device_id`, so there is no Undo", True, "linked"),
-    MagicPin("sticky", "200 at once; unlinking it answers 503, each time", True, "linked"),
-    MagicPin("used", "404, as for a PIN that somebody linked before", False, "not_found"),
-    MagicPin("expired", "404, as for a PIN of more than 30 minutes ago", False, "not_found"),
+    MagicPin("sticky", "200 immediately; unlinking it always answers 503", True, "linked"),
+    MagicPin("used", "404, as for a PIN that was linked before", False, "not_found"),
+    MagicPin("expired", "404, as for a PIN older than 30 minutes", False, "not_found"),
     MagicPin("refused", "422", False, "refused"),
     MagicPin("another", "200 that names another consumer", False, "refused"),
     MagicPin("unlinked", "200 that says `linked` is false", False, "refused"),
@@ -120,7 +120,7 @@ MAGIC_PINS = (
     MagicPin("http403", "403, as for a key that may not link", False, "misconfigured"),
     MagicPin("http500", "500", False, "unknown"),
     MagicPin("http502", "502 with an HTML page", False, "unknown"),
-    MagicPin("html", "200 with an HTML page in place of JSON", False, "unknown"),
+    MagicPin("html", "200 with an HTML page instead of JSON", False, "unknown"),
     MagicPin("empty", "200 with `{}`, without the `response` that wraps every answer", True, "unknown"),
     MagicPin("broken", "200 with JSON that stops half-way", False, "unknown"),
     MagicPin("torn", "200, and the connection breaks in the middle of the body", True, "unknown"),

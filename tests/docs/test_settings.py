@@ -22,7 +22,7 @@ def documented(name: str) -> list[str]:
 def same_default(name: str, text: str) -> bool:
     """Tell whether a text of the docs, set as the variable, gives what the setting is without it."""
     if Settings.model_fields[name].default_factory is not None:
-        return text == "made up at each start"
+        return text == "generated at each start"
     default = getattr(Settings(), name)
     if default is None:
         return text == "none"
