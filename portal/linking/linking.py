@@ -21,9 +21,9 @@ from portal.linking.in_flight import TooManyWaiters, Waiters
 from portal.linking.reconciliation import SecondLook
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
+from portal.zype.deadline import Deadline
 from portal.zype.errors import Misconfigured, NotFound, Refused, Unavailable, ZypeError
 from portal.zype.payloads import DevicePin
-from portal.zype.wire import Deadline
 
 log = structlog.get_logger("portal.linking")
 

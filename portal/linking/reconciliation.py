@@ -11,8 +11,8 @@ from portal.domain.pins import MalformedPin, Pin, PinRules
 from portal.ledger.attempts import Attempt, Entry
 from portal.ledger.ledger import Ledger
 from portal.zype.client import ZypeClient
+from portal.zype.deadline import Deadline
 from portal.zype.errors import ZypeError
-from portal.zype.wire import Deadline
 
 log = structlog.get_logger("portal.second_look")
 

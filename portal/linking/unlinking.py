@@ -20,9 +20,9 @@ from portal.linking.reconciliation import FRESH
 from portal.settings.settings import Settings
 from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
+from portal.zype.deadline import Deadline
 from portal.zype.errors import Misconfigured, NotFound, Refused, Unavailable, ZypeError
 from portal.zype.payloads import DevicePin
-from portal.zype.wire import Deadline
 
 log = structlog.get_logger("portal.unlinking")
 

@@ -18,9 +18,9 @@ from portal.settings.keys import Purpose
 from portal.settings.settings import Settings
 from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
+from portal.zype.deadline import Deadline
 from portal.zype.errors import Misconfigured, NotFound, ZypeError
 from portal.zype.payloads import Consumer
-from portal.zype.wire import Deadline
 
 log = structlog.get_logger("portal.directory")
 

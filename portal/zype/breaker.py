@@ -1,6 +1,6 @@
-"""What keeps a slow or dead Zype from taking the portal's threads along: a breaker and a bulkhead.
+"""A breaker and a bulkhead, so that a slow or dead Zype can't occupy all of the portal's threads.
 
-Neither waits, and neither holds a lock during a call: past them a call goes ahead, or is refused at once.
+Neither waits, and neither holds a lock during a call: a call goes ahead or is refused at once.
 """
 
 import threading
@@ -12,18 +12,18 @@ from portal.zype.errors import Unavailable, ZypeError
 
 FAILURES_TO_OPEN = 10
 SECONDS_OPEN = 15.0
-# What a refused call is told when nobody knows better: a call under way seldom takes longer.
-_SECONDS_TO_WAIT = 1.0
+# The Retry-After of a refused call if nothing better is known: a call in flight seldom takes longer.
+_RETRY_AFTER = 1.0
 
 
 class Breaker:
-    """Stops calls to an origin that has failed ten times in a row, and lets one probe through after a while.
+    """Stops calls to an origin after ten failures in a row, and lets one probe through after SECONDS_OPEN.
 
-    Failures are calls without a whole answer and answers with a 5xx. Any other answer shows that the origin
-    is alive, also one that is refused or can't be read.
+    A failure is a call without a whole answer, or a 5xx. Any other answer shows that the origin is alive, also a
+    refusal and one that can't be read.
 
     Args:
-        clock: seconds of a clock that only moves forward.
+        clock: returns the seconds of a monotonic clock.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -34,16 +34,16 @@ class Breaker:
         self._is_probing = False
 
     @contextmanager
-    def watch(self, method: str, path: str, answered: Callable[[], bool]) -> Iterator[None]:
-        """Watch over one call, which the body of the with statement makes.
+    def watch(self, method: str, path: str, is_answered: Callable[[], bool]) -> Iterator[None]:
+        """Watch one call, which the body of the with statement makes.
 
         Args:
-            answered: tells at the end whether the origin was asked at all and answered.
+            is_answered: called at the end; whether the origin was called at all and answered.
 
         Raises:
             Unavailable: instead of running the body, if the breaker is open.
         """
-        is_probe = self._enter(method, path)
+        is_probe = self._admit(method, path)
         failed: bool | None = None
         try:
             yield
@@ -51,12 +51,12 @@ class Breaker:
             failed = error.status is None or error.status >= 500
             raise
         finally:
-            if failed is None and answered():
+            if failed is None and is_answered():
                 failed = False
-            self._leave(is_probe, failed)
+            self._record(is_probe, failed)
 
-    def _enter(self, method: str, path: str) -> bool:
-        """Return whether the call is the probe of an open breaker."""
+    def _admit(self, method: str, path: str) -> bool:
+        """Return whether the call is the probe of an open breaker; raise Unavailable if it is refused."""
         with self._lock:
             if self._failures < FAILURES_TO_OPEN:
                 return False
@@ -64,47 +64,38 @@ class Breaker:
             if wait <= 0 and not self._is_probing:
                 self._is_probing = True
                 return True
-        seconds = max(wait, _SECONDS_TO_WAIT)
+        seconds = max(wait, _RETRY_AFTER)
         raise Unavailable(method, path, reason="breaker open", retryable=True, retry_after=seconds)
 
-    def _leave(self, is_probe: bool, failed: bool | None) -> None:
-        """Count how a call ended; None if it says nothing about the origin."""
+    def _record(self, is_probe: bool, failed: bool | None) -> None:
+        """Count the result of a call; None if it says nothing about the origin."""
         with self._lock:
             if is_probe:
                 self._is_probing = False
             if failed is False:
                 self._failures = 0
             elif failed and (is_probe or self._failures < FAILURES_TO_OPEN):
-                # Stragglers that fail while it is open don't keep it open for longer.
+                # A call that began earlier and fails while the breaker is open does not keep it open for longer.
                 self._failures = min(self._failures + 1, FAILURES_TO_OPEN)
                 self._probe_at = self._clock() + SECONDS_OPEN
 
 
 class Bulkhead:
-    """At most so many calls in flight; the next one is refused at once instead of waiting.
-
-    Args:
-        calls: how many, over all origins of a worker.
-    """
+    """Limits the calls in flight, over all origins of a worker; one too many is refused at once."""
 
     def __init__(self, calls: int) -> None:
         self._free = threading.BoundedSemaphore(calls)
 
     @contextmanager
     def slot(self, method: str, path: str) -> Iterator[None]:
-        """Take one of the calls for the length of the with statement.
+        """Take one of the slots for the length of the with statement.
 
         Raises:
-            Unavailable: instead of running the body, if all of them are in flight.
+            Unavailable: instead of running the body, if all are taken.
         """
         if not self._free.acquire(blocking=False):
-            raise Unavailable(
-                method,
-                path,
-                reason="too many calls in flight",
-                retryable=True,
-                retry_after=_SECONDS_TO_WAIT,
-            )
+            reason = "too many calls in flight"
+            raise Unavailable(method, path, reason=reason, retryable=True, retry_after=_RETRY_AFTER)
         try:
             yield
         finally:

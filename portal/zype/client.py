@@ -12,41 +12,42 @@ from portal.domain.pins import Pin
 from portal.settings.settings import Settings
 from portal.zype import payloads
 from portal.zype.breaker import Breaker, Bulkhead
-from portal.zype.connections import Exchange
+from portal.zype.connections import Call
+from portal.zype.deadline import Deadline
 from portal.zype.errors import TOKEN_INFO_PATH, TOKEN_PATH, NotFound, Unavailable, ZypeError
 from portal.zype.payloads import Answer, Consumer, DevicePin, Token, TokenInfo
-from portal.zype.wire import Deadline, Wire, ZypeAdapter, map_login
+from portal.zype.wire import Transport, ZypeAdapter, map_login
 
 Observe = Callable[[str, str, float], None]
 Parsed = TypeVar("Parsed")
 
-# Zype's ids are 24 hexadecimal characters. Whatever can't be one segment of a path can't be an id.
+# Zype's ids are 24 hexadecimal characters. What can't be one segment of a path can't be an id.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass
 class _Origin:
-    """A host of Zype's, with the breaker that watches over it."""
+    """A host of Zype's, with its breaker."""
 
     url: str
     breaker: Breaker = field(default_factory=Breaker)
 
 
 class ZypeClient:
-    """Zype, as the rest of the portal sees it. Threads share one client.
+    """Zype, as the rest of the portal uses it. Threads share one client.
 
     Every method raises ZypeError, by one of its subclasses, and nothing else. PUT /pin/link and
-    PUT /pin/unlink are sent once: Unknown says that nobody can tell whether they were done.
+    PUT /pin/unlink are sent once: Unknown means that they may have been done.
 
     Args:
         settings: where Zype is, the credentials, time-outs and the number of calls in flight.
-        observe: is told of each call: its name, ``ok`` or the label of its error, and the seconds it took.
+        observe: called for each call with its name, ``ok`` or the label of its error, and the seconds it took.
     """
 
-    def __init__(self, settings: Settings, observe: Observe = lambda call, result, seconds: None) -> None:
+    def __init__(self, settings: Settings, observe: Observe = lambda name, result, seconds: None) -> None:
         self._settings = settings
         self._observe = observe
-        self._wire = Wire(settings)
+        self._transport = Transport(settings)
         self._bulkhead = Bulkhead(settings.zype_concurrency)
         self._api = _Origin(settings.zype_api_url)
         self._login = _Origin(settings.zype_login_url)
@@ -60,78 +61,77 @@ class ZypeClient:
             Unknown: if it may have been done.
         """
         query = {"consumer_id": consumer_id, "pin": pin.secret}
-        return self._ask("link", "PUT", "/pin/link", query, payloads.device_pin, deadline)
+        return self._call_api("link", "PUT", "/pin/link", query, payloads.device_pin, deadline)
 
     def unlink(self, pin: Pin, consumer_id: str, deadline: Deadline | None = None) -> DevicePin:
-        """Unlink the device with this PIN from a viewer. Raises as ``link`` does."""
+        """Unlink the device with this PIN from a viewer. Raises what ``link`` raises."""
         query = {"consumer_id": consumer_id, "pin": pin.secret}
-        return self._ask("unlink", "PUT", "/pin/unlink", query, payloads.device_pin, deadline)
+        return self._call_api("unlink", "PUT", "/pin/unlink", query, payloads.device_pin, deadline)
 
     def pin_status(self, device_id: str, deadline: Deadline | None = None) -> DevicePin:
-        """Return the PIN of a device, with whom it is linked to; NotFound if it has none."""
+        """Return a device's PIN and the viewer it is linked to; NotFound if it has no PIN."""
         query = {"linked_device_id": device_id}
-        return self._ask("pin_status", "GET", "/pin/status", query, payloads.device_pin, deadline)
+        return self._call_api("pin_status", "GET", "/pin/status", query, payloads.device_pin, deadline)
 
     def consumer(self, consumer_id: str, deadline: Deadline | None = None) -> Consumer:
         """Return a viewer's account; NotFound if there is none."""
         if not _ID.fullmatch(consumer_id):
             raise NotFound("GET", "/consumers/", reason="not the shape of an id")
-        path = f"/consumers/{consumer_id}"
-        return self._ask("consumer", "GET", path, {}, payloads.consumer, deadline)
+        return self._call_api("consumer", "GET", f"/consumers/{consumer_id}", {}, payloads.consumer, deadline)
 
     def consumers_by_email(self, email: str, deadline: Deadline | None = None) -> tuple[Consumer, ...]:
-        """Return the accounts that Zype finds for an e-mail; the caller checks that theirs is the same."""
+        """Return the accounts that Zype finds for an e-mail; the caller checks that their e-mail is the same."""
         query = {"email": email, "per_page": "100"}
-        return self._ask("consumers_by_email", "GET", "/consumers", query, payloads.consumers, deadline)
+        return self._call_api("consumers_by_email", "GET", "/consumers", query, payloads.consumers, deadline)
 
     def token(self, email: str, password: str, deadline: Deadline | None = None) -> Token:
         """Return a token for a viewer's e-mail and password; BadCredentials if they are wrong."""
         form = {"grant_type": "password", "username": email, "password": password, **self._client_fields()}
-        exchange = self._exchange(deadline, form=form)
-        return self._call("token", self._login, "POST", TOKEN_PATH, exchange, payloads.token)
+        call = self._new_call(deadline, form=form)
+        return self._send("token", self._login, "POST", TOKEN_PATH, call, payloads.token)
 
     def token_info(self, access_token: str, deadline: Deadline | None = None) -> TokenInfo:
-        """Return whose token it is; BadCredentials if it is nobody's."""
-        exchange = self._exchange(deadline, {"access_token": access_token})
-        return self._call("token_info", self._login, "GET", TOKEN_INFO_PATH, exchange, payloads.token_info)
+        """Return the owner of a token; BadCredentials if the token is not valid."""
+        call = self._new_call(deadline, {"access_token": access_token})
+        return self._send("token_info", self._login, "GET", TOKEN_INFO_PATH, call, payloads.token_info)
 
     def revoke(self, token: str, deadline: Deadline | None = None) -> None:
-        """End a token."""
-        exchange = self._exchange(deadline, form={"token": token, **self._client_fields()})
-        self._call("revoke", self._login, "POST", "/oauth/revoke", exchange, lambda answer: None)
+        """Revoke a token."""
+        call = self._new_call(deadline, form={"token": token, **self._client_fields()})
+        self._send("revoke", self._login, "POST", "/oauth/revoke", call, lambda answer: None)
 
     @property
     def login_adapter(self) -> ZypeAdapter:
-        """What another client's requests session mounts to speak to the login service, inside ``login_call``."""
-        return self._wire.adapter
+        """What another client's requests session mounts to reach the login service, inside ``login_call``."""
+        return self._transport.adapter
 
     @contextmanager
     def login_call(self, method: str, path: str, deadline: Deadline | None = None) -> Iterator[None]:
-        """Guard a call that another client makes to the login service through ``login_adapter``.
+        """Guard a request that another client makes to the login service through ``login_adapter``.
 
-        An answer with 200, 400 or 401 is that client's to judge: what it raises then passes through.
+        That client decides on an answer with 200, 400 or 401: what it then raises passes through.
 
         Args:
-            method: of the call, for errors and logs.
+            method: of the request, for errors and logs.
             path: likewise, without a query.
 
         Raises:
             ZypeError: as for every other call, in place of what requests raises.
         """
-        exchange = self._exchange(deadline)
-        with self._guard("login", self._login, method, path, exchange), exchange.running():
+        call = self._new_call(deadline)
+        with self._guard("login", self._login, method, path, call), call.active():
             fault: Exception | None = None
             try:
                 yield
             except Exception as error:
                 fault = error
-            fault = map_login(method, path, exchange, fault) or fault
+            fault = map_login(method, path, call, fault) or fault
             if fault is not None:
                 raise fault
 
     def close(self) -> None:
         """Close every connection that is kept open."""
-        self._wire.close()
+        self._transport.close()
 
     def _client_fields(self) -> dict[str, str]:
         return {
@@ -139,50 +139,42 @@ class ZypeClient:
             "client_secret": self._settings.zype_client_secret.get_secret_value(),
         }
 
-    def _exchange(
+    def _new_call(
         self,
         deadline: Deadline | None,
         query: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
-    ) -> Exchange:
-        deadline = deadline or Deadline(self._settings.zype_deadline)
-        return Exchange(deadline, urlencode(query or {}), form or {})
+    ) -> Call:
+        return Call(deadline or Deadline(self._settings.zype_deadline), urlencode(query or {}), form or {})
 
-    def _ask(
+    def _call_api(
         self,
-        call: str,
+        name: str,
         method: str,
         path: str,
         query: Mapping[str, str],
         parse: Callable[[Answer], Parsed],
         deadline: Deadline | None,
     ) -> Parsed:
-        """Make a call to the platform API, the only origin that is ever given the key."""
-        key = self._settings.zype_api_key.get_secret_value()
-        exchange = self._exchange(deadline, {**query, "api_key": key})
-        return self._call(call, self._api, method, path, exchange, parse)
+        """Call the platform API, the only origin that is ever given the key."""
+        call = self._new_call(deadline, {**query, "api_key": self._settings.zype_api_key.get_secret_value()})
+        return self._send(name, self._api, method, path, call, parse)
 
-    def _call(
-        self,
-        call: str,
-        origin: _Origin,
-        method: str,
-        path: str,
-        exchange: Exchange,
-        parse: Callable[[Answer], Parsed],
+    def _send(
+        self, name: str, origin: _Origin, method: str, path: str, call: Call, parse: Callable[[Answer], Parsed]
     ) -> Parsed:
-        with self._guard(call, origin, method, path, exchange):
-            return parse(self._wire.send(method, origin.url, path, exchange))
+        with self._guard(name, origin, method, path, call):
+            return parse(self._transport.send(method, origin.url, path, call))
 
     @contextmanager
-    def _guard(self, call: str, origin: _Origin, method: str, path: str, exchange: Exchange) -> Iterator[None]:
-        """Enter bulkhead and breaker around a call, and tell the observer how it went."""
+    def _guard(self, name: str, origin: _Origin, method: str, path: str, call: Call) -> Iterator[None]:
+        """Put a call under bulkhead and breaker, and report its result to the observer."""
         start = time.monotonic()
         result = ZypeError.label
         try:
-            if not exchange.deadline.remaining():
+            if not call.deadline.remaining():
                 raise Unavailable(method, path, reason="no time left", retryable=True)
-            with self._bulkhead.slot(method, path), origin.breaker.watch(method, path, exchange.is_answered):
+            with self._bulkhead.slot(method, path), origin.breaker.watch(method, path, call.is_answered):
                 yield
             result = "ok"
         except ZypeError as error:
@@ -191,4 +183,4 @@ class ZypeClient:
             error.__context__ = None
             raise
         finally:
-            self._observe(call, result, time.monotonic() - start)
+            self._observe(name, result, time.monotonic() - start)

@@ -1,10 +1,17 @@
-"""Connections that keep to one deadline a call, and that alone ever see a call's query.
+"""Connections to Zype: urllib3's own, changed where they would break a promise.
 
-A socket's time-out is per read, so that an answer that trickles in byte by byte could hold a thread for
-hours. Here every look-up, connect, send and read gets what is left of the call's time, and no more.
+requests and urllib3 make the calls, keep connections open and verify TLS. None of their options covers the
+following, so the classes below replace those parts of a connection:
 
-The query holds the key, the PIN and the viewer's token. It is put on the request line by the connection
-itself: requests and urllib3, with their log lines and exceptions, are given a URL without one.
+1. One deadline a call. A socket's time-out is per read, so an answer that arrives byte by byte could hold a
+   thread for hours. Here every look-up, connect, send and read gets what is left of the call's time.
+2. No secret in a log or an exception. The query holds the key, the PIN or a token. The connection itself adds
+   it to the request line; requests and urllib3, which log URLs, get a URL without it.
+3. ``Call.sent`` is right: it is False only if Zype can't have received the whole request.
+4. An interim answer (1xx) is never taken for the answer.
+5. A write is never sent on a connection that Zype may be closing at that moment.
+
+requests and urllib3 don't pass anything of ours to a connection, so it finds its call in a context variable.
 """
 
 import http.client
@@ -12,7 +19,7 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,46 +31,20 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
-# Below the five seconds after which the hastiest of common servers close a connection that is not used: a
-# request that crosses such a close on the wire is lost, and nobody knows whether it was done.
-_SECONDS_TO_REUSE = 4.0
+from portal.zype.deadline import Deadline
 
-
-class Deadline:
-    """The moment by which a call has to be over.
-
-    Args:
-        seconds: from now.
-        clock: seconds of a clock that only moves forward.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._end = clock() + seconds
-
-    def remaining(self) -> float:
-        """Return the seconds that are left, 0 when it is over."""
-        return max(0.0, self._end - self._clock())
-
-    def spend(self) -> float:
-        """Return the seconds that are left for the next step of a call.
-
-        Raises:
-            TimeoutError: if there are none.
-        """
-        seconds = self.remaining()
-        if not seconds:
-            raise TimeoutError("the call's deadline has passed")
-        return seconds
+# Common servers close an idle connection after five seconds or more. A request that crosses such a close is
+# lost, and nobody knows whether it was done.
+_MAX_IDLE_SECONDS = 4.0
 
 
 @dataclass
-class Exchange:
-    """One request and its answer, from its first byte to its last.
+class Call:
+    """What a connection needs to know of the call that it serves, and what it reports of the last request.
 
     Args:
-        deadline: when it has to be over.
-        query: what the request line gets, URL-encoded; a secret.
+        deadline: when the call has to end.
+        query: added to the request line, URL-encoded; a secret.
         form: the fields of the body; a secret.
         sent: whether the whole request may have left this machine.
         status: the status of the answer, once there is one.
@@ -78,36 +59,31 @@ class Exchange:
     retry_after: str | None = None
 
     def is_answered(self) -> bool:
-        """Tell whether an answer came."""
+        """Return whether an answer came."""
         return self.status is not None
 
     @contextmanager
-    def running(self) -> Iterator["Exchange"]:
-        """Make this the exchange that the connections used by this thread serve."""
-        previous = _current.set(self)
+    def active(self) -> Iterator["Call"]:
+        """Make this the call that the connections used by this thread serve."""
+        token = active_call.set(self)
         try:
             yield self
         finally:
-            _current.reset(previous)
+            active_call.reset(token)
 
 
-_current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+active_call: ContextVar[Call | None] = ContextVar("active_call", default=None)
 
 
-def current() -> Exchange | None:
-    """Return the exchange that runs in this thread, if there is one."""
-    return _current.get()
-
-
-def _exchange() -> Exchange:
-    exchange = _current.get()
-    if exchange is None:
-        raise RuntimeError("a connection to Zype is used outside an exchange")
-    return exchange
+def _require_call() -> Call:
+    call = active_call.get()
+    if call is None:
+        raise RuntimeError("a connection to Zype is used outside a call")
+    return call
 
 
 class _Reader(io.RawIOBase):
-    """What comes in on a connection, each read within what is left of the call's time."""
+    """What a connection receives; each read gets what is left of the call's time."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
         self._raw = raw
@@ -118,7 +94,7 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(self._deadline.spend())
+        self._socket.settimeout(self._deadline.timeout())
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -128,21 +104,21 @@ class _Reader(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer whose status line and headers obey the deadline as its body does."""
+    """An answer whose status line and headers, like its body, are read within the deadline."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, _exchange().deadline))
+        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, _require_call().deadline))
 
     def begin(self) -> None:
         super().begin()
-        # The standard library takes "103 Early Hints" for the answer. The real one would then be read as
-        # the answer to the connection's next request, which is another viewer's.
+        # The standard library takes "103 Early Hints" for the answer. The real answer would then be read as
+        # the answer to the next request on this connection, which is another viewer's.
         while 102 <= self.status < 200:
             self.headers = None  # type: ignore[assignment]  # As before the first begin().
             super().begin()
         if self.status < 200:
-            raise http.client.BadStatusLine("switching protocols was not asked for")
+            raise http.client.BadStatusLine("switching protocols was not requested")
 
 
 class _Connection(HTTPConnection):
@@ -151,21 +127,21 @@ class _Connection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        return time.monotonic() - self._last_used < _SECONDS_TO_REUSE and super().is_connected
+        return time.monotonic() - self._last_used < _MAX_IDLE_SECONDS and super().is_connected
 
     def connect(self) -> None:
         try:
             super().connect()
         finally:
-            # What a proxy was sent to open a tunnel is not the request.
-            _exchange().sent = False
+            # The CONNECT that opens a proxy's tunnel is not the request.
+            _require_call().sent = False
 
     def _new_conn(self) -> socket.socket:
         try:
-            budget = Deadline(min(self.timeout or 0.0, _exchange().deadline.spend()))
-            sock = _connect(self._dns_host, self.port, budget, self.socket_options or ())
+            deadline = Deadline(min(self.timeout or 0.0, _require_call().deadline.timeout()))
+            sock = _connect(self._dns_host, self.port, deadline, self.socket_options or ())
             # The TLS handshake is part of connecting.
-            sock.settimeout(budget.spend())
+            sock.settimeout(deadline.timeout())
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "timed out") from error
         except (OSError, UnicodeError) as error:
@@ -173,21 +149,21 @@ class _Connection(HTTPConnection):
         return sock
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        query = _exchange().query
+        query = _require_call().query
         super().putrequest(method, f"{url}?{query}" if query else url, *args, **kwargs)
 
     def send(self, data: Any) -> None:
-        exchange = _exchange()
+        call = _require_call()
         if self.sock is None:
             self.connect()
-        self.sock.settimeout(exchange.deadline.spend())
+        self.sock.settimeout(call.deadline.timeout())
         self._last_used = time.monotonic()
-        before, exchange.sent = exchange.sent, True
+        was_sent, call.sent = call.sent, True
         try:
             super().send(data)
         except (BrokenPipeError, ConnectionResetError):
-            # The connection was already known to be closed, so the request's last bytes never left.
-            exchange.sent = before
+            # The connection was already known to be closed, so the last bytes of the request never left.
+            call.sent = was_sent
             raise
 
 
@@ -206,19 +182,19 @@ class _TLSPool(HTTPSConnectionPool):
 POOLS = {"http": _Pool, "https": _TLSPool}
 
 
-def _connect(host: str, port: int, budget: Deadline, options: Iterable[Any]) -> socket.socket:
-    """Connect to the first address of a host that answers.
+def _connect(host: str, port: int, deadline: Deadline, options: Iterable[Any]) -> socket.socket:
+    """Connect to the first address of a host that accepts.
 
-    The addresses share one budget evenly: one that swallows everything leaves time for the next.
+    The addresses share the time evenly: one that never answers leaves time for the next.
     """
     failure: OSError = OSError("the name has no address")
-    addresses = _look_up(host.strip("[]"), port, budget)
-    for done, (family, kind, protocol, _, address) in enumerate(addresses):
+    addresses = _look_up(host.strip("[]"), port, deadline)
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
         try:
             for option in options:
                 sock.setsockopt(*option)
-            sock.settimeout(budget.spend() / (len(addresses) - done))
+            sock.settimeout(deadline.timeout() / (len(addresses) - tried))
             sock.connect(address)
         except OSError as error:
             failure = error
@@ -228,15 +204,15 @@ def _connect(host: str, port: int, budget: Deadline, options: Iterable[Any]) -> 
     raise failure
 
 
-def _look_up(host: str, port: int, budget: Deadline) -> list[Any]:
-    """Return a host's addresses. The system's look-up takes no time-out, so a thread waits for it."""
-    found: Future[list[Any]] = Future()
+def _look_up(host: str, port: int, deadline: Deadline) -> list[Any]:
+    """Return a host's addresses. The system's look-up takes no time-out, so a thread of its own waits for it."""
+    addresses: Future[list[Any]] = Future()
 
-    def ask() -> None:
+    def look_up() -> None:
         try:
-            found.set_result(socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM))
+            addresses.set_result(socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
-            found.set_exception(error)
+            addresses.set_exception(error)
 
-    threading.Thread(target=ask, name="look-up", daemon=True).start()
-    return found.result(budget.spend())
+    threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    return addresses.result(deadline.timeout())

@@ -1,6 +1,6 @@
-"""What can go wrong with a call to Zype, and the two functions that name it.
+"""What can go wrong with a call to Zype, and the two functions that map it to an error.
 
-Errors are for the rules and the logs, never for a page: none holds a query, a body, a header or a secret.
+Errors are for rules and logs, never for a page. None holds a query, a body, a header or a secret.
 """
 
 import re
@@ -14,24 +14,24 @@ import requests
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a token.
 TOKEN_INFO_PATH = "/oauth/token/info"  # noqa: S105 - likewise.
 
-# RFC 6749 section 5.2: these say that the client is at fault, that is our registration at Zype. What is left
-# of that section's codes, and anything unknown, is about the viewer's e-mail and password.
-_CLIENT_FAULTS = frozenset(
+# RFC 6749 section 5.2: with these the client is wrong, that is the portal's registration at Zype. Any other code is
+# about the viewer's e-mail and password.
+_CLIENT_ERRORS = frozenset(
     {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request"}
 )
-_RETRY_AFTER_SECONDS = (1.0, 3600.0)
+_MIN_RETRY_AFTER, _MAX_RETRY_AFTER = 1.0, 3600.0
 
 
 class ZypeError(Exception):
-    """Root of what can go wrong with a call to Zype.
+    """Base class of what can go wrong with a call to Zype.
 
     Args:
         method: the HTTP method.
         path: the path below the origin, without a query.
         status: the HTTP status of the answer; None if there was no whole answer.
-        reason: what happened, in our own words.
-        retryable: whether the same call can be made again without harm and may fare better.
-        retry_after: seconds after which to try again, if Zype or the breaker said so.
+        reason: what happened, in the portal's own words.
+        retryable: whether the same call can be made again without harm and may succeed.
+        retry_after: seconds after which to try again, if Zype or the breaker gave them.
     """
 
     label: ClassVar[str] = "error"
@@ -63,29 +63,25 @@ class NotFound(ZypeError):
 
 
 class Refused(ZypeError):
-    """422: a rule of Zype's forbids it."""
+    """422: one of Zype's rules forbids it."""
 
     label = "refused"
 
 
 class Unavailable(ZypeError):
-    """Nothing was sent, or Zype said no: nothing has changed."""
+    """Nothing was sent, or Zype refused: nothing has changed."""
 
     label = "unavailable"
 
 
 class Unknown(ZypeError):
-    """The call was sent and no usable answer came back: it may have been done."""
+    """The call was sent and no usable answer came: it may have been done."""
 
     label = "unknown"
 
 
 class ContractBroken(Unknown):
-    """The answer came whole, but its body is not what the contract says.
-
-    Args:
-        field: the name of the field at fault; ``body`` if the body can't be read at all.
-    """
+    """The answer came whole, but a field breaks the contract; ``body`` if the body can't be read at all."""
 
     label = "contract_broken"
 
@@ -95,7 +91,7 @@ class ContractBroken(Unknown):
 
 
 class Misconfigured(ZypeError):
-    """Zype refused our key or our client: the operator has to act."""
+    """Zype refused the portal's key or client: the operator has to act."""
 
     label = "misconfigured"
 
@@ -113,10 +109,10 @@ def map_answer(
     *,
     retry_after: str | None = None,
     oauth_error: str | None = None,
-) -> ZypeError | None:
-    """Return the error that an answer means, or None for a 200.
+) -> ZypeError:
+    """Return the error that an answer with another status than 200 means.
 
-    Decides on the status and, at the token endpoint, on the ``error`` of RFC 6749; never on a message.
+    Decides by the status and, at the token endpoint, by the ``error`` of RFC 6749; never by a message.
 
     Args:
         retry_after: the answer's Retry-After header.
@@ -125,8 +121,6 @@ def map_answer(
     if status in (400, 401) and path in (TOKEN_PATH, TOKEN_INFO_PATH):
         return _map_sign_in(method, path, status, oauth_error)
     match status:
-        case 200:
-            return None
         case 401 | 403:
             return Misconfigured(method, path, status, reason="Zype refused our credentials")
         case 404:
@@ -134,7 +128,7 @@ def map_answer(
         case 422:
             return Refused(method, path, status, reason="refused")
         case 429 | 503:
-            seconds = _seconds(retry_after)
+            seconds = _retry_after_seconds(retry_after)
             return Unavailable(method, path, status, reason="Zype is busy", retryable=True, retry_after=seconds)
         case _ if 300 <= status < 500:
             return Unavailable(method, path, status, reason="not an answer that Zype documents")
@@ -142,8 +136,8 @@ def map_answer(
 
 
 def _map_sign_in(method: str, path: str, status: int, oauth_error: str | None) -> ZypeError:
-    """Map a 400 or 401 of the login service, where 401 is about the viewer unless it says otherwise."""
-    if path == TOKEN_PATH and isinstance(oauth_error, str) and oauth_error in _CLIENT_FAULTS:
+    """Map a 400 or 401 of the login service, which is about the viewer unless its ``error`` names the client."""
+    if path == TOKEN_PATH and isinstance(oauth_error, str) and oauth_error in _CLIENT_ERRORS:
         return Misconfigured(method, path, status, reason=f"Zype refused our client: {oauth_error}")
     if path == TOKEN_INFO_PATH and status == 400:
         return Unavailable(method, path, status, reason="not an answer that Zype documents")
@@ -151,10 +145,10 @@ def _map_sign_in(method: str, path: str, status: int, oauth_error: str | None) -
 
 
 def map_failure(method: str, path: str, failure: requests.RequestException, *, sent: bool) -> ZypeError:
-    """Return the error that a failed exchange means.
+    """Return the error that a failed request means.
 
     Args:
-        failure: what requests raised. Only its class is looked at, for its text can hold a URL.
+        failure: what requests raised. Only its class is used, because its text can hold a URL.
         sent: whether the whole request may have left this machine.
     """
     timed_out = isinstance(failure, requests.Timeout)
@@ -167,17 +161,16 @@ def map_failure(method: str, path: str, failure: requests.RequestException, *, s
     return Unavailable(method, path, reason=reason, retryable=True)
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    """Return a Retry-After header (RFC 9110 section 10.2.3) as seconds from now within bounds, or None."""
-    text = (retry_after or "").strip()
-    least, most = _RETRY_AFTER_SECONDS
+def _retry_after_seconds(header: str | None) -> float | None:
+    """Return a Retry-After header (RFC 9110 section 10.2.3) as seconds from now, within bounds, or None."""
+    text = (header or "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         seconds = float(text)
     else:
         try:
             date = parsedate_to_datetime(text)
-            # A date with the zone -0000 comes without one, and means UTC.
+            # A date in the zone -0000 is parsed without a zone, and means UTC.
             seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time()
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
-    return min(max(seconds, least), most)
+    return min(max(seconds, _MIN_RETRY_AFTER), _MAX_RETRY_AFTER)

@@ -1,7 +1,8 @@
-"""Zype's answers as typed values: tolerant of every shape that is documented, strict about types.
+"""Zype's answers as typed values: tolerant of every documented shape, strict about types.
 
-Whatever a body holds, the outcome is a value or ContractBroken. Fields that are not named here stop here:
-Zype sends password tokens and payment ids along with a consumer.
+Each function returns a value, or raises ContractBroken with the name of the field that is missing or of the
+wrong type, whatever the body holds. Fields that are not read here go no further: Zype sends password tokens and
+payment ids along with a consumer.
 """
 
 import json
@@ -12,21 +13,14 @@ from typing import Any
 
 from portal.zype.errors import ContractBroken
 
-# A hundred consumers are some 200 kB; more than this is not an answer to anything that we ask.
+# A hundred consumers are about 200 kB; a larger body answers nothing that the portal asks.
 BODY_LIMIT = 1024 * 1024
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What Zype answered.
-
-    Args:
-        method: the HTTP method of the call.
-        path: the path of the call, without a query.
-        status: the HTTP status.
-        body: the body, cut one byte after BODY_LIMIT.
-    """
+    """What Zype answered to a method and a path without query; the body is cut one byte after BODY_LIMIT."""
 
     method: str
     path: str
@@ -36,7 +30,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class DevicePin:
-    """A PIN as Zype knows it. Each field is None where Zype does not say."""
+    """A PIN as Zype knows it. A field is None if Zype does not give it."""
 
     consumer_id: str | None
     linked: bool | None
@@ -46,12 +40,7 @@ class DevicePin:
 
 @dataclass(frozen=True)
 class Consumer:
-    """A viewer's account.
-
-    Args:
-        created_at: ISO 8601, as Zype wrote it.
-        linked_devices: the ids of the linked TVs, each once.
-    """
+    """A viewer's account: created_at is ISO 8601, linked_devices are the ids of the linked TVs, each once."""
 
     id: str
     email: str | None
@@ -71,7 +60,7 @@ class Token:
 
 @dataclass(frozen=True)
 class TokenInfo:
-    """Whose token it is."""
+    """The owner of a token."""
 
     consumer_id: str
 
@@ -79,11 +68,8 @@ class TokenInfo:
 def device_pin(answer: Answer) -> DevicePin:
     """Read the answer to a call below /pin.
 
-    The specification names the flag "linked true", with the space, and clients in the field read "linked":
-    either one that says false is believed.
-
-    Raises:
-        ContractBroken: naming the field that is of the wrong type.
+    The specification names the flag "linked true", with the space; Zype's own clients read "linked". If one of
+    the two is false, the device is not linked.
     """
     pin = _Fields(answer, _response(answer, dict))
     flags = {pin.flag("linked"), pin.flag("linked true")}
@@ -96,47 +82,31 @@ def device_pin(answer: Answer) -> DevicePin:
 
 
 def consumer(answer: Answer) -> Consumer:
-    """Read the answer that holds one consumer.
-
-    Raises:
-        ContractBroken: naming the field that is of the wrong type, or missing where it can't be.
-    """
+    """Read the answer that holds one consumer."""
     return _consumer(_Fields(answer, _response(answer, dict)))
 
 
 def consumers(answer: Answer) -> tuple[Consumer, ...]:
-    """Read the answer that holds a list of consumers; its pagination is not looked at.
-
-    Raises:
-        ContractBroken: as for one consumer.
-    """
+    """Read the answer that holds a list of consumers; its pagination is ignored."""
     rows = _response(answer, list)
     if not all(isinstance(row, dict) for row in rows):
-        raise _broken(answer, "response")
+        raise _contract_broken(answer, "response")
     return tuple(_consumer(_Fields(answer, row)) for row in rows)
 
 
 def token(answer: Answer) -> Token:
-    """Read the answer to a token grant (RFC 6749 section 5.1).
-
-    Raises:
-        ContractBroken: naming the field that is missing or of the wrong type.
-    """
+    """Read the answer to a token grant (RFC 6749 section 5.1)."""
     fields = _Fields(answer, _document(answer))
     return Token(fields.required_text("access_token"), fields.text("refresh_token"))
 
 
 def token_info(answer: Answer) -> TokenInfo:
-    """Read whose token it is.
-
-    Raises:
-        ContractBroken: naming the field that is missing or of the wrong type.
-    """
+    """Read the owner of a token."""
     return TokenInfo(_Fields(answer, _document(answer)).required_text("resource_owner_id"))
 
 
 def oauth_error(answer: Answer) -> str | None:
-    """Return the ``error`` of a refused token grant (RFC 6749 section 5.2), or None if it has none."""
+    """Return the ``error`` of a refused token grant (RFC 6749 section 5.2), or None."""
     try:
         return _Fields(answer, _document(answer)).text("error")
     except ContractBroken:
@@ -144,7 +114,7 @@ def oauth_error(answer: Answer) -> str | None:
 
 
 class _Fields:
-    """An object of an answer, read field by field: null and missing are one, a wrong type is a breach."""
+    """The fields of an object in an answer: null is the same as missing, a wrong type breaks the contract."""
 
     def __init__(self, answer: Answer, values: Mapping[str, Any]) -> None:
         self._answer = answer
@@ -153,19 +123,19 @@ class _Fields:
     def text(self, name: str) -> str | None:
         value = self._values.get(name)
         if value is not None and not _is_text(value):
-            raise _broken(self._answer, name)
+            raise _contract_broken(self._answer, name)
         return value
 
     def required_text(self, name: str) -> str:
         value = self.text(name)
         if not value:
-            raise _broken(self._answer, name)
+            raise _contract_broken(self._answer, name)
         return value
 
     def flag(self, name: str) -> bool | None:
         value = self._values.get(name)
         if value is not None and not isinstance(value, bool):
-            raise _broken(self._answer, name)
+            raise _contract_broken(self._answer, name)
         return value
 
     def count(self, name: str) -> int | None:
@@ -175,19 +145,19 @@ class _Fields:
         # The specification says number, so 2.0 is 2.
         if isinstance(value, float) and value.is_integer():
             return int(value)
-        raise _broken(self._answer, name)
+        raise _contract_broken(self._answer, name)
 
     def device_ids(self, name: str) -> tuple[str, ...]:
-        """Read ids of devices: a list of ids or of objects that hold one, an object keyed by id, or null."""
+        """Read device ids: a list of ids or of objects with an id, an object keyed by id, or null."""
         value = self._values.get(name)
         if not isinstance(value, list | dict | None):
-            raise _broken(self._answer, name)
+            raise _contract_broken(self._answer, name)
         entries = [
             _Fields(self._answer, entry).text("linked_device_id") if isinstance(entry, dict) else entry
             for entry in value or ()
         ]
         if not all(entry is None or _is_text(entry) for entry in entries):
-            raise _broken(self._answer, name)
+            raise _contract_broken(self._answer, name)
         return tuple(dict.fromkeys(entry for entry in entries if entry))
 
 
@@ -203,23 +173,23 @@ def _consumer(fields: _Fields) -> Consumer:
 
 
 def _response(answer: Answer, kind: type) -> Any:
-    """Return what the body wraps as ``response``."""
+    """Return the value of ``response``, which wraps every answer of the platform API."""
     value = _document(answer).get("response")
     if not isinstance(value, kind):
-        raise _broken(answer, "response")
+        raise _contract_broken(answer, "response")
     return value
 
 
 def _document(answer: Answer) -> dict[str, Any]:
-    """Return the body, which has to be a JSON object."""
+    """Return the body, which must be a JSON object."""
     document = _parse(answer.body)
     if not isinstance(document, dict):
-        raise _broken(answer, "body")
+        raise _contract_broken(answer, "body")
     return document
 
 
 def _parse(body: bytes) -> Any:
-    """Return the body as JSON, or None. Its errors hold the body, so none of them leaves from here."""
+    """Return the body as JSON, or None. json's errors hold the body, so they are not passed on."""
     if len(body) > BODY_LIMIT:
         return None
     try:
@@ -236,9 +206,9 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _is_text(value: object) -> bool:
-    """Tell whether a value is text that can be stored and shown: no NUL, and no half of a surrogate pair."""
-    return isinstance(value, str) and not _NO_TEXT.search(value)
+    """Return whether a value is text that can be stored and shown: no NUL and no lone surrogate."""
+    return isinstance(value, str) and not _NOT_TEXT.search(value)
 
 
-def _broken(answer: Answer, name: str) -> ContractBroken:
+def _contract_broken(answer: Answer, name: str) -> ContractBroken:
     return ContractBroken(answer.method, answer.path, answer.status, field=name)

@@ -1,4 +1,4 @@
-"""One session a process to Zype: verified TLS, one deadline a call, no redirects, no cookies, no secrets in sight."""
+"""HTTP as the portal speaks it to Zype: one session, verified TLS, one deadline a call, no redirects, no cookies."""
 
 import io
 import ssl
@@ -14,31 +14,30 @@ from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.exceptions import TimeoutError as TransportTimeout
 
 from portal.settings.settings import Settings
-from portal.zype.connections import POOLS, Deadline, Exchange, current
+from portal.zype.connections import POOLS, Call, active_call
+from portal.zype.deadline import Deadline
 from portal.zype.errors import ContractBroken, ZypeError, map_answer, map_failure
 from portal.zype.payloads import BODY_LIMIT, Answer, oauth_error
-
-__all__ = ["Deadline", "Wire", "ZypeAdapter"]
 
 _HEADERS = {
     "User-Agent": "zype-activate",
     "Accept": "application/json",
-    # Answers are small, and what is not compressed can't blow up.
+    # Answers are small, and what is not compressed can't be a decompression bomb.
     "Accept-Encoding": "identity",
 }
 
 
 class ZypeAdapter(HTTPAdapter):
-    """What a requests session mounts to speak to Zype. It holds no secret itself.
+    """The transport adapter that a requests session mounts to reach Zype. It holds no secret itself.
 
     Args:
         connections: how many to keep open for each origin.
-        connect_seconds: how long looking up, connecting and the TLS handshake may take together.
-        call_seconds: how long a call may take in all, unless its exchange says otherwise.
+        connect_seconds: how long look-up, connecting and the TLS handshake may take together.
+        call_seconds: how long a request may take that is made outside any call.
     """
 
     def __init__(self, *, connections: int, connect_seconds: float, call_seconds: float) -> None:
-        self._context = _trust(ssl.get_default_verify_paths())
+        self._context = _tls_context(ssl.get_default_verify_paths())
         self._connect_seconds = connect_seconds
         self._call_seconds = call_seconds
         super().__init__(pool_maxsize=connections)
@@ -66,45 +65,45 @@ class ZypeAdapter(HTTPAdapter):
         response.status_code = resp.status
         response.reason = resp.reason
         response.headers = CaseInsensitiveDict(resp.headers)
-        # Without a Location no session follows a redirect, and none prepares to.
+        # Without a Location no session follows a redirect, or prepares to.
         response.headers.pop("Location", None)
         response.url = req.url or ""
         response.request = req
-        # Read whole, while the deadline holds. What is left is a plain file, of which no session takes cookies.
-        response.raw = io.BytesIO(_read(resp))
+        # Read whole, within the deadline. A session takes no cookies from a plain file.
+        response.raw = io.BytesIO(_read_body(resp))
         if not resp.closed:
             resp.close()
         return response
 
     def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> requests.Response:
-        """Make one exchange; what the caller says of time-outs and verification does not count.
+        """Send a request; the caller's time-outs and verification don't count.
 
         Raises:
             requests.RequestException: with the class of what happened, and without text, request or context.
         """
-        exchange = current()
-        if exchange is None:
-            with Exchange(Deadline(self._call_seconds)).running():
+        call = active_call.get()
+        if call is None:
+            with Call(Deadline(self._call_seconds)).active():
                 return self.send(request, **kwargs)
-        exchange.sent, exchange.status, exchange.retry_after = False, None, None
-        answer = self._attempt(request, exchange, kwargs.get("proxies"))
-        if isinstance(answer, requests.RequestException):
-            raise answer
-        exchange.status = answer.status_code
-        exchange.retry_after = answer.headers.get("Retry-After")
-        return answer
+        call.sent, call.status, call.retry_after = False, None, None
+        response = self._send(request, call, kwargs.get("proxies"))
+        if isinstance(response, requests.RequestException):
+            raise response
+        call.status = response.status_code
+        call.retry_after = response.headers.get("Retry-After")
+        return response
 
-    def _attempt(
-        self, request: requests.PreparedRequest, exchange: Exchange, proxies: Any
+    def _send(
+        self, request: requests.PreparedRequest, call: Call, proxies: Any
     ) -> requests.Response | requests.RequestException:
-        """Return the answer or a clean copy of the failure: raised here, it would carry the original along."""
-        wired = request
-        if exchange.form:
-            wired = request.copy()
-            wired.prepare_body(exchange.form, None)
+        """Return the response or a clean copy of the failure: raised here, it would have the original as context."""
+        sent = request
+        if call.form:
+            sent = request.copy()
+            sent.prepare_body(call.form, None)
         try:
-            limits = (self._connect_seconds, exchange.deadline.spend())
-            response = super().send(wired, stream=True, timeout=limits, verify=True, proxies=proxies)
+            timeouts = (self._connect_seconds, call.deadline.timeout())
+            response = super().send(sent, stream=True, timeout=timeouts, verify=True, proxies=proxies)
         except requests.RequestException as error:
             return type(error)(type(error).__name__)
         except (TimeoutError, TransportTimeout):
@@ -116,26 +115,26 @@ class ZypeAdapter(HTTPAdapter):
 
 
 @cache
-def _trust(_paths: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
-    """Return what verifies a host's chain and name, made once a process from the certificates at these paths.
+def _tls_context(_paths: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
+    """Return a context that verifies chain and name, made once a process from the certificates at these paths.
 
-    requests would read them again for every new connection, and each time takes 30 ms.
+    requests would read them again for every new connection, which takes 30 ms each time.
     """
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     return context
 
 
-def _read(answer: BaseHTTPResponse) -> bytes:
-    """Return an answer's body, cut one byte after the limit; empty if what it is packed in is damaged."""
+def _read_body(response: BaseHTTPResponse) -> bytes:
+    """Return the body, cut one byte after the limit; empty if its content encoding is broken."""
     try:
-        return answer.read(BODY_LIMIT + 1, decode_content=True)
+        return response.read(BODY_LIMIT + 1, decode_content=True)
     except DecodeError:
         return b""
 
 
-class Wire:
-    """Sends calls to Zype and turns all that can go wrong with one into a ZypeError.
+class Transport:
+    """Sends calls to Zype, and turns everything that can go wrong with one into a ZypeError.
 
     Args:
         settings: time-outs, calls in flight, and whether the environment names a proxy.
@@ -152,10 +151,10 @@ class Wire:
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, self.adapter)
 
-    def send(self, method: str, origin: str, path: str, exchange: Exchange) -> Answer:
-        """Make a call and return its answer, which is a 200.
+    def send(self, method: str, origin: str, path: str, call: Call) -> Answer:
+        """Send a call and return its answer, which is a 200.
 
-        A failure to connect is tried again once, within the deadline. So is a GET whose connection broke.
+        A failure to connect is retried once, within the deadline. So is a GET whose connection broke.
         Anything else that may have reached Zype is never sent again.
 
         Raises:
@@ -163,25 +162,22 @@ class Wire:
                 query, the body or the answer.
         """
         request = _prepare(method, origin + path)
-        response = self._try(request, exchange)
-        if _is_worth_another(response, method, exchange):
-            response = self._try(request, exchange)
+        response = self._attempt(request, call)
+        if _may_retry(response, method, call):
+            response = self._attempt(request, call)
         if isinstance(response, requests.RequestException):
-            raise map_failure(method, path, response, sent=exchange.sent)
+            raise map_failure(method, path, response, sent=call.sent)
         answer = Answer(method, path, response.status_code, response.content)
-        error = _error(answer, exchange)
-        if error is not None:
-            raise error
+        if answer.status != 200:
+            raise map_answer(method, path, answer.status, retry_after=call.retry_after, oauth_error=oauth_error(answer))
         return answer
 
     def close(self) -> None:
         """Close every connection that is kept open."""
         self._session.close()
 
-    def _try(
-        self, request: requests.PreparedRequest, exchange: Exchange
-    ) -> requests.Response | requests.RequestException:
-        with exchange.running():
+    def _attempt(self, request: requests.PreparedRequest, call: Call) -> requests.Response | requests.RequestException:
+        with call.active():
             try:
                 return self._session.send(request, allow_redirects=False)
             except requests.RequestException as error:
@@ -190,45 +186,31 @@ class Wire:
 
 @lru_cache(maxsize=64)
 def _prepare(method: str, url: str) -> requests.PreparedRequest:
-    """Return a request as it is before its query and its form are added, by which two of a kind differ."""
+    """Return a request without its query and form, so that calls of one kind can share it."""
     request = requests.PreparedRequest()
     request.prepare(method=method, url=url, headers=_HEADERS)
     return request
 
 
-def _is_worth_another(response: requests.Response | requests.RequestException, method: str, exchange: Exchange) -> bool:
-    """Tell whether a failed exchange may be made again: it can't have changed anything, and time is left."""
-    if not isinstance(response, requests.RequestException):
-        return False
-    if isinstance(response, requests.Timeout):
-        return False
-    return (method == "GET" or not exchange.sent) and exchange.deadline.remaining() > 0
+def _may_retry(response: requests.Response | requests.RequestException, method: str, call: Call) -> bool:
+    """Return whether to send again: it failed but not by a time-out, can't have changed anything, and time is left."""
+    has_failed = isinstance(response, requests.RequestException) and not isinstance(response, requests.Timeout)
+    return has_failed and (method == "GET" or not call.sent) and call.deadline.remaining() > 0
 
 
-def map_login(method: str, path: str, exchange: Exchange, fault: Exception | None) -> ZypeError | None:
-    """Return what another client's exchange with the login service means, or None if it is that client's to judge.
+def map_login(method: str, path: str, call: Call, fault: Exception | None) -> ZypeError | None:
+    """Return the error that another client's request to the login service means, or None if that client decides.
 
     Args:
-        exchange: the last one that it made.
-        fault: what it raised, if anything.
+        call: in which the request was made.
+        fault: what the client raised, if anything.
     """
-    status = exchange.status
-    if status is None and isinstance(fault, requests.RequestException):
-        return map_failure(method, path, fault, sent=exchange.sent)
-    if status == 200 and isinstance(fault, ValueError):
-        return ContractBroken(method, path, status, field="body")
-    if status is None or (status in (400, 401) and not isinstance(fault, requests.RequestException)):
+    if call.status is None:
+        if isinstance(fault, requests.RequestException):
+            return map_failure(method, path, fault, sent=call.sent)
         return None
-    return map_answer(method, path, status, retry_after=exchange.retry_after)
-
-
-def _error(answer: Answer, exchange: Exchange) -> ZypeError | None:
-    if answer.status == 200:
+    if call.status == 200:
+        return ContractBroken(method, path, 200, field="body") if isinstance(fault, ValueError) else None
+    if call.status in (400, 401) and not isinstance(fault, requests.RequestException):
         return None
-    return map_answer(
-        answer.method,
-        answer.path,
-        answer.status,
-        retry_after=exchange.retry_after,
-        oauth_error=oauth_error(answer),
-    )
+    return map_answer(method, path, call.status, retry_after=call.retry_after)

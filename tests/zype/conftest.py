@@ -1,46 +1,69 @@
-"""A client and the stand-in that it speaks to."""
+"""A client and the scripted server that it speaks to."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from time import monotonic
+from typing import Any
 
 import pytest
 
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
-from tests.zype.stand_in import StandIn
+from portal.zype.errors import ZypeError
+from tests.zype.scripted_server import ScriptedServer
 
 KEY = "made-up-key-3f2a"
 CLIENT_SECRET = "made-up-secret-77b1"
 
 
-@pytest.fixture
-def stand_in() -> Iterator[StandIn]:
-    server = StandIn()
+def error_of(call: Callable[[], Any]) -> ZypeError:
+    """Return the error that a call raises."""
+    with pytest.raises(ZypeError) as caught:
+        call()
+    return caught.value
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Fail if the block takes longer."""
+    start = monotonic()
+    yield
+    assert monotonic() - start < seconds
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[ScriptedServer]:
+    server = ScriptedServer()
     yield server
     server.close()
 
 
 @pytest.fixture
-def settings_for() -> Callable[..., Settings]:
-    """Return a maker of settings: the address of Zype, then more settings by their short names."""
+def server(shared_server: ScriptedServer) -> Iterator[ScriptedServer]:
+    """The server of this session, with nothing received and the default reply."""
+    yield shared_server
+    shared_server.reset()
 
-    def make(url: str, **more: object) -> Settings:
-        values = {
-            "zype_api_url": url,
-            "zype_login_url": url,
-            "zype_api_key": KEY,
-            "zype_client_id": "made-up-client",
-            "zype_client_secret": CLIENT_SECRET,
-            "zype_connect_timeout": 0.5,
-            "zype_read_timeout": 1.5,
-        }
-        return load({f"PORTAL_{name.upper()}": str(value) for name, value in (values | more).items()})
 
-    return make
+@cache
+def settings_for(url: str, **more: object) -> Settings:
+    """Return settings: the address of Zype, then more settings by their short names."""
+    values = {
+        "zype_api_url": url,
+        "zype_login_url": url,
+        "zype_api_key": KEY,
+        "zype_client_id": "made-up-client",
+        "zype_client_secret": CLIENT_SECRET,
+        "zype_connect_timeout": 0.5,
+        "zype_read_timeout": 1.5,
+    }
+    return load({f"PORTAL_{name.upper()}": str(value) for name, value in (values | more).items()})
 
 
 @pytest.fixture
-def make_client(settings_for: Callable[..., Settings]) -> Iterator[Callable[..., ZypeClient]]:
+def make_client() -> Iterator[Callable[..., ZypeClient]]:
     """Return a maker of clients, all of which are closed at the end."""
     made: list[ZypeClient] = []
 
@@ -54,5 +77,5 @@ def make_client(settings_for: Callable[..., Settings]) -> Iterator[Callable[...,
 
 
 @pytest.fixture
-def client(make_client: Callable[..., ZypeClient], stand_in: StandIn) -> ZypeClient:
-    return make_client(stand_in.url)
+def client(make_client: Callable[..., ZypeClient], server: ScriptedServer) -> ZypeClient:
+    return make_client(server.url)

@@ -1,8 +1,8 @@
 """The breaker and the bulkhead: what they let through, what they refuse, and that they refuse at once."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -10,12 +10,14 @@ from portal.domain.pins import Pin
 from portal.zype.breaker import FAILURES_TO_OPEN, SECONDS_OPEN, Breaker, Bulkhead
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ContractBroken, NotFound, Unavailable, Unknown, ZypeError
-from tests.zype.stand_in import Line, StandIn, answer
+from tests.zype.scripted_server import Connection, ScriptedServer, answer
 
 PIN = Pin("zizm529")
 
 
 class Clock:
+    """A clock that a test sets."""
+
     now = 1000.0
 
     def __call__(self) -> float:
@@ -32,12 +34,6 @@ def breaker(clock: Clock) -> Breaker:
     return Breaker(clock)
 
 
-@contextmanager
-def watching(breaker: Breaker, answered: bool = True) -> Iterator[None]:
-    with breaker.watch("PUT", "/pin/link", lambda: answered):
-        yield
-
-
 def error(kind: type[ZypeError], status: int | None) -> ZypeError:
     if kind is ContractBroken:
         return ContractBroken("PUT", "/pin/link", status, field="body")
@@ -47,17 +43,15 @@ def error(kind: type[ZypeError], status: int | None) -> ZypeError:
 TIMED_OUT = error(Unknown, None)
 
 
-def call(breaker: Breaker, failure: BaseException | None = None, answered: bool = True) -> None:
-    """Make a call that ends so; whatever it raised but a refusal of the breaker's is swallowed."""
-    caught: BaseException | None = None
+def call(breaker: Breaker, failure: BaseException | None = None, is_answered: bool = True) -> None:
+    """Make a call with this result. Raises only the breaker's refusal, not the failure of the call."""
     try:
-        with watching(breaker, answered):
+        with breaker.watch("PUT", "/pin/link", lambda: is_answered):
             if failure:
                 raise failure
     except BaseException as raised:
-        caught = raised
-    if caught is not failure and caught is not None:
-        raise caught
+        if raised is not failure:
+            raise
 
 
 def is_open(breaker: Breaker) -> bool:
@@ -103,21 +97,21 @@ def test_ten_failures_in_a_row_open_it(failure: ZypeError, breaker: Breaker) -> 
     ],
     ids=str,
 )
-def test_an_answer_that_is_no_failure_starts_the_count_again(alive: Exception | None, breaker: Breaker) -> None:
+def test_an_answer_that_is_no_failure_resets_the_count(alive: Exception | None, breaker: Breaker) -> None:
     for failure in [TIMED_OUT] * 9 + [alive] + [TIMED_OUT] * 9:
         call(breaker, failure)
     assert not is_open(breaker)
 
 
-def test_a_call_that_never_asked_says_nothing(breaker: Breaker) -> None:
+def test_a_call_that_sent_nothing_does_not_count(breaker: Breaker) -> None:
     for _ in range(10):
-        call(breaker, answered=False)
-        call(breaker, KeyboardInterrupt(), answered=False)
+        call(breaker, is_answered=False)
+        call(breaker, KeyboardInterrupt(), is_answered=False)
         call(breaker, TIMED_OUT)
     assert is_open(breaker)
 
 
-def test_it_lets_a_probe_through_after_a_while_and_a_good_one_closes_it(breaker: Breaker, clock: Clock) -> None:
+def test_a_probe_is_let_through_after_a_while_and_an_answer_closes_the_breaker(breaker: Breaker, clock: Clock) -> None:
     open_it(breaker)
     clock.now += SECONDS_OPEN - 5
     with pytest.raises(Unavailable) as caught:
@@ -130,7 +124,7 @@ def test_it_lets_a_probe_through_after_a_while_and_a_good_one_closes_it(breaker:
     assert not is_open(breaker)
 
 
-def test_a_probe_that_fails_keeps_it_open_for_another_while(breaker: Breaker, clock: Clock) -> None:
+def test_a_probe_that_fails_keeps_the_breaker_open(breaker: Breaker, clock: Clock) -> None:
     open_it(breaker)
     clock.now += SECONDS_OPEN
     call(breaker, TIMED_OUT)
@@ -140,19 +134,19 @@ def test_a_probe_that_fails_keeps_it_open_for_another_while(breaker: Breaker, cl
     assert not is_open(breaker)
 
 
-def test_there_is_one_probe_at_a_time(breaker: Breaker, clock: Clock) -> None:
+def test_only_one_probe_is_let_through_at_a_time(breaker: Breaker, clock: Clock) -> None:
     open_it(breaker)
     clock.now += SECONDS_OPEN
     admitted: list[int] = []
     ready, done = threading.Barrier(8), threading.Event()
 
-    def knock(number: int) -> None:
+    def probe(number: int) -> None:
         ready.wait(5)
-        with suppress(Unavailable), watching(breaker):
+        with suppress(Unavailable), breaker.watch("PUT", "/pin/link", lambda: True):
             admitted.append(number)
             done.wait(5)
 
-    threads = [threading.Thread(target=knock, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=probe, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     while sum(thread.is_alive() for thread in threads) > 1:
@@ -164,15 +158,15 @@ def test_there_is_one_probe_at_a_time(breaker: Breaker, clock: Clock) -> None:
     assert not is_open(breaker)
 
 
-def test_a_probe_that_is_abandoned_makes_way_for_the_next(breaker: Breaker, clock: Clock) -> None:
+def test_after_an_abandoned_probe_another_is_let_through(breaker: Breaker, clock: Clock) -> None:
     open_it(breaker)
     clock.now += SECONDS_OPEN
-    call(breaker, SystemExit(), answered=False)
+    call(breaker, SystemExit(), is_answered=False)
     assert not is_open(breaker)
 
 
-def test_stragglers_do_not_keep_it_open_for_longer(breaker: Breaker, clock: Clock) -> None:
-    with suppress(Unknown), watching(breaker):
+def test_a_late_failure_does_not_keep_the_breaker_open_for_longer(breaker: Breaker, clock: Clock) -> None:
+    with suppress(Unknown), breaker.watch("PUT", "/pin/link", lambda: True):
         open_it(breaker)
         clock.now += SECONDS_OPEN - 1
         raise TIMED_OUT
@@ -180,7 +174,7 @@ def test_stragglers_do_not_keep_it_open_for_longer(breaker: Breaker, clock: Cloc
     assert not is_open(breaker)
 
 
-def test_a_bulkhead_refuses_at_once_what_is_too_many() -> None:
+def test_a_bulkhead_refuses_one_call_too_many_at_once() -> None:
     bulkhead = Bulkhead(2)
     with bulkhead.slot("GET", "/x"), bulkhead.slot("GET", "/x"):
         with pytest.raises(Unavailable, match="too many calls in flight") as caught, bulkhead.slot("GET", "/x"):
@@ -191,37 +185,39 @@ def test_a_bulkhead_refuses_at_once_what_is_too_many() -> None:
         pass
 
 
-def test_a_bulkhead_gives_a_call_back_however_it_ends() -> None:
+def test_a_bulkhead_frees_the_slot_however_a_call_ends() -> None:
     bulkhead = Bulkhead(1)
     for _ in range(3):
         with suppress(KeyError), bulkhead.slot("GET", "/x"):
             raise KeyError
 
 
-def test_a_dead_host_is_left_alone_after_ten_calls(client: ZypeClient, stand_in: StandIn) -> None:
-    stand_in.plan = [answer(500, {})]
+def test_a_failing_host_is_not_called_after_ten_failures(client: ZypeClient, server: ScriptedServer) -> None:
+    server.replies = [answer(500, {})]
     for _ in range(10):
         with pytest.raises(Unknown):
             client.link(PIN, "consumer")
     with pytest.raises(Unavailable, match="breaker open"):
         client.consumer("consumer")
-    assert len(stand_in.seen) == 10
+    assert len(server.requests) == 10
 
 
-def test_the_platform_api_and_the_login_service_fail_apart(client: ZypeClient, stand_in: StandIn) -> None:
-    stand_in.plan = [answer(502, {})]
+def test_the_platform_api_and_the_login_service_have_a_breaker_each(client: ZypeClient, server: ScriptedServer) -> None:
+    server.replies = [answer(502, {})]
     for _ in range(10):
         with pytest.raises(Unknown):
             client.token("alice@example.com", "password")
-    stand_in.plan = [answer(200, {"response": {}})]
+    server.replies = [answer(200, {"response": {}})]
     client.link(PIN, "consumer")
     with pytest.raises(Unavailable, match="breaker open"):
         client.revoke("token")
 
 
-def test_all_calls_of_a_worker_share_one_bulkhead(make_client: Callable[..., ZypeClient], stand_in: StandIn) -> None:
-    stand_in.plan = [Line.hang]
-    client = make_client(stand_in.url, zype_concurrency=2, zype_read_timeout=0.5)
+def test_all_calls_of_a_worker_share_one_bulkhead(
+    make_client: Callable[..., ZypeClient], server: ScriptedServer
+) -> None:
+    server.replies = [Connection.hang]
+    client = make_client(server.url, zype_concurrency=2)
 
     def hang(call: Callable[[], object]) -> None:
         with suppress(Unknown):
@@ -233,12 +229,13 @@ def test_all_calls_of_a_worker_share_one_bulkhead(make_client: Callable[..., Zyp
     ]
     for thread in threads:
         thread.start()
-    while len(stand_in.seen) < 2:
+    while len(server.requests) < 2:
         threads[0].join(0.01)
     with pytest.raises(Unavailable, match="too many"):
         client.consumer("consumer")
     with pytest.raises(Unavailable, match="too many"), client.login_call("POST", "/oauth/token"):
         raise AssertionError("it was let through")
+    assert len(server.requests) == 2
+    server.reset()
     for thread in threads:
         thread.join(5)
-    assert len(stand_in.seen) == 2

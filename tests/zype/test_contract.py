@@ -1,7 +1,7 @@
 """The client and the sandbox against Zype's own specification of PUT /pin/link.
 
 ``link-device-pin.openapi.json`` is that specification, unchanged. It knows the answers 200 and 404; what
-else Zype says in the field (422, 429, 5xx, rubbish) is the business of the other tests in this folder.
+else Zype answers in practice (422, 429, 5xx, broken answers) is covered by the other tests in this folder.
 """
 
 import copy
@@ -65,18 +65,18 @@ CONTRACT = OpenAPI.from_dict(with_nulls(SPECIFICATION, NULL_IN_REAL_ANSWERS))
 
 @dataclass
 class Recorder:
-    """Sits between the wire and the sandbox, and keeps what passes in both directions."""
+    """WSGI middleware around the sandbox that records each request and its response."""
 
     app: Callable[..., Iterable[bytes]]
-    exchanges: list[tuple[MockRequest, MockResponse]] = field(default_factory=list)
+    recorded: list[tuple[MockRequest, MockResponse]] = field(default_factory=list)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
         body = request.get_data()
         environ["wsgi.input"] = io.BytesIO(body)
         response = Response.from_app(self.app, environ)
-        # The specification names one server, and the sandbox stands in for it.
-        seen = MockRequest(
+        # The specification names one server, which the sandbox replaces.
+        received = MockRequest(
             "https://api.zype.com",
             request.method.lower(),
             request.path,
@@ -87,7 +87,7 @@ class Recorder:
         answered = MockResponse(
             response.get_data(), response.status_code, dict(response.headers), response.mimetype or ""
         )
-        self.exchanges.append((seen, answered))
+        self.recorded.append((received, answered))
         return response(environ, start_response)
 
 
@@ -128,7 +128,7 @@ def test_a_tv_is_linked_by_the_contract(recorder: Recorder, zype: ZypeClient) ->
     pin = Pin(acquire(recorder, "tv-1"))
     linked = zype.link(pin, ALICE.id)
     assert (linked.consumer_id, linked.linked, linked.linked_device_id) == (ALICE.id, True, "tv-1")
-    ((request, response),) = recorder.exchanges
+    ((request, response),) = recorder.recorded
     CONTRACT.validate_request(request)
     CONTRACT.validate_response(request, response)
 
@@ -138,27 +138,25 @@ def test_a_magic_pin_with_a_documented_status_keeps_the_contract(
     word: str, recorder: Recorder, zype: ZypeClient
 ) -> None:
     answered = outcome_of(lambda: zype.link(Pin(word), ALICE.id))
-    ((request, response),) = recorder.exchanges
+    ((request, response),) = recorder.recorded
     assert response.status_code == (404 if answered is NotFound else 200)
     CONTRACT.validate_request(request)
     CONTRACT.validate_response(request, response)
 
 
-def test_a_pin_that_nobody_knows_is_answered_by_the_contract(recorder: Recorder, zype: ZypeClient) -> None:
+def test_an_unknown_pin_is_answered_by_the_contract(recorder: Recorder, zype: ZypeClient) -> None:
     with pytest.raises(NotFound):
         zype.link(Pin("zzzzzz9"), ALICE.id)
-    ((request, response),) = recorder.exchanges
+    ((request, response),) = recorder.recorded
     CONTRACT.validate_request(request)
     CONTRACT.validate_response(request, response)
 
 
 @pytest.mark.parametrize("pin", ["zizm529", "a&b=c", "ü", "1 2"])
 @pytest.mark.parametrize("consumer_id", [ALICE.id, "a/b&pin=x"])
-def test_whatever_is_asked_is_one_valid_request(
-    pin: str, consumer_id: str, recorder: Recorder, zype: ZypeClient
-) -> None:
+def test_every_call_is_one_valid_request(pin: str, consumer_id: str, recorder: Recorder, zype: ZypeClient) -> None:
     outcome_of(lambda: zype.link(Pin(pin), consumer_id))
-    ((request, _),) = recorder.exchanges
+    ((request, _),) = recorder.recorded
     CONTRACT.validate_request(request)
     assert dict(request.parameters.query) == {"consumer_id": consumer_id, "pin": pin, "api_key": KEY}
 
@@ -179,7 +177,7 @@ def test_the_contract_would_catch_a_request_without(missing: str) -> None:
         CONTRACT.validate_request(MockRequest("https://api.zype.com", "put", "/pin/link", args=query))
 
 
-def judge(contract: OpenAPI, pin: dict[str, Any]) -> None:
+def validate(contract: OpenAPI, pin: dict[str, Any]) -> None:
     query = {"consumer_id": ALICE.id, "pin": "zizm529", "api_key": KEY}
     request = MockRequest("https://api.zype.com", "put", "/pin/link", args=query)
     contract.validate_response(request, MockResponse(json.dumps({"response": pin}).encode()))
@@ -187,12 +185,12 @@ def judge(contract: OpenAPI, pin: dict[str, Any]) -> None:
 
 def test_the_contract_would_catch_an_answer_with_a_wrong_type() -> None:
     with pytest.raises(OpenAPIError):
-        judge(CONTRACT, {**SAMPLE, "pin": 7})
+        validate(CONTRACT, {**SAMPLE, "pin": 7})
 
 
 def test_the_relaxed_fields_are_those_that_the_sample_needs() -> None:
-    judge(CONTRACT, SAMPLE)
+    validate(CONTRACT, SAMPLE)
     for name in NULL_IN_REAL_ANSWERS:
         others = [other for other in NULL_IN_REAL_ANSWERS if other != name]
         with pytest.raises(OpenAPIError):
-            judge(OpenAPI.from_dict(with_nulls(SPECIFICATION, others)), SAMPLE)
+            validate(OpenAPI.from_dict(with_nulls(SPECIFICATION, others)), SAMPLE)

@@ -18,9 +18,9 @@ from portal.pages.identity.viewer import has_set_out
 from portal.services import services
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
+from portal.zype.deadline import Deadline
 from portal.zype.errors import ContractBroken, Misconfigured, ZypeError, map_answer
 from portal.zype.payloads import Token
-from portal.zype.wire import Deadline
 
 log = structlog.get_logger("portal.auth")
 

@@ -8,8 +8,8 @@ from portal.ledger.attempts import Attempt, Limited
 from portal.pages.auth.sign_in_attempts import limits, may_try
 from portal.pages.auth.zype_login import RETRY_SECONDS, SignInResult, failed, identify
 from portal.services import Services
+from portal.zype.deadline import Deadline
 from portal.zype.errors import BadCredentials, ZypeError
-from portal.zype.wire import Deadline
 
 
 def sign_in(services: Services, email: str, password: str, actor: Actor) -> SignInResult:

@@ -7,9 +7,9 @@ import structlog
 
 from portal.domain.outcomes import SignInOutcome
 from portal.zype.client import ZypeClient
+from portal.zype.deadline import Deadline
 from portal.zype.errors import Misconfigured, ZypeError
 from portal.zype.payloads import Token
-from portal.zype.wire import Deadline
 
 log = structlog.get_logger("portal.auth")
 

@@ -23,7 +23,8 @@ from portal.pages.staff_auth.oidc.errors import (
 )
 from portal.pages.staff_auth.oidc.metadata import auth_method, judged, scope
 from portal.settings.settings import Settings
-from portal.zype.connections import Deadline, Exchange
+from portal.zype.connections import Call
+from portal.zype.deadline import Deadline
 from portal.zype.wire import ZypeAdapter
 
 METADATA_PATH = "/.well-known/openid-configuration"
@@ -69,7 +70,7 @@ class Provider:
         if not self._places.acquire(blocking=False):
             raise ProviderUnavailable("too many sign-ins wait for it")
         try:
-            with Exchange(Deadline(self._seconds)).running():
+            with Call(Deadline(self._seconds)).active():
                 yield Talk(self._settings, self.framework, self._metadata())
         finally:
             self._places.release()

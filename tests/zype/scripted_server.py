@@ -1,4 +1,4 @@
-"""A stand-in for Zype down at the socket, which can answer anything, in any way, at any pace."""
+"""A server at the socket in place of Zype, which can reply anything, in any way, at any pace."""
 
 import contextlib
 import json
@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-Behaviour = Callable[["Line"], None]
+Reply = Callable[["Connection"], None]
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReceivedRequest:
     """A request as it came over the wire."""
 
     method: str
@@ -36,85 +36,107 @@ class Seen:
 
 
 @dataclass
-class Line:
-    """A connection, as a behaviour sees it after a request."""
+class Connection:
+    """A connection, as a reply uses it after a request."""
 
     sock: socket.socket
-    closing: threading.Event
-    keep: bool = True
+    reset: threading.Event
+    is_open: bool = True
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
     def trickle(self, data: Iterable[int], pause: float) -> None:
-        """Send byte by byte, until the other side or the test has had enough."""
+        """Send byte by byte, until the client or the test ends it."""
         for byte in data:
-            if self.closing.wait(pause):
+            if self.reset.wait(pause):
                 return
-            self.say(bytes([byte]))
+            self.send(bytes([byte]))
 
     def hang(self) -> None:
-        self.closing.wait(20)
-        self.keep = False
+        """Send nothing until the test ends."""
+        self.reset.wait(20)
+        self.is_open = False
 
-    def hang_up(self) -> None:
-        self.keep = False
+    def close(self) -> None:
+        self.is_open = False
 
 
-def answer(status: int, body: object = None, **headers: str) -> Behaviour:
-    """Behave: answer with a status, a body (anything but bytes is made JSON) and headers (_ for -)."""
+def answer(status: int, body: object = None, **headers: str) -> Reply:
+    """Reply with a status, a body (anything but bytes is made JSON) and headers (_ for -)."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(data)}", "Content-Type: application/json"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return raw("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
 
 
-def raw(data: bytes, then: Behaviour | None = None) -> Behaviour:
-    """Behave: send these bytes, and then behave otherwise, if told to."""
+def raw(data: bytes, then: Reply | None = None) -> Reply:
+    """Reply with these bytes, and then as another reply does."""
 
-    def behave(line: Line) -> None:
-        line.say(data)
+    def reply(connection: Connection) -> None:
+        connection.send(data)
         if then:
-            then(line)
+            then(connection)
 
-    return behave
+    return reply
+
+
+OK = answer(200, {"response": {}})
 
 
 @dataclass
-class StandIn:
-    """Listens on loopback; answers with the behaviours in ``plan`` in turn, the last one for ever.
+class ScriptedServer:
+    """Listens on loopback; gives the replies of ``replies`` in turn, the last one again and again.
 
     Args:
-        tls: what to wrap connections with, if anything.
-        connections_to_drop: how many connections to close as soon as they are there.
+        tls: to wrap connections with, if any.
+        connections_to_drop: how many connections to close as soon as they are accepted.
+        requests: what was received.
+        connections: how many were accepted.
     """
 
     tls: ssl.SSLContext | None = None
     connections_to_drop: int = 0
-    plan: list[Behaviour] = field(default_factory=lambda: [answer(200, {"response": {}})])
-    seen: list[Seen] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=lambda: [OK])
+    requests: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
-        self._closing = threading.Event()
-        self._threads = [threading.Thread(target=self._listen)]
-        self._threads[0].start()
+        self._reset = threading.Event()
+        self._open: dict[threading.Thread, socket.socket] = {}
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
 
     @property
     def url(self) -> str:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
+    def reset(self) -> None:
+        """End every connection, and forget what was received and what was to be replied."""
+        self._reset.set()
+        for thread, sock in list(self._open.items()):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+        self._open.clear()
+        self._reset = threading.Event()
+        self.replies, self.requests, self.connections, self.connections_to_drop = [OK], [], 0, 0
+
+    def wait_until_closed(self) -> None:
+        """Return when every connection is closed from this side."""
+        for thread in list(self._open):
+            thread.join(5)
+
     def close(self) -> None:
-        self._closing.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for thread in self._threads:
-            thread.join(5)
+        self._accepting.join(5)
+        self.reset()
 
-    def _listen(self) -> None:
+    def _accept(self) -> None:
         while True:
             try:
                 sock, _ = self._listener.accept()
@@ -125,44 +147,35 @@ class StandIn:
                 sock.close()
                 continue
             thread = threading.Thread(target=self._serve, args=(sock,))
-            self._threads.append(thread)
+            self._open[thread] = sock
             thread.start()
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(0.05)
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            stack.callback(sock.close)
-            if self.tls:
-                sock.settimeout(5)
-                sock = stack.enter_context(self.tls.wrap_socket(sock, server_side=True))
-                sock.settimeout(0.05)
-            line = Line(sock, self._closing)
-            while line.keep and (request := self._read(sock)):
-                self.seen.append(request)
-                behave = self.plan.pop(0) if len(self.plan) > 1 else self.plan[0]
-                behave(line)
+        if self.tls:
+            sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            self._open[threading.current_thread()] = sock
+        with contextlib.suppress(OSError), sock:
+            connection = Connection(sock, self._reset)
+            while connection.is_open and (request := self._receive(sock)):
+                self.requests.append(request)
+                reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+                reply(connection)
 
-    def _read(self, sock: socket.socket) -> Seen | None:
+    def _receive(self, sock: socket.socket) -> ReceivedRequest | None:
         data = b""
         while b"\r\n\r\n" not in data:
-            if not (more := self._receive(sock)):
+            if not (more := sock.recv(65536)):
                 return None
             data += more
         head, _, body = data.partition(b"\r\n\r\n")
         first, *rest = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rest)}
         while len(body) < int(headers.get("content-length", 0)):
-            body += self._receive(sock)
+            if not (more := sock.recv(65536)):
+                return None
+            body += more
         method, target, _ = first.split(" ")
-        return Seen(method, target, headers, body)
-
-    def _receive(self, sock: socket.socket) -> bytes:
-        while not self._closing.is_set():
-            try:
-                return sock.recv(65536)
-            except TimeoutError:
-                continue
-        return b""
+        return ReceivedRequest(method, target, headers, body)
 
 
 def leaks(error: BaseException, secrets: Iterable[str]) -> list[str]:
