@@ -16,7 +16,7 @@ from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from playwright.sync_api import Browser
 
 from portal.app import create_app
-from portal.database.database import upgrade
+from portal.database.schema import upgrade
 from portal.services import EXTENSION, Services
 from portal.settings.environment import variable
 from portal.settings.loading import load

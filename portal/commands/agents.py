@@ -2,36 +2,28 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import click
 
-from portal.commands.context import environment, fail, open_database, settings_of
+from portal.commands.context import environment, fail, load_settings, open_database
+from portal.database.sessions import Sessions
 from portal.domain.actors import Role
 from portal.domain.errors import AccountRefused
+from portal.settings.keys import keyring
+from portal.staff.agents import Account, Agents
 
-if TYPE_CHECKING:
-    from portal.staff.agents import Account, Agents
+agents = click.Group()
 
 
 @contextmanager
-def _agents() -> "Iterator[Agents]":
+def _agents() -> Iterator[Agents]:
     """Yield the accounts for the block, which ends with why if an account does not allow what it does."""
-    from portal.database.sessions import Sessions
-    from portal.settings.keys import keyring
-    from portal.staff.agents import Agents
-
-    settings = settings_of(environment())
+    settings = load_settings(environment())
     with open_database(settings) as database:
         try:
             yield Agents(database, Sessions(database, keyring(settings).current))
         except AccountRefused as error:
             fail(str(error))
-
-
-@click.group()
-def agents() -> None:
-    """The support staff."""
 
 
 @agents.command()
@@ -88,7 +80,7 @@ def _tell(password: str) -> None:
     click.echo("It is not shown again. Hand it over in person or by phone, to the person alone.")
 
 
-def _line(account: "Account") -> str:
+def _line(account: Account) -> str:
     facts = [account.id, account.role.value, account.name]
     if account.email:
         facts.append(account.email)

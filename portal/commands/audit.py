@@ -6,38 +6,38 @@ from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from portal.commands.context import environment, fail, open_database, settings_of
-from portal.domain.outcomes import OUTCOMES
+from portal.commands.context import environment, fail, load_settings, open_database
+from portal.domain.actors import Actor, ActorKind, Reason
+from portal.domain.errors import LedgerUnavailable
+from portal.domain.outcomes import OUTCOMES, Action, ExportOutcome
+from portal.ledger import export
+from portal.ledger.attempt_history import AttemptFilter, AttemptHistory
+from portal.ledger.attempts import Attempt
+from portal.ledger.ledger import Ledger
+from portal.ledger.verification import Report, Verification
+from portal.mail.outbox import queue_notice
+from portal.settings.keys import keyring
 
-if TYPE_CHECKING:
-    from portal.ledger.attempt_history import AttemptFilter, AttemptHistory
-    from portal.ledger.ledger import Ledger
-    from portal.ledger.verification import Report, Verification
+audit = click.Group()
 
 # As text, since click would ask for the names of an enumeration, and the log and the ledger hold the values.
 ANY_OUTCOME = sorted({str(outcome) for outcomes in OUTCOMES.values() for outcome in outcomes})
 
 
 @contextmanager
-def _ledger() -> "Iterator[Ledger]":
-    from portal.ledger.ledger import Ledger
-    from portal.mail.outbox import queue_notice
-    from portal.settings.keys import keyring
-
-    settings = settings_of(environment())
+def _ledger() -> Iterator[Ledger]:
+    settings = load_settings(environment())
     with open_database(settings) as database:
         yield Ledger(database, keyring(settings), on_outcome=queue_notice if settings.smtp_url else None)
 
 
 @contextmanager
-def _attempts() -> "Iterator[AttemptHistory]":
-    from portal.ledger.attempt_history import AttemptHistory
-
-    with open_database(settings_of(environment())) as database:
+def _attempts() -> Iterator[AttemptHistory]:
+    with open_database(load_settings(environment())) as database:
         yield AttemptHistory(database)
 
 
@@ -65,16 +65,9 @@ def _filters(command: Command) -> Command:
     return command
 
 
-def _wanted(given: dict[str, Any]) -> "AttemptFilter":
-    from portal.ledger.attempt_history import AttemptFilter
-
+def _wanted(given: dict[str, Any]) -> AttemptFilter:
     days = {name: given[name].date() if given[name] else None for name in ("since", "until")}
     return AttemptFilter(**given | days)
-
-
-@click.group()
-def audit() -> None:
-    """The ledger."""
 
 
 @audit.command()
@@ -127,12 +120,6 @@ def list_attempts(limit: int, **given: Any) -> None:
 )
 def export_attempts(kind: str, **given: Any) -> None:
     """Write attempts to standard output, oldest first, with a last line by which a missing one shows."""
-    from portal.domain.actors import Actor, ActorKind, Reason
-    from portal.domain.errors import LedgerUnavailable
-    from portal.domain.outcomes import Action, ExportOutcome
-    from portal.ledger import export
-    from portal.ledger.attempts import Attempt
-
     file_kind = next(known for known in export.TYPES if known == kind)
     wanted = _wanted(given)
     with _ledger() as ledger, _attempts() as attempts:
@@ -152,10 +139,7 @@ def export_attempts(kind: str, **given: Any) -> None:
 @click.argument("exports", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def verify(exports: tuple[Path, ...]) -> None:
     """Check every row of the ledger, or that everything in EXPORTS is still in it."""
-    from portal.ledger.verification import Verification
-    from portal.settings.keys import keyring
-
-    settings = settings_of(environment())
+    settings = load_settings(environment())
     with open_database(settings) as database:
         verification = Verification(database, keyring(settings))
         reports = {str(file): _verify_export(verification, file) for file in exports}
@@ -167,10 +151,7 @@ def verify(exports: tuple[Path, ...]) -> None:
         fail("Not everything is as it was written.")
 
 
-def _verify_export(verification: "Verification", path: Path) -> "Report":
-    from portal.ledger import export
-    from portal.ledger.verification import Report
-
+def _verify_export(verification: Verification, path: Path) -> Report:
     try:
         with path.open("rb") as file:
             return verification.export(export.read(file, verification.keyring))
@@ -178,7 +159,7 @@ def _verify_export(verification: "Verification", path: Path) -> "Report":
         return Report(faults=[str(error)])
 
 
-def _tell(name: str, report: "Report") -> None:
+def _tell(name: str, report: Report) -> None:
     for fault in report.faults:
         click.echo(f"{name}: {fault}")
     if report.without_outcome:

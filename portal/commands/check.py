@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
+import click
 import sqlalchemy as sa
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.app import create_app
-from portal.database.database import Database, describe, is_current
+from portal.commands.context import environment, fail, load_settings
+from portal.database.database import Database, describe
+from portal.database.schema import is_current
 from portal.mail.mailer import mail_server
 from portal.mail.smtp import NotSent
 from portal.pages.auth import authorization_code
@@ -41,6 +44,16 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{'ok  ' if self.is_ok else 'FAIL'}  {self.text}"
+
+
+def run_check() -> None:
+    """Print what each check found, and end with status 1 if one failed."""
+    failed = 0
+    for finding in check(load_settings(environment())):
+        click.echo(finding)
+        failed += not finding.is_ok
+    if failed:
+        fail(f"{failed} to mend")
 
 
 def check(settings: Settings) -> Iterator[Finding]:

@@ -1,35 +1,34 @@
-"""What every command shares: where its settings come from, and how it ends when it can't go on."""
+"""What the commands share: where their settings come from, and how they end when they can't go on."""
 
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 from dotenv import dotenv_values
+from sqlalchemy.exc import SQLAlchemyError
 
+from portal.database.database import Database, describe
 from portal.domain.errors import SettingsError
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 
-if TYPE_CHECKING:
-    from portal.database.database import Database
-
 
 def environment() -> dict[str, str]:
-    """Return the environment, on top of what a .env file in this folder says."""
+    """Return the environment, on top of what a .env file in the current folder says."""
     return {**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ}
 
 
 def fail(*lines: str) -> NoReturn:
-    """Say why, on standard error, and end with status 1."""
+    """Print lines to standard error, and end with status 1."""
     for line in lines:
         click.echo(line, err=True)
     sys.exit(1)
 
 
-def settings_of(environ: Mapping[str, str]) -> Settings:
+def load_settings(environ: Mapping[str, str]) -> Settings:
     """Return the settings of an environment, or end with everything that is wrong with them."""
     try:
         return load(environ)
@@ -38,12 +37,8 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
 
 
 @contextmanager
-def open_database(settings: Settings) -> "Iterator[Database]":
-    """Yield the database for the block, which ends with what the database said if it fails."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from portal.database.database import Database, describe
-
+def open_database(settings: Settings) -> Iterator[Database]:
+    """Yield the database for the block. If the database fails, the command ends with the database's own message."""
     database = Database(settings.database_url.get_secret_value(), connections=1)
     try:
         yield database

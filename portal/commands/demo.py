@@ -1,12 +1,21 @@
 """The demo: portal, sandbox and a simulated TV, with no credentials, and data that is gone afterwards."""
 
+import logging
+import os
 import secrets
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
-from portal.database.database import Database, upgrade
+import click
+
+from portal.commands.context import load_settings
+from portal.commands.folders import temporary_folder
+from portal.commands.serve import run_server
+from portal.database.database import Database
+from portal.database.schema import upgrade
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role
 from portal.sandbox import seed
@@ -15,44 +24,52 @@ from portal.settings.settings import Settings
 from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
 
-# Everything else that an environment or a .env file says is for the real thing, and must not reach a demo.
-KEPT = (
+# Every other setting of an environment or a .env file is for the real portal, and must not reach a demo.
+INHERITED = (
     *("PORTAL_BIND", "PORTAL_PUBLIC_URL", "PORTAL_ZYPE_API_URL", "PORTAL_SMTP_URL"),
     *("PORTAL_SIGN_IN", "PORTAL_LANGUAGE"),
 )
 
 
-def environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Return the environment of a demo.
+def run_demo(once: bool) -> None:
+    """Serve a demo until SIGTERM or SIGINT, or if it is to run once, until it is up."""
+    server = os.getpid()
+    with temporary_folder("demo") as folder:
+        environ = _environment(os.environ, folder)
+        settings = load_settings(environ)
+        _write_dotenv(environ, folder)
+        _seed_database(settings)
 
-    Args:
-        environ: of the process; what addresses it sets is kept.
-        folder: for the data.
-    """
-    kept = {name: value for name, value in environ.items() if not name.startswith("PORTAL_") or name in KEPT}
+        def on_ready() -> None:
+            click.echo(_instructions(settings, folder))
+            if once:
+                os.kill(server, signal.SIGTERM)
+
+        run_server(settings, environ, on_ready, log_level=logging.WARNING)
+
+
+def _environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the environment of a demo, whose data is in the folder."""
+    inherited = {name: value for name, value in environ.items() if not name.startswith("PORTAL_") or name in INHERITED}
     return {
         "PORTAL_SIGN_IN": "password,code",
-        **kept,
+        **inherited,
         "PORTAL_MODE": "sandbox",
         "PORTAL_DATABASE_URL": f"sqlite:///{folder / 'demo.db'}",
         "PORTAL_SECRET_KEY": secrets.token_hex(32),
     }
 
 
-def keep_settings(environ: Mapping[str, str], folder: Path) -> None:
-    """Write a demo's settings beside its data, where a command that is started in that folder finds them."""
+def _write_dotenv(environ: Mapping[str, str], folder: Path) -> None:
+    """Write a demo's settings into its folder, where a command that is started there finds them."""
     file = folder / ".env"
     file.touch(mode=0o600)
-    given = {name: value for name, value in environ.items() if name.startswith("PORTAL_")}
-    file.write_text("".join(f"{name}='{value}'\n" for name, value in given.items()), encoding="utf-8")
+    settings = [f"{name}='{value}'\n" for name, value in environ.items() if name.startswith("PORTAL_")]
+    file.write_text("".join(settings), encoding="utf-8")
 
 
-def hire(settings: Settings) -> None:
-    """Make the database of a demo, with accounts for its support staff, whose second factor everybody knows.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: there is no demo.
-    """
+def _seed_database(settings: Settings) -> None:
+    """Create the database of a demo, with accounts for its support staff, whose second factor is public."""
     url = settings.database_url.get_secret_value()
     upgrade(url)
     database = Database(url, connections=1)
@@ -66,13 +83,8 @@ def hire(settings: Settings) -> None:
         database.dispose()
 
 
-def steps(settings: Settings, folder: Path) -> str:
-    """Return what to do to link a TV, for a newcomer.
-
-    Args:
-        settings: of the demo.
-        folder: with its data and settings.
-    """
+def _instructions(settings: Settings, folder: Path) -> str:
+    """Return what a newcomer does to link a TV."""
     checkout = Path(__file__).parents[2]
     command = f"cd {quote(str(folder))} && PYTHONPATH={quote(str(checkout))} {quote(sys.executable)} -m portal"
     viewer, agent, supervisor = seed.ALICE, seed.BOB, seed.SUPERVISOR

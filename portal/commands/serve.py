@@ -25,8 +25,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.app import create_app
 from portal.commands.child_process import Beside, beside
-from portal.database.database import Database, describe, is_current, upgrade
+from portal.commands.context import fail
+from portal.database.database import Database, describe
+from portal.database.schema import is_current, upgrade
 from portal.domain.errors import PortalError
+from portal.pages.web import logs
 from portal.settings.settings import Settings
 
 log = structlog.get_logger("portal.server")
@@ -40,17 +43,28 @@ class CannotServe(PortalError):
     """Something that serving needs is not there. The text is for the operator."""
 
 
-def serve(settings: Settings, environ: Mapping[str, str], on_ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT; requests that are under way then are finished.
+def run_server(
+    settings: Settings,
+    environ: Mapping[str, str],
+    on_ready: Callable[[], None] = lambda: None,
+    log_level: int = logging.INFO,
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests that are in flight then are finished.
 
     Args:
         settings: the portal's.
-        environ: what the sandbox's process is given as its environment.
+        environ: of the child processes.
         on_ready: called once, in a worker, when the portal answers.
-
-    Raises:
-        CannotServe: a port is taken, or the database does not have the schema that is needed.
+        log_level: the lowest that is logged.
     """
+    logs.configure(settings, log_level)
+    try:
+        _serve(settings, environ, on_ready)
+    except (CannotServe, OSError) as error:
+        fail(str(error))
+
+
+def _serve(settings: Settings, environ: Mapping[str, str], on_ready: Callable[[], None]) -> None:
     _check_port("PORTAL_BIND", settings.bind)
     if settings.metrics_bind:
         _check_port("PORTAL_METRICS_BIND", settings.metrics_bind)

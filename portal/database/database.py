@@ -1,53 +1,21 @@
-"""The database: one engine for SQLite or PostgreSQL, units that read, units that write, and the migrations."""
+"""The database: one engine for SQLite or PostgreSQL, units of work that read, and units of work that write."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 # How long a unit of work waits for another one that writes; past that the database counts as locked.
 LOCK_SECONDS = 3.0
-_MIGRATIONS = Path(__file__).parent / "migrations"
-
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 
 class DatabaseLocked(SQLAlchemyError):
     """Another unit of work has been writing for longer than anyone should wait."""
-
-
-class UTCDateTime(sa.types.TypeDecorator[datetime]):
-    """A time in UTC, aware in Python on either database; SQLite itself keeps no time zone."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return the time in UTC; SQLite's text must sort as the times do."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Return the time with its zone, UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Database:
@@ -137,44 +105,14 @@ class Database:
         with self.read() as connection:
             connection.execute(sa.select(1))
 
-    def revision(self) -> str | None:
-        """Return the revision of the schema that the database has, or none if it is empty."""
-        with self.read() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-
     def dispose(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
 
-def is_current(database: Database) -> bool:
-    """Tell whether the database has the schema that this version of the portal needs."""
-    return database.revision() == ScriptDirectory(str(_MIGRATIONS)).get_current_head()
-
-
 def describe(error: SQLAlchemyError) -> str:
     """Return what the database itself said, without the statement: read-only, full, locked, gone."""
     return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
-
-
-def upgrade(url: str) -> None:
-    """Bring the schema of a database up to date; nothing happens where it is already.
-
-    Args:
-        url: ``sqlite:///…`` or ``postgresql+psycopg://…``, of a role that may create tables.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database can't be reached or changed.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["url"] = url
-    command.upgrade(config, "head")
-
-
-def migration_engine(url: str) -> Engine:
-    """Return an engine for one run of the migrations."""
-    return _engine(make_url(url), connections=1)
 
 
 def _engine(url: URL, connections: int) -> Engine:

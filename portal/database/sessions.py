@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import Database, UTCDateTime, metadata
+from portal.database.database import Database
+from portal.database.schema import UTCDateTime, metadata
 from portal.domain.actors import SessionKind
 from portal.settings.keys import LedgerKey, Purpose
 

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from portal.database.database import UTCDateTime, metadata
+from portal.database.schema import UTCDateTime, metadata
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import CHANGED_NOTHING, LookUpOutcome, Outcome, SignInOutcome
 

@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from portal.database.database import Database, UTCDateTime, metadata
+from portal.database.database import Database
+from portal.database.schema import UTCDateTime, metadata
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.tables import ledger

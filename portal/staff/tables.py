@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from portal.database.database import UTCDateTime, metadata
+from portal.database.schema import UTCDateTime, metadata
 
 agents = sa.Table(
     "agents",

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from portal.database.database import Database, metadata
+from portal.database.database import Database
+from portal.database.schema import metadata
 
 viewers = sa.Table(
     "viewers",

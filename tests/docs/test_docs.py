@@ -24,7 +24,10 @@ LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
 def commands(group: click.Group, prefix: str = "zype-activate") -> dict[str, set[str]]:
     """Return the options of every command of a group, by the command's whole name."""
     found: dict[str, set[str]] = {}
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
         if isinstance(command, click.Group):
             found |= commands(command, f"{prefix} {name}")
         else:

@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.database.database import Database
+from portal.database.schema import metadata
 from portal.domain.outcomes import Action
 from portal.ledger.attempts import Attempt, Begun
 from portal.ledger.ledger import Ledger
@@ -114,11 +117,6 @@ def test_only_an_attempt_without_an_outcome_is_resolved(ledger: Ledger, which: s
 
 
 def test_the_schema_is_the_one_that_the_code_describes(database: Database) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.runtime.migration import MigrationContext
-
-    from portal.database.database import metadata
-
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 

@@ -1,15 +1,16 @@
-"""Runs the migrations on the database that portal.database.database.upgrade names."""
+"""Runs the migrations on the database that portal.database.schema.upgrade names."""
 
 from alembic import context
 
-from portal.database.database import metadata, migration_engine
+from portal.database.database import Database
+from portal.database.schema import metadata
 
-engine = migration_engine(context.config.attributes["url"])
+database = Database(context.config.attributes["url"], connections=1)
 try:
-    # On SQLite too in one transaction, which nobody else can begin meanwhile: half a schema helps nobody.
-    with engine.execution_options(write=True).begin() as connection:
+    # All in one transaction, on SQLite too: an upgrade that fails leaves the schema as it was.
+    with database.write() as connection:
         context.configure(connection, target_metadata=metadata)
         with context.begin_transaction():
             context.run_migrations()
 finally:
-    engine.dispose()
+    database.dispose()

@@ -4,7 +4,8 @@ import structlog
 from flask import Blueprint
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import describe, is_current
+from portal.database.database import describe
+from portal.database.schema import is_current
 from portal.services import services
 
 bp = Blueprint("ops", __name__)

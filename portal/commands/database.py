@@ -1,0 +1,21 @@
+"""The commands of the database."""
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.commands.context import environment, fail, load_settings
+from portal.database import schema
+from portal.database.database import describe
+
+db = click.Group()
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the database's schema up to date."""
+    settings = load_settings(environment())
+    try:
+        schema.upgrade(settings.database_url.get_secret_value())
+    except SQLAlchemyError as error:
+        fail(f"The database can't be upgraded: {describe(error)}")
+    click.echo("The database has this version's schema.")

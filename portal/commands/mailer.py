@@ -1,0 +1,30 @@
+"""``zype-activate mailer``: sends the mails that let viewers know what was done with their TVs."""
+
+import logging
+
+from portal.commands.child_process import told_to_stop
+from portal.commands.context import environment, fail, load_settings, open_database
+from portal.mail.letters import Letters
+from portal.mail.mailer import Mailer, mail_server
+from portal.pages.ops import metrics
+from portal.pages.web import logs
+from portal.zype.client import ZypeClient
+
+
+def run_mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
+    """Send mails.
+
+    Args:
+        once: send what is due, and return; otherwise go on until SIGTERM or SIGINT.
+        quiet: log warnings and errors alone.
+        stop_with_stdin: stop when standard input ends, too.
+    """
+    settings = load_settings(environment())
+    if settings.smtp_url is None:
+        fail("PORTAL_SMTP_URL: is not set, so there are no mails to send")
+    logs.configure(settings, logging.WARNING if quiet else logging.INFO)
+    stop = told_to_stop(stop_with_stdin)
+    zype = ZypeClient(settings, metrics.observe_zype)
+    with open_database(settings) as database:
+        mailer = Mailer(database, zype, Letters(settings), mail_server(settings), metrics.count_notice)
+        mailer.send_due(stop) if once else mailer.run(stop)
