@@ -190,8 +190,8 @@ def _mail(settings: Settings) -> Finding:
 
 def _staff_provider(settings: Settings) -> Finding:
     try:
-        with Provider(settings).talk() as talk:
-            talk.check_client()
+        with Provider(settings).client() as client:
+            client.check_client()
     except ProviderError as error:
         return Finding(False, f"staff's identity provider: {error}")
     callback = f"{CALLBACK_PATH} behind PORTAL_PUBLIC_URL"

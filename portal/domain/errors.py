@@ -13,12 +13,12 @@ class StaffNotSignedIn(PortalError):
     """The page is for support staff, and nobody of them is signed in.
 
     Args:
-        has_to_prove: somebody is, but the page wants a sign-in of a few minutes ago at most.
+        reauthenticate: an agent is, but the page needs a sign-in of a few minutes ago at most.
     """
 
-    def __init__(self, has_to_prove: bool = False) -> None:
-        super().__init__("no fresh session of an agent" if has_to_prove else "no session of an agent")
-        self.has_to_prove = has_to_prove
+    def __init__(self, reauthenticate: bool = False) -> None:
+        super().__init__("no fresh session of an agent" if reauthenticate else "no session of an agent")
+        self.reauthenticate = reauthenticate
 
 
 class NotAllowed(PortalError):

@@ -97,7 +97,7 @@ def test_those_who_wait_take_no_more_than_four_threads(
 ) -> None:
     for number in range(10):
         sign_in(browse(app, address=f"192.0.2.{number}"), 422)
-    places = sign_in_attempts._slow_places
+    places = sign_in_attempts._slow_slots
     taken = [places.acquire(blocking=False) for _ in range(5)]
     try:
         assert taken == [True] * 4 + [False]

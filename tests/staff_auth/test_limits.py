@@ -86,7 +86,7 @@ def test_an_account_that_is_guessed_at_from_everywhere_is_slowed_and_never_locke
 def test_those_who_wait_take_no_more_than_four_threads(bob: Bob, app: Flask, browse: Callable[..., PageClient]) -> None:
     for number in range(10):
         sign_in(browse(app, address=f"192.0.2.{number}"), 422)
-    places = sign_in_attempts._slow_places
+    places = sign_in_attempts._slow_slots
     taken = [places.acquire(blocking=False) for _ in range(5)]
     try:
         assert taken == [True] * 4 + [False]

@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 
 from portal.domain.actors import Role
 from portal.ledger.tables import ledger
-from portal.pages.staff_auth.oidc.provider import MOST_SIGN_INS, SECONDS_TO_KEEP_METADATA
+from portal.pages.staff_auth.oidc.provider import MAX_CONCURRENT_SIGN_INS, METADATA_SECONDS
 from portal.pages.staff_auth.oidc.provider import Provider as PortalsView
 from portal.settings.environment import variable
 from tests.conftest import services_of
@@ -514,11 +514,11 @@ def test_metadata_are_kept_for_a_while_and_not_for_ever(app: Flask, client: Page
     now = [0.0]
     app.extensions["portal.staff_oidc"] = PortalsView(services_of(app).settings, clock=lambda: now[0])
 
-    for now[0] in (0.0, 1.0, SECONDS_TO_KEEP_METADATA - 1):
+    for now[0] in (0.0, 1.0, METADATA_SECONDS - 1):
         set_out(client)
     assert provider.asked(METADATA) == 1
 
-    now[0] = SECONDS_TO_KEEP_METADATA + 1
+    now[0] = METADATA_SECONDS + 1
     set_out(client)
     assert provider.asked(METADATA) == 2
 
@@ -624,10 +624,10 @@ def test_a_provider_that_hangs_takes_few_threads(
 
     app.extensions["portal.staff_oidc"] = PortalsView(services_of(app).settings, seconds=1.5)
     with hanging(provider, METADATA):
-        waiting = [Thread(target=asks) for _ in range(MOST_SIGN_INS)]
+        waiting = [Thread(target=asks) for _ in range(MAX_CONCURRENT_SIGN_INS)]
         for thread in waiting:
             thread.start()
-        while provider.asked(METADATA) < MOST_SIGN_INS:
+        while provider.asked(METADATA) < MAX_CONCURRENT_SIGN_INS:
             time.sleep(0.01)
         start = time.monotonic()
         assert browse(app).get("/support/sign-in/provider", 503).heading == NO_ANSWER
@@ -635,7 +635,7 @@ def test_a_provider_that_hangs_takes_few_threads(
         for thread in waiting:
             thread.join()
 
-    assert provider.asked(METADATA) == MOST_SIGN_INS
+    assert provider.asked(METADATA) == MAX_CONCURRENT_SIGN_INS
 
 
 def test_nothing_that_was_sent_or_received_is_logged(

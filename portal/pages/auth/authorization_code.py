@@ -13,8 +13,9 @@ from flask import Flask, Response, current_app, request
 from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt
-from portal.pages.auth.zype_login import SignInResult, failed, identify
-from portal.pages.identity.viewer import has_set_out
+from portal.pages.auth.sign_in_attempts import Profile, SignInResult, run_attempt
+from portal.pages.auth.zype_login import result_of_error, result_of_token
+from portal.pages.identity.viewer import has_pending_authorization
 from portal.services import services
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
@@ -31,12 +32,8 @@ ENDPOINTS = ("authorization_endpoint", "token_endpoint")
 _EXTENSION = "portal.authorization_code"
 
 
-class Cancelled(Exception):
-    """The viewer turned back, or came without having set out from here: there is nothing to sign in with."""
-
-
 def init_app(app: Flask, settings: Settings) -> None:
-    """Register the login service with Authlib, over the connections of our own client."""
+    """Register the login service with Authlib, over the connections of our own client to Zype."""
     zype = app.extensions["portal"].zype
     app.extensions[_EXTENSION] = OAuth(app).register(
         "zype",
@@ -49,93 +46,88 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def check() -> None:
-    """Ask the login service for its metadata, and judge them.
+    """Get the login service's metadata and check them.
 
     Raises:
-        ZypeError: a sign-in could not set out.
+        ZypeError: no sign-in could begin.
     """
-    _check_metadata(_login())
+    _metadata(_client())
 
 
-def begin() -> Response:
-    """Send the browser to the login service's page.
+def authorization_request() -> Response:
+    """Redirect the browser to the login service's authorization endpoint.
 
     Raises:
-        ZypeError: the login service can't be asked where that page is.
+        ZypeError: the login service's metadata can't be had or are wrong.
     """
-    login = _login()
-    _check_metadata(login)
+    client = _client()
+    _metadata(client)
     redirect_uri = services().settings.public_url + CALLBACK_PATH
-    response: Response = login.authorize_redirect(redirect_uri)
+    response: Response = client.authorize_redirect(redirect_uri)
     return response
 
 
-def finish(actor: Actor) -> SignInResult:
-    """Turn what the login service sent back with the browser into a viewer.
+def callback(actor: Actor) -> SignInResult[Profile] | None:
+    """Sign in the viewer whose authorization this request brings back.
 
     Args:
         actor: where the attempt comes from.
 
+    Returns:
+        None if there is no authorization that can be used: the viewer cancelled, or did not begin in this browser.
+
     Raises:
-        Cancelled: there is no authorization to use.
         LedgerUnavailable: the attempt could not be written.
     """
-    ledger = services().ledger
-    is_ours = has_set_out(_login().framework, request.args.get("state"))
-    if "error" in request.args or not request.args.get("code") or not is_ours:
-        raise Cancelled
-    attempt = Attempt(Action.SIGN_IN, actor)
-    ledger.begin(attempt)
-    result = _exchange()
-    ledger.finish(attempt, result.outcome, consumer_id=result.profile.consumer_id if result.profile else None)
-    if result.outcome is SignInOutcome.WRONG:
-        raise Cancelled
-    return result
+    is_pending = has_pending_authorization(_client().framework, request.args.get("state"))
+    if "error" in request.args or not request.args.get("code") or not is_pending:
+        return None
+    result = run_attempt(services().ledger, Attempt(Action.SIGN_IN, actor), (), _exchange)
+    return None if result.outcome is SignInOutcome.WRONG else result
 
 
-def _exchange() -> SignInResult:
+def _exchange() -> SignInResult[Profile]:
+    """Exchange the authorization code for a token."""
     try:
-        login = _login()
-        metadata = _check_metadata(login)
-        _check_issuer(metadata)
+        client = _client()
+        _check_issuer(_metadata(client))
         with services().zype.login_call("POST", TOKEN_PATH):
-            answer: dict[str, Any] = login.authorize_access_token()
+            answer: dict[str, Any] = client.authorize_access_token()
         token = Token(answer["access_token"], answer.get("refresh_token"))
-        deadline = Deadline(services().settings.zype_deadline)
-        return SignInResult(SignInOutcome.SIGNED_IN, identify(services().zype, token, deadline))
     except (OAuthError, KeyError) as error:
-        said = map_answer("POST", TOKEN_PATH, 400, oauth_error=getattr(error, "error", None))
-        if isinstance(said, Misconfigured):
-            return failed(said)
+        refusal = map_answer("POST", TOKEN_PATH, 400, oauth_error=getattr(error, "error", None))
+        if isinstance(refusal, Misconfigured):
+            return result_of_error(refusal)
         # Wrong state, an authorization used twice or too late, or one that another issuer sent.
         log.warning("authorization_refused", error=type(error).__name__)
         return SignInResult(SignInOutcome.WRONG)
     except ZypeError as error:
-        return failed(error)
+        return result_of_error(error)
+    return result_of_token(services().zype, token, Deadline(services().settings.zype_deadline))
 
 
-def _login() -> Any:
+def _client() -> Any:
     return current_app.extensions[_EXTENSION]
 
 
-def _check_metadata(login: Any) -> dict[str, Any]:
-    """Return the login service's metadata, if they are its own: RFC 8414, section 3.3.
+def _metadata(client: Any) -> dict[str, Any]:
+    """Return the login service's metadata, after a check that they are its own: RFC 8414, section 3.3.
 
     Raises:
-        ZypeError: there are none, or they name another issuer or lead to another host.
+        ZypeError: there are none, or they name another issuer or another host.
     """
     issuer = services().settings.zype_login_url
     with services().zype.login_call("GET", METADATA_PATH):
         try:
-            metadata: dict[str, Any] = login.load_server_metadata()
+            metadata: dict[str, Any] = client.load_server_metadata()
         except TypeError as error:
             raise ContractBroken("GET", METADATA_PATH, field="metadata") from error
     wrong = [name for name in ENDPOINTS if _origin(str(metadata.get(name))) != _origin(issuer)]
     if metadata.get("issuer") != issuer:
         wrong = ["issuer"]
     if wrong:
-        # Authlib would keep them for as long as the portal runs, though they may be mended by then.
-        login.server_metadata.clear()
+        # Authlib would keep them until the process ends, even after the login service has corrected them.
+        client.server_metadata.clear()
         raise ContractBroken("GET", METADATA_PATH, field=wrong[0])
     return metadata
 

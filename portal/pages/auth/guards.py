@@ -56,7 +56,7 @@ def supervisor_required(view: Callable[Concatenate[Agent, P], Response]) -> Call
 
 def fresh_agent_required(view: Callable[Concatenate[Agent, P], Response]) -> Callable[P, Response]:
     """Hand an agent who signed in a moment ago to a view. Raises StaffNotSignedIn for an older sign-in too."""
-    return _for_agents(view, lambda agent: None if agent.is_fresh else StaffNotSignedIn(has_to_prove=True))
+    return _for_agents(view, lambda agent: None if agent.is_fresh else StaffNotSignedIn(reauthenticate=True))
 
 
 def _for_agents(

@@ -1,50 +1,113 @@
-"""Limits on sign-in, for viewers and support staff alike: an account is slowed when it is guessed at, never locked."""
+"""What every way to sign in does, for viewers and support staff alike: an attempt in the ledger, limits, an outcome."""
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from typing import Generic, TypeVar
 
 from limits import RateLimitItem
 
-from portal.ledger.attempts import Attempt
+from portal.domain.outcomes import SignInOutcome
+from portal.ledger.attempts import Attempt, Limited
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
+from portal.services import Services
 
 # An account is never locked, or anybody could lock it: past the limit from many addresses, each try takes this long.
 SLOW_SECONDS = 2.0
 # A few of the worker's threads may wait like that; more would let guessing stop the portal.
-_slow_places = threading.BoundedSemaphore(4)
-# An address is shared by a household, a school or a carrier, so it may fail this many times as often as one account.
+_slow_slots = threading.BoundedSemaphore(4)
+# A household, a school or a carrier shares an address, so it may fail this many times as often as one account.
 ADDRESS_FACTOR = 10
+RETRY_SECONDS = 5
+STATUSES = {
+    SignInOutcome.WRONG: 422,
+    SignInOutcome.TOO_MANY: 429,
+    SignInOutcome.UNAVAILABLE: 503,
+    SignInOutcome.MISCONFIGURED: 503,
+}
+
+Value = TypeVar("Value")
 
 
-def limits(items: tuple[RateLimitItem, ...]) -> tuple[Limit, ...]:
-    """Return the limits on an account from one address, and on an address."""
-    return (Limit(("subject_hash", "address_hash"), items), by_address(items))
+@dataclass(frozen=True)
+class Profile:
+    """A viewer's account at Zype. Name and e-mail are none if Zype has none, or could not be asked."""
+
+    consumer_id: str
+    name: str | None
+    email: str | None
+
+
+@dataclass(frozen=True)
+class SignInResult(Generic[Value]):
+    """How an attempt to sign in ended.
+
+    Args:
+        outcome: one of the closed set.
+        value: what a success gives, such as the profile of the viewer; none for every other outcome.
+        retry_after: seconds until trying again may help.
+    """
+
+    outcome: SignInOutcome
+    value: Value | None = None
+    retry_after: int | None = None
+
+
+def run_attempt(
+    ledger: Ledger, attempt: Attempt, limits: tuple[Limit, ...], authenticate: Callable[[], SignInResult[Value]]
+) -> SignInResult[Value]:
+    """Write the attempt to the ledger, authenticate unless a limit is reached, and write the outcome.
+
+    Raises:
+        LedgerUnavailable: the attempt could not be written, so nothing was done.
+    """
+    begun = ledger.begin(attempt, limits)
+    if isinstance(begun, Limited):
+        return SignInResult(SignInOutcome.TOO_MANY, retry_after=ceil(begun.seconds))
+    result = authenticate()
+    consumer_id = result.value.consumer_id if isinstance(result.value, Profile) else None
+    ledger.finish(attempt, result.outcome, consumer_id=consumer_id)
+    return result
+
+
+def run_password_attempt(
+    services: Services, attempt: Attempt, verify: Callable[[], SignInResult[Value]]
+) -> SignInResult[Value]:
+    """Run an attempt with a password: limited by account and address, slowed where many addresses try the account.
+
+    Raises:
+        LedgerUnavailable: the attempt could not be written, so nothing was done.
+        sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
+    """
+    ledger, items = services.ledger, services.settings.limit_sign_in
+
+    def authenticate() -> SignInResult[Value]:
+        if ledger.is_guessed_at(attempt, items) and not _slow_down():
+            return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+        return verify()
+
+    return run_attempt(
+        ledger, attempt, (Limit(("subject_hash", "address_hash"), items), by_address(items)), authenticate
+    )
 
 
 def by_address(items: tuple[RateLimitItem, ...]) -> Limit:
-    """Return the limit on an address, whatever somebody signs in as."""
+    """Return the limit on an address, whatever accounts it tries."""
     tenfold = tuple(
         type(item)(item.amount * ADDRESS_FACTOR, item.multiples, namespace=item.namespace) for item in items
     )
     return Limit(("address_hash",), tenfold)
 
 
-def may_try(ledger: Ledger, attempt: Attempt, items: tuple[RateLimitItem, ...]) -> bool:
-    """Tell whether a password may be looked at now; where the account is guessed at from many addresses, after a wait.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
-    """
-    return not ledger.is_guessed_at(attempt, items) or _slow_down()
-
-
 def _slow_down() -> bool:
-    """Wait, unless too many wait already; tell whether there was a place."""
-    if not _slow_places.acquire(blocking=False):
+    """Wait for SLOW_SECONDS, unless too many threads wait already; tell whether this one did."""
+    if not _slow_slots.acquire(blocking=False):
         return False
     try:
         time.sleep(SLOW_SECONDS)
     finally:
-        _slow_places.release()
+        _slow_slots.release()
     return True

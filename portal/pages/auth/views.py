@@ -4,11 +4,11 @@ from flask import Blueprint, Response, current_app, g, redirect, request
 from flask_wtf.csrf import CSRFError
 
 from portal.domain.actors import Actor, ActorKind
-from portal.domain.outcomes import SignInOutcome
 from portal.pages.auth import authorization_code, password
 from portal.pages.auth.forms import SignInForm, SignOutForm
 from portal.pages.auth.guards import HOME, known_path, sign_in_page, viewer_required
-from portal.pages.auth.zype_login import SignInResult, failed
+from portal.pages.auth.sign_in_attempts import STATUSES, Profile, SignInResult
+from portal.pages.auth.zype_login import result_of_error
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Note, Viewer
@@ -18,13 +18,6 @@ from portal.services import services
 from portal.zype.errors import ZypeError
 
 bp = Blueprint("auth", __name__)
-
-STATUSES = {
-    SignInOutcome.WRONG: 422,
-    SignInOutcome.TOO_MANY: 429,
-    SignInOutcome.UNAVAILABLE: 503,
-    SignInOutcome.MISCONFIGURED: 503,
-}
 
 
 @bp.get("/sign-in")
@@ -42,32 +35,31 @@ def send_password() -> Response:
     next_path = known_path(form.next.data)
     if not form.validate() or "password" not in services().settings.sign_in:
         return sign_in_page(form, next_path=next_path, status=422)
-    result = password.sign_in(services(), form.email.data or "", form.password.data or "", _anybody())
+    result = password.sign_in(services(), form.email.data or "", form.password.data or "", _unauthenticated_actor())
     return _answer(result, form, next_path)
 
 
 @bp.get("/sign-in/code")
-def set_out() -> Response:
+def authorization_request() -> Response:
     next_path = known_path(request.args.get("next"))
     if "code" not in services().settings.sign_in:
         return _go(HOME)
     try:
-        response = authorization_code.begin()
+        response = authorization_code.authorization_request()
     except ZypeError as error:
-        return _answer(failed(error), None, next_path)
+        return _answer(result_of_error(error), None, next_path)
     identity.remember_next(next_path)
-    identity.forget_old_departures()
+    identity.drop_old_pending_authorizations()
     return response
 
 
 @bp.get(authorization_code.CALLBACK_PATH)
-def come_back() -> Response:
+def callback() -> Response:
     if "code" not in services().settings.sign_in:
         return _go(HOME)
     next_path = known_path(identity.next_path())
-    try:
-        result = authorization_code.finish(_anybody())
-    except authorization_code.Cancelled:
+    result = authorization_code.callback(_unauthenticated_actor())
+    if result is None:
         return sign_in_page(next_path=next_path, problem="cancelled")
     return _answer(result, None, next_path)
 
@@ -102,9 +94,9 @@ def ask_again(_: CSRFError) -> Response:
     return sign_in_page(form, next_path=known_path(form.next.data), problem="stale", status=422)
 
 
-def _answer(result: SignInResult, form: SignInForm | None, next_path: str) -> Response:
+def _answer(result: SignInResult[Profile], form: SignInForm | None, next_path: str) -> Response:
     """Go on as the viewer who signed in, or say why nobody did."""
-    if result.profile is None:
+    if result.value is None:
         return sign_in_page(
             form,
             next_path=next_path,
@@ -113,10 +105,10 @@ def _answer(result: SignInResult, form: SignInForm | None, next_path: str) -> Re
             status=STATUSES[result.outcome],
         )
     before = identity.current_viewer()
-    identity.sign_in(result.profile.consumer_id, result.profile.name, result.profile.email)
+    identity.sign_in(result.value.consumer_id, result.value.name, result.value.email)
     language.remember(language.current_language())
     response = _go(next_path)
-    if before and before.consumer_id != result.profile.consumer_id:
+    if before and before.consumer_id != result.value.consumer_id:
         # Somebody took the place of another without "Not you?": the PIN is not theirs.
         pin_cookie.forget(response)
     return response
@@ -126,6 +118,6 @@ def _go(path: str) -> Response:
     return current_app.make_response(redirect(path, 303))
 
 
-def _anybody() -> Actor:
-    """Return who tries to sign in: a viewer, nobody knows which."""
+def _unauthenticated_actor() -> Actor:
+    """Return the viewer who tries to sign in, of whom only the address is known."""
     return Actor(ActorKind.VIEWER, "", request.remote_addr or "", g.request_id)

@@ -1,11 +1,11 @@
-"""What every way to sign in ends with: a token becomes a consumer_id, and is revoked at once."""
+"""How a viewer's token of Zype's login service becomes a result, whichever way to sign in it comes from."""
 
-from dataclasses import dataclass
 from math import ceil
 
 import structlog
 
 from portal.domain.outcomes import SignInOutcome
+from portal.pages.auth.sign_in_attempts import RETRY_SECONDS, Profile, SignInResult
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import Misconfigured, ZypeError
@@ -13,72 +13,44 @@ from portal.zype.payloads import Token
 
 log = structlog.get_logger("portal.auth")
 
-RETRY_SECONDS = 5
 REVOKE_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Whose token it was.
-
-    Args:
-        consumer_id: the viewer's account at Zype.
-        name: none if Zype has none, or could not be asked.
-        email: likewise.
-    """
-
-    consumer_id: str
-    name: str | None
-    email: str | None
-
-
-@dataclass(frozen=True)
-class SignInResult:
-    """How an attempt to sign in ended.
-
-    Args:
-        outcome: one of the closed set.
-        profile: who signed in, for signed_in alone.
-        retry_after: seconds until trying again may help.
-    """
-
-    outcome: SignInOutcome
-    profile: Profile | None = None
-    retry_after: int | None = None
-
-
-def identify(zype: ZypeClient, token: Token, deadline: Deadline) -> Profile:
-    """Return whose token it is, and revoke it: it is kept nowhere.
+def result_of_token(zype: ZypeClient, token: Token, deadline: Deadline) -> SignInResult[Profile]:
+    """Look up whose token it is, and revoke it: no token is kept.
 
     Args:
         zype: the client.
         token: of a viewer who has just signed in at Zype's login service.
         deadline: for everything but the revocation, which gets a little time of its own.
-
-    Raises:
-        ZypeError: the login service does not say.
     """
     try:
         consumer_id = zype.token_info(token.access_token, deadline).consumer_id
+    except ZypeError as error:
+        return result_of_error(error)
     finally:
         _revoke(zype, token)
-    try:
-        consumer = zype.consumer(consumer_id, deadline)
-    except ZypeError as error:
-        # Without a name the pages say "your account"; that is no reason to turn the viewer away.
-        log.warning("consumer_not_read", error=str(error))
-        return Profile(consumer_id, None, None)
-    return Profile(consumer_id, consumer.name, consumer.email)
+    return SignInResult(SignInOutcome.SIGNED_IN, _profile(zype, consumer_id, deadline))
 
 
-def failed(error: ZypeError) -> SignInResult:
-    """Return what a failure of the login service means, and tell the operator."""
+def result_of_error(error: ZypeError) -> SignInResult[Profile]:
+    """Return the result of a failed call to the login service, and log the error for the operator."""
     seconds = ceil(error.retry_after or RETRY_SECONDS)
     if isinstance(error, Misconfigured):
         log.error("zype_refused_our_client", error=str(error))
         return SignInResult(SignInOutcome.MISCONFIGURED, retry_after=seconds)
     log.warning("zype_login_failed", error=str(error))
     return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=seconds)
+
+
+def _profile(zype: ZypeClient, consumer_id: str, deadline: Deadline) -> Profile:
+    try:
+        consumer = zype.consumer(consumer_id, deadline)
+    except ZypeError as error:
+        # Without a name the pages say "your account"; the viewer can still sign in.
+        log.warning("consumer_not_read", error=str(error))
+        return Profile(consumer_id, None, None)
+    return Profile(consumer_id, consumer.name, consumer.email)
 
 
 def _revoke(zype: ZypeClient, token: Token) -> None:
@@ -88,5 +60,5 @@ def _revoke(zype: ZypeClient, token: Token) -> None:
             if secret:
                 zype.revoke(secret, deadline)
         except ZypeError as error:
-            # It ends by itself in time, and nobody has it any more.
+            # It expires by itself, and nobody has it any more.
             log.warning("token_not_revoked", error=str(error))

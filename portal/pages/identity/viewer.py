@@ -14,9 +14,9 @@ _SESSION_ID = "sid"
 _LAST_LINK = "last_link"
 _NEXT = "next"
 _NOTE = "note"
-# Where Authlib keeps the state of a sign-in that leads through another host.
-_DEPARTURE = "_state_"
-MOST_DEPARTURES = 3
+# Authlib's keys of authorization requests that were sent to another host and not answered yet.
+_PENDING_AUTHORIZATION = "_state_"
+MAX_PENDING_AUTHORIZATIONS = 3
 
 
 class Note(StrEnum):
@@ -136,10 +136,10 @@ def remember_next(path: str) -> None:
     session[_NEXT] = path
 
 
-def forget_old_departures() -> None:
-    """Keep the newest few of the sign-ins that set out for another host: a browser drops a cookie of over 4 KB."""
-    departures = sorted((key for key in session if key.startswith(_DEPARTURE)), key=lambda key: session[key]["exp"])
-    for key in departures[:-MOST_DEPARTURES]:
+def drop_old_pending_authorizations() -> None:
+    """Keep only the newest few pending authorizations: a browser drops a cookie of over 4 KB."""
+    pending = (key for key in session if key.startswith(_PENDING_AUTHORIZATION))
+    for key in sorted(pending, key=lambda key: session[key]["exp"])[:-MAX_PENDING_AUTHORIZATIONS]:
         session.pop(key)
 
 
@@ -149,27 +149,27 @@ def next_path() -> str | None:
     return path
 
 
-def has_set_out(framework: Any, state: str | None) -> bool:
-    """Tell whether this browser set out from here to a sign-in that carries this state.
+def has_pending_authorization(framework: Any, state: str | None) -> bool:
+    """Tell whether this browser was sent to another host with this state.
 
     Args:
-        framework: Authlib's, which keeps what belongs to a state in the session.
-        state: as it came back.
+        framework: Authlib's, which stores what belongs to a state in the session.
+        state: as the callback received it.
     """
     return state is not None and framework.get_state_data(session, state) is not None
 
 
-def depart(framework: Any, state: str, departure: dict[str, Any]) -> None:
-    """Keep what has to be known when this browser comes back with a state."""
-    framework.set_state_data(session, state, departure)
-    forget_old_departures()
+def save_pending_authorization(framework: Any, state: str, pending: dict[str, Any]) -> None:
+    """Store what the callback with this state needs."""
+    framework.set_state_data(session, state, pending)
+    drop_old_pending_authorizations()
 
 
-def arrive(framework: Any, state: str | None) -> dict[str, Any] | None:
-    """Return what was kept for a state, once; none if this browser did not set out with it."""
-    departure: dict[str, Any] | None = framework.get_state_data(session, state)
+def take_pending_authorization(framework: Any, state: str | None) -> dict[str, Any] | None:
+    """Return what was stored for a state, once; none if this browser was not sent away with it."""
+    pending: dict[str, Any] | None = framework.get_state_data(session, state)
     framework.clear_state_data(session, state)
-    return departure
+    return pending
 
 
 def _find_viewer() -> Viewer | None:

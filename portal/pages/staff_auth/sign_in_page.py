@@ -5,7 +5,6 @@ from urllib.parse import quote
 from flask import Response, current_app, make_response, redirect, render_template
 from werkzeug.exceptions import HTTPException
 
-from portal.domain.outcomes import SignInOutcome
 from portal.pages.staff_auth.forms import StaffSignInForm
 from portal.pages.web.waiting_time import in_words
 from portal.services import services
@@ -14,13 +13,6 @@ HOME = "/support"
 SIGN_IN = "/support/sign-in"
 # Pages below /support that are part of signing in or out: nobody goes on to them.
 NOWHERE = (SIGN_IN, "/support/sign-out")
-
-STATUSES = {
-    SignInOutcome.WRONG: 422,
-    SignInOutcome.TOO_MANY: 429,
-    SignInOutcome.UNAVAILABLE: 503,
-    SignInOutcome.MISCONFIGURED: 503,
-}
 
 
 def known_staff_path(path: str | None) -> str:
@@ -41,7 +33,7 @@ def staff_sign_in_page(
     problem: str | None = None,
     retry_after: int | None = None,
     status: int = 200,
-    has_to_prove: bool = False,
+    reauthenticate: bool = False,
 ) -> Response:
     """Return the page that shows the ways to sign in to the console.
 
@@ -51,7 +43,7 @@ def staff_sign_in_page(
         problem: a name that ``components/staff_sign_in_outcome.html`` has words for.
         retry_after: seconds until trying again may help.
         status: of the answer; from 400 on the page counts as a form that failed.
-        has_to_prove: somebody is signed in, but what they want to do needs a sign-in of a few minutes ago.
+        reauthenticate: the agent is signed in, but the page that they opened needs a sign-in of a few minutes ago.
     """
     has_provider = services().settings.staff_oidc_issuer is not None
     has_form = services().agents.has_local() or not has_provider
@@ -63,7 +55,7 @@ def staff_sign_in_page(
         problem=problem,
         wait=in_words(retry_after),
         failed=status >= 400,
-        has_to_prove=has_to_prove,
+        reauthenticate=reauthenticate,
     )
     return with_wait(make_response(page, status), retry_after)
 

@@ -12,11 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.actors import Actor, ActorKind
 from portal.pages.auth.guards import agent_required, fresh_agent_required
+from portal.pages.auth.sign_in_attempts import STATUSES
 from portal.pages.identity import agent as staff_identity
 from portal.pages.identity.agent import Agent
-from portal.pages.staff_auth import local as staff_sign_in
+from portal.pages.staff_auth import local
 from portal.pages.staff_auth.forms import SecondFactorForm, StaffSignInForm
-from portal.pages.staff_auth.sign_in_page import SIGN_IN, STATUSES, go, known_staff_path, staff_sign_in_page, with_wait
+from portal.pages.staff_auth.sign_in_page import SIGN_IN, go, known_staff_path, staff_sign_in_page, with_wait
 from portal.pages.web.error_pages import database_failed, error_page
 from portal.pages.web.waiting_time import in_words
 from portal.services import services
@@ -46,7 +47,7 @@ def half_signed_in_required(view: Callable[[Account], Response]) -> Callable[[],
 
 @bp.get(SIGN_IN)
 def sign_in() -> Response:
-    return staff_sign_in_page(next_path=_next(), has_to_prove="again" in request.args)
+    return staff_sign_in_page(next_path=_next(), reauthenticate="again" in request.args)
 
 
 @bp.post(SIGN_IN)
@@ -54,8 +55,8 @@ def send_password() -> Response:
     form = StaffSignInForm()
     if not form.validate():
         return staff_sign_in_page(form, next_path=_next(), status=422)
-    result = staff_sign_in.check_password(services(), form.name.data or "", form.password.data or "", _somebody())
-    if result.account is None:
+    result = local.check_password(services(), form.name.data or "", form.password.data or "", _unauthenticated_actor())
+    if result.value is None:
         return staff_sign_in_page(
             form,
             next_path=_next(),
@@ -64,7 +65,7 @@ def send_password() -> Response:
             status=STATUSES[result.outcome],
         )
     response = go(SECOND_FACTOR, _next())
-    begun = staff_identity.begin_half(response, result.account, result.kept)
+    begun = staff_identity.begin_half(response, *result.value)
     return response if begun else go(SIGN_IN, _next())
 
 
@@ -82,8 +83,8 @@ def send_code(account: Account) -> Response:
     form = SecondFactorForm()
     if not form.validate():
         return _second_factor_page(form, status=422)
-    result = staff_sign_in.check_second_factor(services(), account, form.code.data or "", _somebody())
-    if result.account is None:
+    result = local.check_code(services(), account, form.code.data or "", _unauthenticated_actor())
+    if result.value is None:
         return _second_factor_page(None, result.outcome, result.retry_after, STATUSES[result.outcome])
     response = go(_next())
     return response if staff_identity.begin_whole(response, account) else go(SIGN_IN, _next())
@@ -101,11 +102,11 @@ def send_first_code(account: Account) -> Response:
     form = SecondFactorForm()
     if not form.validate():
         return _enrol_page(account, form, status=422)
-    result = staff_sign_in.accept_second_factor(services(), account, form.code.data or "", _somebody())
-    if result.account is None:
+    result = local.enrol(services(), account, form.code.data or "", _unauthenticated_actor())
+    if result.value is None:
         return _enrol_page(account, None, result.outcome, result.retry_after, STATUSES[result.outcome])
     # Shown in the answer itself, since nobody but the agent keeps them.
-    response = make_response(render_template("staff/recovery_codes.html", codes=result.recovery_codes, next=_next()))
+    response = make_response(render_template("staff/recovery_codes.html", codes=result.value, next=_next()))
     return response if staff_identity.begin_whole(response, account) else go(SIGN_IN, _next())
 
 
@@ -218,6 +219,6 @@ def _next() -> str:
     return known_staff_path(request.values.get("next"))
 
 
-def _somebody() -> Actor:
+def _unauthenticated_actor() -> Actor:
     """Return who tries to sign in, of whom only the address is known."""
     return Actor(ActorKind.AGENT, "", request.remote_addr or "", g.request_id)

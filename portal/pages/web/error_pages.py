@@ -74,7 +74,7 @@ def _sign_in_first(_: NotSignedIn) -> AnyResponse:
 
 def _staff_sign_in_first(error: StaffNotSignedIn) -> AnyResponse:
     # A form that was sent can't be sent again after sign-in: then it is the page with the form that comes next.
-    query = f"?next={quote(request.path)}" + ("&again=1" if error.has_to_prove else "")
+    query = f"?next={quote(request.path)}" + ("&again=1" if error.reauthenticate else "")
     return redirect(f"/support/sign-in{query}", 303)
 
 

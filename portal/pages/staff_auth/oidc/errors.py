@@ -1,11 +1,11 @@
-"""What can go wrong between the portal and the staff's identity provider, and the one function that names an answer."""
+"""Errors of the staff's identity provider, and the one function that maps a response to one."""
 
 from typing import Self
 
 import requests
 
-# RFC 6749, section 5.2, and RFC 6750: the provider refuses us, and not the person who signs in.
-CLIENT_FAULTS = (
+# RFC 6749, section 5.2, and RFC 6750: the provider refuses our client, and not the person who signs in.
+CLIENT_ERRORS = (
     "invalid_client",
     "unauthorized_client",
     "unsupported_grant_type",
@@ -17,10 +17,10 @@ CLIENT_FAULTS = (
 
 
 class ProviderError(Exception):
-    """Root of what can go wrong. It holds no token, code, claim, or text of the provider's; what led to it may.
+    """Base class. It contains no token, code, claim or text of the provider; its cause may.
 
     Args:
-        reason: in our own words.
+        reason: in words of the portal.
     """
 
     def __init__(self, reason: str) -> None:
@@ -29,7 +29,7 @@ class ProviderError(Exception):
         self.step = "sign-in"
 
     def at(self, step: str) -> Self:
-        """Say which call it was, and return the error."""
+        """Name the call that failed, and return the error."""
         self.step = step
         return self
 
@@ -38,34 +38,33 @@ class ProviderError(Exception):
 
 
 class ProviderUnavailable(ProviderError):
-    """It can't be reached, or says that it can't answer now: trying again later may help."""
+    """The provider can't be reached, or can't answer now: trying again later may help."""
 
 
 class ProviderMisconfigured(ProviderError):
-    """Nobody can sign in until somebody mends a setting here or there."""
+    """Nobody can sign in until a setting of the portal or of the provider is corrected."""
 
 
 class ProviderRefused(ProviderError):
-    """This one sign-in can't be used: a code that is wrong, late or used, or an ID token that is not for us."""
+    """This one sign-in failed: the code is wrong, expired or used, or the ID token is not for this sign-in."""
 
 
-def fault_of(answer: requests.Response) -> ProviderError | None:
-    """Return the error that an answer means, or none for a 200. A redirect is none that anybody follows."""
-    status = answer.status_code
+def error_of(response: requests.Response) -> ProviderError | None:
+    """Return the error that a response means, or none for a 200. No redirect is followed, so one is an error too."""
+    status = response.status_code
     if status == 200:
         return None
     if status == 429 or status >= 500:
         return ProviderUnavailable(f"status {status}")
-    said = _oauth_error(answer)
-    if status == 400 and said not in CLIENT_FAULTS:
-        return ProviderRefused(f"status {status}")
-    return ProviderMisconfigured(f"status {status}" + (f", {said}" if said in CLIENT_FAULTS else ""))
+    oauth_error = _oauth_error(response)
+    if oauth_error in CLIENT_ERRORS:
+        return ProviderMisconfigured(f"status {status}, {oauth_error}")
+    return ProviderRefused("status 400") if status == 400 else ProviderMisconfigured(f"status {status}")
 
 
-def _oauth_error(answer: requests.Response) -> str | None:
+def _oauth_error(response: requests.Response) -> object:
     try:
-        document = answer.json()
+        document = response.json()
     except requests.exceptions.JSONDecodeError:
         return None
-    said = document.get("error") if isinstance(document, dict) else None
-    return said if isinstance(said, str) else None
+    return document.get("error") if isinstance(document, dict) else None

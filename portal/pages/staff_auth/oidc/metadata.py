@@ -1,4 +1,4 @@
-"""What an identity provider says of itself: judged, and nothing kept that is not needed (OpenID Connect Discovery)."""
+"""The metadata of an identity provider, validated (OpenID Connect Discovery)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,21 +7,21 @@ from urllib.parse import urlsplit
 from portal.pages.staff_auth.oidc.errors import ProviderMisconfigured
 from portal.settings.types import is_loopback
 
-# Each needs a private key to sign with. None and the HS family don't: their key is no secret, or ours.
+# Only algorithms that sign with a private key: "none" has no key, and the key of the HS family is the client's secret.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-# All that is kept of the metadata: Authlib hands each on to requests, which would take "verify": false for an order.
+# All members that are used. Authlib hands each on to requests, which would obey "verify": false.
 LISTS = ("id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported", "scopes_supported")
-KEPT = ("issuer", *ENDPOINTS, "userinfo_endpoint", *LISTS, "authorization_response_iss_parameter_supported")
+MEMBERS = ("issuer", *ENDPOINTS, "userinfo_endpoint", *LISTS, "authorization_response_iss_parameter_supported")
 
 
-def judged(found: Mapping[str, Any], issuer: str) -> dict[str, Any]:
-    """Return what is kept of the metadata, if they are the provider's own and lead to safe places.
+def validated(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
+    """Return the members that are used, if the metadata are those of this issuer and their URLs are safe.
 
     Raises:
-        ProviderMisconfigured: naming the member at fault.
+        ProviderMisconfigured: with the name of the member that is wrong.
     """
-    metadata = {name: found[name] for name in KEPT if name in found and found[name] is not None}
+    metadata = {name: document[name] for name in MEMBERS if name in document and document[name] is not None}
     for name in LISTS:
         if not isinstance(metadata.get(name, []), list):
             raise ProviderMisconfigured(f"{name} is no list")
@@ -30,35 +30,35 @@ def judged(found: Mapping[str, Any], issuer: str) -> dict[str, Any]:
     for name in (*ENDPOINTS, *({"userinfo_endpoint"} & metadata.keys())):
         if not _is_safe(metadata.get(name), issuer):
             raise ProviderMisconfigured(f"{name} is missing or no https address")
-    offered = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
-    metadata["id_token_signing_alg_values_supported"] = [name for name in ALGORITHMS if name in offered]
+    supported = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
+    metadata["id_token_signing_alg_values_supported"] = [name for name in ALGORITHMS if name in supported]
     if not metadata["id_token_signing_alg_values_supported"]:
         raise ProviderMisconfigured("id_token_signing_alg_values_supported has no public-key signature")
     return metadata
 
 
 def auth_method(metadata: Mapping[str, Any]) -> str:
-    """Return how to show the client's secret: a provider that says nothing takes it in the header."""
-    offered = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-    return "client_secret_basic" if "client_secret_basic" in offered else "client_secret_post"
+    """Return how to send the client's secret: in the header, unless the provider supports only the form."""
+    supported = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+    return "client_secret_basic" if "client_secret_basic" in supported else "client_secret_post"
 
 
 def scope(role_claim: str, metadata: Mapping[str, Any]) -> str:
-    """Return what to ask for: some providers tell ``groups`` only to those who ask for a scope of that name."""
-    named = role_claim.partition(".")[0]
-    offered = metadata.get("scopes_supported") or []
-    return " ".join(["openid", "profile", "email", *([named] if named in offered else [])])
+    """Return the scope to request: some providers send ``groups`` only if a scope of that name is requested."""
+    name = role_claim.partition(".")[0]
+    supported = metadata.get("scopes_supported") or []
+    return " ".join(["openid", "profile", "email", *([name] if name in supported else [])])
 
 
 def _is_safe(url: object, issuer: str) -> bool:
-    """Tell whether a URL may be used: https; plain http only if provider and portal share a machine."""
+    """Tell whether a URL may be used: https, or plain http if the provider runs on this machine."""
     if not isinstance(url, str) or not url.isascii() or not url.isprintable() or "#" in url:
         return False
     try:
         parts = urlsplit(url)
-        host, home = parts.hostname or "", urlsplit(issuer).hostname or ""
+        host, issuer_host = parts.hostname or "", urlsplit(issuer).hostname or ""
     except ValueError:
         return False
     if "@" in parts.netloc or not host:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host) and is_loopback(home))
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host) and is_loopback(issuer_host))

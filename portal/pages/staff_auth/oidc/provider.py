@@ -1,4 +1,4 @@
-"""The operator's identity provider: its metadata judged, and every call to it bounded in time and in number."""
+"""The operator's identity provider, and a client of it: metadata are validated, calls bounded in time and number."""
 
 import threading
 import time
@@ -19,22 +19,22 @@ from portal.pages.staff_auth.oidc.errors import (
     ProviderMisconfigured,
     ProviderRefused,
     ProviderUnavailable,
-    fault_of,
+    error_of,
 )
-from portal.pages.staff_auth.oidc.metadata import auth_method, judged, scope
+from portal.pages.staff_auth.oidc.metadata import auth_method, scope, validated
 from portal.settings.settings import Settings
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
 from portal.zype.wire import ZypeAdapter
 
 METADATA_PATH = "/.well-known/openid-configuration"
-# From now on the provider has moved or changed its mind after this long at most.
-SECONDS_TO_KEEP_METADATA = 600.0
+# When the provider changes its metadata, the portal notices after this long at most.
+METADATA_SECONDS = 600.0
 CONNECT_SECONDS = 3.0
 # For all calls of one sign-in together: metadata, token, keys and userinfo.
 SIGN_IN_SECONDS = 10.0
-# Sign-ins that wait for the provider at once in a worker: whatever it does, the other threads stay free.
-MOST_SIGN_INS = 4
+# Sign-ins that wait for the provider at once in a worker: the other threads stay free, whatever it does.
+MAX_CONCURRENT_SIGN_INS = 4
 LEEWAY_SECONDS = 60
 
 
@@ -57,43 +57,42 @@ class Provider:
         self._settings = settings
         self._seconds = seconds
         self._clock = clock
-        self._places = threading.BoundedSemaphore(MOST_SIGN_INS)
-        self._kept: tuple[float, dict[str, Any]] | None = None
+        self._slots = threading.BoundedSemaphore(MAX_CONCURRENT_SIGN_INS)
+        self._cache: tuple[float, dict[str, Any]] | None = None
 
     @contextmanager
-    def talk(self) -> Iterator["Talk"]:
-        """Speak with the provider, within the time that one sign-in gets.
+    def client(self) -> Iterator["ProviderClient"]:
+        """Yield a client for one sign-in, whose calls share the time that one sign-in gets.
 
         Raises:
-            ProviderError: too many do already; its metadata can't be had, or are not its own.
+            ProviderError: too many sign-ins wait already; the provider's metadata can't be had or are wrong.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise ProviderUnavailable("too many sign-ins wait for it")
         try:
             with Call(Deadline(self._seconds)).active():
-                yield Talk(self._settings, self.framework, self._metadata())
+                yield ProviderClient(self._settings, self.framework, self._metadata())
         finally:
-            self._places.release()
+            self._slots.release()
 
     def _metadata(self) -> dict[str, Any]:
-        kept = self._kept
-        if kept and self._clock() - kept[0] < SECONDS_TO_KEEP_METADATA:
-            return dict(kept[1])
+        if self._cache and self._clock() - self._cache[0] < METADATA_SECONDS:
+            return dict(self._cache[1])
         issuer = str(self._settings.staff_oidc_issuer)
-        with _step("metadata"), _Session(trust_env=self._settings.outbound_proxy) as session:
-            found = session.request("GET", issuer.rstrip("/") + METADATA_PATH, withhold_token=True).json()
-            metadata = judged(found, issuer)
-        self._kept = (self._clock(), metadata)
+        with _call("metadata"), _Session(trust_env=self._settings.outbound_proxy) as session:
+            document = session.request("GET", issuer.rstrip("/") + METADATA_PATH, withhold_token=True).json()
+            metadata = validated(document, issuer)
+        self._cache = (self._clock(), metadata)
         return dict(metadata)
 
 
-class Talk:
-    """One conversation with the provider. Every method raises ProviderError where it does not go well.
+class ProviderClient:
+    """A client of the provider, for one sign-in. Every method raises ProviderError.
 
     Args:
-        settings: whom the provider knows us as.
-        framework: what keeps the departures apart from those of other providers.
-        metadata: judged already.
+        settings: with the client's id and secret.
+        framework: Authlib's, which keeps the state apart from that of other providers.
+        metadata: validated.
     """
 
     def __init__(self, settings: Settings, framework: FlaskIntegration, metadata: dict[str, Any]) -> None:
@@ -109,60 +108,60 @@ class Talk:
                 "code_challenge_method": "S256",
                 "token_endpoint_auth_method": auth_method(metadata),
                 "trust_env": settings.outbound_proxy,
-                # The token is used at once: one that is good for a minute is good enough.
+                # The token is used at once, so it need not be valid for longer.
                 "leeway": 0,
             },
             user_agent="zype-activate",
             **metadata,
         )
 
-    def departure(self, redirect_uri: str, **wishes: str | int) -> dict[str, str]:
-        """Return the address to send the browser to, and what has to be known when it comes back."""
-        departure: dict[str, str] = self._app.create_authorization_url(redirect_uri, **wishes)
-        return departure
+    def authorization_request(self, redirect_uri: str, **parameters: str | int) -> dict[str, str]:
+        """Return the ``url`` of an authorization request, with its ``state``, ``nonce`` and ``code_verifier``."""
+        sent: dict[str, str] = self._app.create_authorization_url(redirect_uri, **parameters)
+        return sent
 
-    def check_issuer(self, sent: str | None) -> None:
+    def check_issuer(self, iss: str | None) -> None:
         """Refuse an authorization that another issuer sent: RFC 9207."""
         is_required = self.metadata.get("authorization_response_iss_parameter_supported") is True
-        if sent != self.metadata["issuer"] and (sent is not None or is_required):
+        if iss != self.metadata["issuer"] and (iss is not None or is_required):
             raise ProviderRefused("another issuer sent it")
 
     def token(self, code: str, code_verifier: str, redirect_uri: str) -> Mapping[str, Any]:
-        """Return what the provider gives for an authorization code."""
-        with _step("token"):
+        """Exchange an authorization code; return the token response."""
+        with _call("token"):
             token: Mapping[str, Any] = self._app.fetch_access_token(
                 redirect_uri, code=code, code_verifier=code_verifier
             )
         return token
 
     def id_token(self, token: Mapping[str, Any], nonce: str) -> dict[str, Any]:
-        """Return the claims of the ID token: signed with a key of the provider's, for us, now, and for this nonce."""
-        # The keys are asked for each time, so a new one counts at once and an old one no longer.
+        """Return the claims of the ID token, after a check of its signature, audience, times and nonce."""
+        # The keys are requested each time, so a new one is accepted at once and an old one no longer.
         options = {
             "iss": {"essential": True, "value": self.metadata["issuer"]},
             "sub": {"essential": True},
-            # Authlib alone lets a foreign audience pass whose azp is ours.
+            # Authlib alone accepts a foreign audience if azp is our client.
             "aud": {"essential": True, "value": self._app.client_id},
         }
         self._load_keys()
-        with _step("ID token"):
+        with _call("ID token"):
             if "id_token" not in token:
                 raise ProviderMisconfigured("it sends no ID token")
             claims = self._app.parse_id_token(token, nonce=nonce, claims_options=options, leeway=LEEWAY_SECONDS)
         return dict(claims)
 
     def userinfo(self, token: Mapping[str, Any], subject: str) -> dict[str, Any]:
-        """Return what the provider says of the agent apart from the ID token; nothing where it has no such place."""
+        """Return the claims of the userinfo endpoint; none where the provider has no such endpoint."""
         if "userinfo_endpoint" not in self.metadata:
             return {}
-        with _step("userinfo"):
+        with _call("userinfo"):
             claims = dict(self._app.userinfo(token=token))
             if claims.get("sub") != subject:
                 raise ProviderRefused("userinfo is about somebody else")
         return claims
 
     def check_client(self) -> None:
-        """See whether its keys can be had, and whether it takes our id and secret, as far as shows without a person."""
+        """Check the keys, the client's id and its secret, as far as is possible without a person who signs in."""
         self._load_keys()
         try:
             self.token(uuid4().hex, uuid4().hex + uuid4().hex, str(self.metadata["issuer"]))
@@ -171,7 +170,7 @@ class Talk:
         raise ProviderMisconfigured("it gave a token for a code that can't exist").at("token")
 
     def _load_keys(self) -> None:
-        with _step("keys"):
+        with _call("keys"):
             try:
                 keys = KeySet.import_key_set(self._app.fetch_jwk_set()).keys
             except JoseError as error:
@@ -181,7 +180,7 @@ class Talk:
 
 
 class _Session(OAuth2Session):  # type: ignore[misc]
-    """A session of requests over our adapter: its time-outs, its TLS, no redirects; and only a 200 is an answer."""
+    """A requests session over our adapter, with its time-outs and TLS; every status but 200 is an error."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -190,11 +189,11 @@ class _Session(OAuth2Session):  # type: ignore[misc]
             self.mount(scheme, adapter)
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
-        answer: requests.Response = super().request(method, url, *args, **kwargs)
-        fault = fault_of(answer)
-        if fault is not None:
-            raise fault
-        return answer
+        response: requests.Response = super().request(method, url, *args, **kwargs)
+        error = error_of(response)
+        if error is not None:
+            raise error
+        return response
 
 
 class _App(FlaskOAuth2App):  # type: ignore[misc]
@@ -202,23 +201,23 @@ class _App(FlaskOAuth2App):  # type: ignore[misc]
 
 
 @contextmanager
-def _step(name: str) -> Iterator[None]:
-    """Turn all that can go wrong with a call into a ProviderError, which holds nothing that was sent or received."""
-    fault: ProviderError | None = None
+def _call(name: str) -> Iterator[None]:
+    """Turn every error of a call into a ProviderError, which contains nothing that was sent or received."""
+    found: ProviderError
     try:
         yield
+        return
     except ProviderError as error:
-        fault = error
+        found = error
     except requests.exceptions.InvalidJSONError:
-        fault = ProviderMisconfigured("its answer is no JSON")
+        found = ProviderMisconfigured("its answer is no JSON")
     except requests.RequestException as error:
-        fault = ProviderUnavailable(type(error).__name__)
+        found = ProviderUnavailable(type(error).__name__)
     except ClaimError as error:
-        fault = ProviderRefused(f"{error.claim} is not right")
+        found = ProviderRefused(f"{error.claim} is not right")
     except (OAuthError, JoseError) as error:
-        fault = ProviderRefused(type(error).__name__)
+        found = ProviderRefused(type(error).__name__)
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         # Raised inside Authlib for a document that has another shape than the standards give it.
-        fault = ProviderMisconfigured(f"its answer can't be understood ({type(error).__name__})")
-    if fault is not None:
-        raise fault.at(name)
+        found = ProviderMisconfigured(f"its answer can't be understood ({type(error).__name__})")
+    raise found.at(name)

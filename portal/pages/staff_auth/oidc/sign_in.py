@@ -27,14 +27,14 @@ from portal.staff.agents import Account
 log = structlog.get_logger("portal.auth")
 
 CALLBACK_PATH = "/support/sign-in/callback"
-# A proof as old as the longest session would be is none any more.
-MOST_AGE = LIFETIMES[SessionKind.AGENT].absolute
+# A sign-in at the provider may be as old as the longest session of an agent.
+MAX_AGE = LIFETIMES[SessionKind.AGENT].absolute
 LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
-# How long somebody may take on the provider's pages.
-SECONDS_AWAY = 3600
+# How long a sign-in on the provider's pages may take.
+PENDING_SECONDS = 3600
 # OpenID Connect Core, section 3.1.2.6, and RFC 6749, section 4.1.2.1: the provider refuses us, or can't answer now.
-OUR_FAULTS = ("unauthorized_client", "unsupported_response_type", "invalid_scope", "invalid_request")
-BUSY = ("server_error", "temporarily_unavailable")
+CLIENT_ERRORS = ("unauthorized_client", "unsupported_response_type", "invalid_scope", "invalid_request")
+TEMPORARY_ERRORS = ("server_error", "temporarily_unavailable")
 _EXTENSION = "portal.staff_oidc"
 
 
@@ -53,7 +53,9 @@ class Problem(StrEnum):
     NO_AUTH_TIME = "no_auth_time"
 
 
+# What the ledger says of each; of all others that the sign-in was wrong.
 OUTCOMES = {
+    None: SignInOutcome.SIGNED_IN,
     Problem.UNAVAILABLE: SignInOutcome.UNAVAILABLE,
     Problem.MISCONFIGURED: SignInOutcome.MISCONFIGURED,
     Problem.NO_AUTH_TIME: SignInOutcome.MISCONFIGURED,
@@ -61,109 +63,116 @@ OUTCOMES = {
 
 
 @dataclass(frozen=True)
-class Departure:
-    """A sign-in that has set out from this browser.
+class PendingAuthorization:
+    """An authorization request whose answer this browser has not brought back yet.
 
     Args:
-        nonce: that the ID token must hold.
-        code_verifier: that proves to the provider who set out.
-        redirect_uri: where the browser was to come back.
+        nonce: that the ID token must contain.
+        code_verifier: that the token request must contain: PKCE.
+        redirect_uri: of the authorization request; that of the token request must be the same.
         next_path: where to go on afterwards.
-        has_to_prove: whether a sign-in from before will not do.
-        at: when it set out, in seconds since 1970 by our clock.
+        reauthenticate: whether the provider had to authenticate the agent again.
+        requested_at: in seconds since 1970 by our clock.
     """
 
     nonce: str
     code_verifier: str
     redirect_uri: str
     next_path: str
-    has_to_prove: bool
-    at: float
+    reauthenticate: bool
+    requested_at: float
 
 
 @dataclass(frozen=True)
-class StaffArrival:
+class ProviderSignIn:
     """How a sign-in with the provider ended.
 
     Args:
-        problem: none if an agent may be signed in.
-        account: theirs.
-        proved_at: when they proved to the provider who they are.
-        agent_id: for the ledger, as far as it is known.
-        retry_after: seconds until trying again may help, where a limit stopped it.
+        problem: none if the agent may be signed in.
+        account: the agent's.
+        authenticated_at: when the provider authenticated the agent.
+        agent_id: for the ledger, if it is known.
+        retry_after: seconds until trying again may help, where a limit is reached.
     """
 
     problem: Problem | None
     account: Account | None = None
-    proved_at: datetime | None = None
+    authenticated_at: datetime | None = None
     agent_id: str = ""
     retry_after: int | None = None
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Make the provider known to the portal, if there is one."""
+    """Set up the provider, if the settings name one."""
     if settings.staff_oidc_issuer:
         app.extensions[_EXTENSION] = Provider(settings)
 
 
-def set_out(next_path: str, has_to_prove: bool) -> str:
-    """Return the provider's address to send the browser to, and keep what has to be known when it comes back.
+def authorization_url(next_path: str, reauthenticate: bool) -> str:
+    """Return the URL of an authorization request, and store what its callback needs.
 
     Args:
         next_path: where to go on after sign-in.
-        has_to_prove: the provider must ask for the password again, or whatever it asks for, signed in there or not.
+        reauthenticate: the provider must authenticate the agent again, even if they are signed in there.
 
     Raises:
-        ProviderError: nobody can set out.
+        ProviderError: the provider's metadata can't be had or are wrong.
     """
     provider = _provider()
     redirect_uri = services().settings.public_url + CALLBACK_PATH
-    # With max_age a provider has to say when it last asked. Not 0: some that ask again look at it once more on the
-    # way back, and would ask for ever. What counts is that the proof is newer than the departure.
-    age = FRESH if has_to_prove else MOST_AGE
-    prompt = {"prompt": "login"} if has_to_prove else {}
-    with provider.talk() as talk:
-        way = talk.departure(redirect_uri, max_age=int(age.total_seconds()), **prompt)
-    departure = Departure(way["nonce"], way["code_verifier"], redirect_uri, next_path, has_to_prove, time.time())
-    identity.depart(provider.framework, way["state"], vars(departure))
-    return way["url"]
+    # With max_age a provider has to send auth_time. Not 0: some providers check it a second time before they redirect
+    # back, and would ask for ever. What counts is that auth_time is later than the request.
+    max_age = FRESH if reauthenticate else MAX_AGE
+    prompt = {"prompt": "login"} if reauthenticate else {}
+    with provider.client() as client:
+        sent = client.authorization_request(redirect_uri, max_age=int(max_age.total_seconds()), **prompt)
+    pending = PendingAuthorization(
+        sent["nonce"], sent["code_verifier"], redirect_uri, next_path, reauthenticate, time.time()
+    )
+    identity.save_pending_authorization(provider.framework, sent["state"], vars(pending))
+    return sent["url"]
 
 
-def arrived() -> Departure | None:
-    """Return the departure that this request comes back from, once; none if there is none, or it was too long ago."""
-    kept = identity.arrive(_provider().framework, request.args.get("state"))
-    departure = Departure(**kept) if kept else None
-    return departure if departure and time.time() - departure.at <= SECONDS_AWAY else None
+def take_pending_authorization() -> PendingAuthorization | None:
+    """Return the authorization request that this callback answers, once; none if it is unknown or too old."""
+    stored = identity.take_pending_authorization(_provider().framework, request.args.get("state"))
+    # Another version of the portal may have stored other fields.
+    if not stored or stored.keys() != PendingAuthorization.__dataclass_fields__.keys():
+        return None
+    pending = PendingAuthorization(**stored)
+    return pending if time.time() - pending.requested_at <= PENDING_SECONDS else None
 
 
-def finish(departure: Departure, actor: Actor) -> StaffArrival:
-    """Turn what the provider sent back with the browser into an agent.
+def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:
+    """Sign in the agent whose authorization this request brings back.
 
     Args:
-        departure: that the browser comes back from.
+        pending: the authorization request that it answers.
         actor: where the attempt comes from.
 
     Raises:
         LedgerUnavailable: the attempt or its success could not be written, so nobody is signed in.
     """
     if "error" in request.args or not request.args.get("code"):
-        return StaffArrival(_turned_away())
+        return ProviderSignIn(_problem_of_error_response())
     ledger = services().ledger
     attempt = Attempt(Action.SIGN_IN, actor)
-    only = (by_address(services().settings.limit_sign_in),)
-    begun = ledger.begin(attempt, only, limited_outcome=SignInOutcome.TOO_MANY)
+    begun = ledger.begin(attempt, (by_address(services().settings.limit_sign_in),))
     if isinstance(begun, Limited):
-        return StaffArrival(Problem.TOO_MANY, retry_after=ceil(begun.seconds))
-    arrival = _exchange(departure)
-    outcome = OUTCOMES.get(arrival.problem, SignInOutcome.WRONG) if arrival.problem else SignInOutcome.SIGNED_IN
-    ledger.finish(replace(attempt, actor=replace(actor, id=arrival.agent_id)), outcome)
-    if arrival.problem is None and ledger.outcome(attempt.id) is None:
-        raise LedgerUnavailable("nobody would know who signed in")
-    return arrival
+        return ProviderSignIn(Problem.TOO_MANY, retry_after=ceil(begun.seconds))
+    try:
+        result = _sign_in(_claims(pending), pending)
+    except ProviderError as error:
+        result = ProviderSignIn(problem_of(error))
+    outcome = OUTCOMES.get(result.problem, SignInOutcome.WRONG)
+    ledger.finish(replace(attempt, actor=replace(actor, id=result.agent_id)), outcome)
+    if result.problem is None and ledger.outcome(attempt.id) is None:
+        raise LedgerUnavailable("the success could not be written")
+    return result
 
 
-def failed(error: ProviderError) -> Problem:
-    """Return what a failure of the provider means, and tell the operator."""
+def problem_of(error: ProviderError) -> Problem:
+    """Return the problem to show for an error of the provider, and log the error for the operator."""
     if isinstance(error, ProviderRefused):
         log.warning("staff_sign_in_refused", error=str(error))
         return Problem.REFUSED
@@ -179,47 +188,40 @@ def _provider() -> Provider:
     return provider
 
 
-def _turned_away() -> Problem:
-    """Return why the provider sent the browser back without a code."""
+def _problem_of_error_response() -> Problem:
+    """Return the problem where the provider sent the browser back without a code."""
     error = request.args.get("error")
-    if error in OUR_FAULTS:
-        return failed(ProviderMisconfigured(f"it says {error}").at("authorization"))
-    return Problem.UNAVAILABLE if error in BUSY else Problem.CANCELLED
+    if error in CLIENT_ERRORS:
+        return problem_of(ProviderMisconfigured(f"it says {error}").at("authorization"))
+    return Problem.UNAVAILABLE if error in TEMPORARY_ERRORS else Problem.CANCELLED
 
 
-def _exchange(departure: Departure) -> StaffArrival:
-    try:
-        return _judge(_claims(departure), departure)
-    except ProviderError as error:
-        return StaffArrival(failed(error))
-
-
-def _claims(departure: Departure) -> Claims:
-    with _provider().talk() as talk:
-        talk.check_issuer(request.args.get("iss"))
-        token = talk.token(request.args["code"], departure.code_verifier, departure.redirect_uri)
-        claims = Claims(talk.id_token(token, departure.nonce), {})
+def _claims(pending: PendingAuthorization) -> Claims:
+    with _provider().client() as client:
+        client.check_issuer(request.args.get("iss"))
+        token = client.token(request.args["code"], pending.code_verifier, pending.redirect_uri)
+        claims = Claims(client.id_token(token, pending.nonce), {})
         if claims.subject is None:
             raise ProviderRefused("its sub can't be kept").at("ID token")
         if claims.find(services().settings.staff_oidc_role_claim) is None or claims.find("name") is None:
-            claims = replace(claims, userinfo=talk.userinfo(token, claims.subject))
+            claims = replace(claims, userinfo=client.userinfo(token, claims.subject))
     return claims
 
 
-def _judge(claims: Claims, departure: Departure) -> StaffArrival:
-    """Return whether somebody whom the provider vouches for may come in."""
-    who = claims.agent_id
-    if claims.proved_at is None:
+def _sign_in(claims: Claims, pending: PendingAuthorization) -> ProviderSignIn:
+    """Decide whether the agent of these claims may sign in, and store their account if so."""
+    agent_id = claims.agent_id
+    if claims.authenticated_at is None:
         log.error("staff_provider_misconfigured", error="ID token: it does not say when somebody signed in (auth_time)")
-        return StaffArrival(Problem.NO_AUTH_TIME, agent_id=who)
+        return ProviderSignIn(Problem.NO_AUTH_TIME, agent_id=agent_id)
     now = datetime.now(UTC)
-    earliest = datetime.fromtimestamp(departure.at, UTC) if departure.has_to_prove else now - MOST_AGE
-    if not earliest - LEEWAY <= claims.proved_at <= now + LEEWAY:
-        return StaffArrival(Problem.OLD_PROOF, agent_id=who)
+    earliest = datetime.fromtimestamp(pending.requested_at, UTC) if pending.reauthenticate else now - MAX_AGE
+    if not earliest - LEEWAY <= claims.authenticated_at <= now + LEEWAY:
+        return ProviderSignIn(Problem.OLD_PROOF, agent_id=agent_id)
     role = claims.role(services().settings)
     if role is None:
-        return StaffArrival(Problem.NO_ROLE, agent_id=who)
-    account = services().agents.upsert(who, claims.name, claims.email, role)
+        return ProviderSignIn(Problem.NO_ROLE, agent_id=agent_id)
+    account = services().agents.upsert(agent_id, claims.name, claims.email, role)
     if account.disabled_at:
-        return StaffArrival(Problem.DISABLED, agent_id=who)
-    return StaffArrival(None, account, min(claims.proved_at, now), who)
+        return ProviderSignIn(Problem.DISABLED, agent_id=agent_id)
+    return ProviderSignIn(None, account, min(claims.authenticated_at, now), agent_id)

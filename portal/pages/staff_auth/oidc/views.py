@@ -1,9 +1,9 @@
-"""The way to the staff's identity provider, and back."""
+"""The authorization request to the staff's identity provider, and its callback."""
 
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
 
 from portal.domain.actors import Actor, ActorKind
-from portal.pages.auth.zype_login import RETRY_SECONDS
+from portal.pages.auth.sign_in_attempts import RETRY_SECONDS
 from portal.pages.identity import agent as staff_identity
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
@@ -14,7 +14,6 @@ from portal.services import services
 
 bp = Blueprint("staff_oidc", __name__)
 
-SET_OUT = f"{SIGN_IN}/provider"
 STATUSES = {
     Problem.STALE: 400,
     Problem.CANCELLED: 200,
@@ -29,38 +28,38 @@ STATUSES = {
 }
 
 
-@bp.get(SET_OUT)
-def set_out() -> Response:
+@bp.get(f"{SIGN_IN}/provider")
+def authorization_request() -> Response:
     next_path = known_staff_path(request.args.get("next"))
     if not services().settings.staff_oidc_issuer:
         return go(SIGN_IN, next_path)
-    has_to_prove = "again" in request.args
+    reauthenticate = "again" in request.args
     try:
-        address = staff_oidc.set_out(next_path, has_to_prove)
+        url = staff_oidc.authorization_url(next_path, reauthenticate)
     except ProviderError as error:
-        return _problem_page(staff_oidc.failed(error), next_path, has_to_prove)
-    return current_app.make_response(redirect(address))
+        return _problem_page(staff_oidc.problem_of(error), next_path, reauthenticate)
+    return current_app.make_response(redirect(url))
 
 
 @bp.get(staff_oidc.CALLBACK_PATH)
-def come_back() -> Response:
+def callback() -> Response:
     if not services().settings.staff_oidc_issuer:
         return go(SIGN_IN)
-    departure = staff_oidc.arrived()
-    if departure is None:
+    pending = staff_oidc.take_pending_authorization()
+    if pending is None:
         return _problem_page(Problem.STALE)
-    somebody = Actor(ActorKind.AGENT, "", request.remote_addr or "", g.request_id)
-    arrival = staff_oidc.finish(departure, somebody)
-    if arrival.account is None:
-        problem = arrival.problem or Problem.REFUSED
-        return _problem_page(problem, departure.next_path, departure.has_to_prove, arrival.retry_after)
-    response = go(departure.next_path)
-    staff_identity.begin(response, arrival.account, authenticated_at=arrival.proved_at)
+    actor = Actor(ActorKind.AGENT, "", request.remote_addr or "", g.request_id)
+    result = staff_oidc.callback(pending, actor)
+    if result.account is None:
+        problem = result.problem or Problem.REFUSED
+        return _problem_page(problem, pending.next_path, pending.reauthenticate, result.retry_after)
+    response = go(pending.next_path)
+    staff_identity.begin(response, result.account, authenticated_at=result.authenticated_at)
     return response
 
 
 def _problem_page(
-    problem: Problem, next_path: str = HOME, has_to_prove: bool = False, retry_after: int | None = None
+    problem: Problem, next_path: str = HOME, reauthenticate: bool = False, retry_after: int | None = None
 ) -> Response:
     """Return the page that says why nobody was signed in, and what to do next."""
     status = STATUSES[problem]
@@ -69,7 +68,7 @@ def _problem_page(
         "staff/provider_problem.html",
         problem=problem,
         next=next_path,
-        has_to_prove=has_to_prove,
+        reauthenticate=reauthenticate,
         wait=in_words(retry_after),
     )
     return with_wait(make_response(page, status), retry_after)
