@@ -5,7 +5,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.database.database import Database
 from portal.database.sessions import Sessions
-from portal.ledger.attempt_history import AttemptHistory
 from portal.ledger.budgets import Budgets
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
@@ -108,10 +107,9 @@ def _services(settings: Settings) -> Services:
         ledger=ledger,
         sessions=sessions,
         zype=zype,
-        linking=Linking(settings, ledger, zype, waiters, metrics.count_link),
-        unlinking=Unlinking(settings, ledger, zype, waiters, records),
+        linking=Linking(settings, ledger, history, zype, waiters, metrics.count_link),
+        unlinking=Unlinking(settings, ledger, history, zype, waiters, records),
         history=history,
-        attempts=AttemptHistory(database),
         budgets=Budgets(database, settings),
         records=records,
         directory=Directory(settings, ledger, history, records, zype),

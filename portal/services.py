@@ -6,7 +6,6 @@ from flask import current_app
 
 from portal.database.database import Database
 from portal.database.sessions import Sessions
-from portal.ledger.attempt_history import AttemptHistory
 from portal.ledger.budgets import Budgets
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
@@ -34,7 +33,6 @@ class Services:
     linking: Linking
     unlinking: Unlinking
     history: History
-    attempts: AttemptHistory
     budgets: Budgets
     records: ViewerRecords
     directory: Directory

@@ -15,8 +15,8 @@ from portal.domain.actors import Actor, ActorKind, Reason
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ExportOutcome
 from portal.ledger import export
-from portal.ledger.attempt_history import AttemptFilter, AttemptHistory
 from portal.ledger.attempts import Attempt
+from portal.ledger.history import AttemptFilter, History
 from portal.ledger.ledger import Ledger
 from portal.ledger.verification import Report, Verification
 from portal.mail.outbox import queue_notice
@@ -36,9 +36,9 @@ def _ledger() -> Iterator[Ledger]:
 
 
 @contextmanager
-def _attempts() -> Iterator[AttemptHistory]:
+def _history() -> Iterator[History]:
     with open_database(load_settings(environment())) as database:
-        yield AttemptHistory(database)
+        yield History(database)
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -74,10 +74,10 @@ def _wanted(given: dict[str, Any]) -> AttemptFilter:
 @click.option("--older-than", default=60, show_default=True, help="Seconds; younger attempts may be under way.")
 def pending(older_than: int) -> None:
     """List the attempts that have no outcome, as a crash leaves them."""
-    with _ledger() as ledger:
-        found = ledger.without_outcome(timedelta(seconds=older_than))
-    for entry in found:
-        click.echo(f"{entry.at.isoformat(timespec='seconds')}  {entry.attempt_id}  {entry.action}  {entry.consumer_id}")
+    with _history() as history:
+        found = history.without_outcome(timedelta(seconds=older_than))
+    for one in found:
+        click.echo(f"{one.at.isoformat(timespec='seconds')}  {one.attempt_id}  {one.action}  {one.consumer_id}")
 
 
 @audit.command()
@@ -99,9 +99,9 @@ def resolve(attempt_id: str, outcome: str) -> None:
 def list_attempts(limit: int, **given: Any) -> None:
     """List attempts, newest first."""
     before = None
-    with _attempts() as attempts:
+    with _history() as history:
         while limit > 0:
-            page = attempts.page(_wanted(given), before)
+            page = history.page(_wanted(given), before)
             for one in islice(page.attempts, limit):
                 ended = one.outcome or ("under way" if one.at > page.crashed_before else "unknown: no outcome")
                 who = f"{one.actor_kind} {one.actor_id or '?'}"
@@ -122,7 +122,7 @@ def export_attempts(kind: str, **given: Any) -> None:
     """Write attempts to standard output, oldest first, with a last line by which a missing one shows."""
     file_kind = next(known for known in export.TYPES if known == kind)
     wanted = _wanted(given)
-    with _ledger() as ledger, _attempts() as attempts:
+    with _ledger() as ledger, _history() as history:
         operator = Actor(ActorKind.OPERATOR, "command line", "", "command-line")
         attempt = Attempt(Action.EXPORT, operator, reason=Reason(f"{kind}: {wanted}"))
         try:
@@ -130,7 +130,7 @@ def export_attempts(kind: str, **given: Any) -> None:
         except LedgerUnavailable:
             fail("Nothing was exported: that it was could not be written down. The log above says why.")
         ledger.finish(attempt, ExportOutcome.EXPORTED)
-        for line in export.write(attempts.all(wanted), file_kind, ledger.keyring.current):
+        for line in export.write(history.all(wanted), file_kind, ledger.keyring.current):
             sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 

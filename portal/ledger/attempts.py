@@ -1,4 +1,4 @@
-"""What the ledger is told and what it answers: an attempt, its row, and whether it may go on."""
+"""Attempts as the ledger takes and returns them, and the answer to whether one may go on."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -13,12 +13,11 @@ class Attempt:
     """What is about to be tried.
 
     Args:
-        action: what is tried.
         actor: who tries it, and from where.
-        consumer_id: whose account it is about, if that is known.
-        linked_device_id: the TV it is about, if that is known.
+        consumer_id: of the account, if known.
+        linked_device_id: of the TV, if known.
         pin_fingerprint: the keyed fingerprint of the PIN, if there is one.
-        subject_hash: the keyed hash of what somebody signs in as.
+        subject_hash: the keyed hash of the e-mail address or name of a sign-in, or of the text of a look-up.
         reason: why an agent acts for a viewer, with the ticket if there is one.
         id: 32 hexadecimal characters.
     """
@@ -35,11 +34,11 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the ledger, as far as the portal reads it again.
+    """The columns of a ledger row that the rules read.
 
     Args:
         at: when it was written, by the database's clock, UTC.
-        outcome: how the attempt ended; none in the row that was written before Zype was asked.
+        outcome: how the attempt ended; none in the row that was written before the call to Zype.
     """
 
     id: int
@@ -54,32 +53,59 @@ class Entry:
     pin_fingerprint: str | None
 
     def is_by(self, actor: Actor) -> bool:
-        """Tell whether it was this one who acted."""
+        """Tell whether this actor made the attempt."""
         return (self.actor_kind, self.actor_id) == (actor.kind, actor.id)
 
 
 @dataclass(frozen=True)
-class Begun:
-    """The attempt is in the ledger; Zype may be asked."""
+class PastAttempt:
+    """An attempt with its outcome. The fields are the columns of an export, in this order.
+
+    Args:
+        id: of the row that began it; newer attempts have larger ones.
+        at: when it began, by the database's clock, UTC.
+        outcome: none while there is no row with one.
+        ended_at: when the row with the outcome was written.
+        row_hash: the keyed hash of the row that began it.
+        outcome_row_hash: of the row with the outcome.
+    """
+
+    id: int
+    at: datetime
+    action: Action
+    attempt_id: str
+    outcome: str | None
+    ended_at: datetime | None
+    actor_kind: ActorKind
+    actor_id: str
+    consumer_id: str | None
+    linked_device_id: str | None
+    reason: str | None
+    ticket: str | None
+    request_id: str
+    zype_milliseconds: int | None
+    row_hash: str
+    outcome_row_hash: str | None
 
 
 @dataclass(frozen=True)
-class Joined:
-    """The same attempt is under way already.
+class Begun:
+    """The attempt is in the ledger; Zype may be called."""
 
-    Args:
-        attempt_id: of the attempt whose outcome is this one's too.
-    """
+
+@dataclass(frozen=True)
+class InFlight:
+    """The same attempt is already in flight; its outcome is the outcome of this one too."""
 
     attempt_id: str
 
 
 @dataclass(frozen=True)
-class Limited:
-    """A limit is reached; the ledger says so, and Zype must not be asked.
+class RateLimited:
+    """A limit is reached and the attempt is recorded as too many; Zype must not be called.
 
     Args:
-        seconds: how long to wait before the next attempt.
+        retry_after: seconds until the next attempt may be made.
     """
 
-    seconds: float
+    retry_after: float

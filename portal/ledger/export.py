@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import IO, Any, Literal
 
-from portal.ledger.attempt_history import PastAttempt
+from portal.ledger.attempts import PastAttempt
 from portal.settings.keys import Keyring, LedgerKey, Purpose, derive
 
 Format = Literal["csv", "jsonl"]

@@ -1,59 +1,73 @@
-"""Reading the ledger again: for the people it is about, for those who answer for it, and for what depends on it."""
+"""Reading the ledger: its rows as entries, and each attempt paired with its outcome."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from portal.database.database import Database
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, LookUpOutcome, Outcome, UnlinkOutcome
-from portal.ledger.attempts import Entry
-from portal.ledger.limits import PENDING_FOR
+from portal.ledger.attempts import Entry, PastAttempt
+from portal.ledger.limits import PENDING_TIMEOUT
 from portal.ledger.rows import ENTRY_COLUMNS, entry_of
-from portal.ledger.tables import ledger
+from portal.ledger.tables import by_agent, decisive, ledger
 
-# What happened to a viewer's account. That an agent looked at it is for supervisors to know.
-_OF_A_VIEWER = (Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN)
+PAGE_SIZE = 50
+CHUNK_SIZE = 500
+# The outcome in a filter for attempts that have none.
+NO_OUTCOME = "none"
+# What a viewer's activity consists of. Which agent looked at the account is for supervisors to know.
+_VIEWER_ACTIONS = (Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN)
 
 
 @dataclass(frozen=True)
-class Happening:
-    """What became of one attempt, for the page about a viewer.
+class AttemptFilter:
+    """Which attempts to return; a value of none matches every attempt.
 
     Args:
-        at: when it ended, or began if it did not end; by the database's clock, UTC.
-        age: of that moment.
-        outcome: one of the outcomes of its action, or none while nobody knows.
-        actor_kind: who acted: the viewer or an agent.
-        actor_id: the agent's id, or the viewer's.
-        reason: why, if an agent gave one.
-        ticket: likewise.
+        agent: an agent's id.
+        viewer: a consumer_id.
+        outcome: one of the outcomes, or ``none`` for attempts without one.
+        since: the first day, UTC.
+        until: the last day, UTC, inclusive.
     """
 
-    at: datetime
-    age: timedelta
-    action: Action
-    outcome: str | None
-    actor_kind: ActorKind
-    actor_id: str
-    reason: str | None
-    ticket: str | None
+    agent: str | None = None
+    viewer: str | None = None
+    outcome: str | None = None
+    since: date | None = None
+    until: date | None = None
+
+    def __str__(self) -> str:
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return " ".join(f"{name}={value}" for name, value in given.items()) or "everything"
+
+
+@dataclass(frozen=True)
+class AttemptPage:
+    """One page of attempts, newest first.
+
+    Args:
+        attempts: at most ``PAGE_SIZE``.
+        before: the ``before`` of the next older page, or none if this is the last.
+        now: the database's time of the query, UTC.
+    """
+
+    attempts: tuple[PastAttempt, ...]
+    before: int | None
+    now: datetime
 
     @property
-    def is_under_way(self) -> bool:
-        """Whether the outcome is still to come; later than this, its process has crashed."""
-        return self.outcome is None and self.age < PENDING_FOR
-
-
-_HAPPENING = tuple(
-    ledger.c[name] for name in ("attempt_id", "at", "action", "outcome", "actor_kind", "actor_id", "reason", "ticket")
-)
+    def crashed_before(self) -> datetime:
+        """An attempt without an outcome that began before this has lost its process."""
+        return self.now - PENDING_TIMEOUT
 
 
 class History:
-    """What the ledger tells. Every method raises sqlalchemy.exc.SQLAlchemyError where it can't be read.
+    """Queries on the ledger. Every method raises sqlalchemy.exc.SQLAlchemyError if the ledger can't be read.
 
     Args:
         database: where the ledger is.
@@ -62,55 +76,104 @@ class History:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def outcome(self, attempt_id: str) -> Entry | None:
+        """Return the row with the outcome of an attempt, or none if there is none yet."""
+        entries = self._entries(ledger.c.attempt_id == attempt_id, ledger.c.outcome.is_not(None), limit=1)
+        return entries[0] if entries else None
+
+    def age(self, entry: Entry) -> timedelta:
+        """Return how long ago a row was written, by the database's clock."""
+        return self._now() - entry.at
+
+    def is_undone(self, link: Entry) -> bool:
+        """Tell whether a linked TV was unlinked later, by Undo or otherwise."""
+        return self._exists(
+            ledger.c.consumer_id == link.consumer_id,
+            ledger.c.linked_device_id == link.linked_device_id,
+            ledger.c.outcome == UnlinkOutcome.UNLINKED,
+            ledger.c.id > link.id,
+        )
+
+    def decisive_entries(self, consumer_id: str, fingerprints: Sequence[str], *, exclude: str) -> list[Entry]:
+        """Return the rows that decide whether a PIN is linked to a consumer, newest first.
+
+        Args:
+            consumer_id: whose account.
+            fingerprints: of the PIN, one for each key that rows may be signed with.
+            exclude: the id of an attempt to leave out.
+        """
+        return self._entries(
+            ledger.c.consumer_id == consumer_id,
+            ledger.c.pin_fingerprint.in_(fingerprints),
+            ledger.c.attempt_id != exclude,
+            decisive,
+            limit=20,
+        )
+
     def links(self, consumer_id: str, linked_device_ids: Sequence[str]) -> Mapping[str, Entry]:
         """Return the newest link of each of a consumer's TVs, by linked_device_id; a TV linked elsewhere has none."""
-        rows = self._entries(
+        entries = self._entries(
             ledger.c.consumer_id == consumer_id,
             ledger.c.linked_device_id.in_(linked_device_ids),
             ledger.c.outcome.in_((Outcome.LINKED, UnlinkOutcome.UNLINKED)),
             limit=1000,
         )
-        newest = {row.linked_device_id: row for row in reversed(rows) if row.linked_device_id}
-        # One that was unlinked here and is linked all the same was linked elsewhere since.
-        return {device: row for device, row in newest.items() if row.outcome == Outcome.LINKED}
+        newest = {entry.linked_device_id: entry for entry in reversed(entries) if entry.linked_device_id}
+        # A TV that was unlinked here and is linked all the same has been linked elsewhere since.
+        return {device_id: entry for device_id, entry in newest.items() if entry.outcome == Outcome.LINKED}
 
     def has_looked_up(self, actor: Actor, consumer_id: str, within: timedelta) -> bool:
-        """Tell whether an agent found this viewer a moment ago, so that another look is part of the same call."""
-        with self._database.read() as connection:
-            since = self._database.now(connection) - within
-        return bool(
-            self._entries(
-                ledger.c.actor_kind == actor.kind,
-                ledger.c.actor_id == actor.id,
-                ledger.c.action == Action.LOOK_UP,
-                ledger.c.at > since,
-                ledger.c.consumer_id == consumer_id,
-                ledger.c.outcome == LookUpOutcome.FOUND,
-                limit=1,
-            )
+        """Tell whether an agent found this viewer recently, so that opening the page again is the same look-up."""
+        return self._exists(
+            ledger.c.actor_kind == actor.kind,
+            ledger.c.actor_id == actor.id,
+            ledger.c.action == Action.LOOK_UP,
+            ledger.c.at > self._now() - within,
+            ledger.c.consumer_id == consumer_id,
+            ledger.c.outcome == LookUpOutcome.FOUND,
         )
 
-    def activity(self, consumer_id: str, limit: int) -> list[Happening]:
-        """Return what happened to a viewer's account, newest first: what they did, and what agents did for them.
+    def activity(self, consumer_id: str, limit: int) -> AttemptPage:
+        """Return the last attempts on a viewer's account, theirs and agents', the last to begin or end first."""
+        conditions = (*_conditions(AttemptFilter(viewer=consumer_id)), ledger.c.action.in_(_VIEWER_ACTIONS))
+        last_row_id = sa.func.coalesce(_ended.c.id, ledger.c.id)
+        return AttemptPage(tuple(self._attempts(*conditions, order=last_row_id.desc(), limit=limit)), None, self._now())
+
+    def page(self, filters: AttemptFilter, before: int | None = None) -> AttemptPage:
+        """Return the newest attempts that match.
 
         Args:
-            consumer_id: whose account.
-            limit: how many attempts at most.
+            filters: which attempts.
+            before: only attempts with a smaller id, so that attempts written meanwhile don't shift the pages.
         """
-        # An attempt has two rows at most, so these are enough; whichever of them is newer tells how it stands.
-        query = (
-            sa.select(*_HAPPENING)
-            .where(ledger.c.consumer_id == consumer_id, ledger.c.action.in_(_OF_A_VIEWER))
-            .order_by(ledger.c.id.desc())
-            .limit(2 * limit)
-        )
+        older = ledger.c.id < before if before is not None else sa.true()
+        found = self._attempts(older, *_conditions(filters), order=ledger.c.id.desc(), limit=PAGE_SIZE + 1)
+        shown = found[:PAGE_SIZE]
+        return AttemptPage(tuple(shown), shown[-1].id if len(found) > PAGE_SIZE else None, self._now())
+
+    def all(self, filters: AttemptFilter) -> Iterator[PastAttempt]:
+        """Yield every attempt that matches and exists now, oldest first, without holding them all in memory."""
         with self._database.read() as connection:
-            now = self._database.now(connection)
-            rows = connection.execute(query).all()
-        newest: dict[str, sa.Row[tuple[object, ...]]] = {}
-        for row in rows:
-            newest.setdefault(row.attempt_id, row)
-        return [_happening(row, now) for row in list(newest.values())[:limit]]
+            last: int = connection.execute(sa.select(sa.func.max(ledger.c.id))).scalar() or 0
+        conditions = tuple(_conditions(filters))
+        after = 0
+        while found := self._attempts(
+            ledger.c.id.between(after + 1, last), *conditions, order=ledger.c.id, limit=CHUNK_SIZE
+        ):
+            yield from found
+            after = found[-1].id
+
+    def without_outcome(self, older_than: timedelta) -> list[PastAttempt]:
+        """Return the attempts without an outcome that are older than this, as a crash leaves them; oldest first."""
+        conditions = (*_conditions(AttemptFilter(outcome=NO_OUTCOME)), ledger.c.at < self._now() - older_than)
+        return self._attempts(*conditions, order=ledger.c.id.desc(), limit=1000)[::-1]
+
+    def _now(self) -> datetime:
+        with self._database.read() as connection:
+            return self._database.now(connection)
+
+    def _exists(self, *conditions: sa.ColumnElement[bool]) -> bool:
+        return bool(self._entries(*conditions, limit=1))
 
     def _entries(self, *conditions: sa.ColumnElement[bool], limit: int) -> list[Entry]:
         """Return rows, newest first."""
@@ -118,8 +181,62 @@ class History:
         with self._database.read() as connection:
             return [entry_of(row) for row in connection.execute(query).mappings()]
 
+    def _attempts(
+        self, *conditions: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int
+    ) -> list[PastAttempt]:
+        query = _ATTEMPTS.where(*conditions).order_by(order).limit(limit)
+        with self._database.read() as connection:
+            return [_past_attempt(row) for row in connection.execute(query).mappings()]
 
-def _happening(row: sa.Row[tuple[object, ...]], now: datetime) -> Happening:
-    values = {name: value for name, value in row._mapping.items() if name != "attempt_id"}
-    told = {"action": Action(values["action"]), "actor_kind": ActorKind(values["actor_kind"])}
-    return Happening(**values | told | {"age": now - values["at"]})
+
+_ended = ledger.alias("ended")
+_either = ledger.alias("either")
+
+
+def _newest(name: str) -> sa.ColumnElement[Any]:
+    """Return a column of the outcome's row, or of the first row while there is no outcome or it has no value."""
+    return sa.func.coalesce(_ended.c[name], ledger.c[name]).label(name)
+
+
+# The query that pairs the row that began an attempt with the row of its outcome, if there is one.
+_ATTEMPTS = (
+    sa.select(
+        *(ledger.c[name] for name in ("id", "at", "action", "attempt_id", "actor_kind", "request_id", "row_hash")),
+        *(_ended.c[name] for name in ("outcome", "zype_milliseconds")),
+        *(_newest(name) for name in ("actor_id", "consumer_id", "linked_device_id", "reason", "ticket")),
+        _ended.c.at.label("ended_at"),
+        _ended.c.row_hash.label("outcome_row_hash"),
+    )
+    .select_from(
+        ledger.outerjoin(_ended, sa.and_(_ended.c.attempt_id == ledger.c.attempt_id, _ended.c.outcome.is_not(None)))
+    )
+    .where(ledger.c.outcome.is_(None))
+)
+
+
+def _conditions(filters: AttemptFilter) -> Iterator[sa.ColumnElement[bool]]:
+    if filters.agent is not None:
+        yield _has_row(by_agent, _either.c.actor_id == filters.agent)
+    if filters.viewer is not None:
+        yield _has_row(_either.c.consumer_id == filters.viewer)
+    if filters.outcome is not None:
+        yield _ended.c.outcome.is_(None) if filters.outcome == NO_OUTCOME else _ended.c.outcome == filters.outcome
+    if filters.since is not None:
+        yield ledger.c.at >= _midnight(filters.since)
+    # date.max has no next day, and no attempt is after it.
+    if filters.until is not None and filters.until < date.max:
+        yield ledger.c.at < _midnight(filters.until + timedelta(days=1))
+
+
+def _has_row(*conditions: sa.ColumnElement[bool] | sa.TextClause) -> sa.ColumnElement[bool]:
+    """Return the condition that either row of an attempt matches, as a subquery that can use an index."""
+    return ledger.c.attempt_id.in_(sa.select(_either.c.attempt_id).where(*conditions))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+def _past_attempt(row: sa.RowMapping) -> PastAttempt:
+    enums = {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])}
+    return PastAttempt(**dict(row) | enums)

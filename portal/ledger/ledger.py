@@ -15,24 +15,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.database.database import Database, describe
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action
-from portal.ledger.attempts import Attempt, Begun, Entry, Joined, Limited
+from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
 from portal.ledger.limits import Limit, blocked_until
-from portal.ledger.rows import ENTRY_COLUMNS, entry_of, row_of, sign
-from portal.ledger.tables import ledger, pending, told
+from portal.ledger.rows import row_of, sign
+from portal.ledger.tables import ledger, pending
 from portal.settings.keys import Keyring
 
 log = structlog.get_logger("portal.ledger")
 
-# Arguments: the connection of the transaction; the columns of the row; the hashes that rows of any age may hold for the
+# Arguments: the connection of the transaction; the columns of the row; the hashes that rows of any age may have for the
 # address; the database's time, UTC; and when the attempt was made, UTC.
 OutcomeHook = Callable[[Connection, Mapping[str, Any], Sequence[str], datetime, datetime], None]
 
 
 class Ledger:
-    """The record of attempts, on one database.
+    """Writes the record of attempts; History reads it.
 
     Args:
-        database: where it is.
+        database: where the ledger is.
         keyring: signs the rows, and hashes addresses and PINs.
         on_outcome: called in the transaction that writes an outcome, before the row is added.
         on_failure: called when a row could not be written.
@@ -58,42 +58,37 @@ class Ledger:
         *,
         limited_outcome: str = "too_many",
         join_within: timedelta | None = None,
-    ) -> Begun | Joined | Limited:
-        """Look for the same attempt under way, judge the limits, and write the attempt, in one transaction.
+    ) -> Begun | InFlight | RateLimited:
+        """Look for the same attempt in flight, check the limits, and write the attempt, in one transaction.
 
         Args:
             attempt: what is about to be tried.
-            limits: locked in this order, so that two attempts never wait for each other.
-            limited_outcome: what the ledger says of an attempt that a limit stops.
-            join_within: how young an attempt of the same consumer and PIN must be to be waited for.
+            limits: locked in this order, which has to be the same everywhere so that no deadlock is possible.
+            limited_outcome: the outcome of an attempt that a limit stops.
+            join_within: how young an attempt for the same consumer and PIN or TV must be to be waited for.
 
         Raises:
-            LedgerUnavailable: nothing was written; Zype must not be asked.
+            LedgerUnavailable: nothing was written; Zype must not be called.
         """
+        row = row_of(attempt, self.keyring)
+        locks = [sha256(limit.lock_name(row).encode()).digest() for limit in limits]
         try:
-            return self._begin(attempt, limits, limited_outcome, join_within)
+            with self._database.write() as connection:
+                self._database.lock(connection, locks)
+                now = self._database.now(connection)
+                if join_within and (attempt_id := _in_flight(connection, row, now - join_within)):
+                    return InFlight(attempt_id)
+                until = blocked_until(connection, row, limits, now)
+                if until:
+                    self._append(connection, [row, row | {"outcome": limited_outcome}], now)
+                    return RateLimited((until - now).total_seconds())
+                self._append(connection, [row], now)
+                connection.execute(_ADD_PENDING, {"at": now} | {name: row[name] for name in _PENDING_COLUMNS})
+                return Begun()
         except SQLAlchemyError as error:
             log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, why=describe(error))
             self._on_failure()
             raise LedgerUnavailable("the attempt could not be written") from error
-
-    def _begin(
-        self, attempt: Attempt, limits: tuple[Limit, ...], limited_outcome: str, join_within: timedelta | None
-    ) -> Begun | Joined | Limited:
-        row = row_of(attempt, self.keyring)
-        locks = [sha256(limit.lock_name(row).encode()).digest() for limit in limits]
-        with self._database.write() as connection:
-            self._database.lock(connection, locks)
-            now = self._database.now(connection)
-            if join_within and (twin := _twin(connection, row, now - join_within)):
-                return Joined(twin)
-            until = blocked_until(connection, row, limits, now)
-            if until:
-                self._append(connection, [row, row | {"outcome": limited_outcome}], now)
-                return Limited((until - now).total_seconds())
-            self._append(connection, [row], now)
-            connection.execute(_BEGIN, {"at": now} | {name: row[name] for name in _PENDING_COLUMNS})
-        return Begun()
 
     def finish(
         self,
@@ -106,35 +101,35 @@ class Ledger:
         milliseconds: int | None = None,
         is_repeat: bool = False,
     ) -> None:
-        """Write how an attempt ended.
+        """Write the outcome of an attempt.
 
-        Where that can't be written, what Zype said stays true and is shown: the log carries the attempt's id and
-        outcome, and ``audit resolve`` adds the row.
+        If that fails, Zype's answer is true and shown all the same: the log has the attempt's id and outcome, and
+        ``audit resolve`` adds the row.
 
         Args:
             attempt: as it was begun.
             outcome: one of the outcomes of its action.
-            linked_device_id: the TV, where only Zype's answer told which.
-            consumer_id: whose account, where only Zype's answer told.
-            pin_fingerprint: of the PIN, where only Zype's answer told it.
+            linked_device_id: the TV, if only Zype's answer named it.
+            consumer_id: the account, if only Zype's answer named it.
+            pin_fingerprint: of the PIN, if only Zype's answer contained it.
             milliseconds: how long Zype took.
-            is_repeat: the outcome is an earlier attempt's, of which the viewer knows already.
+            is_repeat: the outcome is that of an earlier attempt, so ``on_outcome`` is not called again.
         """
         row = row_of(attempt, self.keyring) | {"outcome": outcome, "zype_milliseconds": milliseconds}
         row["linked_device_id"] = linked_device_id or attempt.linked_device_id
         row["consumer_id"] = consumer_id or attempt.consumer_id
         row["pin_fingerprint"] = pin_fingerprint or attempt.pin_fingerprint
-        with self._logged(attempt, outcome), self._database.write() as connection:
+        with self._log_failure(attempt, outcome), self._database.write() as connection:
             now = self._database.now(connection)
             if self._on_outcome and not is_repeat:
                 self._on_outcome(connection, row, self.keyring.addresses(attempt.actor.address), now, now)
             self._append(connection, [row], now)
-            connection.execute(_END, {"ended": attempt.id})
+            connection.execute(_REMOVE_PENDING, {"ended": attempt.id})
 
     def record(self, attempt: Attempt, outcome: str) -> None:
-        """Write an attempt that changed nothing at Zype, and how it ended; the log has it where that fails."""
+        """Write an attempt that needed no call to Zype, with its outcome; if that fails, the log has both."""
         row = row_of(attempt, self.keyring)
-        with self._logged(attempt, outcome), self._database.write() as connection:
+        with self._log_failure(attempt, outcome), self._database.write() as connection:
             self._append(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
 
     def resolve(self, attempt_id: str, outcome: str) -> None:
@@ -151,48 +146,15 @@ class Ledger:
                 raise LookupError("no attempt with this id is without an outcome")
             if outcome not in OUTCOMES[Action(rows[0]["action"])]:
                 raise LookupError(f"an attempt of this kind can't end with {outcome}")
-            row = {c.name: rows[0][c.name] for c in ledger.c if c.name not in _WRITTEN_LAST} | {"outcome": outcome}
+            row = {c.name: rows[0][c.name] for c in ledger.c if c.name not in _SET_ON_APPEND} | {"outcome": outcome}
             now = self._database.now(connection)
             if self._on_outcome:
                 self._on_outcome(connection, row, (row["address_hash"],), now, rows[0]["at"])
             self._append(connection, [row], now)
-            connection.execute(_END, {"ended": attempt_id})
+            connection.execute(_REMOVE_PENDING, {"ended": attempt_id})
 
-    def outcome(self, attempt_id: str) -> Entry | None:
-        """Return the row that says how an attempt ended, or none while there is none."""
-        rows = self._entries(ledger.c.attempt_id == attempt_id, ledger.c.outcome.is_not(None), limit=1)
-        return rows[0] if rows else None
-
-    def is_undone(self, link: Entry) -> bool:
-        """Tell whether a linked TV was unlinked since, by Undo or otherwise."""
-        return bool(
-            self._entries(
-                ledger.c.consumer_id == link.consumer_id,
-                ledger.c.linked_device_id == link.linked_device_id,
-                ledger.c.outcome == "unlinked",
-                ledger.c.id > link.id,
-                limit=1,
-            )
-        )
-
-    def events(self, consumer_id: str, fingerprints: Sequence[str], *, but: str) -> list[Entry]:
-        """Return what happened with a PIN and a consumer, newest first; what changed nothing is left out.
-
-        Args:
-            consumer_id: whose account.
-            fingerprints: of the PIN, one for each key that rows may be signed with.
-            but: the id of an attempt to leave out.
-        """
-        return self._entries(
-            ledger.c.consumer_id == consumer_id,
-            ledger.c.pin_fingerprint.in_(fingerprints),
-            ledger.c.attempt_id != but,
-            told,
-            limit=20,
-        )
-
-    def is_guessed_at(self, attempt: Attempt, items: tuple[RateLimitItem, ...]) -> bool:
-        """Tell whether what somebody signs in as failed this often, from wherever.
+    def is_subject_limited(self, attempt: Attempt, items: tuple[RateLimitItem, ...]) -> bool:
+        """Tell whether sign-ins of the attempt's subject failed this often, from whatever address.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
@@ -202,57 +164,36 @@ class Ledger:
             now = self._database.now(connection)
             return blocked_until(connection, row_of(attempt, self.keyring), limits, now) is not None
 
-    def age(self, entry: Entry) -> timedelta:
-        """Return how long ago a row was written, by the database's clock."""
-        with self._database.read() as connection:
-            return self._database.now(connection) - entry.at
-
-    def without_outcome(self, older_than: timedelta) -> list[Entry]:
-        """Return the attempts that have no outcome and are older than this, oldest first: a crash left them."""
-        end = ledger.alias("end")
-        # One look at the index an attempt: PostgreSQL compares every one with every end where they come as a list.
-        has_end = sa.exists().where(end.c.attempt_id == ledger.c.attempt_id, end.c.outcome.is_not(None))
-        with self._database.read() as connection:
-            before = self._database.now(connection) - older_than
-        found = self._entries(ledger.c.outcome.is_(None), ledger.c.at < before, ~has_end, limit=1000)
-        return found[::-1]
-
-    def _entries(self, *conditions: sa.ColumnElement[bool], limit: int) -> list[Entry]:
-        query = sa.select(*ENTRY_COLUMNS).where(*conditions).order_by(ledger.c.id.desc()).limit(limit)
-        with self._database.read() as connection:
-            return [entry_of(row) for row in connection.execute(query).mappings()]
-
     def _append(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
         signed = [sign(row, self.keyring.current, now) for row in rows]
         connection.execute(_APPEND, signed[0] if len(signed) == 1 else signed)
 
     @contextmanager
-    def _logged(self, attempt: Attempt, outcome: str) -> Iterator[None]:
-        """Turn a failure to write an outcome into a line of the log that an operator can act on."""
+    def _log_failure(self, attempt: Attempt, outcome: str) -> Iterator[None]:
+        """Turn a failure to write an outcome into a log line with what an operator needs to add it."""
         try:
             yield
         except SQLAlchemyError as error:
-            log.error(
-                "ledger_failed", attempt_id=attempt.id, action=attempt.action, outcome=outcome, why=describe(error)
-            )
+            cause = describe(error)
+            log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, outcome=outcome, why=cause)
             self._on_failure()
 
 
-_WRITTEN_LAST = ("id", "at", "key_id", "row_hash")
+_SET_ON_APPEND = ("id", "at", "key_id", "row_hash")
 _PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "at")
 _APPEND = ledger.insert()
-_BEGIN = pending.insert()
-_END = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
-_TWIN_COLUMNS = ("action", "consumer_id", "pin_fingerprint", "linked_device_id")
-_TWIN = sa.select(pending.c.attempt_id).where(
+_ADD_PENDING = pending.insert()
+_REMOVE_PENDING = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
+_SAME_COLUMNS = ("action", "consumer_id", "pin_fingerprint", "linked_device_id")
+_IN_FLIGHT = sa.select(pending.c.attempt_id).where(
     pending.c.at > sa.bindparam("since"),
-    # Of a TV that is unlinked no PIN is known here, and of one that is linked no device.
-    *(pending.c[name].is_not_distinct_from(sa.bindparam(name)) for name in _TWIN_COLUMNS),
+    # An attempt to unlink has no PIN yet, and one to link has no device, so NULL has to equal NULL.
+    *(pending.c[name].is_not_distinct_from(sa.bindparam(name)) for name in _SAME_COLUMNS),
 )
 
 
-def _twin(connection: Connection, row: Mapping[str, Any], since: datetime) -> str | None:
-    """Return the id of an attempt under way with the same consumer and PIN or TV."""
-    values = {name: row[name] for name in _TWIN_COLUMNS} | {"since": since}
-    twin: str | None = connection.execute(_TWIN, values).scalar()
-    return twin
+def _in_flight(connection: Connection, row: Mapping[str, Any], since: datetime) -> str | None:
+    """Return the id of an attempt in flight for the same consumer and PIN or TV."""
+    values = {name: row[name] for name in _SAME_COLUMNS} | {"since": since}
+    attempt_id: str | None = connection.execute(_IN_FLIGHT, values).scalar()
+    return attempt_id

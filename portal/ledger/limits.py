@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from portal.ledger.tables import by_agent, counted, ledger, pending, spent
 
 # An attempt without an outcome counts for this long at most; after that its process has crashed.
-PENDING_FOR = timedelta(seconds=60)
+PENDING_TIMEOUT = timedelta(seconds=60)
 # What to wait for when attempts that are still under way fill the limit: most end sooner.
 PENDING_WAIT = timedelta(seconds=10)
 
@@ -59,7 +59,7 @@ def blocked_until(
     if not any(limit.items for limit in limits):
         return None
     values = {name: attempt[name] for name in ("action", *{c for limit in limits for c in limit.shared})}
-    under_way = connection.execute(_under_way(limits), values | {"since": now - PENDING_FOR}).one()
+    under_way = connection.execute(_under_way(limits), values | {"since": now - PENDING_TIMEOUT}).one()
     items = [(item, item.amount - n) for limit, n in zip(limits, under_way, strict=True) for item in limit.items]
     if any(room <= 0 for _, room in items):
         return now + PENDING_WAIT

@@ -73,8 +73,8 @@ pending = sa.Table(
 )
 
 _ended = ledger.alias("ended")
-# A row that tells how a PIN stands: an outcome that does, or an attempt that has no outcome at all.
-told = sa.case(
+# A row that decides whether a PIN is linked: an outcome that does, or an attempt that has no outcome at all.
+decisive = sa.case(
     (
         ledger.c.outcome.is_(None),
         ~sa.exists().where(_ended.c.attempt_id == ledger.c.attempt_id, _ended.c.outcome.is_not(None)),

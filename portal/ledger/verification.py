@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from portal.database.database import Database
 from portal.domain.outcomes import OUTCOMES
-from portal.ledger.limits import PENDING_FOR
+from portal.ledger.limits import PENDING_TIMEOUT
 from portal.ledger.rows import canonical
 from portal.ledger.tables import ledger
 from portal.settings.keys import Keyring, LedgerKey, Purpose
@@ -58,7 +58,7 @@ class Verification:
     def ledger(self) -> Report:
         """Check every row, and that each attempt has one beginning and at most one end that fits it."""
         with self._database.read() as connection:
-            crashed_before = self._database.now(connection) - PENDING_FOR
+            crashed_before = self._database.now(connection) - PENDING_TIMEOUT
         report = Report(what="rows")
         signatures = _Signatures(self.keyring)
         faults: list[Fault] = []

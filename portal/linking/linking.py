@@ -14,7 +14,8 @@ from portal.database.database import describe
 from portal.domain.actors import Actor, ActorKind, Reason
 from portal.domain.outcomes import Action, LinkResult, Outcome
 from portal.domain.pins import MalformedPin, Pin
-from portal.ledger.attempts import Attempt, Begun, Joined, Limited
+from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
 from portal.linking.in_flight import TooManyWaiters, Waiters
@@ -47,6 +48,7 @@ class Linking:
         self,
         settings: Settings,
         ledger: Ledger,
+        history: History,
         zype: ZypeClient,
         waiters: Waiters,
         count: Callable[[str, str], None] = lambda outcome, actor: None,
@@ -64,10 +66,11 @@ class Linking:
         }
         self._seconds = settings.zype_deadline
         self._ledger = ledger
+        self._history = history
         self._zype = zype
         self._waiters = waiters
         self._count = count
-        self._second_look = SecondLook(settings.pin_rules, ledger, zype)
+        self._second_look = SecondLook(settings.pin_rules, ledger, history, zype)
 
     def link(self, typed: str, consumer_id: str, actor: Actor, reason: Reason | None = None) -> LinkResult:
         """Link the TV that shows a PIN to a consumer's account.
@@ -100,9 +103,9 @@ class Linking:
         # A twin that is older than Zype may take has lost its process; asking again is safe.
         join_within = timedelta(seconds=self._seconds + 1)
         match self._ledger.begin(attempt, self._limits[attempt.actor.kind], join_within=join_within):
-            case Limited(seconds):
+            case RateLimited(seconds):
                 return LinkResult(Outcome.TOO_MANY, attempt.id, retry_after=ceil(seconds))
-            case Joined(attempt_id):
+            case InFlight(attempt_id):
                 return self._join(attempt, attempt_id)
             case Begun():
                 return self._ask(pin, attempt, consumer_id)
@@ -110,7 +113,7 @@ class Linking:
     def _join(self, attempt: Attempt, attempt_id: str) -> LinkResult:
         """Wait for what the first click comes to, instead of asking Zype twice."""
         try:
-            entry = self._waiters.wait(attempt_id, self._seconds, lambda: self._ledger.outcome(attempt_id))
+            entry = self._waiters.wait(attempt_id, self._seconds, lambda: self._history.outcome(attempt_id))
         except TooManyWaiters:
             return LinkResult(Outcome.UNAVAILABLE, attempt_id, retry_after=DEFAULT_RETRY_SECONDS)
         except SQLAlchemyError as error:

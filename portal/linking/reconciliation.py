@@ -9,6 +9,7 @@ from portal.database.database import describe
 from portal.domain.outcomes import Action, LinkResult, Outcome, UnlinkOutcome
 from portal.domain.pins import MalformedPin, Pin, PinRules
 from portal.ledger.attempts import Attempt, Entry
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
@@ -31,9 +32,10 @@ class SecondLook:
         zype: asked for the consumer's TVs where the ledger does not know.
     """
 
-    def __init__(self, rules: PinRules, ledger: Ledger, zype: ZypeClient) -> None:
+    def __init__(self, rules: PinRules, ledger: Ledger, history: History, zype: ZypeClient) -> None:
         self._rules = rules
         self._ledger = ledger
+        self._history = history
         self._zype = zype
 
     def judge(self, said: Outcome, pin: Pin, attempt: Attempt, consumer_id: str, deadline: Deadline) -> LinkResult:
@@ -48,8 +50,8 @@ class SecondLook:
         """
         try:
             fingerprints = self._ledger.keyring.fingerprints(pin)
-            earlier = telling(self._ledger.events(consumer_id, fingerprints, but=attempt.id))
-            is_fresh = earlier is not None and self._ledger.age(earlier) <= FRESH
+            earlier = telling(self._history.decisive_entries(consumer_id, fingerprints, exclude=attempt.id))
+            is_fresh = earlier is not None and self._history.age(earlier) <= FRESH
         except SQLAlchemyError as error:
             log.error("ledger_unreadable", attempt_id=attempt.id, why=describe(error))
             return LinkResult(Outcome.UNKNOWN, attempt.id)

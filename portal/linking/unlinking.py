@@ -12,7 +12,8 @@ from portal.database.database import describe
 from portal.domain.actors import Actor, Reason
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.domain.pins import MalformedPin, Pin, PinRules
-from portal.ledger.attempts import Attempt, Begun, Entry, Joined, Limited
+from portal.ledger.attempts import Attempt, Begun, Entry, InFlight, RateLimited
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
 from portal.linking.in_flight import TooManyWaiters, Waiters
@@ -57,11 +58,18 @@ class Unlinking:
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, zype: ZypeClient, waiters: Waiters, records: ViewerRecords
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        history: History,
+        zype: ZypeClient,
+        waiters: Waiters,
+        records: ViewerRecords,
     ) -> None:
         self._seconds = settings.zype_deadline
         self._rules: PinRules = settings.pin_rules
         self._ledger = ledger
+        self._history = history
         self._zype = zype
         self._waiters = waiters
         self._records = records
@@ -76,15 +84,15 @@ class Unlinking:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
-        if self._ledger.outcome(attempt_id) is None:
+        if self._history.outcome(attempt_id) is None:
             # The outcome could not be written. Zype's yes is true all the same; only Undo is not to be had.
             return LinkedTV(is_undone=False, undo_seconds=None, linked_device_id=None)
         link = self._own_link(attempt_id, consumer_id)
         if link is None:
             return None
-        left = (FRESH - self._ledger.age(link)).total_seconds()
+        left = (FRESH - self._history.age(link)).total_seconds()
         can_undo = link.linked_device_id is not None and left > 0
-        return LinkedTV(self._ledger.is_undone(link), ceil(left) if can_undo else None, link.linked_device_id)
+        return LinkedTV(self._history.is_undone(link), ceil(left) if can_undo else None, link.linked_device_id)
 
     def undo(self, attempt_id: str, consumer_id: str, actor: Actor) -> UnlinkOutcome:
         """Unlink the TV that was just linked by an attempt.
@@ -101,12 +109,12 @@ class Unlinking:
         link = self._own_link(attempt_id, consumer_id)
         if link is None or link.linked_device_id is None:
             return UnlinkOutcome.GONE
-        if self._ledger.is_undone(link):
+        if self._history.is_undone(link):
             return UnlinkOutcome.UNLINKED
-        if self._ledger.age(link) > FRESH:
+        if self._history.age(link) > FRESH:
             return UnlinkOutcome.GONE
         outcome = self.unlink(link.linked_device_id, consumer_id, actor, Action.UNDO)
-        if outcome is UnlinkOutcome.GONE and self._ledger.is_undone(link):
+        if outcome is UnlinkOutcome.GONE and self._history.is_undone(link):
             # A second click that came just after the first had done it.
             return UnlinkOutcome.UNLINKED
         return outcome
@@ -135,13 +143,13 @@ class Unlinking:
         """
         attempt = Attempt(action, actor, consumer_id, linked_device_id, reason=reason)
         match self._ledger.begin(attempt, _APART, join_within=timedelta(seconds=self._seconds + 1)):
-            case Joined(attempt_id):
+            case InFlight(attempt_id):
                 return self._join(attempt, attempt_id)
-            case Begun() | Limited():
+            case Begun() | RateLimited():
                 return self._ask(attempt, linked_device_id, consumer_id)
 
     def _own_link(self, attempt_id: str, consumer_id: str) -> Entry | None:
-        link = self._ledger.outcome(attempt_id)
+        link = self._history.outcome(attempt_id)
         if link is None or link.action != Action.LINK or link.outcome != Outcome.LINKED:
             return None
         return link if link.consumer_id == consumer_id else None
@@ -155,7 +163,7 @@ class Unlinking:
 
     def _join(self, attempt: Attempt, attempt_id: str) -> UnlinkOutcome:
         try:
-            entry = self._waiters.wait(attempt_id, self._seconds, lambda: self._ledger.outcome(attempt_id))
+            entry = self._waiters.wait(attempt_id, self._seconds, lambda: self._history.outcome(attempt_id))
         except TooManyWaiters:
             return UnlinkOutcome.UNAVAILABLE
         except SQLAlchemyError as error:

@@ -10,7 +10,7 @@ import structlog
 
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, LookUpOutcome
-from portal.ledger.attempts import Attempt, Limited
+from portal.ledger.attempts import Attempt, RateLimited
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
@@ -144,8 +144,8 @@ class Directory:
         # Only as a hash until Zype says that it is an id: it may be a PIN that was typed into the wrong field.
         attempt = Attempt(Action.LOOK_UP, actor, subject_hash=self._ledger.keyring.subject(text))
         begun = self._ledger.begin(attempt, self._limits, limited_outcome=LookUpOutcome.TOO_MANY)
-        if isinstance(begun, Limited):
-            return LookUp(LookUpOutcome.TOO_MANY, retry_after=ceil(begun.seconds))
+        if isinstance(begun, RateLimited):
+            return LookUp(LookUpOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
         result = self._ask(text)
         found = result.viewer.consumer_id if result.viewer else None
         self._ledger.finish(attempt, result.outcome, consumer_id=found)

@@ -8,7 +8,7 @@ import pytest
 from portal.database.database import Database
 from portal.domain.actors import Actor, ActorKind, Reason
 from portal.domain.outcomes import Action, LookUpOutcome, Outcome
-from portal.ledger.attempts import Attempt, Begun, Limited
+from portal.ledger.attempts import Attempt, Begun, RateLimited
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.tables import SPENT
@@ -44,8 +44,8 @@ class Desk:
     def __init__(self, sandbox: SimulatedZype, ledger: Ledger, database: Database, **limits: str) -> None:
         settings = load({"PORTAL_ZYPE_API_URL": sandbox.url} | {f"PORTAL_{k.upper()}": v for k, v in limits.items()})
         self.zype = ZypeClient(settings)
-        self.linking = Linking(settings, ledger, self.zype, Waiters())
         history, records = History(database), ViewerRecords(database)
+        self.linking = Linking(settings, ledger, history, self.zype, Waiters())
         self.directory = Directory(settings, ledger, history, records, self.zype)
 
     def links(self, pin: str, consumer_id: str = seed.ALICE.id, agent: Actor | None = None) -> Outcome:
@@ -189,12 +189,12 @@ def test_links_at_the_same_time_do_not_get_past_the_day(open_desk: OpenDesk, dat
 
 
 def test_an_attempt_under_way_counts(ledger: Ledger, database: Database) -> None:
-    desk_limits = Linking(load({"PORTAL_LIMIT_AGENT": "1/day"}), ledger, None, Waiters())._limits[ActorKind.AGENT]  # type: ignore[arg-type]
+    desk_limits = Linking(load({"PORTAL_LIMIT_AGENT": "1/day"}), ledger, None, None, Waiters())._limits[ActorKind.AGENT]  # type: ignore[arg-type]
     first = Attempt(Action.LINK, bob(), "alice", pin_fingerprint="1" * 64)
     second = Attempt(Action.LINK, bob(), "mallory", pin_fingerprint="2" * 64)
 
     assert ledger.begin(first, desk_limits) == Begun()
-    assert isinstance(ledger_on(database).begin(second, desk_limits), Limited)
+    assert isinstance(ledger_on(database).begin(second, desk_limits), RateLimited)
 
 
 def test_an_id_in_another_spelling_finds_nobody_even_if_zype_takes_it(

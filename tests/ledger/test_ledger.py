@@ -12,6 +12,7 @@ from portal.database.database import Database
 from portal.database.schema import metadata
 from portal.domain.outcomes import Action
 from portal.ledger.attempts import Attempt, Begun
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.rows import canonical
 from portal.ledger.tables import ledger as table
@@ -91,16 +92,17 @@ def test_a_row_is_signed_over_all_that_it_says(ledger: Ledger, database: Databas
 
 
 def test_an_attempt_that_lost_its_process_is_found_and_resolved(ledger: Ledger, database: Database) -> None:
+    history = History(database)
     ended, lost = attempt("a" * 64), attempt("b" * 64)
     ledger.begin(ended)
     ledger.finish(ended, "not_found")
     ledger.begin(lost)
 
-    assert [entry.attempt_id for entry in ledger.without_outcome(timedelta(0))] == [lost.id]
-    assert ledger.without_outcome(timedelta(hours=1)) == []
+    assert [entry.attempt_id for entry in history.without_outcome(timedelta(0))] == [lost.id]
+    assert history.without_outcome(timedelta(hours=1)) == []
 
     ledger.resolve(lost.id, "unknown")
-    assert ledger.without_outcome(timedelta(0)) == []
+    assert history.without_outcome(timedelta(0)) == []
     with database.read() as connection:
         assert connection.execute(sa.select(pending)).all() == []
 

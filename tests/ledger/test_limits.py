@@ -12,9 +12,9 @@ from limits import parse
 
 from portal.database.database import Database
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
-from portal.ledger.attempts import Attempt, Begun, Joined, Limited
+from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
 from portal.ledger.ledger import Ledger
-from portal.ledger.limits import PENDING_FOR, Limit
+from portal.ledger.limits import PENDING_TIMEOUT, Limit
 from portal.ledger.tables import ledger as table
 from tests.harness.ledger import actor, ledger_on
 
@@ -26,7 +26,7 @@ def attempt(number: int, consumer_id: str = "alice", address: str = "192.0.2.1")
     return Attempt(Action.LINK, actor(consumer_id, address), consumer_id, pin_fingerprint=f"{number:064}")
 
 
-def try_once(ledger: Ledger, tried: Attempt, outcome: str = "not_found") -> Begun | Joined | Limited:
+def try_once(ledger: Ledger, tried: Attempt, outcome: str = "not_found") -> Begun | InFlight | RateLimited:
     begun = ledger.begin(tried, (VIEWER, ADDRESS))
     if begun == Begun():
         ledger.finish(tried, outcome)
@@ -38,8 +38,8 @@ def test_the_sixth_wrong_pin_of_a_viewer_has_to_wait(ledger: Ledger) -> None:
 
     sixth = try_once(ledger, attempt(5))
 
-    assert isinstance(sixth, Limited)
-    assert 890 < sixth.seconds <= 900
+    assert isinstance(sixth, RateLimited)
+    assert 890 < sixth.retry_after <= 900
 
 
 def test_a_viewer_s_limit_is_their_own(ledger: Ledger) -> None:
@@ -53,7 +53,7 @@ def test_an_address_is_limited_across_viewers(ledger: Ledger) -> None:
     for n in range(8):
         assert try_once(ledger, attempt(n, f"viewer-{n}")) == Begun()
 
-    assert isinstance(try_once(ledger, attempt(8, "viewer-8")), Limited)
+    assert isinstance(try_once(ledger, attempt(8, "viewer-8")), RateLimited)
     assert try_once(ledger, attempt(9, "viewer-8", "192.0.2.2")) == Begun()
 
 
@@ -61,7 +61,7 @@ def test_an_ipv6_household_is_one_address(ledger: Ledger) -> None:
     for n in range(8):
         assert try_once(ledger, attempt(n, f"viewer-{n}", f"2001:db8::{n}")) == Begun()
 
-    assert isinstance(try_once(ledger, attempt(8, "viewer-8", "2001:db8::ffff")), Limited)
+    assert isinstance(try_once(ledger, attempt(8, "viewer-8", "2001:db8::ffff")), RateLimited)
     assert try_once(ledger, attempt(9, "viewer-9", "2001:db8:0:1::1")) == Begun()
 
 
@@ -71,7 +71,7 @@ def test_what_counts_is_what_may_have_been_a_guess(ledger: Ledger, outcome: Outc
         try_once(ledger, attempt(n), outcome)
 
     counts = outcome in (Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN)
-    assert isinstance(try_once(ledger, attempt(5)), Limited) == counts
+    assert isinstance(try_once(ledger, attempt(5)), RateLimited) == counts
 
 
 @pytest.mark.parametrize("outcome", list(UnlinkOutcome))
@@ -90,9 +90,9 @@ def test_an_attempt_that_the_limit_stops_is_in_the_ledger_and_does_not_count(
     first = try_once(ledger, attempt(5))
     second = try_once(ledger, attempt(6))
 
-    assert isinstance(first, Limited)
-    assert isinstance(second, Limited)
-    assert second.seconds <= first.seconds
+    assert isinstance(first, RateLimited)
+    assert isinstance(second, RateLimited)
+    assert second.retry_after <= first.retry_after
     with database.read() as connection:
         stopped = connection.execute(sa.select(table.c.outcome).where(table.c.outcome == "too_many")).all()
     assert len(stopped) == 2
@@ -101,7 +101,7 @@ def test_an_attempt_that_the_limit_stops_is_in_the_ledger_and_does_not_count(
 def test_thirty_at_once_pass_exactly_as_often_as_the_limit_says(ledger: Ledger) -> None:
     gate = threading.Barrier(30)
 
-    def guess(number: int) -> Begun | Joined | Limited:
+    def guess(number: int) -> Begun | InFlight | RateLimited:
         gate.wait()
         return ledger.begin(attempt(number), (VIEWER,))
 
@@ -109,13 +109,13 @@ def test_thirty_at_once_pass_exactly_as_often_as_the_limit_says(ledger: Ledger) 
         results = list(pool.map(guess, range(30)))
 
     assert results.count(Begun()) == 5
-    assert sum(isinstance(result, Limited) for result in results) == 25
+    assert sum(isinstance(result, RateLimited) for result in results) == 25
 
 
 def test_the_same_pin_at_once_is_one_attempt(ledger: Ledger) -> None:
     gate = threading.Barrier(10)
 
-    def click(_: int) -> Begun | Joined | Limited:
+    def click(_: int) -> Begun | InFlight | RateLimited:
         gate.wait()
         return ledger.begin(attempt(7), (VIEWER, ADDRESS), join_within=timedelta(seconds=9))
 
@@ -123,7 +123,7 @@ def test_the_same_pin_at_once_is_one_attempt(ledger: Ledger) -> None:
         results = list(pool.map(click, range(10)))
 
     assert results.count(Begun()) == 1
-    assert len({result.attempt_id for result in results if isinstance(result, Joined)}) == 1
+    assert len({result.attempt_id for result in results if isinstance(result, InFlight)}) == 1
 
 
 def test_the_same_pin_of_two_viewers_is_two_attempts(ledger: Ledger) -> None:
@@ -147,13 +147,13 @@ def test_a_limit_ends_when_its_oldest_attempt_is_old_enough(sqlite_ledger: Ledge
             try_once(sqlite_ledger, attempt(n))
             clock.shift(60)
         stopped = try_once(sqlite_ledger, attempt(5))
-        assert stopped == Limited(600.0)
+        assert stopped == RateLimited(600.0)
 
         clock.shift(599)
-        assert isinstance(try_once(sqlite_ledger, attempt(6)), Limited)
+        assert isinstance(try_once(sqlite_ledger, attempt(6)), RateLimited)
         clock.shift(1)
         assert try_once(sqlite_ledger, attempt(7)) == Begun()
-        assert isinstance(try_once(sqlite_ledger, attempt(8)), Limited)
+        assert isinstance(try_once(sqlite_ledger, attempt(8)), RateLimited)
 
 
 def test_the_day_s_limit_holds_beyond_the_quarter_hours(sqlite_ledger: Ledger) -> None:
@@ -163,17 +163,17 @@ def test_the_day_s_limit_holds_beyond_the_quarter_hours(sqlite_ledger: Ledger) -
             clock.shift(1000)
         stopped = try_once(sqlite_ledger, attempt(20))
 
-    assert isinstance(stopped, Limited)
-    assert stopped.seconds == 24 * 3600 - 20_000
+    assert isinstance(stopped, RateLimited)
+    assert stopped.retry_after == 24 * 3600 - 20_000
 
 
 def test_an_attempt_without_an_outcome_counts_for_a_minute(sqlite_ledger: Ledger) -> None:
     with time_machine.travel("2026-05-04T12:00:00Z", tick=False) as clock:
         for n in range(5):
             assert sqlite_ledger.begin(attempt(n), (VIEWER,)) == Begun()
-        assert isinstance(sqlite_ledger.begin(attempt(5), (VIEWER,)), Limited)
+        assert isinstance(sqlite_ledger.begin(attempt(5), (VIEWER,)), RateLimited)
 
-        clock.shift(PENDING_FOR)
+        clock.shift(PENDING_TIMEOUT)
         assert sqlite_ledger.begin(attempt(6), (VIEWER,)) == Begun()
 
 
@@ -184,7 +184,7 @@ def test_a_short_window_ends_by_the_database_s_own_clock(ledger: Ledger) -> None
     ledger.finish(first, "not_found")
 
     stopped = ledger.begin(second, (limit,))
-    assert isinstance(stopped, Limited)
-    assert 0 < stopped.seconds <= 1
-    threading.Event().wait(stopped.seconds)
+    assert isinstance(stopped, RateLimited)
+    assert 0 < stopped.retry_after <= 1
+    threading.Event().wait(stopped.retry_after)
     assert ledger.begin(attempt(3), (limit,)) == Begun()

@@ -16,8 +16,8 @@ from portal.database.database import Database
 from portal.domain.actors import Reason
 from portal.domain.outcomes import Action, Outcome
 from portal.ledger import export
-from portal.ledger.attempt_history import AttemptFilter, AttemptHistory, PastAttempt
-from portal.ledger.attempts import Attempt
+from portal.ledger.attempts import Attempt, PastAttempt
+from portal.ledger.history import AttemptFilter, History
 from portal.ledger.ledger import Ledger
 from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger as table
@@ -64,7 +64,7 @@ def live_a_little(ledger: Ledger, attempts: int = 3) -> list[Attempt]:
 
 
 def exported(database: Database, ledger: Ledger, kind: export.Format) -> bytes:
-    attempts = AttemptHistory(database).all(AttemptFilter())
+    attempts = History(database).all(AttemptFilter())
     return b"".join(export.write(attempts, kind, ledger.keyring.current))
 
 

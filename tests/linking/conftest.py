@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from portal.database.database import Database
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.linking.in_flight import Waiters
 from portal.linking.linking import Linking
@@ -50,8 +51,9 @@ class Rules:
         )
         self.zype = ZypeClient(settings)
         waiters = Waiters()
-        self.linking = Linking(settings, ledger, self.zype, waiters)
-        self.unlinking = Unlinking(settings, ledger, self.zype, waiters, ViewerRecords(database))
+        self.history = History(database)
+        self.linking = Linking(settings, ledger, self.history, self.zype, waiters)
+        self.unlinking = Unlinking(settings, ledger, self.history, self.zype, waiters, ViewerRecords(database))
 
 
 @pytest.fixture

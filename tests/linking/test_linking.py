@@ -166,12 +166,12 @@ def test_an_agent_who_joins_the_viewer_s_own_click_is_on_record(
 ) -> None:
     with ThreadPoolExecutor() as pool:
         own = pool.submit(link, rules, "slow")
-        while not ledger.without_outcome(timedelta(0)):
+        while not rules.history.without_outcome(timedelta(0)):
             assert not own.done()
         helped = rules.linking.link("slow", VIEWER, BOB, REASON)
         assert own.result() == helped.outcome == Outcome.LINKED
     assert len(sandbox.record()) == 1
-    row = ledger.outcome(helped.attempt_id)
+    row = rules.history.outcome(helped.attempt_id)
     assert row is not None
     assert (row.actor_id, row.outcome, row.linked_device_id) == ("bob", Outcome.LINKED, helped.linked_device_id)
 
@@ -266,7 +266,7 @@ def test_an_outcome_that_can_t_be_written_is_told_all_the_same(
     thread.join()
     assert len(sandbox.record()) == 1
     assert outcomes(database) == []
-    assert len(ledger.without_outcome(timedelta(0))) == 1
+    assert len(rules.history.without_outcome(timedelta(0))) == 1
 
 
 def _break_the_ledger(database: Database) -> None:

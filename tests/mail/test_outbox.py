@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.database.database import Database
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
+from portal.ledger.history import History
 from portal.mail.outbox import CLAIM, Mail, MailState, NoticeKind, Outbox, outbox
 from portal.sandbox import seed
 from portal.settings.keys import Keyring, LedgerKey
@@ -79,7 +80,7 @@ def test_the_mail_and_the_outcome_are_written_together_or_not_at_all(sqlite: Dat
     with sqlite.write() as connection:
         outbox.drop(connection)
     deeds.ledger.finish(attempt, Outcome.LINKED)
-    assert deeds.ledger.outcome(attempt.id) is None
+    assert History(deeds.database).outcome(attempt.id) is None
 
 
 def test_an_operator_who_resolves_an_attempt_lets_the_viewer_know_too(deeds: Deeds) -> None:
@@ -91,7 +92,7 @@ def test_an_operator_who_resolves_an_attempt_lets_the_viewer_know_too(deeds: Dee
         link.id: NoticeKind.LINKED_BY_AGENT,
         unlink.id: NoticeKind.UNLINKED_BY_AGENT,
     }
-    told, done = deeds.mails()[0]["at"], deeds.ledger.without_outcome(timedelta(days=-1))
+    told, done = deeds.mails()[0]["at"], History(deeds.database).without_outcome(timedelta(days=-1))
     assert done == []
     assert told < deeds.mails()[0]["due_at"], "the mail tells when it was done, not when it was resolved"
 

@@ -17,8 +17,8 @@ from portal.database.database import Database
 from portal.domain.actors import Actor, ActorKind, Reason, Role
 from portal.domain.outcomes import Action, LookUpOutcome, Outcome
 from portal.ledger import export
-from portal.ledger.attempt_history import AttemptFilter
 from portal.ledger.attempts import Attempt
+from portal.ledger.history import AttemptFilter
 from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger
 from portal.ledger.verification import Verification
@@ -312,7 +312,7 @@ class TestExport:
     def test_the_first_line_comes_before_the_last_attempt_is_read(self, app: Flask) -> None:
         write(app, *[Outcome.NOT_FOUND] * 501)
         services = services_of(app)
-        lines = export.write(services.attempts.all(AttemptFilter()), "jsonl", services.ledger.keyring.current)
+        lines = export.write(services.history.all(AttemptFilter()), "jsonl", services.ledger.keyring.current)
         with statements(services.database) as asked:
             next(lines)
             assert len(asked) == 2
@@ -327,7 +327,7 @@ class TestExport:
 
         def peak() -> int:
             tracemalloc.start()
-            for _ in export.write(services.attempts.all(AttemptFilter()), "csv", services.ledger.keyring.current):
+            for _ in export.write(services.history.all(AttemptFilter()), "csv", services.ledger.keyring.current):
                 pass
             most = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()

@@ -137,7 +137,7 @@ def test_what_happened_last_is_told_with_who_and_why(bob: Bob, alice: Alice) -> 
     alice.signs_in("wrong", 422).signs_in().types_pin("used1", 422)
     bob.links("good1").undoes_link()
 
-    told = [item.get_text(" ", strip=True) for item in bob.opens(VIEWER).page.select(".happening")]
+    told = [item.get_text(" ", strip=True) for item in bob.opens(VIEWER).page.select(".attempt")]
 
     assert [" ".join(text.split("UTC ")[1].split()) for text in told] == [
         "Undo a link: unlinked by bob of support",
@@ -154,7 +154,7 @@ def test_no_more_than_ten_are_told_and_the_newest_come_first(bob: Bob, app: Flas
         book.begin(attempt)
         book.finish(attempt, "linked" if number == 11 else "not_found")
 
-    told = bob.opens(VIEWER).page.select(".happening")
+    told = bob.opens(VIEWER).page.select(".attempt")
 
     assert len(told) == 10
     assert "linked" in told[0].get_text()
@@ -174,7 +174,7 @@ def test_every_outcome_has_words(bob: Bob, app: Flask, action: Action) -> None:
     told = []
     for outcome in OUTCOMES[action]:
         services_of(app).ledger.record(Attempt(action, as_bob(), seed.ALICE.id), outcome)
-        told.append(bob.opens(VIEWER).page.select(".happening strong")[0].get_text(" ", strip=True))
+        told.append(bob.opens(VIEWER).page.select(".attempt strong")[0].get_text(" ", strip=True))
 
     assert len(set(told)) == len(OUTCOMES[action])
 
@@ -194,7 +194,7 @@ def test_it_works_on_either_database(
 
     page = bob.finds(seed.ALICE.email).links("good1").undoes_link().opens(VIEWER).page
 
-    assert [row.get_text(" ", strip=True).split(" UTC ")[1][:4] for row in page.select(".happening")] == [
+    assert [row.get_text(" ", strip=True).split(" UTC ")[1][:4] for row in page.select(".attempt")] == [
         "Undo",
         "Link",
     ]

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from limits import RateLimitItem
 
 from portal.domain.outcomes import SignInOutcome
-from portal.ledger.attempts import Attempt, Limited
+from portal.ledger.attempts import Attempt, RateLimited
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
 from portal.services import Services
@@ -65,8 +65,8 @@ def run_attempt(
         LedgerUnavailable: the attempt could not be written, so nothing was done.
     """
     begun = ledger.begin(attempt, limits)
-    if isinstance(begun, Limited):
-        return SignInResult(SignInOutcome.TOO_MANY, retry_after=ceil(begun.seconds))
+    if isinstance(begun, RateLimited):
+        return SignInResult(SignInOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
     result = authenticate()
     consumer_id = result.value.consumer_id if isinstance(result.value, Profile) else None
     ledger.finish(attempt, result.outcome, consumer_id=consumer_id)
@@ -85,7 +85,7 @@ def run_password_attempt(
     ledger, items = services.ledger, services.settings.limit_sign_in
 
     def authenticate() -> SignInResult[Value]:
-        if ledger.is_guessed_at(attempt, items) and not _slow_down():
+        if ledger.is_subject_limited(attempt, items) and not _slow_down():
             return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
         return verify()
 

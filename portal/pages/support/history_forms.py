@@ -11,7 +11,7 @@ from wtforms import Field, Form, SelectField, StringField
 from wtforms.validators import Length, ValidationError
 
 from portal.domain.outcomes import OUTCOMES
-from portal.ledger.attempt_history import NO_OUTCOME, AttemptFilter
+from portal.ledger.history import NO_OUTCOME, AttemptFilter
 from portal.pages.web.forms import PortalForm, no_control_characters
 from portal.staff.agents import OIDC_PREFIX
 

@@ -9,8 +9,8 @@ from flask_wtf.csrf import CSRFError
 from portal.domain.actors import Reason
 from portal.domain.outcomes import Action, ExportOutcome
 from portal.ledger import export
-from portal.ledger.attempt_history import AttemptFilter
 from portal.ledger.attempts import Attempt
+from portal.ledger.history import AttemptFilter
 from portal.pages.auth.guards import supervisor_required
 from portal.pages.identity.agent import Agent
 from portal.pages.support.history_forms import ANY_OUTCOME, FilterHistoryForm
@@ -52,7 +52,7 @@ def export_history(supervisor: Agent) -> Response:
     if not form.validate() or kind is None:
         return _page(form, status=422)
     _record_export(supervisor, form.wanted, kind)
-    attempts = services().attempts.all(form.wanted)
+    attempts = services().history.all(form.wanted)
     file = export.write(attempts, kind, services().ledger.keyring.current)
     response = Response(file, mimetype=None, content_type=export.TYPES[kind])
     response.headers["Content-Disposition"] = f"attachment; filename=zype-activate-history.{kind}"
@@ -74,7 +74,7 @@ def _record_export(supervisor: Agent, wanted: AttemptFilter, kind: str) -> None:
 
 def _page(form: FilterHistoryForm, *, before: int | None = None, status: int = 200) -> Response:
     is_sound = status == 200
-    found = services().attempts.page(form.wanted, before) if is_sound else None
+    found = services().history.page(form.wanted, before) if is_sound else None
     older = urlencode({**form.query, "before": found.before}) if found and found.before else None
     page = render_template(
         "support/history.html",

@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, LookUpOutcome, UnlinkOutcome
-from portal.ledger.history import Happening
+from portal.ledger.attempts import PastAttempt
+from portal.ledger.history import AttemptPage
 from portal.pages.auth.guards import agent_required
 from portal.pages.identity.agent import Agent, current_agent
 from portal.pages.support import calls as desk
@@ -30,7 +31,7 @@ bp = Blueprint("support", __name__)
 
 HOME = "/support"
 VIEWER = f"{HOME}/viewers/<consumer_id>"
-MOST_HAPPENINGS = 10
+MOST_ATTEMPTS = 10
 # An unlink of this long ago is what the agent has just done.
 JUST_NOW = timedelta(minutes=1)
 STATUSES = {
@@ -106,15 +107,15 @@ def not_opened(look_up: LookUp) -> Response:
 
 def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
     """Return the page about a viewer; with a status of 404, the TV of the path was not theirs."""
-    happenings = services().history.activity(viewer.consumer_id, MOST_HAPPENINGS)
+    activity = services().history.activity(viewer.consumer_id, MOST_ATTEMPTS)
     page = render_template(
         "support/viewer.html",
         viewer=viewer,
         who=caller_of(viewer),
         path=viewer_path(viewer.consumer_id),
         since=_moment(viewer.since),
-        happenings=happenings,
-        just_unlinked=_just_unlinked(agent, happenings),
+        activity=activity,
+        just_unlinked=_just_unlinked(agent, activity),
         failed=status >= 400,
     )
     return make_response(page, status)
@@ -154,15 +155,16 @@ def _find_page(
     return with_wait(page, status, retry_after)
 
 
-def _just_unlinked(agent: Agent, happenings: list[Happening]) -> int:
-    """Return how many TVs this agent has unlinked a moment ago, as the last thing that happened."""
+def _just_unlinked(agent: Agent, activity: AttemptPage) -> int:
+    """Return how many TVs this agent has just unlinked, with no other attempt on the account since."""
 
-    def is_fresh(happening: Happening) -> bool:
-        is_unlinked = (happening.action, happening.outcome) == (Action.UNLINK, UnlinkOutcome.UNLINKED)
-        is_own = (happening.actor_kind, happening.actor_id) == (ActorKind.AGENT, agent.id)
-        return is_unlinked and is_own and happening.age < JUST_NOW
+    def is_recent_unlink(attempt: PastAttempt) -> bool:
+        is_unlinked = (attempt.action, attempt.outcome) == (Action.UNLINK, UnlinkOutcome.UNLINKED)
+        is_own = (attempt.actor_kind, attempt.actor_id) == (ActorKind.AGENT, agent.id)
+        is_recent = attempt.ended_at is not None and activity.now - attempt.ended_at < JUST_NOW
+        return is_unlinked and is_own and is_recent
 
-    return len(list(takewhile(is_fresh, happenings)))
+    return len(list(takewhile(is_recent_unlink, activity.attempts)))
 
 
 def _moment(text: str | None) -> datetime | None:

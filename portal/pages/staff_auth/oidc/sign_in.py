@@ -13,7 +13,7 @@ from portal.database.sessions import LIFETIMES
 from portal.domain.actors import Actor, SessionKind
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import Action, SignInOutcome
-from portal.ledger.attempts import Attempt, Limited
+from portal.ledger.attempts import Attempt, RateLimited
 from portal.pages.auth.sign_in_attempts import by_address
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.agent import FRESH
@@ -158,15 +158,15 @@ def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:
     ledger = services().ledger
     attempt = Attempt(Action.SIGN_IN, actor)
     begun = ledger.begin(attempt, (by_address(services().settings.limit_sign_in),))
-    if isinstance(begun, Limited):
-        return ProviderSignIn(Problem.TOO_MANY, retry_after=ceil(begun.seconds))
+    if isinstance(begun, RateLimited):
+        return ProviderSignIn(Problem.TOO_MANY, retry_after=ceil(begun.retry_after))
     try:
         result = _sign_in(_claims(pending), pending)
     except ProviderError as error:
         result = ProviderSignIn(problem_of(error))
     outcome = OUTCOMES.get(result.problem, SignInOutcome.WRONG)
     ledger.finish(replace(attempt, actor=replace(actor, id=result.agent_id)), outcome)
-    if result.problem is None and ledger.outcome(attempt.id) is None:
+    if result.problem is None and services().history.outcome(attempt.id) is None:
         raise LedgerUnavailable("the success could not be written")
     return result
 
