@@ -159,10 +159,11 @@ def test_a_file_that_is_not_there_fails_when_the_page_is_made(app: Flask) -> Non
         render_template_string("{{ asset('js/nothing.js') }}")
 
 
-def test_the_folder_goes_with_the_application() -> None:
-    app = Flask("tests", static_folder=None)
-    folder = assets.init_app(app, settings_with()).folder
+def test_applications_of_one_brand_share_a_folder_that_is_deleted_with_its_files(served: Served) -> None:
+    assert served()[0].folder == served()[0].folder != served(brand_accent="#123456")[0].folder
+    files = Assets("#1f5eff", logo=None, overrides=None)
+    folder = files.folder
     assert folder.is_dir()
-    del app
+    del files
     gc.collect()
     assert not folder.exists()

@@ -1,4 +1,4 @@
-"""Static files: gathered once at start, named after their content, compressed, and served by WhiteNoise."""
+"""Static files: read once a process, named after their content, compressed, and served by WhiteNoise."""
 
 import gzip
 import hashlib
@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +26,23 @@ COMPRESSED = (".css", ".js", ".svg")
 
 
 class Assets:
-    """The static files of one app, in a folder of their own.
+    """The static files, in a folder that is deleted with this object, or at the end of the process.
 
     Args:
-        settings: the brand's colour and logo, and the operator's own files.
+        accent: the brand's colour, as ``#rrggbb``.
+        logo: the brand's.
+        overrides: a folder with files that replace ours of the same name, or are added to them.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, accent: str, logo: Path | None, overrides: Path | None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zype-activate-static-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self._urls: dict[str, str] = {}
-        sources = [data_dir("static")]
-        if settings.overrides_dir:
-            sources.append(settings.overrides_dir / "static")
-        self._add(STYLESHEET, _stylesheet(sources, settings.brand_accent))
+        sources = [data_dir("static"), *([overrides] if overrides else [])]
+        self._add(STYLESHEET, _stylesheet(sources, accent))
         for name, path in _files(sources, OTHER_PARTS):
             self._add(name, path.read_bytes())
-        self.logo: str | None = None
-        if settings.brand_logo:
-            self.logo = self._add(f"brand/logo{settings.brand_logo.suffix}", settings.brand_logo.read_bytes())
+        self.logo = self._add(f"brand/logo{logo.suffix}", logo.read_bytes()) if logo else None
 
     def url(self, name: str) -> str:
         """Return where a file is served.
@@ -66,11 +66,15 @@ class Assets:
         return self._urls[name]
 
 
+@cache
+def _assets(accent: str, logo: Path | None, overrides: Path | None) -> Assets:
+    return Assets(accent, logo, overrides)
+
+
 def init_app(app: Flask, settings: Settings) -> Assets:
     """Serve the static files, past Flask and all its handlers."""
-    assets = Assets(settings)
-    # With the app, or at the end of the process, whichever comes first.
-    weakref.finalize(app, shutil.rmtree, assets.folder, ignore_errors=True)
+    overrides = settings.overrides_dir / "static" if settings.overrides_dir else None
+    assets = _assets(settings.brand_accent, settings.brand_logo, overrides)
     headers = [*for_every_answer(settings), *STATIC]
 
     def add_headers(served: Any, _path: str, _url: str) -> None:
