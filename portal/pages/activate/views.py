@@ -3,9 +3,8 @@
 from math import ceil
 from typing import assert_never
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
-from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import SQLAlchemyError
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import LinkResult, Outcome, UnlinkOutcome
@@ -15,8 +14,9 @@ from portal.pages.auth.guards import sign_in_page, viewer_required
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Viewer, current_viewer
-from portal.pages.web.error_pages import RETRY_SECONDS, database_failed, error_page
-from portal.pages.web.waiting_time import in_words
+from portal.pages.web.error_pages import RETRY_SECONDS, error_page
+from portal.pages.web.forms import on_stale_form
+from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 
 bp = Blueprint("activate", __name__)
@@ -32,15 +32,15 @@ UNDO_STATUSES: dict[str, int] = {
 
 
 @bp.get("/")
-def home() -> Response:
-    return _go("/activate", 302)
+def home() -> AnyResponse:
+    return redirect("/activate")
 
 
 @bp.get("/activate")
 def enter_pin() -> Response:
     if "pin" in request.args:
         # Before anything is shown: what is in the address ends up in histories and screenshots.
-        response = _go("/activate")
+        response = see_other("/activate")
         pin_cookie.keep_typed(response, request.args["pin"])
         return response
     if current_viewer() is None:
@@ -65,7 +65,7 @@ def send_pin() -> Response:
 def confirm_pin(viewer: Viewer) -> Response:
     pin = pin_cookie.read()
     if pin is None:
-        return _go("/activate")
+        return see_other("/activate")
     if ConfirmPinForm().shown.data != pin_cookie.handle(pin):
         # Another tab has another PIN: what is linked must be what this page showed.
         return _comparison_page(pin)
@@ -74,7 +74,7 @@ def confirm_pin(viewer: Viewer) -> Response:
 
 @bp.post("/activate/discard")
 def discard_pin() -> Response:
-    response = _go("/activate")
+    response = see_other("/activate")
     pin_cookie.forget(response)
     return response
 
@@ -92,32 +92,31 @@ def undo(viewer: Viewer) -> Response:
     outcome = services().unlinking.undo(attempt_id, viewer.consumer_id, viewer.actor)
     if outcome is UnlinkOutcome.UNLINKED:
         identity.remember_link(attempt_id)
-        return _go("/activate/done")
+        return see_other("/activate/done")
     return _done_page(viewer, problem=outcome)
 
 
-@bp.errorhandler(CSRFError)
-def ask_again(_: CSRFError) -> Response:
-    """Show the page again with the PIN in it. Another site may have sent it, so it counts as prefilled."""
-    try:
-        return _show_again()
-    except SQLAlchemyError as error:
-        # What an error handler raises never gets to the table of error pages.
-        return database_failed(error)
-
-
-def _show_again() -> Response:
-    viewer = current_viewer()
-    if viewer is None:
+@on_stale_form("activate.send_pin")
+def enter_pin_again() -> Response:
+    if current_viewer() is None:
         return _keep_for_sign_in()
-    if request.endpoint == "activate.send_pin":
-        form = EnterPinForm()
-        form.source.data = "link"
-        return _entry_page(form, status=422, stale=True)
-    if request.endpoint == "activate.undo":
-        return _done_page(viewer, problem=STALE)
+    form = EnterPinForm()
+    # Another site may have sent it, so the PIN counts as prefilled.
+    form.source.data = "link"
+    return _entry_page(form, status=422, stale=True)
+
+
+@on_stale_form("activate.confirm_pin", "activate.discard_pin")
+@viewer_required
+def compare_pin_again(viewer: Viewer) -> Response:
     pin = pin_cookie.read()
-    return _comparison_page(pin, status=422) if pin else _go("/activate")
+    return _comparison_page(pin, status=422) if pin else see_other("/activate")
+
+
+@on_stale_form("activate.undo")
+@viewer_required
+def undo_again(viewer: Viewer) -> Response:
+    return _done_page(viewer, problem=STALE)
 
 
 @bp.errorhandler(LedgerUnavailable)
@@ -136,7 +135,7 @@ def _keep_for_sign_in() -> Response:
     No form is made here: it would put a new token into a new session, and if another site sent this, without the
     cookies of this one, that would take the place of the viewer's.
     """
-    response = _go("/activate")
+    response = see_other("/activate")
     sent = request.form.getlist("pin")
     if len(sent) == 1:
         pin_cookie.keep_typed(response, sent[0])
@@ -162,7 +161,7 @@ def _answer(viewer: Viewer, form: EnterPinForm, result: LinkResult) -> Response:
     match result.outcome:
         case Outcome.LINKED:
             identity.remember_link(result.attempt_id)
-            response = _go("/activate/done")
+            response = see_other("/activate/done")
             pin_cookie.forget(response)
             return response
         case Outcome.NOT_FOUND | Outcome.REFUSED | Outcome.MALFORMED:
@@ -177,27 +176,21 @@ def _answer(viewer: Viewer, form: EnterPinForm, result: LinkResult) -> Response:
 def _entry_page(
     form: EnterPinForm, *, status: int = 200, result: LinkResult | None = None, stale: bool = False
 ) -> Response:
-    retry_after = result.retry_after if result else None
-    page = render_template(
+    return render_page(
         "activate/enter_pin.html",
+        status,
+        retry_after=result.retry_after if result else None,
         form=form,
         outcome=result.outcome.value if result else None,
-        wait=in_words(retry_after),
         stale=stale,
         prefilled=form.source.data == "link",
         notice=None,
-        failed=status >= 400,
     )
-    response = make_response(page, status)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response
 
 
 def _comparison_page(pin: Pin, *, status: int = 200) -> Response:
     form = ConfirmPinForm(formdata=None, shown=pin_cookie.handle(pin))
-    page = render_template("activate/compare_pin.html", form=form, pin=pin.secret, failed=status >= 400)
-    response = make_response(page, status)
+    response = render_page("activate/compare_pin.html", status, form=form, pin=pin.secret)
     if pin != pin_cookie.read():
         # Kept once and not again, so that its half an hour does not begin anew with every look.
         pin_cookie.keep(response, pin)
@@ -208,10 +201,11 @@ def _done_page(viewer: Viewer, problem: str | None = None) -> Response:
     attempt_id = identity.last_link()
     tv = services().unlinking.linked_tv(attempt_id, viewer.consumer_id) if attempt_id else None
     if tv is None:
-        return _go("/activate")
+        return see_other("/activate")
     device = tv.linked_device_id
-    page = render_template(
+    return render_page(
         "activate/done.html",
+        UNDO_STATUSES[problem] if problem else 200,
         form=UndoForm(formdata=None, attempt=attempt_id),
         state="undone" if tv.is_undone else "linked",
         can_undo=tv.undo_seconds is not None and not tv.is_undone,
@@ -219,10 +213,4 @@ def _done_page(viewer: Viewer, problem: str | None = None) -> Response:
         handle=services().directory.handle(viewer.consumer_id, device) if device else None,
         name=services().records.tv_names(viewer.consumer_id).get(device) if device else None,
         problem=problem,
-        failed=problem is not None,
     )
-    return make_response(page, UNDO_STATUSES[problem] if problem else 200)
-
-
-def _go(path: str, status: int = 303) -> Response:
-    return current_app.make_response(redirect(path, status))

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-from flask import Response, make_response, render_template
+from flask import Response
 
 from portal.domain.errors import NotAllowed, NotSignedIn, StaffNotSignedIn
 from portal.pages.auth.forms import SignInForm
 from portal.pages.identity import pin_cookie
 from portal.pages.identity.agent import Agent, current_agent
 from portal.pages.identity.viewer import Viewer, current_viewer
-from portal.pages.web.waiting_time import in_words
+from portal.pages.web.responses import render_page
 from portal.services import services
 
 P = ParamSpec("P")
@@ -98,17 +98,13 @@ def sign_in_page(
         status: of the answer; from 400 on the page counts as a form that failed.
     """
     providers = services().settings.sign_in
-    page = render_template(
+    return render_page(
         "auth/sign_in.html",
+        status,
+        retry_after=retry_after,
         form=(form or SignInForm(formdata=None)) if "password" in providers else None,
         providers=providers,
         next=next_path,
         problem=problem,
-        wait=in_words(retry_after),
         pin_kept=pin_cookie.read() is not None,
-        failed=status >= 400,
     )
-    response = make_response(page, status)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response

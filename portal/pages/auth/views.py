@@ -1,7 +1,6 @@
 """Signing in and out."""
 
-from flask import Blueprint, Response, current_app, g, redirect, request
-from flask_wtf.csrf import CSRFError
+from flask import Blueprint, Response, g, request
 
 from portal.domain.actors import Actor, ActorKind
 from portal.pages.auth import authorization_code, password
@@ -14,6 +13,8 @@ from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Note, Viewer
 from portal.pages.web import language
 from portal.pages.web.error_pages import error_page
+from portal.pages.web.forms import on_stale_form
+from portal.pages.web.responses import see_other
 from portal.services import services
 from portal.zype.errors import ZypeError
 
@@ -43,7 +44,7 @@ def send_password() -> Response:
 def authorization_request() -> Response:
     next_path = known_path(request.args.get("next"))
     if "code" not in services().settings.sign_in:
-        return _go(HOME)
+        return see_other(HOME)
     try:
         response = authorization_code.authorization_request()
     except ZypeError as error:
@@ -56,7 +57,7 @@ def authorization_request() -> Response:
 @bp.get(authorization_code.CALLBACK_PATH)
 def callback() -> Response:
     if "code" not in services().settings.sign_in:
-        return _go(HOME)
+        return see_other(HOME)
     next_path = known_path(identity.next_path())
     result = authorization_code.callback(_unauthenticated_actor())
     if result is None:
@@ -66,7 +67,7 @@ def callback() -> Response:
 
 @bp.post("/sign-out")
 def sign_out() -> Response:
-    response = _go(HOME)
+    response = see_other(HOME)
     identity.sign_out()
     if not SignOutForm().keep_pin.data:
         pin_cookie.forget(response)
@@ -76,18 +77,18 @@ def sign_out() -> Response:
 @bp.post("/sign-out/everywhere")
 @viewer_required
 def sign_out_everywhere(viewer: Viewer) -> Response:
-    response = _go("/sign-in")
+    response = see_other("/sign-in")
     identity.sign_out_everywhere(viewer)
     identity.leave_note(Note.SIGNED_OUT_EVERYWHERE)
     pin_cookie.forget(response)
     return response
 
 
-@bp.errorhandler(CSRFError)
-def ask_again(_: CSRFError) -> Response:
+@on_stale_form("auth")
+def sign_in_again() -> Response:
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         # Another site sent it, without this one's cookies: a form here would set new ones in place of the viewer's.
-        return _go(HOME)
+        return see_other(HOME)
     if request.endpoint != "auth.send_password":
         return error_page(400, "stale")
     form = SignInForm()
@@ -107,15 +108,11 @@ def _answer(result: SignInResult[Profile], form: SignInForm | None, next_path: s
     before = identity.current_viewer()
     identity.sign_in(result.value.consumer_id, result.value.name, result.value.email)
     language.remember(language.current_language())
-    response = _go(next_path)
+    response = see_other(next_path)
     if before and before.consumer_id != result.value.consumer_id:
         # Somebody took the place of another without "Not you?": the PIN is not theirs.
         pin_cookie.forget(response)
     return response
-
-
-def _go(path: str) -> Response:
-    return current_app.make_response(redirect(path, 303))
 
 
 def _unauthenticated_actor() -> Actor:

@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from math import ceil
 
 import structlog
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
-from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import SQLAlchemyError
+from flask import Blueprint, Response
 
 from portal.domain.outcomes import UnlinkOutcome
 from portal.pages.auth.guards import viewer_required
 from portal.pages.devices.forms import NameTVForm
 from portal.pages.identity import viewer as identity
-from portal.pages.identity.viewer import Note, Viewer, current_viewer
-from portal.pages.web.error_pages import RETRY_SECONDS, database_failed
-from portal.pages.web.waiting_time import in_words
+from portal.pages.identity.viewer import Note, Viewer
+from portal.pages.web.error_pages import RETRY_SECONDS
+from portal.pages.web.forms import on_stale_form
+from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 from portal.viewers.directory import DEFAULT_RETRY_SECONDS, LinkedTV
 from portal.zype.errors import Misconfigured, ZypeError
@@ -52,7 +51,7 @@ def name_tv(viewer: Viewer, device: str) -> Response:
         return _name_page(tv, form)
     services().records.name_tv(viewer.consumer_id, tv.linked_device_id, form.name.data or "")
     identity.leave_note(Note.NAMED)
-    return _go("/devices")
+    return see_other("/devices")
 
 
 @bp.get("/devices/<device>/unlink")
@@ -72,7 +71,7 @@ def unlink_tv(viewer: Viewer, device: str) -> Response:
     if outcome is not UnlinkOutcome.UNLINKED:
         return _confirm_page(tv, problem=outcome)
     identity.leave_note(Note.UNLINKED)
-    return _go("/devices")
+    return see_other("/devices")
 
 
 @bp.errorhandler(ZypeError)
@@ -85,29 +84,18 @@ def zype_failed(error: ZypeError) -> Response:
     return _list_page(None, retry_after=ceil(error.retry_after or DEFAULT_RETRY_SECONDS))
 
 
-@bp.errorhandler(CSRFError)
-def ask_again(_: CSRFError) -> Response:
-    """Show the page again, with what was typed still in it."""
-    try:
-        return _show_again()
-    except ZypeError as error:
-        # What an error handler raises gets to no other handler.
-        return zype_failed(error)
-    except SQLAlchemyError as error:
-        return database_failed(error)
+@on_stale_form("devices.name_tv")
+@viewer_required
+def name_tv_again(viewer: Viewer, device: str) -> Response:
+    tv = _find(viewer, device)
+    return _name_page(tv, NameTVForm(), stale=True) if tv else _no_such_tv()
 
 
-def _show_again() -> Response:
-    viewer = current_viewer()
-    if viewer is None:
-        # No form is made here: if another site sent this, its token would take the place of the viewer's.
-        return _go("/sign-in?next=/devices")
-    tv = _find(viewer, (request.view_args or {})["device"])
-    if tv is None:
-        return _no_such_tv()
-    if request.endpoint == "devices.name_tv":
-        return _name_page(tv, NameTVForm(), stale=True)
-    return _confirm_page(tv, problem=STALE)
+@on_stale_form("devices.unlink_tv")
+@viewer_required
+def confirm_unlink_again(viewer: Viewer, device: str) -> Response:
+    tv = _find(viewer, device)
+    return _confirm_page(tv, problem=STALE) if tv else _no_such_tv()
 
 
 def _find(viewer: Viewer, device: str) -> LinkedTV | None:
@@ -117,30 +105,19 @@ def _find(viewer: Viewer, device: str) -> LinkedTV | None:
 
 def _list_page(tvs: Sequence[LinkedTV] | None, *, note: str | None = None, retry_after: int | None = None) -> Response:
     """Return the page with the viewer's TVs, or the one that says that they can't be shown now."""
-    page = render_template("devices/list_tvs.html", tvs=tvs, note=note, wait=in_words(retry_after), failed=tvs is None)
-    response = make_response(page, 503 if tvs is None else 200)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response
+    status = 503 if tvs is None else 200
+    return render_page("devices/list_tvs.html", status, retry_after=retry_after, tvs=tvs, note=note)
 
 
 def _name_page(tv: LinkedTV, form: NameTVForm, *, stale: bool = False) -> Response:
-    page = render_template("devices/name_tv.html", tv=tv, form=form, stale=stale, failed=True)
-    return make_response(page, 422)
+    return render_page("devices/name_tv.html", 422, tv=tv, form=form, stale=stale)
 
 
 def _confirm_page(tv: LinkedTV, problem: str | None = None) -> Response:
     status = UNLINK_STATUSES[problem] if problem else 200
-    page = render_template("devices/confirm_unlink.html", tv=tv, problem=problem, failed=problem is not None)
-    response = make_response(page, status)
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return response
+    retry_after = RETRY_SECONDS if status == 503 else None
+    return render_page("devices/confirm_unlink.html", status, retry_after=retry_after, tv=tv, problem=problem)
 
 
 def _no_such_tv() -> Response:
-    return make_response(render_template("devices/no_such_tv.html"), 404)
-
-
-def _go(path: str) -> Response:
-    return current_app.make_response(redirect(path, 303))
+    return render_page("devices/no_such_tv.html", 404, failed=False)

@@ -2,11 +2,11 @@
 
 from urllib.parse import quote
 
-from flask import Response, current_app, make_response, redirect, render_template
+from flask import Response, current_app
 from werkzeug.exceptions import HTTPException
 
 from portal.pages.staff_auth.forms import StaffSignInForm
-from portal.pages.web.waiting_time import in_words
+from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 
 HOME = "/support"
@@ -23,7 +23,7 @@ def known_staff_path(path: str | None) -> str:
 def go(path: str, next_path: str = HOME) -> Response:
     """Return the redirect to a path, which keeps where to go on afterwards unless that is the first page."""
     query = f"?next={quote(next_path)}" if next_path != HOME else ""
-    return current_app.make_response(redirect(quote(path) + query, 303))
+    return see_other(quote(path) + query)
 
 
 def staff_sign_in_page(
@@ -47,24 +47,16 @@ def staff_sign_in_page(
     """
     has_provider = services().settings.staff_oidc_issuer is not None
     has_form = services().agents.has_local() or not has_provider
-    page = render_template(
+    return render_page(
         "staff/sign_in.html",
+        status,
+        retry_after=retry_after,
         form=(form or StaffSignInForm(formdata=None)) if has_form else None,
         has_provider=has_provider,
         next=next_path,
         problem=problem,
-        wait=in_words(retry_after),
-        failed=status >= 400,
         reauthenticate=reauthenticate,
     )
-    return with_wait(make_response(page, status), retry_after)
-
-
-def with_wait(response: Response, retry_after: int | None) -> Response:
-    """Return the answer, with the seconds until trying again may help if there are any."""
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response
 
 
 def _is_page(path: str) -> bool:

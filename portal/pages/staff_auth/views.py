@@ -4,11 +4,9 @@ from collections.abc import Callable
 from functools import wraps
 
 import segno
-from flask import Blueprint, Response, g, make_response, render_template, request
-from flask_wtf.csrf import CSRFError
+from flask import Blueprint, Response, g, request
 from markupsafe import Markup
 from pyotp import TOTP
-from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.actors import Actor, ActorKind
 from portal.pages.auth.guards import agent_required, fresh_agent_required
@@ -17,9 +15,10 @@ from portal.pages.identity import agent as staff_identity
 from portal.pages.identity.agent import Agent
 from portal.pages.staff_auth import local
 from portal.pages.staff_auth.forms import SecondFactorForm, StaffSignInForm
-from portal.pages.staff_auth.sign_in_page import SIGN_IN, go, known_staff_path, staff_sign_in_page, with_wait
-from portal.pages.web.error_pages import database_failed, error_page
-from portal.pages.web.waiting_time import in_words
+from portal.pages.staff_auth.sign_in_page import SIGN_IN, go, known_staff_path, staff_sign_in_page
+from portal.pages.web.error_pages import error_page
+from portal.pages.web.forms import on_stale_form
+from portal.pages.web.responses import render_page
 from portal.services import services
 from portal.staff.agents import Account
 
@@ -106,7 +105,7 @@ def send_first_code(account: Account) -> Response:
     if result.value is None:
         return _enrol_page(account, None, result.outcome, result.retry_after, STATUSES[result.outcome])
     # Shown in the answer itself, since nobody but the agent keeps them.
-    response = make_response(render_template("staff/recovery_codes.html", codes=result.value, next=_next()))
+    response = render_page("staff/recovery_codes.html", codes=result.value, next=_next())
     return response if staff_identity.begin_whole(response, account) else go(SIGN_IN, _next())
 
 
@@ -115,7 +114,7 @@ def send_first_code(account: Account) -> Response:
 def account(agent: Agent) -> Response:
     own = services().agents.find(agent.id)
     left = services().second_factor.recovery_codes_left(agent.id) if own and own.is_local else None
-    return make_response(render_template("staff/account.html", codes_left=left))
+    return render_page("staff/account.html", codes_left=left)
 
 
 @bp.post("/support/account/recovery-codes")
@@ -124,7 +123,7 @@ def renew_recovery_codes(agent: Agent) -> Response:
     codes = services().second_factor.renew_recovery_codes(agent.id)
     if codes is None:
         return go("/support/account")
-    return make_response(render_template("staff/recovery_codes.html", codes=codes, next="/support/account"))
+    return render_page("staff/recovery_codes.html", codes=codes, next="/support/account")
 
 
 @bp.post("/support/sign-out")
@@ -143,16 +142,8 @@ def sign_out_everywhere(agent: Agent) -> Response:
     return response
 
 
-@bp.errorhandler(CSRFError)
-def ask_again(_: CSRFError) -> Response:
-    try:
-        return _show_again()
-    except SQLAlchemyError as error:
-        # What an error handler raises never gets to the table of error pages.
-        return database_failed(error)
-
-
-def _show_again() -> Response:
+@on_stale_form("staff")
+def sign_in_again() -> Response:
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         # Another site sent it: a form here would set new cookies in place of the agent's.
         return go(SIGN_IN)
@@ -209,9 +200,7 @@ def _code_page(
     form = form or SecondFactorForm(formdata=None)
     # A code is never shown again.
     form.code.data = None
-    wait = in_words(retry_after)
-    page = render_template(template, form=form, problem=problem, wait=wait, next=_next(), failed=status >= 400, **facts)
-    return with_wait(make_response(page, status), retry_after)
+    return render_page(template, status, retry_after=retry_after, form=form, problem=problem, next=_next(), **facts)
 
 
 def _next() -> str:

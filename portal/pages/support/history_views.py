@@ -3,18 +3,18 @@
 import re
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, make_response, render_template, request
-from flask_wtf.csrf import CSRFError
+from flask import Blueprint, Response, request
 
 from portal.domain.actors import Reason
 from portal.domain.outcomes import Action, ExportOutcome
 from portal.ledger import export
 from portal.ledger.attempts import Attempt
 from portal.ledger.history import AttemptFilter
-from portal.pages.auth.guards import supervisor_required
+from portal.pages.auth.guards import agent_required, supervisor_required
 from portal.pages.identity.agent import Agent
 from portal.pages.support.history_forms import ANY_OUTCOME, FilterHistoryForm
-from portal.pages.support.views import go, still_signed_in
+from portal.pages.web.forms import on_stale_form
+from portal.pages.web.responses import render_page, see_other
 from portal.pages.web.waiting_time import in_words
 from portal.services import services
 
@@ -41,7 +41,7 @@ def filter_history(supervisor: Agent) -> Response:
     form = FilterHistoryForm()
     if not form.validate():
         return _page(form, status=422)
-    return go(f"{HISTORY}?{urlencode(form.query)}" if form.query else HISTORY)
+    return see_other(f"{HISTORY}?{urlencode(form.query)}" if form.query else HISTORY)
 
 
 @bp.post(f"{HISTORY}/export")
@@ -59,9 +59,10 @@ def export_history(supervisor: Agent) -> Response:
     return response
 
 
-@bp.errorhandler(CSRFError)
-def ask_again(_: CSRFError) -> Response:
-    return still_signed_in(lambda agent: go(HISTORY))
+@on_stale_form("support_history")
+@agent_required
+def history_again(agent: Agent) -> Response:
+    return see_other(HISTORY)
 
 
 def _record_export(supervisor: Agent, wanted: AttemptFilter, kind: str) -> None:
@@ -76,15 +77,14 @@ def _page(form: FilterHistoryForm, *, before: int | None = None, status: int = 2
     is_sound = status == 200
     found = services().history.page(form.wanted, before) if is_sound else None
     older = urlencode({**form.query, "before": found.before}) if found and found.before else None
-    page = render_template(
+    return render_page(
         "support/history.html",
+        status,
         form=form,
         found=found,
         older=f"{HISTORY}?{older}" if older else None,
         newest=f"{HISTORY}?{urlencode(form.query)}" if before is not None else None,
         budgets=services().budgets.near() if is_sound else [],
         outcomes=ANY_OUTCOME,
-        failed=not is_sound,
         in_words=in_words,
     )
-    return make_response(page, status)

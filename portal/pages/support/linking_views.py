@@ -5,8 +5,7 @@ from math import ceil
 from typing import assert_never
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, make_response, render_template, request
-from flask_wtf.csrf import CSRFError
+from flask import Blueprint, Response, request
 
 from portal.domain import phonetics
 from portal.domain.outcomes import LinkResult, LookUpOutcome, Outcome, UnlinkOutcome
@@ -17,8 +16,9 @@ from portal.pages.identity.agent import Agent
 from portal.pages.support import calls as desk
 from portal.pages.support.forms import ConfirmLinkForm, LinkForViewerForm, UndoForm
 from portal.pages.support.signed_state import Caller, caller_of, opened_caller, seal, unseal
-from portal.pages.support.views import VIEWER, go, not_opened, still_signed_in, viewer_opened, viewer_path, with_wait
-from portal.pages.web.waiting_time import in_words
+from portal.pages.support.views import VIEWER, not_opened, viewer_opened, viewer_path
+from portal.pages.web.forms import on_stale_form
+from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 from portal.viewers.directory import LinkedTV, LookUp, Viewer
 
@@ -94,27 +94,33 @@ def undo(agent: Agent, consumer_id: str) -> Response:
     sealed = form.attempt.data or ""
     outcome = desk.undo(_attempt_id(sealed, consumer_id), consumer_id, agent)
     if outcome is UnlinkOutcome.UNLINKED:
-        return go(_done_path(consumer_id, sealed))
+        return see_other(_done_path(consumer_id, sealed))
     return _done_page(opened_caller(form.caller.data or "", consumer_id), sealed, problem=outcome)
 
 
-@bp.errorhandler(CSRFError)
-def ask_again(_: CSRFError) -> Response:
-    """Show the page again with what was typed in it; Zype is not asked for a form that may not be the agent's."""
-    return still_signed_in(_show_again)
-
-
-def _show_again(agent: Agent) -> Response:
-    consumer_id = str((request.view_args or {})["consumer_id"])
-    if request.endpoint == "support_linking.undo":
-        undo_form = UndoForm()
-        caller = opened_caller(undo_form.caller.data or "", consumer_id)
-        return _done_page(caller, undo_form.attempt.data or "", problem=STALE)
+# Zype is not asked for a form that may not be the agent's.
+@on_stale_form("support_linking.send_link")
+@agent_required
+def link_for_viewer_again(agent: Agent, consumer_id: str) -> Response:
     form = LinkForViewerForm()
-    if request.endpoint == "support_linking.confirm_link":
-        pin = pin_cookie.staff.read(_whose(agent, consumer_id))
-        form.pin.data = pin.secret if pin else ""
     return _form_page(opened_caller(form.caller.data or "", consumer_id), form, status=422, stale=True)
+
+
+@on_stale_form("support_linking.confirm_link")
+@agent_required
+def confirm_link_again(agent: Agent, consumer_id: str) -> Response:
+    form = LinkForViewerForm()
+    pin = pin_cookie.staff.read(_whose(agent, consumer_id))
+    form.pin.data = pin.secret if pin else ""
+    return _form_page(opened_caller(form.caller.data or "", consumer_id), form, status=422, stale=True)
+
+
+@on_stale_form("support_linking.undo")
+@agent_required
+def undo_again(agent: Agent, consumer_id: str) -> Response:
+    form = UndoForm()
+    caller = opened_caller(form.caller.data or "", consumer_id)
+    return _done_page(caller, form.attempt.data or "", problem=STALE)
 
 
 def _not_opened(form: LinkForViewerForm, consumer_id: str, look_up: LookUp) -> Response:
@@ -129,7 +135,7 @@ def _answer(caller: Caller, form: LinkForViewerForm, result: LinkResult) -> Resp
     match result.outcome:
         case Outcome.LINKED:
             sealed = seal("attempt", caller.consumer_id, result.attempt_id)
-            response = go(_done_path(caller.consumer_id, sealed))
+            response = see_other(_done_path(caller.consumer_id, sealed))
             pin_cookie.staff.forget(response)
             return response
         case Outcome.NOT_FOUND | Outcome.REFUSED | Outcome.MALFORMED:
@@ -149,23 +155,21 @@ def _form_page(
     result: LinkResult | None = None,
     stale: bool = False,
 ) -> Response:
-    retry_after = result.retry_after if result else None
-    page = render_template(
+    return render_page(
         "support/link_for_viewer.html",
+        status,
+        retry_after=result.retry_after if result else None,
         who=caller,
         path=viewer_path(caller.consumer_id),
         form=form,
         outcome=result.outcome.value if result else None,
-        wait=in_words(retry_after),
         stale=stale,
         words=phonetics.words(tells_case=_tells_case()),
-        failed=status >= 400,
     )
-    return with_wait(page, status, retry_after)
 
 
 def _confirm_page(agent: Agent, caller: Caller, form: LinkForViewerForm, pin: Pin) -> Response:
-    page = render_template(
+    response = render_page(
         "support/confirm_link.html",
         who=caller,
         path=viewer_path(caller.consumer_id),
@@ -174,7 +178,6 @@ def _confirm_page(agent: Agent, caller: Caller, form: LinkForViewerForm, pin: Pi
         shown=pin_cookie.handle(pin),
         spelling=phonetics.spell(pin.secret, tells_case=_tells_case()),
     )
-    response = make_response(page)
     pin_cookie.staff.keep(response, pin, _whose(agent, caller.consumer_id))
     return response
 
@@ -183,9 +186,10 @@ def _done_page(caller: Caller, sealed: str, problem: str | None = None, tvs: Seq
     attempt_id = _attempt_id(sealed, caller.consumer_id)
     linked = services().unlinking.linked_tv(attempt_id, caller.consumer_id) if attempt_id else None
     if linked is None:
-        return go(viewer_path(caller.consumer_id))
-    page = render_template(
+        return see_other(viewer_path(caller.consumer_id))
+    return render_page(
         "support/done.html",
+        UNDO_STATUSES[problem] if problem else 200,
         who=caller,
         path=viewer_path(caller.consumer_id),
         form=UndoForm(formdata=None, attempt=sealed, caller=caller.sealed),
@@ -194,9 +198,7 @@ def _done_page(caller: Caller, sealed: str, problem: str | None = None, tvs: Seq
         can_undo=linked.undo_seconds is not None and not linked.is_undone,
         undo_minutes=ceil((linked.undo_seconds or 0) / 60),
         problem=problem,
-        failed=problem is not None,
     )
-    return make_response(page, UNDO_STATUSES[problem] if problem else 200)
 
 
 def _done_path(consumer_id: str, sealed: str) -> str:

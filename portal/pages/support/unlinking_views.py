@@ -4,8 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, render_template, request
-from flask_wtf.csrf import CSRFError
+from flask import Blueprint, Response
 
 from portal.domain.outcomes import LookUpOutcome, UnlinkOutcome
 from portal.pages.auth.guards import agent_required, fresh_agent_required
@@ -13,18 +12,10 @@ from portal.pages.identity.agent import Agent
 from portal.pages.support import calls as desk
 from portal.pages.support.forms import ReasonForm, UnlinkAllForm, UnlinkTVForm
 from portal.pages.support.signed_state import Caller, caller_of, opened_caller
-from portal.pages.support.views import (
-    VIEWER,
-    go,
-    not_opened,
-    still_signed_in,
-    viewer_opened,
-    viewer_page,
-    viewer_path,
-    with_wait,
-)
+from portal.pages.support.views import VIEWER, not_opened, viewer_opened, viewer_page, viewer_path
 from portal.pages.web.error_pages import RETRY_SECONDS
-from portal.pages.web.waiting_time import in_words
+from portal.pages.web.forms import on_stale_form
+from portal.pages.web.responses import render_page, see_other
 from portal.viewers.directory import LinkedTV, Viewer
 
 bp = Blueprint("support_unlinking", __name__)
@@ -84,7 +75,7 @@ def send_unlink(agent: Agent, consumer_id: str, device: str) -> Response:
         return _unlink_page(caller, form, device, tv, INVALID)
     outcome = desk.unlink(tv.linked_device_id, consumer_id, agent, form.why)
     if outcome is UnlinkOutcome.UNLINKED:
-        return go(viewer_path(consumer_id))
+        return see_other(viewer_path(consumer_id))
     return _unlink_page(caller, form, device, tv, outcome)
 
 
@@ -110,22 +101,22 @@ def send_unlink_all(agent: Agent, consumer_id: str) -> Response:
         return _all_page(caller, form, tvs, INVALID)
     attempted = _unlink_each(tvs, agent, consumer_id, form)
     left = [one for one in attempted if one.outcome is not UnlinkOutcome.UNLINKED]
-    return _all_page(caller, form, attempted=attempted) if left else go(viewer_path(consumer_id))
+    return _all_page(caller, form, attempted=attempted) if left else see_other(viewer_path(consumer_id))
 
 
-@bp.errorhandler(CSRFError)
-def ask_again(_: CSRFError) -> Response:
-    """Show the form again with what was typed in it; Zype is not asked for a form that may not be the agent's."""
-    return still_signed_in(_show_again)
-
-
-def _show_again(_: Agent) -> Response:
-    given = request.view_args or {}
+# Zype is not asked for a form that may not be the agent's.
+@on_stale_form("support_unlinking.send_unlink")
+@agent_required
+def unlink_tv_again(agent: Agent, consumer_id: str, device: str) -> Response:
     form = UnlinkTVForm()
-    caller = opened_caller(form.caller.data or "", given["consumer_id"])
-    if "device" in given:
-        return _unlink_page(caller, form, given["device"], None, STALE)
-    return _all_page(caller, UnlinkAllForm(), None, STALE)
+    return _unlink_page(opened_caller(form.caller.data or "", consumer_id), form, device, None, STALE)
+
+
+@on_stale_form("support_unlinking.send_unlink_all")
+@agent_required
+def unlink_all_again(agent: Agent, consumer_id: str) -> Response:
+    form = UnlinkAllForm()
+    return _all_page(opened_caller(form.caller.data or "", consumer_id), form, None, STALE)
 
 
 def _find(viewer: Viewer, handle: str) -> LinkedTV | None:
@@ -150,18 +141,17 @@ def _unlink_page(
     problem: str | None = None,
     retry_after: int | None = None,
 ) -> Response:
-    page = render_template(
+    return render_page(
         "support/unlink_tv.html",
+        STATUSES[problem] if problem else 200,
+        retry_after=retry_after,
         who=caller,
         path=viewer_path(caller.consumer_id),
         form=form,
         device=device,
         tv=tv,
         problem=problem,
-        wait=in_words(retry_after),
-        failed=problem is not None,
     )
-    return with_wait(page, STATUSES[problem] if problem else 200, retry_after)
 
 
 def _all_page(
@@ -179,15 +169,14 @@ def _all_page(
         # Only a TV that is no longer theirs is nobody's fault; anything else may get better by itself.
         problem = SOME_GONE if outcomes <= {UnlinkOutcome.UNLINKED, UnlinkOutcome.GONE} else SOME_LEFT
         retry_after = None if problem == SOME_GONE else RETRY_SECONDS
-    page = render_template(
+    return render_page(
         "support/unlink_all.html",
+        STATUSES[problem] if problem else 200,
+        retry_after=retry_after,
         who=caller,
         path=viewer_path(caller.consumer_id),
         form=form,
         tvs=tvs,
         attempted=attempted,
         problem=problem,
-        wait=in_words(retry_after),
-        failed=problem is not None,
     )
-    return with_wait(page, STATUSES[problem] if problem else 200, retry_after)

@@ -7,21 +7,19 @@ from itertools import takewhile
 from typing import Concatenate, ParamSpec
 from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
-from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import SQLAlchemyError
+from flask import Blueprint, Response, request
 
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, LookUpOutcome, UnlinkOutcome
 from portal.ledger.attempts import PastAttempt
 from portal.ledger.history import AttemptPage
 from portal.pages.auth.guards import agent_required
-from portal.pages.identity.agent import Agent, current_agent
+from portal.pages.identity.agent import Agent
 from portal.pages.support import calls as desk
 from portal.pages.support.forms import FindViewerForm
 from portal.pages.support.signed_state import caller_of
-from portal.pages.web.error_pages import database_failed
-from portal.pages.web.waiting_time import in_words
+from portal.pages.web.forms import on_stale_form
+from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 from portal.viewers.directory import LookUp, Viewer
 
@@ -71,7 +69,7 @@ def send_who(agent: Agent) -> Response:
     look_up = desk.find(form.typed, agent)
     if look_up.viewer is None:
         return _find_page(form, look_up, STATUSES[look_up.outcome])
-    return go(viewer_path(look_up.viewer.consumer_id))
+    return see_other(viewer_path(look_up.viewer.consumer_id))
 
 
 @bp.get(VIEWER)
@@ -81,22 +79,10 @@ def viewer(agent: Agent, viewer: Viewer) -> Response:
     return viewer_page(agent, viewer)
 
 
-@bp.errorhandler(CSRFError)
-def ask_again(_: CSRFError) -> Response:
-    return still_signed_in(lambda agent: _find_page(FindViewerForm(), status=422, stale=True))
-
-
-def still_signed_in(show: Callable[[Agent], Response]) -> Response:
-    """Return a page for an agent whose form came without its token; nobody else is shown one.
-
-    Without the cookies of this site, because another one sent it, there is no agent either.
-    """
-    try:
-        agent = current_agent()
-        return show(agent) if agent else go(f"{HOME}/sign-in")
-    except SQLAlchemyError as error:
-        # What an error handler raises never gets to the table of error pages.
-        return database_failed(error)
+@on_stale_form("support.send_who")
+@agent_required
+def find_viewer_again(agent: Agent) -> Response:
+    return _find_page(FindViewerForm(), status=422, stale=True)
 
 
 def not_opened(look_up: LookUp) -> Response:
@@ -108,17 +94,16 @@ def not_opened(look_up: LookUp) -> Response:
 def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
     """Return the page about a viewer; with a status of 404, the TV of the path was not theirs."""
     activity = services().history.activity(viewer.consumer_id, MOST_ATTEMPTS)
-    page = render_template(
+    return render_page(
         "support/viewer.html",
+        status,
         viewer=viewer,
         who=caller_of(viewer),
         path=viewer_path(viewer.consumer_id),
         since=_moment(viewer.since),
         activity=activity,
         just_unlinked=_just_unlinked(agent, activity),
-        failed=status >= 400,
     )
-    return make_response(page, status)
 
 
 def viewer_path(consumer_id: str) -> str:
@@ -126,33 +111,18 @@ def viewer_path(consumer_id: str) -> str:
     return f"{HOME}/viewers/{quote(consumer_id, safe='')}"
 
 
-def with_wait(page: str, status: int, retry_after: int | None) -> Response:
-    """Return an answer, with the seconds until trying again may help if there are any."""
-    response = make_response(page, status)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response
-
-
-def go(path: str) -> Response:
-    """Return the redirect that follows a form."""
-    return current_app.make_response(redirect(path, 303))
-
-
 def _find_page(
     form: FindViewerForm, look_up: LookUp | None = None, status: int = 200, *, stale: bool = False
 ) -> Response:
-    retry_after = look_up.retry_after if look_up else None
-    page = render_template(
+    return render_page(
         "support/find_viewer.html",
+        status,
+        retry_after=look_up.retry_after if look_up else None,
         form=form,
         outcome=look_up.outcome.value if look_up else None,
         is_by_path=request.endpoint != "support.send_who",
-        wait=in_words(retry_after),
         stale=stale,
-        failed=status >= 400,
     )
-    return with_wait(page, status, retry_after)
 
 
 def _just_unlinked(agent: Agent, activity: AttemptPage) -> int:

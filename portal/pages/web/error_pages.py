@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 import structlog
-from flask import Flask, Response, make_response, redirect, render_template, request
+from flask import Flask, Response, current_app, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,8 +11,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.domain.errors import LedgerUnavailable, NotAllowed, NotSignedIn, StaffNotSignedIn
+from portal.pages.web.forms import stale_pages
 from portal.pages.web.limits import seconds_to_wait
-from portal.pages.web.waiting_time import in_words
+from portal.pages.web.responses import render_page, see_other
 
 log = structlog.get_logger("portal.web")
 
@@ -35,7 +36,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(StaffNotSignedIn, _staff_sign_in_first)
     app.register_error_handler(NotAllowed, _forbidden)
     app.register_error_handler(LedgerUnavailable, _unavailable)
-    app.register_error_handler(SQLAlchemyError, database_failed)
+    app.register_error_handler(SQLAlchemyError, _database_failed)
     app.register_error_handler(RateLimitExceeded, _flood)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _bug)
@@ -49,33 +50,40 @@ def error_page(status: int, kind: str, retry_after: int | None = None) -> Respon
         kind: which words the page uses.
         retry_after: seconds until trying again may help.
     """
-    page = render_template(
+    return render_page(
         "errors/error.html",
-        status=status,
+        status,
+        retry_after=retry_after,
         kind=kind,
-        wait=in_words(retry_after),
         is_for_staff=request.path.startswith("/support"),
         plain=True,
+        failed=False,
     )
-    response = make_response(page, status)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response
 
 
 def _stale(_: CSRFError) -> Response:
-    return error_page(400, "stale")
+    page = stale_pages.get(request.endpoint or "") or stale_pages.get(request.blueprint or "")
+    if page is None:
+        return error_page(400, "stale")
+    try:
+        return page(**request.view_args or {})
+    except StaffNotSignedIn:
+        # Another site may have sent it, so it does not choose where the sign-in leads.
+        return see_other("/support/sign-in")
+    except Exception as error:
+        # Flask looks for no handler for what a handler raises.
+        return current_app.make_response(current_app.handle_user_exception(error))
 
 
-def _sign_in_first(_: NotSignedIn) -> AnyResponse:
+def _sign_in_first(_: NotSignedIn) -> Response:
     # The first page is the one that asks to sign in, and keeps the PIN meanwhile.
-    return redirect("/sign-in?next=/devices" if request.blueprint == "devices" else "/activate", 303)
+    return see_other("/sign-in?next=/devices" if request.blueprint == "devices" else "/activate")
 
 
-def _staff_sign_in_first(error: StaffNotSignedIn) -> AnyResponse:
+def _staff_sign_in_first(error: StaffNotSignedIn) -> Response:
     # A form that was sent can't be sent again after sign-in: then it is the page with the form that comes next.
     query = f"?next={quote(request.path)}" + ("&again=1" if error.reauthenticate else "")
-    return redirect(f"/support/sign-in{query}", 303)
+    return see_other(f"/support/sign-in{query}")
 
 
 def _forbidden(_: NotAllowed) -> Response:
@@ -86,8 +94,7 @@ def _unavailable(_: LedgerUnavailable) -> Response:
     return error_page(503, "unavailable", RETRY_SECONDS)
 
 
-def database_failed(error: SQLAlchemyError) -> Response:
-    """Return the page for a database that can't be read, and tell the operator why."""
+def _database_failed(error: SQLAlchemyError) -> Response:
     log.error("database_failed", exc_info=error)
     # Something may have been linked before this, so it does not say that nothing has changed.
     return error_page(503, "error", RETRY_SECONDS)

@@ -1,17 +1,21 @@
-"""What every form shares: the CSRF token, and no control characters."""
+"""What every form shares: the CSRF token, what answers a form with a stale one, and no control characters."""
 
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFProtect
 from wtforms import Field, Form
 from wtforms.validators import ValidationError
 
+StalePage = TypeVar("StalePage", bound=Callable[..., Response])
+
 csrf = CSRFProtect()
+# What answers a form whose CSRF token is not the session's, by endpoint or blueprint.
+stale_pages: dict[str, Callable[..., Response]] = {}
 
 
 class PortalForm(FlaskForm):  # type: ignore[misc]
@@ -29,6 +33,24 @@ def no_control_characters(form: Form, field: Field) -> None:
     """Refuse what no keyboard types and no field of ours means."""
     if any(unicodedata.category(character) == "Cc" for character in field.data or ""):
         raise ValidationError(_("Leave out characters that can't be seen."))
+
+
+def on_stale_form(*names: str) -> Callable[[StalePage], StalePage]:
+    """Register a function that shows a form again whose CSRF token is not the session's, with what was typed in it.
+
+    It is called with the arguments of the view, and may raise what the view may raise. Another site may have sent the
+    form, without the cookies of this one. Then a new form would bring a new session, which would replace the viewer's:
+    show none to a browser that is not signed in.
+
+    Args:
+        names: the endpoints whose forms it shows, or blueprints, for all of their endpoints that have none.
+    """
+
+    def register(page: StalePage) -> StalePage:
+        stale_pages.update(dict.fromkeys(names, page))
+        return page
+
+    return register
 
 
 def init_app(app: Flask) -> None:

@@ -5,12 +5,13 @@ from functools import cache
 
 import structlog
 from babel import Locale
-from flask import Blueprint, Flask, Response, current_app, redirect, request
+from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel, get_locale
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
 from portal.pages.identity.viewer import current_viewer
+from portal.pages.web.responses import see_other
 from portal.services import services
 from portal.settings.settings import Settings
 from portal.settings.types import LANGUAGES_FOLDER, languages
@@ -29,7 +30,7 @@ _COOKIE_SECONDS = 365 * 24 * 3600
 
 @bp.post("/language")
 def choose_language() -> Response:
-    response = current_app.make_response(redirect(here(request.form.get("next", "")), 303))
+    response = see_other(here(request.form.get("next", "")))
     chosen = request.form.get("language")
     if chosen in languages():
         secure = services().settings.is_https

@@ -1,6 +1,6 @@
 """The authorization request to the staff's identity provider, and its callback."""
 
-from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request
+from flask import Blueprint, Response, current_app, g, redirect, request
 
 from portal.domain.actors import Actor, ActorKind
 from portal.pages.auth.sign_in_attempts import RETRY_SECONDS
@@ -8,8 +8,8 @@ from portal.pages.identity import agent as staff_identity
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.pages.staff_auth.oidc.sign_in import Problem
-from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, go, known_staff_path, with_wait
-from portal.pages.web.waiting_time import in_words
+from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, go, known_staff_path
+from portal.pages.web.responses import render_page
 from portal.services import services
 
 bp = Blueprint("staff_oidc", __name__)
@@ -63,12 +63,12 @@ def _problem_page(
 ) -> Response:
     """Return the page that says why nobody was signed in, and what to do next."""
     status = STATUSES[problem]
-    retry_after = RETRY_SECONDS if status == 503 else retry_after
-    page = render_template(
+    return render_page(
         "staff/provider_problem.html",
+        status,
+        retry_after=RETRY_SECONDS if status == 503 else retry_after,
         problem=problem,
         next=next_path,
         reauthenticate=reauthenticate,
-        wait=in_words(retry_after),
+        failed=False,
     )
-    return with_wait(make_response(page, status), retry_after)

@@ -1,0 +1,30 @@
+"""The two answers of nearly every view: a page, and the redirect that follows a form."""
+
+from typing import Any
+
+from flask import Response, current_app, make_response, redirect, render_template
+
+from portal.pages.web.waiting_time import in_words
+
+
+def see_other(path: str) -> Response:
+    """Return the redirect that follows a form: the browser gets the path, so that a reload sends nothing again."""
+    return current_app.make_response(redirect(path, 303))
+
+
+def render_page(template: str, status: int = 200, *, retry_after: int | None = None, **context: Any) -> Response:
+    """Return a page.
+
+    Args:
+        template: its file.
+        status: of the answer.
+        retry_after: seconds until trying again may help, for the Retry-After header. The template has them in words as
+            ``wait``, which is none where there are none.
+        context: what else the template needs. ``status`` is there too, and ``failed``, which puts "Error:" into the
+            title: it follows the status unless it is given.
+    """
+    context = {"status": status, "failed": status >= 400, "wait": in_words(retry_after), **context}
+    response = make_response(render_template(template, **context), status)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
