@@ -15,8 +15,7 @@ from portal.app import create_app
 from portal.commands.context import environment, fail, load_settings
 from portal.database.database import Database, describe
 from portal.database.schema import is_current
-from portal.mail.mailer import mail_server
-from portal.mail.smtp import NotSent
+from portal.mail.smtp import NotSent, smtp_client
 from portal.pages.auth import authorization_code
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.pages.staff_auth.oidc.provider import Provider
@@ -182,7 +181,7 @@ def _mail(settings: Settings) -> Finding:
     if settings.smtp_url is None:
         return Finding(True, "mail: PORTAL_SMTP_URL is not set, so viewers get no mail")
     try:
-        mail_server(settings).check()
+        smtp_client(settings).check()
     except NotSent as error:
         return Finding(False, f"mail: the server of PORTAL_SMTP_URL can't be used: {error}")
     return Finding(True, "mail: the server of PORTAL_SMTP_URL answers, and takes who we say we are")

@@ -4,8 +4,9 @@ import logging
 
 from portal.commands.child_process import told_to_stop
 from portal.commands.context import environment, fail, load_settings, open_database
-from portal.mail.letters import Letters
-from portal.mail.mailer import Mailer, mail_server
+from portal.mail.mailer import Mailer
+from portal.mail.messages import MessageWriter
+from portal.mail.smtp import smtp_client
 from portal.pages.ops import metrics
 from portal.pages.web import logs
 from portal.zype.client import ZypeClient
@@ -26,5 +27,5 @@ def run_mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
     stop = told_to_stop(stop_with_stdin)
     zype = ZypeClient(settings, metrics.observe_zype)
     with open_database(settings) as database:
-        mailer = Mailer(database, zype, Letters(settings), mail_server(settings), metrics.count_notice)
+        mailer = Mailer(database, zype, MessageWriter(settings), smtp_client(settings), metrics.count_notice)
         mailer.send_due(stop) if once else mailer.run(stop)

@@ -1,6 +1,6 @@
-"""Mails to viewers that wait to be sent: written with the outcome that they tell of, in one transaction.
+"""Notices to viewers that wait to be sent by e-mail: written with the outcome they tell of, in one transaction.
 
-A mail holds no e-mail address and no PIN. Whom it goes to is asked of Zype when it is sent.
+A notice holds no e-mail address and no PIN. Zype is asked for the address when the notice is sent.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.tables import ledger
 from portal.viewers.records import tv_names
 
-# How long a mailer has for a mail before another one may take it. It must be longer than all that Zype and the mail
-# server may take together: a mail that comes due again has lost its mailer.
-CLAIM = timedelta(minutes=5)
-FIRST_PAUSE = timedelta(seconds=30)
-LONGEST_PAUSE = timedelta(hours=1)
-# A mail is given up when it is this old, but not before it was tried a few times: the mailer may have been down.
-GIVEN_UP_AFTER = timedelta(hours=24)
-FEWEST_TRIES = 5
+# How long a mailer has for a notice before another one may take it. It must be longer than all that Zype and the mail
+# server may take together: when a notice is due again, its mailer is taken for crashed.
+CLAIM_DURATION = timedelta(minutes=5)
+FIRST_RETRY_DELAY = timedelta(seconds=30)
+MAX_RETRY_DELAY = timedelta(hours=1)
+# A notice expires at this age, but not before it was tried a few times: the mailer may have been down.
+MAX_AGE = timedelta(hours=24)
+MIN_TRIES = 5
 
 outbox = sa.Table(
     "outbox",
@@ -44,29 +44,27 @@ outbox = sa.Table(
 
 
 class NoticeKind(StrEnum):
-    """What a viewer is told of."""
+    """What a viewer is notified of."""
 
     LINKED_BY_AGENT = "linked_by_agent"
     UNLINKED_BY_AGENT = "unlinked_by_agent"
     LINKED_FROM_NEW_ADDRESS = "linked_from_new_address"
 
 
-class MailState(StrEnum):
-    """How a mail stands."""
-
+class NoticeState(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
-class Mail:
-    """A mail that a mailer has claimed.
+class Notice:
+    """A notice that a mailer has claimed.
 
     Args:
         tv_name: the viewer's own name for the TV at that moment, if it had one.
-        at: when it was done, of which the mail tells.
-        tries: how often it was claimed, this time included.
+        at: when the link or unlink was done.
+        tries: how often the notice was claimed, this time included.
     """
 
     attempt_id: str
@@ -78,22 +76,18 @@ class Mail:
 
 
 class Outbox:
-    """The mails, on one database, as mailers work on them. Every method raises SQLAlchemyError where that fails.
-
-    Args:
-        database: where they are.
-    """
+    """The notices in a database, as mailers use them. Every method raises SQLAlchemyError if the database fails."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(self) -> Mail | None:
-        """Take the mail that has been due for longest, or none if none is due.
+    def claim(self) -> Notice | None:
+        """Take the notice that has been due for longest; None if none is due.
 
-        However many mailers there are, on however many machines, one of them gets it. It is due again after CLAIM, so
-        that a mail whose mailer has crashed is not lost.
+        Of any number of mailers, on any number of machines, one gets it. It is due again after CLAIM_DURATION, so a
+        notice whose mailer crashed is not lost.
         """
-        # Looking is cheap and disturbs nobody; on SQLite a claim keeps everybody else from writing.
+        # Reading first is cheap and blocks nobody; on SQLite a claim keeps every other connection from writing.
         with self._database.read() as connection:
             if connection.execute(_DUE, {"now": self._database.now(connection)}).first() is None:
                 return None
@@ -102,50 +96,51 @@ class Outbox:
             row = connection.execute(_DUE.with_for_update(skip_locked=True), {"now": now}).mappings().first()
             if row is None:
                 return None
-            claimed = {"tries": row["tries"] + 1, "due_at": now + CLAIM}
+            claimed = {"tries": row["tries"] + 1, "due_at": now + CLAIM_DURATION}
             connection.execute(outbox.update().where(outbox.c.attempt_id == row["attempt_id"]).values(claimed))
-        values = {name: row[name] for name in Mail.__dataclass_fields__}
-        return Mail(**values | {"kind": NoticeKind(row["kind"]), "tries": row["tries"] + 1})
+        values = {name: row[name] for name in Notice.__dataclass_fields__}
+        return Notice(**values | {"kind": NoticeKind(row["kind"]), "tries": row["tries"] + 1})
 
-    def mark_sent(self, mail: Mail) -> bool:
-        """Mark a mail as sent, and tell whether that was news."""
-        return self._mark(mail, {"state": MailState.SENT})
+    def mark_sent(self, notice: Notice) -> bool:
+        """Mark a notice as sent; return whether it was not marked before."""
+        return self._update(notice, {"state": NoticeState.SENT})
 
-    def mark_failed(self, mail: Mail) -> bool:
-        """Mark a mail as one that will not be sent, and tell whether that was news."""
-        return self._mark(mail, {"state": MailState.FAILED}, outbox.c.tries == mail.tries)
+    def mark_failed(self, notice: Notice) -> bool:
+        """Mark a notice as one that will not be sent; return whether it was not marked before."""
+        return self._update(notice, {"state": NoticeState.FAILED}, outbox.c.tries == notice.tries)
 
-    def put_back(self, mail: Mail) -> None:
-        """Let a mail that could not be sent now be tried again later, each time after a longer pause."""
-        pause = min(FIRST_PAUSE * 2 ** min(mail.tries - 1, 10), LONGEST_PAUSE)
+    def retry_later(self, notice: Notice) -> None:
+        """Make a notice due again, after a delay that grows with each try."""
+        delay = min(FIRST_RETRY_DELAY * 2 ** min(notice.tries - 1, 10), MAX_RETRY_DELAY)
         with self._database.read() as connection:
-            due_at = self._database.now(connection) + pause
-        self._mark(mail, {"due_at": due_at}, outbox.c.tries == mail.tries)
+            due_at = self._database.now(connection) + delay
+        self._update(notice, {"due_at": due_at}, outbox.c.tries == notice.tries)
 
-    def is_given_up(self, mail: Mail) -> bool:
-        """Tell whether a mail that could not be sent now has been tried for long enough."""
+    def is_expired(self, notice: Notice) -> bool:
+        """Return whether a notice that could not be sent has been tried for long enough."""
         with self._database.read() as connection:
-            age = self._database.now(connection) - mail.at
-        return age >= GIVEN_UP_AFTER and mail.tries >= FEWEST_TRIES
+            age = self._database.now(connection) - notice.at
+        return age >= MAX_AGE and notice.tries >= MIN_TRIES
 
-    def _mark(self, mail: Mail, values: Mapping[str, Any], *conditions: sa.ColumnElement[bool]) -> bool:
-        """Change a mail that still waits; another mailer may have taken it over from one that was slow."""
-        still_waits = (outbox.c.attempt_id == mail.attempt_id, outbox.c.state == MailState.WAITING)
+    def _update(self, notice: Notice, values: Mapping[str, Any], *conditions: sa.ColumnElement[bool]) -> bool:
+        """Change a notice if it still waits; another mailer may have taken it over from a slow one."""
+        is_waiting = (outbox.c.attempt_id == notice.attempt_id, outbox.c.state == NoticeState.WAITING)
         with self._database.write() as connection:
-            return connection.execute(outbox.update().where(*still_waits, *conditions).values(values)).rowcount == 1
+            return connection.execute(outbox.update().where(*is_waiting, *conditions).values(values)).rowcount == 1
 
 
 _DUE = (
     sa.select(outbox)
-    .where(outbox.c.state == MailState.WAITING, outbox.c.due_at <= sa.bindparam("now", type_=UTCDateTime))
+    .where(outbox.c.state == NoticeState.WAITING, outbox.c.due_at <= sa.bindparam("now", type_=UTCDateTime))
     .order_by(outbox.c.due_at)
     .limit(1)
 )
 _QUEUE = outbox.insert()
 _TV_NAME = sa.select(tv_names.c.name).where(
-    tv_names.c.consumer_id == sa.bindparam("whose"), tv_names.c.linked_device_id == sa.bindparam("which")
+    tv_names.c.consumer_id == sa.bindparam("consumer_id"),
+    tv_names.c.linked_device_id == sa.bindparam("linked_device_id"),
 )
-_LINKED_FROM_THERE = (
+_LINKED_FROM_ADDRESS = (
     sa.select(ledger.c.id)
     .where(
         ledger.c.consumer_id == sa.bindparam("consumer_id"),
@@ -161,32 +156,40 @@ _LINKED_FROM_THERE = (
 def queue_notice(
     connection: Connection, row: Mapping[str, Any], address_hashes: Sequence[str], now: datetime, done_at: datetime
 ) -> None:
-    """Write the mail that is due for an outcome, if one is.
+    """Write the notice that an outcome calls for, if any.
 
     Args:
-        connection: of the unit that is about to write the outcome.
+        connection: of the transaction that is about to write the outcome.
         row: the outcome's columns, by name.
-        address_hashes: what rows of any age may hold for the address that it was done from.
+        address_hashes: every hash that rows of any age may hold for the actor's address.
         now: the database's time, UTC.
-        done_at: when it was done, as the mail tells it.
+        done_at: when it was done, for the text of the notice.
     """
-    kind = _kind_due(connection, row, address_hashes)
+    kind = _kind(connection, row, address_hashes)
     if kind is None:
         return
-    whom = {"attempt_id": row["attempt_id"], "consumer_id": row["consumer_id"]}
-    # Looked up now: a TV that was unlinked loses its name.
-    name = connection.execute(_TV_NAME, {"whose": row["consumer_id"], "which": row["linked_device_id"]}).scalar()
-    how = {"state": MailState.WAITING, "tries": 0, "due_at": now}
-    connection.execute(_QUEUE, {**whom, "kind": kind, "tv_name": name, "at": done_at, **how})
+    # Read now, because an unlinked TV loses its name.
+    tv = {name: row[name] for name in ("consumer_id", "linked_device_id")}
+    notice = {
+        "attempt_id": row["attempt_id"],
+        "kind": kind,
+        "consumer_id": row["consumer_id"],
+        "tv_name": connection.execute(_TV_NAME, tv).scalar(),
+        "at": done_at,
+        "state": NoticeState.WAITING,
+        "tries": 0,
+        "due_at": now,
+    }
+    connection.execute(_QUEUE, notice)
 
 
-def _kind_due(connection: Connection, row: Mapping[str, Any], address_hashes: Sequence[str]) -> NoticeKind | None:
+def _kind(connection: Connection, row: Mapping[str, Any], address_hashes: Sequence[str]) -> NoticeKind | None:
     is_link = row["action"] == Action.LINK and row["outcome"] == Outcome.LINKED
     is_unlink = row["action"] in (Action.UNLINK, Action.UNDO) and row["outcome"] == UnlinkOutcome.UNLINKED
     if row["actor_kind"] == ActorKind.AGENT:
         return NoticeKind.LINKED_BY_AGENT if is_link else NoticeKind.UNLINKED_BY_AGENT if is_unlink else None
     if not is_link:
         return None
-    whose = {"consumer_id": row["consumer_id"], "address_hashes": list(address_hashes)}
-    is_known = connection.execute(_LINKED_FROM_THERE, whose).first() is not None
+    values = {"consumer_id": row["consumer_id"], "address_hashes": list(address_hashes)}
+    is_known = connection.execute(_LINKED_FROM_ADDRESS, values).first() is not None
     return None if is_known else NoticeKind.LINKED_FROM_NEW_ADDRESS

@@ -1,7 +1,7 @@
-"""Hands a mail to the operator's mail server, and tells what goes wrong without an address, as smtplib would not.
+"""Sends a message through the operator's mail server; unlike smtplib's, its errors hold no address.
 
-smtp:// is plain on loopback and upgraded by STARTTLS anywhere else; smtps:// is TLS from the first byte. Certificates
-are always verified, name included.
+smtp:// is plain text on loopback and upgraded by STARTTLS anywhere else; smtps:// is TLS from the first byte.
+Certificates are always verified, name included.
 """
 
 import smtplib
@@ -15,39 +15,44 @@ from threading import Timer
 from urllib.parse import unquote, urlsplit
 
 from portal.domain.errors import PortalError
+from portal.settings.settings import Settings
 from portal.settings.types import is_loopback
 
-# Seconds for one answer, and for a whole mail from the connection on, however slowly the answers trickle in.
-STEP_SECONDS = 10.0
-WHOLE_SECONDS = 40.0
+# For one answer of the server, and for a whole message from connecting on, however slowly the answers arrive.
+ANSWER_SECONDS = 10.0
+MESSAGE_SECONDS = 40.0
 _PORTS = {"smtp": 25, "smtps": 465}
 
 
 class NotSent(PortalError):
-    """A mail was not taken. The text is for logs: it holds no address.
+    """A message was not accepted. The text is for logs: it holds no address.
 
     Args:
-        why: the kind of fault, with the server's code if it gave one.
-        is_final: whether the server will not take this mail later either.
+        reason: the kind of fault, with the server's code if it gave one.
+        is_permanent: whether the server will not accept this message later either.
     """
 
-    def __init__(self, why: str, *, is_final: bool = False) -> None:
-        super().__init__(why)
-        self.is_final = is_final
+    def __init__(self, reason: str, *, is_permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.is_permanent = is_permanent
 
 
-class MailServer:
-    """The operator's mail server.
+class SMTPClient:
+    """A client of the operator's mail server.
 
     Args:
-        url: PORTAL_SMTP_URL in the clear; name and password are percent-decoded.
-        greets_as: the name that it is told is ours.
-        step_seconds: how long each of its answers may take.
-        whole_seconds: how long a mail may take in all.
+        url: PORTAL_SMTP_URL in plain text; user name and password are percent-decoded.
+        local_hostname: the client's name in EHLO.
+        answer_seconds: how long each answer of the server may take.
+        message_seconds: how long a message may take in all.
     """
 
     def __init__(
-        self, url: str, greets_as: str, step_seconds: float = STEP_SECONDS, whole_seconds: float = WHOLE_SECONDS
+        self,
+        url: str,
+        local_hostname: str,
+        answer_seconds: float = ANSWER_SECONDS,
+        message_seconds: float = MESSAGE_SECONDS,
     ) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
@@ -55,56 +60,56 @@ class MailServer:
         self._is_tls = parts.scheme == "smtps"
         self._needs_starttls = not self._is_tls and not is_loopback(self._host)
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
-        self._greets_as = _literal(greets_as)
-        self._step_seconds = step_seconds
-        self._whole_seconds = whole_seconds
+        self._local_hostname = _address_literal(local_hostname)
+        self._answer_seconds = answer_seconds
+        self._message_seconds = message_seconds
 
     def send(self, message: EmailMessage) -> None:
-        """Hand a mail over; once this returns, delivering it is the server's business.
+        """Send a message; when this returns, the server has accepted it for delivery.
 
         Args:
             message: with one recipient.
 
         Raises:
-            NotSent: it was not taken. Where the connection broke at the very end, it may have been after all.
+            NotSent: it was not accepted. If the connection broke at the very end, it may have been.
         """
         with self._connected() as smtp:
             sender, recipient = (message[name].addresses[0].addr_spec for name in ("From", "To"))
             if not recipient.isascii() and not smtp.has_extn("smtputf8"):
-                raise NotSent("the server takes no address that is not ASCII", is_final=True)
+                raise NotSent("the server accepts only ASCII addresses", is_permanent=True)
             smtp.send_message(message, sender, [recipient])
 
     def check(self) -> None:
-        """Connect, and sign in if there is a name, without sending anything.
+        """Connect, and sign in if there is a user name, without sending anything.
 
         Raises:
-            NotSent: that does not work.
+            NotSent: that failed.
         """
         with self._connected() as smtp:
             smtp.noop()
 
     @contextmanager
     def _connected(self) -> Iterator["_Connection"]:
-        """Yield a connection that is ready for a mail; every fault comes out as NotSent."""
-        smtp = _Connection(local_hostname=self._greets_as, timeout=self._step_seconds)
-        watch = Timer(self._whole_seconds, smtp.give_up)
-        watch.daemon = True
-        watch.start()
+        """Yield a connection that is ready for a message; every fault is raised as NotSent."""
+        smtp = _Connection(local_hostname=self._local_hostname, timeout=self._answer_seconds)
+        smtp.is_tls = self._is_tls
+        timer = Timer(self._message_seconds, smtp.abort)
+        timer.daemon = True
+        timer.start()
         try:
-            self._begin(smtp)
+            self._open(smtp)
             yield smtp
-            # No answer is waited for: the mail was taken, whatever the server says now.
+            # The message was accepted, whatever the server answers to QUIT.
             with suppress(OSError, smtplib.SMTPException):
                 smtp.putcmd("quit")
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
-            # Cut off here: what smtplib raises holds addresses, passwords and the server's own words.
-            raise _fault(error) from None
+            # Without a cause: smtplib's errors hold addresses, passwords and the server's own words.
+            raise _not_sent(error) from None
         finally:
-            watch.cancel()
+            timer.cancel()
             smtp.close()
 
-    def _begin(self, smtp: "_Connection") -> None:
-        smtp.tls_name = self._host if self._is_tls else None
+    def _open(self, smtp: "_Connection") -> None:
         code, _ = smtp.connect(self._host, self._port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, "")
@@ -119,44 +124,41 @@ class MailServer:
 
 
 class _Connection(smtplib.SMTP):
-    """smtplib's client, but one that can be ended at any moment, also while TLS is being agreed on.
+    """smtplib's client, which another thread can abort at any moment, also during the TLS handshake.
 
-    smtplib's own TLS keeps the socket to itself until the handshake is over.
+    smtplib's own TLS stores the socket only after the handshake, so until then there would be nothing to abort.
     """
 
-    # Whose certificate is expected before the first word; none for a connection that begins in plain text.
-    tls_name: str | None = None
-    _is_given_up = False
+    is_tls = False
+    _is_aborted = False
 
-    def give_up(self) -> None:
-        """End the connection under the thread that waits for it."""
-        self._is_given_up = True
+    def abort(self) -> None:
+        """End the connection under the thread that uses it."""
+        self._is_aborted = True
         if self.sock is not None:
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
 
     def upgrade(self, host: str) -> None:
-        """Go on in TLS (RFC 3207); nothing that was said in plain text counts any more."""
+        """Continue in TLS; the server's answer to EHLO in plain text is void (RFC 3207, section 4.2)."""
         code, _ = self.docmd("STARTTLS")
         if code != 220:
             raise smtplib.SMTPResponseException(code, "")
-        self._secure(host)
+        self._wrap(host)
         self.file = None
-        self.helo_resp = None
-        self.ehlo_resp = None
+        self.helo_resp = self.ehlo_resp = None
         self.esmtp_features = {}
         self.does_esmtp = False
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Connect, as ``connect`` asks."""
         self.sock = socket.create_connection((host, port), timeout)
-        if self._is_given_up:
+        if self._is_aborted:
             raise TimeoutError
-        if self.tls_name:
-            self._secure(self.tls_name)
+        if self.is_tls:
+            self._wrap(host)
         return self.sock
 
-    def _secure(self, host: str) -> None:
+    def _wrap(self, host: str) -> None:
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected
         context = ssl.create_default_context()
@@ -164,31 +166,39 @@ class _Connection(smtplib.SMTP):
         secured.do_handshake()
 
 
-def _literal(host: str) -> str:
-    """Return a host as a mail server is told it: an address in brackets (RFC 5321, section 4.1.3)."""
+def _address_literal(host: str) -> str:
+    """Return a host as EHLO takes it: an IP address in brackets (RFC 5321, section 4.1.3)."""
     with suppress(ValueError):
         address = ip_address(host)
         return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
     return host
 
 
-def _fault(error: Exception) -> NotSent:
-    """Return what a fault means for the mail, in words that hold no address."""
+def _not_sent(error: Exception) -> NotSent:
+    """Return what an error means for the message, in words that hold no address."""
     kind = type(error).__name__
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        answers = list(error.recipients.values())
-        return NotSent(f"{kind} {answers[0][0]}", is_final=all(_is_about_the_mailbox(*answer) for answer in answers))
+        # There is one recipient.
+        [(code, text)] = error.recipients.values()
+        return NotSent(f"{kind} {code}", is_permanent=_is_about_the_mailbox(code, text))
     if isinstance(error, smtplib.SMTPResponseException):
-        # The sender's address, the name and the password are the operator's to mend; the mail can wait for that.
-        is_about_the_mail = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
-        return NotSent(f"{kind} {error.smtp_code}", is_final=is_about_the_mail)
+        # The operator can correct the sender's address, the user name and the password; the message can wait.
+        is_about_the_message = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
+        return NotSent(f"{kind} {error.smtp_code}", is_permanent=is_about_the_message)
     return NotSent(kind)
 
 
 def _is_about_the_mailbox(code: int, text: bytes) -> bool:
-    """Tell whether a server that refuses a recipient will always do so.
+    """Return whether a server that refuses a recipient will always refuse it.
 
-    Many say only at the recipient that the sender may not send: with an enhanced code of policy (5.7, RFC 3463), or as
-    a login that is missing or wrong (RFC 4954). That is the operator's to mend.
+    Many servers say only at the recipient that the sender may not send: with an enhanced code of policy (5.7, RFC
+    3463), or as a missing or wrong login (RFC 4954). The operator can correct those.
     """
     return code >= 500 and code not in (530, 535) and not text.startswith(b"5.7.")
+
+
+def smtp_client(settings: Settings) -> SMTPClient:
+    """Return a client of the mail server in PORTAL_SMTP_URL, which must be set."""
+    if settings.smtp_url is None:
+        raise LookupError("PORTAL_SMTP_URL is not set")
+    return SMTPClient(settings.smtp_url.get_secret_value(), settings.mail_from.rpartition("@")[2])

@@ -20,7 +20,7 @@ Judge = Callable[..., dict[str, Finding]]
 @pytest.fixture
 def mail_server() -> Iterator[MailServer]:
     """The operator's mail server."""
-    with MailServer().running() as server:
+    with MailServer().serve_in_thread() as server:
         yield server
 
 
@@ -127,7 +127,7 @@ def test_zype_out_of_reach_fails_in_all_three_lines(judge: Judge) -> None:
 
 def test_a_mail_server_is_tried_without_sending_anything(judge: Judge, mail_server: MailServer) -> None:
     assert judge() == {}
-    assert mail_server.taken == []
+    assert mail_server.accepted == []
     failed = judge(PORTAL_SMTP_URL=mail_server.url.replace("//", "//portal:hushhushhush@"))
     assert failed["mail"].text == "mail: the server of PORTAL_SMTP_URL can't be used: SMTPNotSupportedError"
     failed = judge(PORTAL_SMTP_URL=f"smtp://127.0.0.1:{free_port()}")

@@ -12,19 +12,19 @@ from portal.database.database import Database
 from tests.commands.conftest import Run
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import ROOT, free_port
-from tests.mail.conftest import Deeds
+from tests.mail.conftest import Attempts
 
 
 @pytest.fixture
-def deeds(sqlite_url: str) -> Iterator[Deeds]:
+def attempts(sqlite_url: str) -> Iterator[Attempts]:
     database = Database(sqlite_url)
-    yield Deeds(database)
+    yield Attempts(database)
     database.dispose()
 
 
-def test_once_it_sends_what_is_due_and_ends(run: Run, environ: dict[str, str], deeds: Deeds) -> None:
-    attempt_id = deeds.links()
-    with MailServer().running() as server:
+def test_once_it_sends_what_is_due_and_ends(run: Run, environ: dict[str, str], attempts: Attempts) -> None:
+    attempt_id = attempts.finish()
+    with MailServer().serve_in_thread() as server:
         done = run("mailer", "--once", **environ | {"PORTAL_SMTP_URL": server.url})
         quiet = run("mailer", "--once", "--quiet", **environ | {"PORTAL_SMTP_URL": server.url})
     assert done.returncode == 0, done.stderr
@@ -57,8 +57,8 @@ def test_a_database_without_its_schema_is_said_in_one_sentence(run: Run, environ
 
 
 @pytest.mark.parametrize("how", ["terminate", "end of input"])
-def test_it_ends_when_told_to(how: str, environ: dict[str, str], deeds: Deeds, tmp_path: Path) -> None:
-    attempt_id = deeds.links()
+def test_it_ends_when_told_to(how: str, environ: dict[str, str], attempts: Attempts, tmp_path: Path) -> None:
+    attempt_id = attempts.finish()
     given = environ | {"PORTAL_SMTP_URL": f"smtp://127.0.0.1:{free_port()}", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "portal", "mailer", "--stop-with-stdin"]
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Real mail servers on loopback ports, which take, refuse, hang or are down, as a test wants it."""
+"""Real mail servers on loopback ports that accept, refuse, hang or are down, as a test sets them."""
 
 import asyncio
 import socket
@@ -15,34 +15,36 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
-def read(content: bytes) -> EmailMessage:
-    """Return a mail as a mail program reads it."""
-    # What a mail server calls a line's end is of no matter to a reader.
+def parse_message(content: bytes) -> EmailMessage:
+    """Return a message as a mail program reads it."""
+    # Python's parser keeps the line ends of the wire, which a mail program does not show.
     return message_from_bytes(content.replace(b"\r\n", b"\n"), EmailMessage, policy=policy.SMTPUTF8)
 
 
 @dataclass
 class MailServer:
-    """What a mail server does, and what it took.
+    """How a mail server answers, and what it accepted.
 
     Args:
-        refused: the answer to each recipient that is not taken, such as ``550 No such mailbox``.
-        at_the_end: the answer to a whole mail that is not taken.
-        hanging: whether it says nothing after the recipient is named, until it is stopped.
+        refused: the answer for each recipient that is refused, such as ``550 No such mailbox``.
+        data_refusal: the answer to a whole message, if it is refused.
+        hangs: whether it answers nothing to a recipient, for as long as this is set.
         options: of aiosmtpd's server.
-        taken: every mail that it took, as it came.
-        secured: for each of those whether it came over TLS.
-        signed_in: the names and passwords that were given.
+        accepted: recipient and content of every message that it accepted.
+        used_tls: for each of those whether it came over TLS.
+        logins: the user names and passwords that were sent.
+        rcpt_received: set when a recipient was received.
         port: where it listens.
     """
 
     refused: dict[str, str] = field(default_factory=dict)
-    at_the_end: str | None = None
-    hanging: bool = False
+    data_refusal: str | None = None
+    hangs: bool = False
     options: dict[str, Any] = field(default_factory=dict)
-    taken: list[tuple[str, bytes]] = field(default_factory=list)
-    secured: list[bool] = field(default_factory=list)
-    signed_in: list[tuple[str, str]] = field(default_factory=list)
+    accepted: list[tuple[str, bytes]] = field(default_factory=list)
+    used_tls: list[bool] = field(default_factory=list)
+    logins: list[tuple[str, str]] = field(default_factory=list)
+    rcpt_received: threading.Event = field(default_factory=threading.Event)
     port: int = 0
 
     @property
@@ -51,43 +53,44 @@ class MailServer:
         return f"smtp://127.0.0.1:{self.port}"
 
     @property
-    def mails(self) -> list[EmailMessage]:
-        """The mails that it took, read as a mail program reads them."""
-        return [read(content) for _, content in self.taken]
+    def messages(self) -> list[EmailMessage]:
+        """The messages that it accepted, as a mail program reads them."""
+        return [parse_message(content) for _, content in self.accepted]
 
     @property
     def recipients(self) -> list[str]:
-        """Whom it was told to bring them to."""
-        return [to for to, _ in self.taken]
+        """The recipient of each."""
+        return [to for to, _ in self.accepted]
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        if self.hanging:
-            await asyncio.sleep(60)
+        self.rcpt_received.set()
+        while self.hangs:
+            await asyncio.sleep(0.01)
         if address in self.refused:
             return self.refused[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.at_the_end:
-            return self.at_the_end
+        if self.data_refusal:
+            return self.data_refusal
         content = envelope.content
         assert isinstance(content, bytes)
-        self.taken.extend((to, content) for to in envelope.rcpt_tos)
-        self.secured.extend(session.ssl is not None for _ in envelope.rcpt_tos)
+        self.accepted.extend((to, content) for to in envelope.rcpt_tos)
+        self.used_tls.extend(session.ssl is not None for _ in envelope.rcpt_tos)
         return "250 OK"
 
     def authenticate(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: LoginPassword
     ) -> AuthResult:
-        """Let everybody in but who has the wrong password."""
-        self.signed_in.append((given.login.decode(), given.password.decode()))
+        """Accept every login except the password ``wrong``."""
+        self.logins.append((given.login.decode(), given.password.decode()))
         return AuthResult(success=given.password != b"wrong", handled=False)
 
     @contextmanager
-    def running(self, tls: ssl.SSLContext | None = None) -> Iterator["MailServer"]:
+    def serve_in_thread(self, tls: ssl.SSLContext | None = None) -> Iterator["MailServer"]:
         """Serve while the block runs; on the same port each time.
 
         Args:
@@ -120,8 +123,12 @@ class MailServer:
 
 
 @contextmanager
-def speaking(behave: Callable[[socket.socket, threading.Event], None]) -> Iterator[int]:
-    """Listen on a port, which is yielded, and do something with each connection, in turn, while the block runs."""
+def tcp_server(handle: Callable[[socket.socket, threading.Event], None]) -> Iterator[int]:
+    """Call ``handle`` with each connection, one after the other, while the block runs; yields the port.
+
+    Args:
+        handle: its second argument is an event that is set at the end of the block.
+    """
     stop = threading.Event()
 
     def serve() -> None:
@@ -130,43 +137,44 @@ def speaking(behave: Callable[[socket.socket, threading.Event], None]) -> Iterat
                 connection, _ = listener.accept()
                 with connection:
                     connection.settimeout(5)
-                    behave(connection, stop)
+                    handle(connection, stop)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.1)
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         try:
             yield listener.getsockname()[1]
         finally:
             stop.set()
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
             thread.join(6)
 
 
 @contextmanager
 def scripted(*lines: bytes) -> Iterator[int]:
-    """Run a server that says the first line at once, and each of the others when it was told something."""
+    """Run a server that sends the first line at once, and each of the others after a command."""
 
-    def behave(connection: socket.socket, _stop: threading.Event) -> None:
+    def handle(connection: socket.socket, _stop: threading.Event) -> None:
         for line in lines:
             connection.sendall(line)
-            told = b""
+            received = b""
             end = b"\r\n.\r\n" if line.startswith(b"354") else b"\r\n"
-            while not told.endswith(end) and (more := connection.recv(65536)):
-                told += more
+            while not received.endswith(end) and (more := connection.recv(65536)):
+                received += more
 
-    with speaking(behave) as port:
+    with tcp_server(handle) as port:
         yield port
 
 
 @contextmanager
-def trickling(begins_with: bytes) -> Iterator[int]:
-    """Run a server that begins as told, and goes on with a byte now and then, and never ends."""
+def trickling(start: bytes) -> Iterator[int]:
+    """Run a server that sends ``start`` and then a byte every 20 ms, without an end."""
 
-    def behave(connection: socket.socket, stop: threading.Event) -> None:
-        connection.sendall(begins_with)
-        while not stop.wait(0.05):
+    def handle(connection: socket.socket, stop: threading.Event) -> None:
+        connection.sendall(start)
+        while not stop.wait(0.02):
             connection.sendall(b"x")
 
-    with speaking(behave) as port:
+    with tcp_server(handle) as port:
         yield port

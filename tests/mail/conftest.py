@@ -1,4 +1,4 @@
-"""What tests of the mails share: a ledger that queues them, a mailer, and a real mail server that it speaks to."""
+"""What tests of the mail share: a ledger that queues notices, a mailer, and a real mail server to send to."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -13,41 +13,42 @@ from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, Outcome
 from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
-from portal.mail.letters import Letters
 from portal.mail.mailer import Mailer
+from portal.mail.messages import MessageWriter
 from portal.mail.outbox import outbox, queue_notice
-from portal.mail.smtp import MailServer as Server
+from portal.mail.smtp import SMTPClient
+from portal.pages.ops import metrics
 from portal.sandbox import seed
 from portal.settings.keys import Keyring, LedgerKey
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from tests.harness.mail_servers import MailServer
-from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.simulated_zype import SimulatedZype, simulated_zype
 
 KEYS = Keyring(LedgerKey(b"a key for the ledger of the tests"))
-HERE = "192.0.2.1"
+ADDRESS = "192.0.2.1"
 
 
-class Deeds:
-    """What viewers and agents do, as the ledger is told it.
+class Attempts:
+    """Writes attempts and outcomes to the ledger, and reads the notices that these queue.
 
     Args:
         database: where the ledger is.
         keyring: of the ledger.
-        queues_notices: whether viewers are to know.
+        queues_notices: whether the ledger queues notices.
     """
 
     def __init__(self, database: Database, keyring: Keyring = KEYS, queues_notices: bool = True) -> None:
         self.database = database
         self.ledger = Ledger(database, keyring, on_outcome=queue_notice if queues_notices else None)
 
-    def begins(
+    def begin(
         self,
         kind: ActorKind = ActorKind.AGENT,
         action: Action = Action.LINK,
         consumer_id: str = seed.ALICE.id,
-        address: str = HERE,
+        address: str = ADDRESS,
         device: str | None = "tv-1",
     ) -> Attempt:
         """Write an attempt."""
@@ -56,25 +57,25 @@ class Deeds:
         self.ledger.begin(attempt)
         return attempt
 
-    def links(
+    def finish(
         self, kind: ActorKind = ActorKind.AGENT, outcome: str = Outcome.LINKED, is_repeat: bool = False, **other: Any
     ) -> str:
-        """Write an attempt and how it ended, and return its id."""
-        attempt = self.begins(kind, **other)
+        """Write an attempt and its outcome, and return its id."""
+        attempt = self.begin(kind, **other)
         self.ledger.finish(attempt, outcome, is_repeat=is_repeat)
         return attempt.id
 
-    def mails(self) -> list[Mapping[str, Any]]:
+    def notices(self) -> list[Mapping[str, Any]]:
         """Return the rows of the outbox, the newest last."""
         with self.database.read() as connection:
             return [dict(row) for row in connection.execute(sa.select(outbox).order_by(outbox.c.at)).mappings()]
 
     def states(self) -> list[str]:
-        """Return how each mail stands."""
-        return [row["state"] for row in self.mails()]
+        """Return the state of each notice."""
+        return [row["state"] for row in self.notices()]
 
-    def makes_due(self) -> None:
-        """Let the time pass that the mails wait for."""
+    def make_due(self) -> None:
+        """Make every notice due now."""
         with self.database.write() as connection:
             connection.execute(outbox.update().values(due_at=self.database.now(connection)))
 
@@ -88,7 +89,7 @@ def database(any_database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def sqlite(sqlite_url: str) -> Iterator[Database]:
-    """A database for tests to whose subject it does not matter which."""
+    """A database for tests of what no database decides."""
     opened = Database(sqlite_url, connections=20)
     yield opened
     opened.dispose()
@@ -96,9 +97,16 @@ def sqlite(sqlite_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def mail_server() -> Iterator[MailServer]:
-    """A mail server that takes every mail, until a test says otherwise."""
-    with MailServer().running() as server:
+    """A mail server that accepts every message, until a test changes that."""
+    with MailServer().serve_in_thread() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SimulatedZype]:
+    """A sandbox for all tests of a module: mailers only read the consumers there."""
+    with simulated_zype("http://127.0.0.1:8000") as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
@@ -124,11 +132,12 @@ def make_mailer(mail_settings: Settings) -> Iterator[MakeMailer]:
         def make(database: Database, url: str, settings: Settings = mail_settings, seconds: float = 3) -> Mailer:
             zype = ZypeClient(settings)
             stack.callback(zype.close)
-            return Mailer(database, zype, Letters(settings), Server(url, "portal.test", seconds, 2 * seconds))
+            smtp = SMTPClient(url, "portal.test", seconds, 2 * seconds)
+            return Mailer(database, zype, MessageWriter(settings), smtp, metrics.count_notice)
 
         yield make
 
 
-def sends(mailer: Mailer) -> None:
+def send_due(mailer: Mailer) -> None:
     """Let a mailer send what is due."""
     mailer.send_due(Event())

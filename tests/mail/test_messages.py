@@ -1,4 +1,4 @@
-"""What a mail says, in which language, and that nobody can write a header or another recipient into it."""
+"""What a message says, in which language, and that no input can add a header or a recipient."""
 
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -8,32 +8,32 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from portal.mail.letters import Letters, NoAddress, Recipient, address_of
-from portal.mail.outbox import Mail, NoticeKind
+from portal.mail.messages import MessageWriter, NoAddress, Recipient, parse_address
+from portal.mail.outbox import Notice, NoticeKind
 from portal.settings.loading import load
 from portal.settings.types import languages
 from tests.harness.catalogues import catalogue, translations
-from tests.harness.mail_servers import read
+from tests.harness.mail_servers import parse_message
 
 AT = datetime(2026, 5, 4, 12, 3, tzinfo=UTC)
 ALICE = Recipient("alice@example.com")
 
 
-def letters(**settings: str) -> Letters:
+def writer(**settings: str) -> MessageWriter:
     given = {"PORTAL_PUBLIC_URL": "https://tv.example.com", "PORTAL_MAIL_FROM": "help@example.com"}
-    return Letters(load(given | {f"PORTAL_{name.upper()}": value for name, value in settings.items()}))
+    return MessageWriter(load(given | {f"PORTAL_{name.upper()}": value for name, value in settings.items()}))
 
 
-def mail(kind: NoticeKind = NoticeKind.LINKED_BY_AGENT, tv_name: str | None = None) -> Mail:
-    return Mail("5ec4e7" * 5 + "aa", kind, "consumer", tv_name, AT, 1)
+def notice(kind: NoticeKind = NoticeKind.LINKED_BY_AGENT, tv_name: str | None = None) -> Notice:
+    return Notice("5ec4e7" * 5 + "aa", kind, "consumer", tv_name, AT, 1)
 
 
-def as_sent(written: EmailMessage) -> Any:
-    """Return a mail as it is read at the other end."""
-    return read(written.as_bytes())
+def received(written: EmailMessage) -> Any:
+    """Return a message as the recipient reads it."""
+    return parse_message(written.as_bytes())
 
 
-SAYS = {
+SENTENCES = {
     NoticeKind.LINKED_BY_AGENT: (
         "Our support team linked a TV to your account.",
         "By: our support team",
@@ -54,9 +54,9 @@ SAYS = {
 
 @pytest.mark.parametrize("kind", NoticeKind)
 def test_it_says_what_was_done_when_by_whom_and_what_to_do(kind: NoticeKind) -> None:
-    found = as_sent(letters(brand_support_url="https://example.com/help").write(mail(kind, "Living room"), ALICE))
+    found = received(writer(brand_support_url="https://example.com/help").write(notice(kind, "Living room"), ALICE))
     text = found.get_content()
-    for sentence in (*SAYS[kind], "TV: Living room", "When: May 4, 2026, 12:03\N{NARROW NO-BREAK SPACE}PM UTC"):
+    for sentence in (*SENTENCES[kind], "TV: Living room", "When: May 4, 2026, 12:03\N{NARROW NO-BREAK SPACE}PM UTC"):
         assert sentence in text
     for sentence in ("Change your password.", "Tell our support team: https://example.com/help"):
         assert sentence in text
@@ -65,20 +65,20 @@ def test_it_says_what_was_done_when_by_whom_and_what_to_do(kind: NoticeKind) -> 
     assert "\n\n\n" not in text
 
 
-def test_what_is_not_known_is_not_said() -> None:
-    text = as_sent(letters().write(mail(), ALICE)).get_content()
+def test_what_is_not_known_is_left_out() -> None:
+    text = received(writer().write(notice(), ALICE)).get_content()
     assert "TV: " not in text
     assert "3. Tell our support team.\n" in text
     assert "\n\n\n" not in text
 
 
-def test_an_address_of_the_support_team_is_given_as_people_write_it() -> None:
-    text = as_sent(letters(brand_support_url="mailto:help@example.com").write(mail(), ALICE)).get_content()
+def test_a_support_address_is_shown_without_its_scheme() -> None:
+    text = received(writer(brand_support_url="mailto:help@example.com").write(notice(), ALICE)).get_content()
     assert "Tell our support team: help@example.com\n" in text
 
 
-def test_its_headers_say_who_writes_and_that_no_person_does() -> None:
-    found = as_sent(letters(brand_name="Café TV, Inc.").write(mail(), ALICE))
+def test_the_headers_name_the_sender_and_mark_the_message_as_automatic() -> None:
+    found = received(writer(brand_name="Café TV, Inc.").write(notice(), ALICE))
     [sender] = found["From"].addresses
     assert (sender.display_name, sender.addr_spec) == ("Café TV, Inc.", "help@example.com")
     assert found["To"] == "alice@example.com"
@@ -89,9 +89,9 @@ def test_its_headers_say_who_writes_and_that_no_person_does() -> None:
     assert abs((found["Date"].datetime - datetime.now(UTC)).total_seconds()) < 10
 
 
-def test_the_same_mail_has_the_same_id_whenever_it_is_written() -> None:
-    ids = {as_sent(letters().write(mail(), ALICE))["Message-ID"] for _ in range(2)}
-    assert ids == {f"<{mail().attempt_id}@example.com>"}
+def test_a_message_has_the_same_id_each_time_it_is_written() -> None:
+    ids = {received(writer().write(notice(), ALICE))["Message-ID"] for _ in range(2)}
+    assert ids == {f"<{notice().attempt_id}@example.com>"}
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,10 @@ def test_the_same_mail_has_the_same_id_whenever_it_is_written() -> None:
         ("../../etc", "en", "en"),
     ],
 )
-def test_it_is_in_the_viewers_language_else_in_the_operators(chosen: str | None, operators: str, expected: str) -> None:
-    found = as_sent(letters(language=operators).write(mail(), Recipient("alice@example.com", chosen)))
+def test_it_is_in_the_viewers_language_or_else_in_the_operators(
+    chosen: str | None, operators: str, expected: str
+) -> None:
+    found = received(writer(language=operators).write(notice(), Recipient("alice@example.com", chosen)))
     assert found["Content-Language"] == expected
     times = {"de": "4. Mai 2026, 12:03 UTC", "pt-BR": "4 de maio de 2026, 12:03 UTC", "fr": "4 mai 2026, 12:03 UTC"}
     assert times.get(expected, "May 4, 2026") in found.get_content()
@@ -113,10 +115,12 @@ def test_it_is_in_the_viewers_language_else_in_the_operators(chosen: str | None,
 
 @pytest.mark.parametrize("language", languages())
 def test_it_can_be_written_and_read_in_every_language(language: str) -> None:
-    written = letters(brand_name="テレビ").write(mail(tv_name="غرفة المعيشة"), Recipient("alice@example.com", language))
-    # Every line is short enough for any mail server, however long the paragraphs are.
+    written = writer(brand_name="テレビ").write(
+        notice(tv_name="غرفة المعيشة"), Recipient("alice@example.com", language)
+    )
+    # RFC 5322 allows 998 characters a line.
     assert max(len(line) for line in written.as_bytes().splitlines()) < 998
-    found = as_sent(written)
+    found = received(written)
     assert "غرفة المعيشة" in found.get_content()
     assert "テレビ" in found["Subject"]
     assert " UTC" in found.get_content()
@@ -126,20 +130,20 @@ def test_the_operators_own_template_comes_first_and_is_translated(tmp_path: Path
     folder = tmp_path / "templates" / "mail"
     folder.mkdir(parents=True)
     (folder / "linked_by_agent.txt").write_text("{% trans %}Sign in{% endtrans %}\n\nOur own words.\n")
-    own = letters(overrides_dir=str(tmp_path))
-    found = as_sent(own.write(mail(), Recipient("alice@example.com", "de")))
+    own = writer(overrides_dir=str(tmp_path))
+    found = received(own.write(notice(), Recipient("alice@example.com", "de")))
     german = {text.singular: strings[0] for text, strings in translations(catalogue("de")).items()}
     assert (found["Subject"], found.get_content()) == (german["Sign in"], "Our own words.\n")
     assert german["Sign in"] != "Sign in"
-    assert "Our support team" in as_sent(own.write(mail(NoticeKind.UNLINKED_BY_AGENT), ALICE)).get_content()
+    assert "Our support team" in received(own.write(notice(NoticeKind.UNLINKED_BY_AGENT), ALICE)).get_content()
     (folder / "linked_by_agent.txt").write_text("{{ pin }}")
     with pytest.raises(UndefinedError):
-        letters(overrides_dir=str(tmp_path)).write(mail(), ALICE)
+        writer(overrides_dir=str(tmp_path)).write(notice(), ALICE)
 
 
 @pytest.mark.parametrize("name", ["a\r\nBcc: mallory@example.com", "a\nb\u2028c\x00d\u202e", "100 %(pin)s {{ pin }}"])
-def test_a_name_of_a_tv_stays_within_its_line(name: str) -> None:
-    found = as_sent(letters().write(mail(tv_name=name), ALICE))
+def test_the_name_of_a_tv_stays_on_its_line(name: str) -> None:
+    found = received(writer().write(notice(tv_name=name), ALICE))
     assert found["Bcc"] is None
     [line] = [line for line in found.get_content().splitlines() if line.startswith("TV: ")]
     assert line == "TV: " + name.replace("\r\n", " ").replace("\n", " ").replace("\u2028", " ").replace(
@@ -176,9 +180,9 @@ def test_a_name_of_a_tv_stays_within_its_line(name: str) -> None:
         "\ud800@example.com",
     ],
 )
-def test_what_is_not_one_address_gets_no_mail(email: str) -> None:
+def test_what_is_not_exactly_one_address_is_refused(email: str) -> None:
     with pytest.raises(NoAddress) as caught:
-        letters().write(mail(), Recipient(email))
+        writer().write(notice(), Recipient(email))
     assert "alice" not in str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -193,7 +197,7 @@ def test_what_is_not_one_address_gets_no_mail(email: str) -> None:
         ("josé@example.com", "josé@example.com"),
     ],
 )
-def test_an_address_is_kept_to_the_letter(email: str, expected: str) -> None:
-    assert address_of(email).addr_spec == expected
-    head = letters().write(mail(), Recipient(email)).as_bytes().decode().partition("\r\n\r\n")[0]
+def test_an_address_is_used_unchanged(email: str, expected: str) -> None:
+    assert parse_address(email).addr_spec == expected
+    head = writer().write(notice(), Recipient(email)).as_bytes().decode().partition("\r\n\r\n")[0]
     assert f"To: {expected}" in head.splitlines()

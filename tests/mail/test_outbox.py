@@ -1,4 +1,4 @@
-"""Which outcome lets the viewer know, and that a mail is one mailer's at a time, on either database."""
+"""Which outcome queues a notice, and that one mailer at a time has a notice, on either database."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,101 +13,106 @@ from portal.database.database import Database
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.history import History
-from portal.mail.outbox import CLAIM, Mail, MailState, NoticeKind, Outbox, outbox
+from portal.mail.outbox import CLAIM_DURATION, Notice, NoticeKind, NoticeState, Outbox, outbox
 from portal.sandbox import seed
 from portal.settings.keys import Keyring, LedgerKey
 from portal.viewers.records import ViewerRecords
-from tests.mail.conftest import HERE, KEYS, Deeds
+from tests.mail.conftest import ADDRESS, KEYS, Attempts
 
 VIEWER, AGENT = ActorKind.VIEWER, ActorKind.AGENT
 
 
 @pytest.fixture
-def deeds(database: Database) -> Deeds:
-    return Deeds(database)
+def attempts(database: Database) -> Attempts:
+    return Attempts(database)
 
 
-def kinds(deeds: Deeds) -> list[str]:
-    return [row["kind"] for row in deeds.mails()]
+def kinds(attempts: Attempts) -> list[str]:
+    return [row["kind"] for row in attempts.notices()]
 
 
-def test_an_agents_link_lets_the_viewer_know(deeds: Deeds) -> None:
-    attempt_id = deeds.links()
-    [row] = deeds.mails()
-    assert (row["attempt_id"], row["kind"], row["state"]) == (attempt_id, NoticeKind.LINKED_BY_AGENT, MailState.WAITING)
+def test_an_agents_link_queues_a_notice(attempts: Attempts) -> None:
+    attempt_id = attempts.finish()
+    [row] = attempts.notices()
+    assert (row["attempt_id"], row["kind"], row["state"]) == (
+        attempt_id,
+        NoticeKind.LINKED_BY_AGENT,
+        NoticeState.WAITING,
+    )
     assert (row["consumer_id"], row["tv_name"], row["tries"]) == (seed.ALICE.id, None, 0)
-    assert abs(row["due_at"] - row["at"]) < timedelta(seconds=1)
+    with attempts.database.read() as connection:
+        assert row["at"] <= row["due_at"] <= attempts.database.now(connection), "it is due at once"
 
 
 @pytest.mark.parametrize("action", [Action.UNLINK, Action.UNDO])
-def test_an_agents_unlink_lets_the_viewer_know_and_a_viewers_own_does_not(deeds: Deeds, action: Action) -> None:
-    deeds.links(VIEWER, UnlinkOutcome.UNLINKED, action=action)
-    assert kinds(deeds) == []
-    deeds.links(AGENT, UnlinkOutcome.UNLINKED, action=action)
-    assert kinds(deeds) == [NoticeKind.UNLINKED_BY_AGENT]
+def test_an_agents_unlink_queues_a_notice_and_a_viewers_own_does_not(attempts: Attempts, action: Action) -> None:
+    attempts.finish(VIEWER, UnlinkOutcome.UNLINKED, action=action)
+    assert kinds(attempts) == []
+    attempts.finish(AGENT, UnlinkOutcome.UNLINKED, action=action)
+    assert kinds(attempts) == [NoticeKind.UNLINKED_BY_AGENT]
 
 
-def test_no_other_outcome_lets_anybody_know(deeds: Deeds) -> None:
+def test_no_other_outcome_queues_a_notice(attempts: Attempts) -> None:
     for kind in (AGENT, VIEWER):
         for outcome in Outcome:
             if outcome is not Outcome.LINKED:
-                deeds.links(kind, outcome)
+                attempts.finish(kind, outcome)
         for outcome in UnlinkOutcome:
             if outcome is not UnlinkOutcome.UNLINKED:
-                deeds.links(kind, outcome, action=Action.UNLINK)
-        deeds.links(kind, "found", action=Action.LOOK_UP)
-        deeds.links(kind, "signed_in", action=Action.SIGN_IN)
-    assert deeds.mails() == []
+                attempts.finish(kind, outcome, action=Action.UNLINK)
+        attempts.finish(kind, "found", action=Action.LOOK_UP)
+        attempts.finish(kind, "signed_in", action=Action.SIGN_IN)
+    assert attempts.notices() == []
 
 
-def test_the_same_answer_once_more_is_no_news(deeds: Deeds) -> None:
-    deeds.links(AGENT, is_repeat=True)
-    deeds.links(VIEWER, is_repeat=True)
-    assert deeds.mails() == []
+def test_a_repeated_outcome_queues_no_notice(attempts: Attempts) -> None:
+    attempts.finish(AGENT, is_repeat=True)
+    attempts.finish(VIEWER, is_repeat=True)
+    assert attempts.notices() == []
 
 
-def test_nothing_is_queued_where_no_mail_is_sent(database: Database) -> None:
-    silent = Deeds(database, queues_notices=False)
-    silent.links()
-    attempt = silent.begins()
+def test_nothing_is_queued_if_no_mail_is_sent(database: Database) -> None:
+    silent = Attempts(database, queues_notices=False)
+    silent.finish()
+    attempt = silent.begin()
     silent.ledger.resolve(attempt.id, Outcome.LINKED)
-    assert silent.mails() == []
+    assert silent.notices() == []
 
 
-def test_the_mail_and_the_outcome_are_written_together_or_not_at_all(sqlite: Database) -> None:
-    deeds = Deeds(sqlite)
-    attempt = deeds.begins()
+def test_the_notice_and_the_outcome_are_written_together_or_not_at_all(sqlite: Database) -> None:
+    attempts = Attempts(sqlite)
+    attempt = attempts.begin()
     with sqlite.write() as connection:
         outbox.drop(connection)
-    deeds.ledger.finish(attempt, Outcome.LINKED)
-    assert History(deeds.database).outcome(attempt.id) is None
+    attempts.ledger.finish(attempt, Outcome.LINKED)
+    assert History(attempts.database).outcome(attempt.id) is None
 
 
-def test_an_operator_who_resolves_an_attempt_lets_the_viewer_know_too(deeds: Deeds) -> None:
-    link, unlink, lost = deeds.begins(), deeds.begins(action=Action.UNLINK), deeds.begins()
-    deeds.ledger.resolve(link.id, Outcome.LINKED)
-    deeds.ledger.resolve(unlink.id, UnlinkOutcome.UNLINKED)
-    deeds.ledger.resolve(lost.id, Outcome.NOT_FOUND)
-    assert {row["attempt_id"]: row["kind"] for row in deeds.mails()} == {
+def test_resolving_an_attempt_queues_a_notice_too(attempts: Attempts) -> None:
+    link, unlink, lost = attempts.begin(), attempts.begin(action=Action.UNLINK), attempts.begin()
+    attempts.ledger.resolve(link.id, Outcome.LINKED)
+    attempts.ledger.resolve(unlink.id, UnlinkOutcome.UNLINKED)
+    attempts.ledger.resolve(lost.id, Outcome.NOT_FOUND)
+    assert {row["attempt_id"]: row["kind"] for row in attempts.notices()} == {
         link.id: NoticeKind.LINKED_BY_AGENT,
         unlink.id: NoticeKind.UNLINKED_BY_AGENT,
     }
-    told, done = deeds.mails()[0]["at"], History(deeds.database).without_outcome(timedelta(days=-1))
-    assert done == []
-    assert told < deeds.mails()[0]["due_at"], "the mail tells when it was done, not when it was resolved"
+    assert History(attempts.database).without_outcome(timedelta(days=-1)) == []
+    notice = attempts.notices()[0]
+    assert notice["at"] < notice["due_at"], "the notice has the time of the attempt, not of its resolution"
 
 
-def test_a_mail_keeps_the_name_that_an_unlinked_tv_loses(deeds: Deeds) -> None:
-    records = ViewerRecords(deeds.database)
+def test_a_notice_keeps_the_name_that_an_unlinked_tv_loses(attempts: Attempts) -> None:
+    records = ViewerRecords(attempts.database)
     records.name_tv(seed.ALICE.id, "tv-1", "Living room")
     records.name_tv(seed.MALLORY.id, "tv-2", "Mallory's")
-    deeds.links(AGENT, UnlinkOutcome.UNLINKED, action=Action.UNLINK)
-    deeds.links(AGENT, UnlinkOutcome.UNLINKED, action=Action.UNLINK, device="tv-2")
-    deeds.links(AGENT, device=None)
-    assert sorted(row["tv_name"] or "" for row in deeds.mails()) == ["", "", "Living room"]
+    attempts.finish(AGENT, UnlinkOutcome.UNLINKED, action=Action.UNLINK)
+    attempts.finish(AGENT, UnlinkOutcome.UNLINKED, action=Action.UNLINK, device="tv-2")
+    attempts.finish(AGENT, device=None)
+    assert sorted(row["tv_name"] or "" for row in attempts.notices()) == ["", "", "Living room"]
 
 
-class TestANewAddress:
+class TestNewAddress:
     @pytest.mark.parametrize(
         ("known", "address", "is_new"),
         [
@@ -118,134 +123,134 @@ class TestANewAddress:
             ("2001:db8:0:1::1", "2001:db8:0:2::1", True),
         ],
     )
-    def test_is_one_from_which_the_viewer_has_linked_nothing(
-        self, deeds: Deeds, known: str, address: str, is_new: bool
+    def test_an_address_is_new_if_the_viewer_has_linked_nothing_from_it(
+        self, attempts: Attempts, known: str, address: str, is_new: bool
     ) -> None:
-        deeds.links(VIEWER, address=known)
-        assert kinds(deeds) == [NoticeKind.LINKED_FROM_NEW_ADDRESS], "the very first counts as new"
-        deeds.links(VIEWER, address=address)
-        assert len(kinds(deeds)) == 1 + is_new
+        attempts.finish(VIEWER, address=known)
+        assert kinds(attempts) == [NoticeKind.LINKED_FROM_NEW_ADDRESS], "the very first counts as new"
+        attempts.finish(VIEWER, address=address)
+        assert len(kinds(attempts)) == 1 + is_new
 
-    def test_is_known_for_good_once_something_was_linked_from_it(self, deeds: Deeds) -> None:
-        for address in (HERE, "192.0.2.2", HERE, "192.0.2.2"):
-            deeds.links(VIEWER, address=address)
-        assert len(kinds(deeds)) == 2
+    def test_an_address_stays_known_after_a_link_from_it(self, attempts: Attempts) -> None:
+        for address in (ADDRESS, "192.0.2.2", ADDRESS, "192.0.2.2"):
+            attempts.finish(VIEWER, address=address)
+        assert len(kinds(attempts)) == 2
 
-    def test_stays_new_where_linking_failed(self, deeds: Deeds) -> None:
-        deeds.links(VIEWER, Outcome.NOT_FOUND)
-        deeds.links(VIEWER, "signed_in", action=Action.SIGN_IN)
-        deeds.links(VIEWER, UnlinkOutcome.UNLINKED, action=Action.UNLINK)
-        deeds.links(VIEWER)
-        assert len(kinds(deeds)) == 1
+    def test_an_address_stays_new_if_linking_failed(self, attempts: Attempts) -> None:
+        attempts.finish(VIEWER, Outcome.NOT_FOUND)
+        attempts.finish(VIEWER, "signed_in", action=Action.SIGN_IN)
+        attempts.finish(VIEWER, UnlinkOutcome.UNLINKED, action=Action.UNLINK)
+        attempts.finish(VIEWER)
+        assert len(kinds(attempts)) == 1
 
-    def test_stays_new_where_somebody_else_linked(self, deeds: Deeds) -> None:
-        deeds.links(VIEWER, consumer_id=seed.MALLORY.id)
-        deeds.links(AGENT)
-        deeds.links(VIEWER)
-        assert sorted(kinds(deeds)) == ["linked_by_agent", "linked_from_new_address", "linked_from_new_address"]
+    def test_an_address_stays_new_if_another_actor_linked(self, attempts: Attempts) -> None:
+        attempts.finish(VIEWER, consumer_id=seed.MALLORY.id)
+        attempts.finish(AGENT)
+        attempts.finish(VIEWER)
+        assert sorted(kinds(attempts)) == ["linked_by_agent", "linked_from_new_address", "linked_from_new_address"]
 
-    def test_is_still_known_after_the_key_was_changed(self, database: Database) -> None:
-        Deeds(database).links(VIEWER)
+    def test_an_address_is_still_known_after_a_change_of_the_key(self, database: Database) -> None:
+        Attempts(database).finish(VIEWER)
         new = LedgerKey(b"another key for the ledger of tests")
-        rotated = Deeds(database, Keyring(new, (KEYS.current,)))
-        rotated.links(VIEWER)
+        rotated = Attempts(database, Keyring(new, (KEYS.current,)))
+        rotated.finish(VIEWER)
         assert len(kinds(rotated)) == 1
-        forgotten = Deeds(database, Keyring(LedgerKey(b"a third key for the ledger of tests")))
-        forgotten.links(VIEWER)
+        forgotten = Attempts(database, Keyring(LedgerKey(b"a third key for the ledger of tests")))
+        forgotten.finish(VIEWER)
         assert len(kinds(forgotten)) == 2, "the key is what decides"
 
-    def test_is_told_when_an_operator_resolves_the_attempt(self, deeds: Deeds) -> None:
-        first = deeds.begins(VIEWER)
-        deeds.ledger.resolve(first.id, Outcome.LINKED)
-        second = deeds.begins(VIEWER)
-        deeds.ledger.resolve(second.id, Outcome.LINKED)
-        assert [row["attempt_id"] for row in deeds.mails()] == [first.id]
+    def test_resolving_an_attempt_makes_its_address_known(self, attempts: Attempts) -> None:
+        first = attempts.begin(VIEWER)
+        attempts.ledger.resolve(first.id, Outcome.LINKED)
+        second = attempts.begin(VIEWER)
+        attempts.ledger.resolve(second.id, Outcome.LINKED)
+        assert [row["attempt_id"] for row in attempts.notices()] == [first.id]
 
 
-def claims_all(url: str) -> list[Mail]:
-    """Claim as long as something is due, on connections of one's own as another process has them."""
+def claim_all(url: str) -> list[Notice]:
+    """Claim until nothing is due, on a connection of its own as another process has."""
     database = Database(url, connections=1)
-    mails, box = [], Outbox(database)
-    while mail := box.claim():
-        mails.append(mail)
+    notices, box = [], Outbox(database)
+    while notice := box.claim():
+        notices.append(notice)
     database.dispose()
-    return mails
+    return notices
 
 
-def test_each_of_fifty_mails_is_claimed_once_by_eight_mailers_at_once(any_database_url: str, deeds: Deeds) -> None:
-    ids = [deeds.links() for _ in range(50)]
+def test_each_notice_is_claimed_once_by_eight_mailers_at_once(any_database_url: str, attempts: Attempts) -> None:
+    ids = [attempts.finish() for _ in range(30)]
     with ThreadPoolExecutor(8) as pool:
-        claimed = [mail for mails in pool.map(claims_all, [any_database_url] * 8) for mail in mails]
-    assert Counter(mail.attempt_id for mail in claimed) == Counter(ids)
-    assert {mail.tries for mail in claimed} == {1}
+        claimed = [notice for notices in pool.map(claim_all, [any_database_url] * 8) for notice in notices]
+    assert Counter(notice.attempt_id for notice in claimed) == Counter(ids)
+    assert {notice.tries for notice in claimed} == {1}
 
 
-def test_a_claimed_mail_is_due_again_when_its_mailer_has_crashed(sqlite: Database) -> None:
-    deeds = Deeds(sqlite)
-    attempt_id = deeds.links()
+def test_a_claimed_notice_is_due_again_after_its_mailer_crashed(sqlite: Database) -> None:
+    attempts = Attempts(sqlite)
+    attempt_id = attempts.finish()
     box = Outbox(sqlite)
     assert box.claim()
     assert box.claim() is None
-    with time_machine.travel(deeds.mails()[0]["at"] + CLAIM - timedelta(seconds=5), tick=False):
+    with time_machine.travel(attempts.notices()[0]["at"] + CLAIM_DURATION - timedelta(seconds=5), tick=False):
         assert box.claim() is None
-    with time_machine.travel(deeds.mails()[0]["at"] + CLAIM + timedelta(seconds=5), tick=False):
+    with time_machine.travel(attempts.notices()[0]["at"] + CLAIM_DURATION + timedelta(seconds=5), tick=False):
         again = box.claim()
     assert again
     assert (again.attempt_id, again.tries) == (attempt_id, 2)
 
 
-def test_a_mailer_that_lost_its_mail_to_another_does_not_mark_it_failed(deeds: Deeds) -> None:
-    deeds.links()
-    box = Outbox(deeds.database)
+def test_a_mailer_that_lost_its_claim_does_not_mark_the_notice_failed(attempts: Attempts) -> None:
+    attempts.finish()
+    box = Outbox(attempts.database)
     slow = box.claim()
-    deeds.makes_due()
+    attempts.make_due()
     quick = box.claim()
     assert slow
     assert quick
     assert not box.mark_failed(slow)
-    box.put_back(slow)
-    assert box.claim() is None, "the other one's claim holds"
+    box.retry_later(slow)
+    assert box.claim() is None, "the other mailer's claim holds"
     assert box.mark_sent(quick)
     assert not box.mark_sent(slow), "it is marked once"
     assert not box.mark_failed(quick)
-    assert deeds.states() == [MailState.SENT]
+    assert attempts.states() == [NoticeState.SENT]
 
 
-def test_pauses_grow_from_half_a_minute_to_an_hour(sqlite: Database) -> None:
-    deeds = Deeds(sqlite)
-    deeds.links()
+def test_delays_grow_from_half_a_minute_to_an_hour(sqlite: Database) -> None:
+    attempts = Attempts(sqlite)
+    attempts.finish()
     box = Outbox(sqlite)
-    pauses = []
-    with time_machine.travel(deeds.mails()[0]["at"], tick=False) as clock:
+    delays = []
+    with time_machine.travel(attempts.notices()[0]["at"], tick=False) as clock:
         for _ in range(10):
-            clock.move_to(deeds.mails()[0]["due_at"])
-            mail = box.claim()
-            assert mail
-            box.put_back(mail)
-            pauses.append((deeds.mails()[0]["due_at"] - deeds.mails()[0]["at"]).total_seconds())
-    steps = [round(later - sooner) for sooner, later in zip([0.0, *pauses], pauses, strict=False)]
+            clock.move_to(attempts.notices()[0]["due_at"])
+            notice = box.claim()
+            assert notice
+            box.retry_later(notice)
+            delays.append((attempts.notices()[0]["due_at"] - attempts.notices()[0]["at"]).total_seconds())
+    steps = [round(later - sooner) for sooner, later in zip([0.0, *delays], delays, strict=False)]
     assert steps == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
-def test_a_mail_is_given_up_after_a_day_but_not_untried(sqlite: Database) -> None:
-    deeds = Deeds(sqlite)
-    deeds.links()
+def test_a_notice_expires_after_a_day_but_not_before_a_few_tries(sqlite: Database) -> None:
+    attempts = Attempts(sqlite)
+    attempts.finish()
     box = Outbox(sqlite)
-    mail = box.claim()
-    assert mail
-    old = [replace(mail, tries=tries) for tries in (1, 4, 5, 29)]
-    with time_machine.travel(mail.at + timedelta(hours=23, minutes=59), tick=False):
-        assert not any(box.is_given_up(mail) for mail in old)
-    with time_machine.travel(mail.at + timedelta(hours=24), tick=False):
-        assert [box.is_given_up(mail) for mail in old] == [False, False, True, True]
+    notice = box.claim()
+    assert notice
+    with_tries = [replace(notice, tries=tries) for tries in (1, 4, 5, 29)]
+    with time_machine.travel(notice.at + timedelta(hours=23, minutes=59), tick=False):
+        assert not any(box.is_expired(notice) for notice in with_tries)
+    with time_machine.travel(notice.at + timedelta(hours=24), tick=False):
+        assert [box.is_expired(notice) for notice in with_tries] == [False, False, True, True]
 
 
-def test_looking_for_mail_does_not_wait_for_who_writes(sqlite: Database) -> None:
+def test_looking_for_a_due_notice_does_not_wait_for_a_writer(sqlite: Database) -> None:
     with sqlite.write(), ThreadPoolExecutor(1) as pool:
         assert pool.submit(Outbox(sqlite).claim).result(1) is None
 
 
-def test_a_database_without_the_table_is_a_fault_that_the_mailer_can_tell(sqlite: Database) -> None:
+def test_a_missing_table_is_a_database_error(sqlite: Database) -> None:
     with sqlite.write() as connection:
         outbox.drop(connection)
     with pytest.raises(SQLAlchemyError):

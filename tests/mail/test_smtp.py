@@ -1,8 +1,7 @@
-"""How a mail is handed over: TLS where it has to be, names and passwords, every fault named without an address."""
+"""How a message is sent: TLS where required, user names and passwords, and errors without an address."""
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,31 +9,31 @@ from typing import Any
 
 import pytest
 
-from portal.mail.smtp import MailServer as Client
-from portal.mail.smtp import NotSent
+from portal.mail.smtp import NotSent, SMTPClient
 from tests.harness.certificates import Authority, make_authority
-from tests.harness.mail_servers import MailServer, scripted, speaking, trickling
+from tests.harness.mail_servers import MailServer, scripted, tcp_server, trickling
 from tests.harness.servers import free_port
+from tests.harness.timing import at_most
 
 HOST = "mail.example.test"
 
 
-def letter(to: str = "alice@example.com") -> EmailMessage:
-    message = EmailMessage()
-    message["From"] = "support@example.com"
-    message["To"] = to
-    message["Subject"] = "A TV was linked"
-    message.set_content("Hello,\n.\n.a line that begins with a dot\n")
-    return message
+def message(to: str = "alice@example.com") -> EmailMessage:
+    new = EmailMessage()
+    new["From"] = "support@example.com"
+    new["To"] = to
+    new["Subject"] = "A TV was linked"
+    new.set_content("Hello,\n.\n.a line that begins with a dot\n")
+    return new
 
 
-def client(url: str, seconds: float = 3) -> Client:
-    return Client(url, "portal.test", seconds, 2 * seconds)
+def client(url: str, seconds: float = 3) -> SMTPClient:
+    return SMTPClient(url, "portal.test", seconds, 2 * seconds)
 
 
-def refusal(sender: Client, message: EmailMessage | None = None) -> NotSent:
+def error_of(smtp: SMTPClient, to: str = "alice@example.com") -> NotSent:
     with pytest.raises(NotSent) as caught:
-        sender.send(message or letter())
+        smtp.send(message(to))
     assert "@" not in str(caught.value)
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     assert caught.value.__cause__ is None
@@ -43,109 +42,109 @@ def refusal(sender: Client, message: EmailMessage | None = None) -> NotSent:
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """An authority that the system trusts."""
+    """A certificate authority that the system trusts."""
     authority = make_authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     return authority
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that the network resolves to this machine, but that is not on loopback as far as anybody can tell."""
+def remote_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that resolves to this machine, but does not look like loopback."""
     resolve: Callable[..., Any] = socket.getaddrinfo
 
-    def answer(host: str, *rest: Any, **named: Any) -> Any:
+    def look_up(host: str, *rest: Any, **named: Any) -> Any:
         return resolve("127.0.0.1" if host == HOST else host, *rest, **named)
 
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
 
-def test_a_mail_arrives_as_it_was_written(mail_server: MailServer) -> None:
-    client(mail_server.url).send(letter())
+def test_a_message_arrives_unchanged(mail_server: MailServer) -> None:
+    client(mail_server.url).send(message())
     assert mail_server.recipients == ["alice@example.com"]
-    [mail] = mail_server.mails
-    assert mail.get_content() == "Hello,\n.\n.a line that begins with a dot\n"
-    assert mail_server.secured == [False]
+    [received] = mail_server.messages
+    assert received.get_content() == "Hello,\n.\n.a line that begins with a dot\n"
+    assert mail_server.used_tls == [False]
 
 
-def test_checking_sends_nothing(mail_server: MailServer) -> None:
+def test_a_check_sends_nothing(mail_server: MailServer) -> None:
     client(mail_server.url).check()
-    assert mail_server.taken == []
+    assert mail_server.accepted == []
 
 
-@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.usefixtures("remote_host")
 class TestOffLoopback:
-    def test_plain_smtp_is_upgraded_before_the_name_is_told(self, authority: Authority) -> None:
+    def test_plain_smtp_is_upgraded_before_the_login(self, authority: Authority) -> None:
         options = {"tls_context": authority.server_context(HOST), "require_starttls": True, "auth_require_tls": True}
         server = MailServer(options=options)
         server.options["authenticator"] = server.authenticate
-        with server.running():
-            client(f"smtp://port%40l:p%2Fw%3A@{HOST}:{server.port}").send(letter())
-        assert server.signed_in == [("port@l", "p/w:")]
-        assert server.secured == [True]
+        with server.serve_in_thread():
+            client(f"smtp://port%40l:p%2Fw%3A@{HOST}:{server.port}").send(message())
+        assert server.logins == [("port@l", "p/w:")]
+        assert server.used_tls == [True]
 
     def test_a_server_without_starttls_gets_nothing(self) -> None:
-        with MailServer().running() as server:
-            refused = refusal(client(f"smtp://{HOST}:{server.port}"))
-        assert (str(refused), refused.is_final) == ("the server offers no STARTTLS", False)
-        assert server.taken == []
+        with MailServer().serve_in_thread() as server:
+            error = error_of(client(f"smtp://{HOST}:{server.port}"))
+        assert (str(error), error.is_permanent) == ("the server offers no STARTTLS", False)
+        assert server.accepted == []
 
     @pytest.mark.parametrize(("name", "days"), [("another.example.test", 1), (HOST, -1)])
-    def test_a_certificate_that_does_not_hold_gets_nothing(self, authority: Authority, name: str, days: int) -> None:
+    def test_an_invalid_certificate_gets_nothing(self, authority: Authority, name: str, days: int) -> None:
         server = MailServer(options={"tls_context": authority.server_context(name, days)})
-        with server.running():
-            refused = refusal(client(f"smtp://{HOST}:{server.port}"))
-        assert (str(refused), refused.is_final) == ("SSLCertVerificationError", False)
-        assert server.taken == []
+        with server.serve_in_thread():
+            error = error_of(client(f"smtp://{HOST}:{server.port}"))
+        assert (str(error), error.is_permanent) == ("SSLCertVerificationError", False)
+        assert server.accepted == []
 
-    def test_a_stranger_who_vouches_gets_nothing(self, authority: Authority, tmp_path: Path) -> None:
-        (tmp_path / "stranger").mkdir()
-        stranger = make_authority(tmp_path / "stranger")
-        server = MailServer(options={"tls_context": stranger.server_context(HOST)})
-        with server.running():
-            assert str(refusal(client(f"smtp://{HOST}:{server.port}"))) == "SSLCertVerificationError"
+    def test_a_certificate_of_an_unknown_authority_gets_nothing(self, authority: Authority, tmp_path: Path) -> None:
+        (tmp_path / "unknown").mkdir()
+        unknown = make_authority(tmp_path / "unknown")
+        server = MailServer(options={"tls_context": unknown.server_context(HOST)})
+        with server.serve_in_thread():
+            assert str(error_of(client(f"smtp://{HOST}:{server.port}"))) == "SSLCertVerificationError"
 
     def test_smtps_is_tls_from_the_first_byte(self, authority: Authority) -> None:
-        with MailServer().running(tls=authority.server_context(HOST)) as server:
-            client(f"smtps://{HOST}:{server.port}").send(letter())
+        with MailServer().serve_in_thread(tls=authority.server_context(HOST)) as server:
+            client(f"smtps://{HOST}:{server.port}").send(message())
         assert server.recipients == ["alice@example.com"]
-        with MailServer().running(tls=authority.server_context("another.example.test")) as other:
-            assert str(refusal(client(f"smtps://{HOST}:{other.port}"))) == "SSLCertVerificationError"
+        with MailServer().serve_in_thread(tls=authority.server_context("another.example.test")) as other:
+            assert str(error_of(client(f"smtps://{HOST}:{other.port}"))) == "SSLCertVerificationError"
 
 
-def test_smtps_does_not_speak_plainly_to_a_plain_server(mail_server: MailServer) -> None:
-    refusal(client(mail_server.url.replace("smtp:", "smtps:"), seconds=0.5))
-    assert mail_server.taken == []
+def test_smtps_sends_nothing_to_a_plain_text_server(mail_server: MailServer) -> None:
+    error_of(client(mail_server.url.replace("smtp:", "smtps:"), seconds=0.5))
+    assert mail_server.accepted == []
 
 
-def test_on_loopback_a_name_may_be_told_in_plain_text() -> None:
+def test_on_loopback_the_login_may_be_in_plain_text() -> None:
     server = MailServer(options={"auth_require_tls": False})
     server.options["authenticator"] = server.authenticate
-    with server.running():
-        client(f"smtp://portal:right@127.0.0.1:{server.port}").send(letter())
-        wrong = refusal(client(f"smtp://portal:wrong@127.0.0.1:{server.port}"))
-    assert server.signed_in[0] == ("portal", "right")
-    assert (str(wrong), wrong.is_final) == ("SMTPAuthenticationError 535", False)
-    assert len(server.taken) == 1
+    with server.serve_in_thread():
+        client(f"smtp://portal:right@127.0.0.1:{server.port}").send(message())
+        wrong = error_of(client(f"smtp://portal:wrong@127.0.0.1:{server.port}"))
+    assert server.logins[0] == ("portal", "right")
+    assert (str(wrong), wrong.is_permanent) == ("SMTPAuthenticationError 535", False)
+    assert len(server.accepted) == 1
 
 
-def test_a_password_that_smtp_cannot_say_is_no_crash_and_not_told() -> None:
+def test_a_password_that_smtp_cannot_encode_is_an_error_without_it() -> None:
     server = MailServer(options={"auth_require_tls": False})
     server.options["authenticator"] = server.authenticate
-    with server.running():
-        refused = refusal(client(f"smtp://portal:gehe%C3%AFm@127.0.0.1:{server.port}"))
-    assert str(refused) == "UnicodeEncodeError"
-    assert "gehe" not in repr(refused)
+    with server.serve_in_thread():
+        error = error_of(client(f"smtp://portal:gehe%C3%AFm@127.0.0.1:{server.port}"))
+    assert str(error) == "UnicodeEncodeError"
+    assert "gehe" not in repr(error)
 
 
-def test_a_server_that_knows_no_names_is_told_of() -> None:
-    with MailServer().running() as server:
-        refused = refusal(client(f"smtp://portal:right@127.0.0.1:{server.port}"))
-    assert (str(refused), refused.is_final) == ("SMTPNotSupportedError", False)
+def test_a_server_without_logins_is_an_error() -> None:
+    with MailServer().serve_in_thread() as server:
+        error = error_of(client(f"smtp://portal:right@127.0.0.1:{server.port}"))
+    assert (str(error), error.is_permanent) == ("SMTPNotSupportedError", False)
 
 
 @pytest.mark.parametrize(
-    ("answer", "named", "is_final"),
+    ("answer", "text", "is_permanent"),
     [
         ("550 No such mailbox here: alice@example.com", "SMTPRecipientsRefused 550", True),
         ("550 5.1.1 No such mailbox here", "SMTPRecipientsRefused 550", True),
@@ -157,75 +156,70 @@ def test_a_server_that_knows_no_names_is_told_of() -> None:
         ("421 Too busy", "SMTPRecipientsRefused 421", False),
     ],
 )
-def test_a_recipient_that_is_refused(mail_server: MailServer, answer: str, named: str, is_final: bool) -> None:
+def test_a_refused_recipient(mail_server: MailServer, answer: str, text: str, is_permanent: bool) -> None:
     mail_server.refused["alice@example.com"] = answer
-    refused = refusal(client(mail_server.url))
-    assert (str(refused), refused.is_final) == (named, is_final)
+    error = error_of(client(mail_server.url))
+    assert (str(error), error.is_permanent) == (text, is_permanent)
 
 
-@pytest.mark.parametrize(("answer", "is_final"), [("554 Looks like spam", True), ("451 Disk full", False)])
-def test_a_whole_mail_that_is_refused(mail_server: MailServer, answer: str, is_final: bool) -> None:
-    mail_server.at_the_end = answer
-    refused = refusal(client(mail_server.url))
-    assert (str(refused), refused.is_final) == (f"SMTPDataError {answer[:3]}", is_final)
+@pytest.mark.parametrize(("answer", "is_permanent"), [("554 Looks like spam", True), ("451 Disk full", False)])
+def test_a_refused_message(mail_server: MailServer, answer: str, is_permanent: bool) -> None:
+    mail_server.data_refusal = answer
+    error = error_of(client(mail_server.url))
+    assert (str(error), error.is_permanent) == (f"SMTPDataError {answer[:3]}", is_permanent)
 
 
-def test_an_address_that_is_not_ascii_goes_where_the_server_takes_it(mail_server: MailServer) -> None:
-    client(mail_server.url).send(letter("josé@example.com"))
+def test_an_address_that_is_not_ascii_needs_a_server_with_smtputf8(mail_server: MailServer) -> None:
+    client(mail_server.url).send(message("josé@example.com"))
     assert mail_server.recipients == ["josé@example.com"]
     mail_server.options["enable_SMTPUTF8"] = False
-    refused = refusal(client(mail_server.url), letter("josé@example.com"))
-    assert refused.is_final
-    client(mail_server.url).send(letter())
-    assert len(mail_server.taken) == 2
+    error = error_of(client(mail_server.url), "josé@example.com")
+    assert error.is_permanent
+    client(mail_server.url).send(message())
+    assert len(mail_server.accepted) == 2
 
 
-def test_a_server_that_is_down_is_no_crash() -> None:
-    refused = refusal(client(f"smtp://127.0.0.1:{free_port()}"))
-    assert (str(refused), refused.is_final) == ("ConnectionRefusedError", False)
+def test_a_server_that_is_down() -> None:
+    error = error_of(client(f"smtp://127.0.0.1:{free_port()}"))
+    assert (str(error), error.is_permanent) == ("ConnectionRefusedError", False)
 
 
-def test_a_server_that_hangs_costs_one_time_out(mail_server: MailServer) -> None:
-    mail_server.hanging = True
-    started = time.monotonic()
-    refused = refusal(client(mail_server.url, seconds=0.5))
-    assert time.monotonic() - started < 2
-    assert (str(refused), refused.is_final) == ("SMTPServerDisconnected", False)
+def test_a_server_that_hangs_ends_after_the_time_for_an_answer(mail_server: MailServer) -> None:
+    mail_server.hangs = True
+    with at_most(5):
+        error = error_of(client(mail_server.url, seconds=0.3))
+    assert (str(error), error.is_permanent) == ("SMTPServerDisconnected", False)
 
 
 # The beginning of a line of a greeting, and that of a TLS record of 16 KiB.
-@pytest.mark.parametrize(("scheme", "begins_with"), [("smtp", b"220-"), ("smtps", b"\x16\x03\x03\x40\x00")])
-def test_a_server_that_trickles_costs_the_time_of_a_whole_mail(scheme: str, begins_with: bytes) -> None:
-    with trickling(begins_with) as port:
-        started = time.monotonic()
-        assert not refusal(Client(f"{scheme}://127.0.0.1:{port}", "portal.test", 5, 1)).is_final
-        assert 0.9 < time.monotonic() - started < 3
+@pytest.mark.parametrize(("scheme", "start"), [("smtp", b"220-"), ("smtps", b"\x16\x03\x03\x40\x00")])
+def test_a_server_that_trickles_ends_after_the_time_for_a_message(scheme: str, start: bytes) -> None:
+    with trickling(start) as port, at_most(5):
+        assert not error_of(SMTPClient(f"{scheme}://127.0.0.1:{port}", "portal.test", 20, 0.3)).is_permanent
 
 
-@pytest.mark.usefixtures("elsewhere")
-def test_a_server_that_trickles_its_starttls_does_too() -> None:
-    def behave(connection: socket.socket, stop: threading.Event) -> None:
+@pytest.mark.usefixtures("remote_host")
+def test_a_server_that_trickles_its_tls_handshake_does_too() -> None:
+    def handle(connection: socket.socket, stop: threading.Event) -> None:
         for line in (b"220 hi\r\n", b"250-hi\r\n250 STARTTLS\r\n", b"220 go on\r\n"):
             connection.sendall(line)
             connection.recv(4096)
         connection.sendall(b"\x16\x03\x03\x40\x00")
-        while not stop.wait(0.05):
+        while not stop.wait(0.02):
             connection.sendall(b"x")
 
-    with speaking(behave) as port:
-        started = time.monotonic()
-        refusal(Client(f"smtp://{HOST}:{port}", "portal.test", 5, 1))
-        assert 0.9 < time.monotonic() - started < 3
+    with tcp_server(handle) as port, at_most(5):
+        error_of(SMTPClient(f"smtp://{HOST}:{port}", "portal.test", 20, 0.3))
 
 
 @pytest.mark.parametrize("last", [b"421 bye\r\n", b"rubbish\r\n", b""])
-def test_what_the_server_says_after_the_mail_was_taken_is_of_no_matter(last: bytes) -> None:
-    said = (b"220 hi\r\n", b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n", b"250 taken\r\n", last)
-    with scripted(*said) as port:
-        client(f"smtp://127.0.0.1:{port}").send(letter())
+def test_the_answer_to_quit_is_ignored(last: bytes) -> None:
+    lines = (b"220 hi\r\n", b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n", b"250 taken\r\n", last)
+    with scripted(*lines) as port:
+        client(f"smtp://127.0.0.1:{port}").send(message())
 
 
 @pytest.mark.parametrize("greeting", [b"554 Go away\r\n", b"HTTP/1.1 400 Bad Request\r\n", b"\xff\xfe\r\n", b""])
-def test_a_server_that_is_none_is_no_crash(greeting: bytes) -> None:
+def test_a_server_that_does_not_speak_smtp(greeting: bytes) -> None:
     with scripted(greeting) as port:
-        assert not refusal(client(f"smtp://127.0.0.1:{port}", seconds=1)).is_final
+        assert not error_of(client(f"smtp://127.0.0.1:{port}", seconds=0.3)).is_permanent

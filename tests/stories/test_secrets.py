@@ -80,7 +80,7 @@ def mail_server() -> Iterator[MailServer]:
     """A mail server that wants a password."""
     server = MailServer(options={"auth_require_tls": False})
     server.options["authenticator"] = server.authenticate
-    with server.running():
+    with server.serve_in_thread():
         yield server
 
 
@@ -193,8 +193,8 @@ def live_through_support(supervisor: Supervisor, sandbox: SimulatedZype) -> dict
 def wait_for_mails(server: MailServer, count: int) -> None:
     """Wait until the mailer has sent what the viewer is to know."""
     end = time.monotonic() + 20
-    while len(server.mails) < count:
-        assert time.monotonic() < end, server.mails
+    while len(server.messages) < count:
+        assert time.monotonic() < end, server.messages
         time.sleep(0.1)
 
 

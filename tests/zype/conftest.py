@@ -1,9 +1,7 @@
 """A client and the scripted server that it speaks to."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cache
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -23,14 +21,6 @@ def error_of(call: Callable[[], Any]) -> ZypeError:
     with pytest.raises(ZypeError) as caught:
         call()
     return caught.value
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Fail if the block takes longer."""
-    start = monotonic()
-    yield
-    assert monotonic() - start < seconds
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import Unavailable, Unknown
 from tests.harness.servers import free_port
-from tests.zype.conftest import at_most
+from tests.harness.timing import at_most
 from tests.zype.scripted_server import Connection, Reply, ScriptedServer, answer, raw
 
 PIN = Pin("zizm529")

@@ -10,7 +10,8 @@ from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import ContractBroken, Misconfigured, Unavailable, Unknown, ZypeError
 from tests.harness.servers import free_port
-from tests.zype.conftest import CLIENT_SECRET, at_most
+from tests.harness.timing import at_most
+from tests.zype.conftest import CLIENT_SECRET
 from tests.zype.scripted_server import Connection, ScriptedServer, answer, leaks
 
 CODE = "made-up-code"

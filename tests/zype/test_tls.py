@@ -12,7 +12,7 @@ from portal.domain.pins import Pin
 from portal.zype.client import ZypeClient
 from portal.zype.errors import NotFound, Unavailable
 from tests.harness.certificates import Authority, make_authority
-from tests.zype.conftest import at_most
+from tests.harness.timing import at_most
 from tests.zype.scripted_server import Connection, ScriptedServer, answer
 
 PIN = Pin("zizm529")
