@@ -100,7 +100,7 @@ def running(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]
     Raises:
         OSError: if the address can't be listened on.
     """
-    server = _listen(app, host, port)
+    server = listen(app, host, port)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -111,7 +111,12 @@ def running(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]
         thread.join()
 
 
-def _listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
+def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
+    """Return a server of the sandbox that listens already and accepts nothing yet.
+
+    Raises:
+        OSError: if the address can't be listened on.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         # Werkzeug ends the process when it can't listen, so it is given a socket that listens already.

@@ -7,15 +7,58 @@ from urllib.parse import parse_qsl, urlsplit
 from bs4 import BeautifulSoup, Doctype, Tag
 
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
-VISIBLE_FIELDS = "input:not([type=hidden], [type=submit], [type=button], [type=reset], [type=image]), select, textarea"
+NOT_VISIBLE = ("hidden", "submit", "button", "reset", "image")
 REFERENCES = ("for", "aria-describedby", "aria-labelledby", "aria-controls", "aria-details", "aria-errormessage")
+ADDRESSES = ("href", "action", "src", "formaction")
 POLICY = {
     "default-src": "'none'",
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
 
-Rule = Callable[[BeautifulSoup, int], Iterator[str]]
+
+class Document:
+    """The elements of a page by name and by attribute, found in one walk: a selector for each rule is slow.
+
+    Args:
+        soup: the parsed page.
+        status: of HTTP.
+    """
+
+    def __init__(self, soup: BeautifulSoup, status: int) -> None:
+        self.soup = soup
+        self.status = status
+        self.elements: list[Tag] = list(soup.find_all(True))
+        self._by_name: dict[str, list[Tag]] = {}
+        self._by_attribute: dict[str, list[Tag]] = {}
+        for tag in self.elements:
+            self._by_name.setdefault(tag.name, []).append(tag)
+            for name in tag.attrs:
+                self._by_attribute.setdefault(name, []).append(tag)
+
+    def named(self, *names: str) -> list[Tag]:
+        """Return the elements of these names."""
+        return [tag for name in names for tag in self._by_name.get(name, ())]
+
+    def first(self, name: str) -> Tag | None:
+        """Return the first element of a name; None if there is none."""
+        return next(iter(self._by_name.get(name, ())), None)
+
+    def having(self, *names: str) -> list[Tag]:
+        """Return the elements that have one of these attributes; one that has several stands there as often."""
+        return [tag for name in names for tag in self._by_attribute.get(name, ())]
+
+    def visible_fields(self) -> list[Tag]:
+        """Return the fields that a viewer can see."""
+        inputs = [tag for tag in self.named("input") if attribute(tag, "type").lower() not in NOT_VISIBLE]
+        return inputs + self.named("select", "textarea")
+
+    def ids(self) -> list[str]:
+        """Return every id, as often as it stands there."""
+        return [attribute(tag, "id") for tag in self.having("id")]
+
+
+Rule = Callable[[Document], Iterator[str]]
 
 
 def words(tag: Tag | None) -> str:
@@ -29,11 +72,16 @@ def attribute(tag: Tag | None, name: str) -> str:
     return value if isinstance(value, str) else " ".join(value or ())
 
 
-def it_is_html_in_a_language(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def is_fragment(link: Tag) -> bool:
+    """Tell whether a link leads to a place on the same page."""
+    return attribute(link, "href").startswith("#")
+
+
+def it_is_html_in_a_language(page: Document) -> Iterator[str]:
     """A doctype, a language, and the direction that belongs to it."""
-    if not any(isinstance(part, Doctype) and part.lower() == "html" for part in soup.contents):
+    if not any(isinstance(part, Doctype) and part.lower() == "html" for part in page.soup.contents):
         yield "no <!doctype html>"
-    html = soup.select_one("html")
+    html = page.first("html")
     language = attribute(html, "lang")
     if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]+)?", language):
         yield "no language on <html>"
@@ -42,51 +90,51 @@ def it_is_html_in_a_language(soup: BeautifulSoup, status: int) -> Iterator[str]:
         yield f"<html dir> is not {right}"
 
 
-def it_has_one_heading(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def it_has_one_heading(page: Document) -> Iterator[str]:
     """Exactly one h1, with words in it."""
-    headings = soup.select("h1")
+    headings = page.named("h1")
     if len(headings) != 1 or not words(headings[0]):
         yield f"{len(headings)} h1, where one with words is wanted"
 
 
-def its_title_starts_with_the_heading(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def its_title_starts_with_the_heading(page: Document) -> Iterator[str]:
     """The title starts with the h1, after "Error: " if and only if the form failed."""
-    title, heading = words(soup.select_one("title")), words(soup.select_one("h1"))
+    title, heading = words(page.first("title")), words(page.first("h1"))
     prefix = title.partition(heading)[0] if heading else ""
     if not heading or heading not in title:
         yield f"the title {title!r} does not hold the h1 {heading!r}"
-    elif prefix and (status < 400 or not _is_error_prefix(prefix, soup)):
+    elif prefix and (page.status < 400 or not _is_error_prefix(prefix, attribute(page.first("html"), "lang"))):
         yield f"the title {title!r} starts with something else than the h1"
-    elif status == 422 and not prefix:
+    elif page.status == 422 and not prefix:
         yield "the form failed, and the title does not start with 'Error: '"
 
 
-def _is_error_prefix(prefix: str, soup: BeautifulSoup) -> bool:
-    if attribute(soup.select_one("html"), "lang") == "en":
+def _is_error_prefix(prefix: str, language: str) -> bool:
+    if language == "en":
         return prefix == "Error: "
     return bool(re.fullmatch(r"\S+\s?[:\uff1a]\s?", prefix))
 
 
-def a_failed_form_says_so(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def a_failed_form_says_so(page: Document) -> Iterator[str]:
     """With 422 comes a summary that has focus, announces itself and links to the field, where there is one."""
-    if status != 422:
+    if page.status != 422:
         return
-    summary = soup.select_one("[role=alert]")
+    summary = next((tag for tag in page.having("role") if attribute(tag, "role") == "alert"), None)
     if summary is None:
         yield "no error summary with role=alert"
         return
     if attribute(summary, "tabindex") != "-1" or not summary.has_attr("autofocus"):
         yield "the error summary does not take the focus"
-    fields = {attribute(field, "id") for field in soup.select(VISIBLE_FIELDS)}
-    targets = {attribute(link, "href")[1:] for link in summary.select('a[href^="#"]')}
+    fields = {attribute(field, "id") for field in page.visible_fields()}
+    targets = {attribute(link, "href")[1:] for link in summary.find_all("a") if is_fragment(link)}
     if fields and not fields & targets:
         yield "the error summary links to no field"
 
 
-def fields_have_labels(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def fields_have_labels(page: Document) -> Iterator[str]:
     """Every field that can be seen has a label with words; a placeholder is none."""
-    labels = {attribute(label, "for") for label in soup.select("label[for]") if words(label)}
-    for field in soup.select(VISIBLE_FIELDS):
+    labels = {attribute(label, "for") for label in page.named("label") if label.has_attr("for") and words(label)}
+    for field in page.visible_fields():
         around = field.find_parent("label")
         if attribute(field, "id") not in labels and not (around and words(around)):
             yield f"the field {attribute(field, 'name')!r} has no label"
@@ -94,79 +142,80 @@ def fields_have_labels(soup: BeautifulSoup, status: int) -> Iterator[str]:
             yield f"the field {attribute(field, 'name')!r} has a placeholder"
 
 
-def ids_are_unique(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def ids_are_unique(page: Document) -> Iterator[str]:
     """No id stands twice."""
-    ids = [attribute(tag, "id") for tag in soup.select("[id]")]
+    ids = page.ids()
     yield from (f"the id {name!r} stands twice" for name in sorted(set(ids)) if ids.count(name) > 1)
 
 
-def references_resolve(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def references_resolve(page: Document) -> Iterator[str]:
     """What points to an id points to one that is there."""
-    ids = {attribute(tag, "id") for tag in soup.select("[id]")}
+    ids = set(page.ids())
     for name in REFERENCES:
-        for tag in soup.select(f"[{name}]"):
+        for tag in page.having(name):
             missing = set(attribute(tag, name).split()) - ids
             yield from (f"{name} points to {target!r}, which is not there" for target in sorted(missing))
-    for link in soup.select('a[href^="#"]'):
-        if attribute(link, "href")[1:] not in ids:
+    for link in page.named("a"):
+        if is_fragment(link) and attribute(link, "href")[1:] not in ids:
             yield f"a link points to {attribute(link, 'href')!r}, which is not there"
 
 
-def nothing_is_inline(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def nothing_is_inline(page: Document) -> Iterator[str]:
     """No script, style or handler stands in the page: the content security policy would stop it."""
-    if soup.select("style, [style]"):
+    if page.named("style") or page.having("style"):
         yield "inline style"
-    for script in soup.select("script"):
+    for script in page.named("script"):
         if not script.has_attr("src") or words(script):
             yield "inline script"
-    for tag in soup.find_all(True):
+    for tag in page.elements:
         handlers = [name for name in tag.attrs if name.startswith("on")]
         yield from (f"inline handler {name}" for name in handlers)
         if any(attribute(tag, name).lower().startswith("javascript:") for name in ("href", "action", "formaction")):
             yield "a script in an address"
 
 
-def forms_are_safe(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def forms_are_safe(page: Document) -> Iterator[str]:
     """Each form names its method and a path of ours; one that changes anything carries a CSRF token."""
-    for form in soup.select("form"):
+    for form in page.named("form"):
         action, method = attribute(form, "action"), attribute(form, "method").lower()
         if not action.startswith("/") or action.startswith("//"):
             yield f"a form goes to {action!r}, which is no path of ours"
         if method not in ("get", "post"):
             yield f"the form to {action!r} names no method"
-        token = form.select_one("input[type=hidden][name=csrf_token]")
+        token = form.find("input", attrs={"type": "hidden", "name": "csrf_token"})
         if method == "post" and not attribute(token, "value"):
             yield f"the form to {action!r} has no CSRF token"
         if method == "get" and token is not None:
             yield f"the form to {action!r} would put its CSRF token into the address"
-        if not form.select("button, input[type=submit]"):
+        if not form.find("button") and not form.find("input", type="submit"):
             yield f"the form to {action!r} has no button"
 
 
-def buttons_and_links_can_be_used(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def buttons_and_links_can_be_used(page: Document) -> Iterator[str]:
     """Buttons and links have words and are never switched off; images have a text in their place."""
-    for tag in soup.select("button, a"):
-        pictures = " ".join(attribute(image, "alt") for image in tag.select("img"))
+    for tag in page.named("button", "a"):
+        pictures = " ".join(attribute(image, "alt") for image in tag.find_all("img"))
         if not (words(tag) or pictures.strip() or attribute(tag, "aria-label")):
             yield f"a <{tag.name}> without words"
         if tag.has_attr("disabled"):
             yield f"the button {words(tag)!r} is disabled"
-    for image in soup.select("img:not([alt])"):
-        yield f"the image {attribute(image, 'src')!r} has no alt"
+    for image in page.named("img"):
+        if not image.has_attr("alt"):
+            yield f"the image {attribute(image, 'src')!r} has no alt"
 
 
-def nothing_comes_from_elsewhere(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def nothing_comes_from_elsewhere(page: Document) -> Iterator[str]:
     """Styles, scripts, images and frames come from this host."""
-    for tag in soup.select("[src], link[href]"):
+    for tag in [*page.having("src"), *page.named("link")]:
         address = attribute(tag, "src") or attribute(tag, "href")
         if not address.startswith("/") or address.startswith("//"):
             yield f"<{tag.name}> loads {address!r}"
 
 
-def no_address_holds_a_pin(soup: BeautifulSoup, status: int) -> Iterator[str]:
+def no_address_holds_a_pin(page: Document) -> Iterator[str]:
     """No link, form or image has a query with a PIN: a query reaches servers and logs."""
-    for tag in soup.select("[href], [action], [src], [formaction]"):
-        for name in ("href", "action", "src", "formaction"):
+    for name in ADDRESSES:
+        for tag in page.having(name):
             if holds_a_pin(attribute(tag, name)):
                 yield f"an address with a PIN in its query in {name} of <{tag.name}>"
 
@@ -220,4 +269,5 @@ RULES: tuple[Rule, ...] = (
 
 def faults(soup: BeautifulSoup, status: int) -> list[str]:
     """Return everything that is wrong with a page."""
-    return [fault for rule in RULES for fault in rule(soup, status)]
+    page = Document(soup, status)
+    return [fault for rule in RULES for fault in rule(page)]

@@ -1,7 +1,9 @@
 """Real HTTP servers on loopback ports: an application in this process, or the portal's own worker processes."""
 
 import contextlib
+import functools
 import os
+import selectors
 import socket
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import requests
 from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 30.0
@@ -64,18 +66,50 @@ def sandbox_addresses() -> dict[str, str]:
     }
 
 
+class Acceptor:
+    """One thread that accepts the connections of every server in this process.
+
+    With a thread each, a server would take part of a second to notice that it shall stop.
+    """
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        threading.Thread(target=self._accept, name="acceptor", daemon=True).start()
+
+    @contextlib.contextmanager
+    def accepting(self, server: BaseWSGIServer) -> Iterator[None]:
+        """Accept connections for a server that listens, while the block runs; then close its socket."""
+        # A client that is gone before its connection was accepted must not stop the thread.
+        server.socket.setblocking(False)
+        self._selector.register(server.socket, selectors.EVENT_READ, server)
+        try:
+            yield
+        finally:
+            self._selector.unregister(server.socket)
+            server.server_close()
+
+    def _accept(self) -> None:
+        while True:
+            for key, _ in self._selector.select():
+                # A server that was closed meanwhile has nobody to accept.
+                with contextlib.suppress(OSError):
+                    request, address = key.data.get_request()
+                    request.setblocking(True)
+                    key.data.process_request(request, address)
+
+
+@functools.cache
+def acceptor() -> Acceptor:
+    """Return the one of this process."""
+    return Acceptor()
+
+
 @contextlib.contextmanager
 def serving(app: Flask, port: Port) -> Iterator[str]:
     """Serve an application from threads of this process while the block runs; yields its origin."""
     server = make_server("127.0.0.1", port.number, app, threaded=True, request_handler=Quiet, fd=port.socket.fileno())
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with acceptor().accepting(server):
         yield port.url
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
 class Processes:

@@ -1,8 +1,14 @@
 """The sandbox as the tests use it: a real server with a fresh state, and TVs that speak to it over HTTP."""
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
+from functools import cache
+from random import SystemRandom
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +17,14 @@ from flask import Flask
 
 from portal.sandbox import seed
 from portal.sandbox.app import create_app
-from portal.sandbox.server import running
+from portal.sandbox.mailbox import Mailbox
+from portal.sandbox.record import Record
+from portal.sandbox.server import listen
+from portal.sandbox.state import EXTENSION, Sandbox
+from portal.sandbox.store import Store
+from portal.sandbox.tokens import Tokens
 from portal.settings.settings import Settings
+from tests.harness.servers import acceptor
 
 APP_KEY = "sandbox-app-key"
 SECONDS = 5
@@ -92,17 +104,48 @@ class SimulatedZype:
         return calls
 
 
-@contextmanager
-def simulated_zype(public_url: str) -> Iterator[SimulatedZype]:
-    """Run a sandbox with the credentials of the default settings while the block runs."""
+@cache
+def _blank_app() -> Flask:
+    """Return a sandbox that is never served: routes and templates are compiled once, and copied for each test."""
     defaults = Settings()
-    app = create_app(
+    return create_app(
         api_key=defaults.zype_api_key.get_secret_value(),
         client_id=defaults.zype_client_id,
         client_secret=defaults.zype_client_secret.get_secret_value(),
-        activate_url=f"{public_url}/activate",
+        activate_url="",
         app_key=APP_KEY,
     )
-    with running(app) as url, requests.Session() as http:
+
+
+def _fresh_app(public_url: str) -> Flask:
+    """Return a sandbox with a state of its own."""
+    blank = _blank_app()
+    state: Sandbox = blank.extensions[EXTENSION]
+    randomness = SystemRandom()
+    app = copy(blank)
+    app.before_request_funcs = defaultdict(list, blank.before_request_funcs)
+    app.extensions = blank.extensions | {
+        EXTENSION: replace(
+            state,
+            activate_url=f"{public_url}/activate",
+            store=Store(state.clock, randomness),
+            tokens=Tokens(state.clock, randomness),
+            record=Record(),
+            mailbox=Mailbox(state.clock),
+            stopping=Event(),
+        )
+    }
+    return app
+
+
+@contextmanager
+def simulated_zype(public_url: str) -> Iterator[SimulatedZype]:
+    """Run a sandbox with the credentials of the default settings while the block runs."""
+    app = _fresh_app(public_url)
+    server = listen(app, "127.0.0.1", 0)
+    with acceptor().accepting(server), requests.Session() as http:
         http.trust_env = False
-        yield SimulatedZype(http, url, app)
+        try:
+            yield SimulatedZype(http, f"http://127.0.0.1:{server.port}", app)
+        finally:
+            app.extensions[EXTENSION].stopping.set()

@@ -4,7 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.harness import page_rules
-from tests.harness.page_rules import RULES, Rule
+from tests.harness.page_rules import RULES, Document, Rule
 from tests.harness.valid_page import FAILED, PAGE, replaced
 
 BROKEN: dict[Rule, list[tuple[str, str]]] = {
@@ -95,8 +95,8 @@ BROKEN_WHEN_FAILED = [
 
 
 def names_of_broken_rules(text: str, status: int = 200) -> set[str]:
-    soup = BeautifulSoup(text, "html.parser")
-    return {rule.__name__ for rule in RULES if list(rule(soup, status))}
+    page = Document(BeautifulSoup(text, "html.parser"), status)
+    return {rule.__name__ for rule in RULES if list(rule(page))}
 
 
 def test_a_sound_page_breaks_no_rule() -> None:
