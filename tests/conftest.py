@@ -18,7 +18,7 @@ from jinja2.bccache import Bucket
 from playwright.sync_api import Browser
 
 from portal.app import create_app
-from portal.database.schema import upgrade
+from portal.database.migration import upgrade
 from portal.services import EXTENSION, Services
 from portal.settings.environment import variable
 from portal.settings.loading import load

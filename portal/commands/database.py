@@ -4,7 +4,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.commands.context import environment, fail, load_settings
-from portal.database import schema
+from portal.database import migration
 from portal.database.database import describe
 
 db = click.Group()
@@ -15,7 +15,7 @@ def upgrade() -> None:
     """Bring the database's schema up to date."""
     settings = load_settings(environment())
     try:
-        schema.upgrade(settings.database_url.get_secret_value())
+        migration.upgrade(settings.database_url.get_secret_value())
     except SQLAlchemyError as error:
         fail(f"The database can't be upgraded: {describe(error)}")
     click.echo("The database has this version's schema.")

@@ -15,7 +15,7 @@ from portal.commands.context import load_settings
 from portal.commands.folders import temporary_folder
 from portal.commands.serve import run_server
 from portal.database.database import Database
-from portal.database.schema import upgrade
+from portal.database.migration import upgrade
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role
 from portal.sandbox import seed

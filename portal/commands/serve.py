@@ -27,7 +27,7 @@ from portal.app import create_app
 from portal.commands.child_process import Beside, beside
 from portal.commands.context import fail
 from portal.database.database import Database, describe
-from portal.database.schema import is_current, upgrade
+from portal.database.migration import is_current, upgrade
 from portal.domain.errors import PortalError
 from portal.pages.web import logs
 from portal.settings.settings import Settings

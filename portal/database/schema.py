@@ -1,18 +1,8 @@
-"""The schema of the database: what its tables share, whether it is up to date, and how it is brought up to date."""
+"""What the tables of the schema share: their metadata, and their type for times."""
 
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-
-from portal.database.database import Database
-
-_MIGRATIONS = Path(__file__).parent / "migrations"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -39,33 +29,3 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def is_current(database: Database) -> bool:
-    """Return whether the database has the schema that this version of the portal needs.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database can't be reached or read.
-    """
-    with database.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == _newest_revision()
-
-
-def upgrade(url: str) -> None:
-    """Bring the schema of a database up to date; nothing happens where it is already.
-
-    Args:
-        url: ``sqlite:///…`` or ``postgresql+psycopg://…``, of a role that may create tables.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database can't be reached or changed.
-    """
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["url"] = url
-    command.upgrade(config, "head")
-
-
-@cache
-def _newest_revision() -> str | None:
-    return ScriptDirectory(str(_MIGRATIONS)).get_current_head()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from portal.database.schema import upgrade
+from portal.database.migration import upgrade
 from portal.domain.outcomes import Outcome
 from portal.settings.settings import Settings
 from tests.faults import faults

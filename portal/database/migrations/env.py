@@ -1,4 +1,4 @@
-"""Runs the migrations on the database that portal.database.schema.upgrade names."""
+"""Runs the migrations on the database that portal.database.migration.upgrade names."""
 
 from alembic import context
 
