@@ -10,7 +10,8 @@ from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import LinkResult, Outcome, UnlinkOutcome
 from portal.domain.pins import MalformedPin, Pin
 from portal.pages.activate.forms import ConfirmPinForm, EnterPinForm, UndoForm
-from portal.pages.auth.guards import sign_in_page, viewer_required
+from portal.pages.auth.guards import viewer_required
+from portal.pages.auth.sign_in_page import sign_in_page
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Viewer, current_viewer

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from limits import RateLimitItem
 
@@ -54,6 +54,10 @@ class SignInResult(Generic[Value]):
     outcome: SignInOutcome
     value: Value | None = None
     retry_after: int | None = None
+
+    def problem(self) -> dict[str, Any]:
+        """Return what a page needs in order to say why nobody was signed in: arguments of ``render_page``."""
+        return {"problem": self.outcome, "status": STATUSES[self.outcome], "retry_after": self.retry_after}
 
 
 def run_attempt(

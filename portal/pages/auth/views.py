@@ -1,15 +1,17 @@
 """Signing in and out."""
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
-from portal.domain.actors import Actor, ActorKind
+from portal.domain.actors import ActorKind
 from portal.pages.auth import authorization_code, password
 from portal.pages.auth.forms import SignInForm, SignOutForm
-from portal.pages.auth.guards import HOME, known_path, sign_in_page, viewer_required
-from portal.pages.auth.sign_in_attempts import STATUSES, Profile, SignInResult
+from portal.pages.auth.guards import viewer_required
+from portal.pages.auth.sign_in_attempts import Profile, SignInResult
+from portal.pages.auth.sign_in_page import HOME, known_path, sign_in_page
 from portal.pages.auth.zype_login import result_of_error
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
+from portal.pages.identity.actor import request_actor
 from portal.pages.identity.viewer import Note, Viewer
 from portal.pages.web import language
 from portal.pages.web.error_pages import error_page
@@ -36,8 +38,9 @@ def send_password() -> Response:
     next_path = known_path(form.next.data)
     if not form.validate() or "password" not in services().settings.sign_in:
         return sign_in_page(form, next_path=next_path, status=422)
-    result = password.sign_in(services(), form.email.data or "", form.password.data or "", _unauthenticated_actor())
-    return _answer(result, form, next_path)
+    actor = request_actor(ActorKind.VIEWER)
+    result = password.sign_in(services(), form.email.data or "", form.password.data or "", actor)
+    return _respond(result, form, next_path)
 
 
 @bp.get("/sign-in/code")
@@ -48,7 +51,7 @@ def authorization_request() -> Response:
     try:
         response = authorization_code.authorization_request()
     except ZypeError as error:
-        return _answer(result_of_error(error), None, next_path)
+        return _respond(result_of_error(error), None, next_path)
     identity.remember_next(next_path)
     identity.drop_old_pending_authorizations()
     return response
@@ -59,10 +62,10 @@ def callback() -> Response:
     if "code" not in services().settings.sign_in:
         return see_other(HOME)
     next_path = known_path(identity.next_path())
-    result = authorization_code.callback(_unauthenticated_actor())
+    result = authorization_code.callback(request_actor(ActorKind.VIEWER))
     if result is None:
         return sign_in_page(next_path=next_path, problem="cancelled")
-    return _answer(result, None, next_path)
+    return _respond(result, None, next_path)
 
 
 @bp.post("/sign-out")
@@ -95,26 +98,15 @@ def sign_in_again() -> Response:
     return sign_in_page(form, next_path=known_path(form.next.data), problem="stale", status=422)
 
 
-def _answer(result: SignInResult[Profile], form: SignInForm | None, next_path: str) -> Response:
-    """Go on as the viewer who signed in, or say why nobody did."""
+def _respond(result: SignInResult[Profile], form: SignInForm | None, next_path: str) -> Response:
+    """Begin the session of the viewer who signed in, or show the sign-in page again."""
     if result.value is None:
-        return sign_in_page(
-            form,
-            next_path=next_path,
-            problem=result.outcome,
-            retry_after=result.retry_after,
-            status=STATUSES[result.outcome],
-        )
-    before = identity.current_viewer()
-    identity.sign_in(result.value.consumer_id, result.value.name, result.value.email)
+        return sign_in_page(form, next_path=next_path, **result.problem())
+    profile, previous = result.value, identity.current_viewer()
+    identity.sign_in(profile.consumer_id, profile.name, profile.email)
     language.remember(language.current_language())
     response = see_other(next_path)
-    if before and before.consumer_id != result.value.consumer_id:
-        # Somebody took the place of another without "Not you?": the PIN is not theirs.
+    if previous and previous.consumer_id != profile.consumer_id:
+        # Another viewer signed in without "Not you?": the PIN is not theirs.
         pin_cookie.forget(response)
     return response
-
-
-def _unauthenticated_actor() -> Actor:
-    """Return the viewer who tries to sign in, of whom only the address is known."""
-    return Actor(ActorKind.VIEWER, "", request.remote_addr or "", g.request_id)

@@ -8,6 +8,7 @@ from flask import Response, g, request
 from portal.database.sessions import Session
 from portal.domain.actors import Actor, ActorKind, Role, SessionKind
 from portal.pages.identity import pin_cookie
+from portal.pages.identity.actor import request_actor
 from portal.services import services
 from portal.settings.settings import Settings
 from portal.staff.agents import Account
@@ -40,7 +41,7 @@ class Agent:
     @property
     def actor(self) -> Actor:
         """The agent as the one who acts, with where this request came from."""
-        return Actor(ActorKind.AGENT, self.id, request.remote_addr or "", g.request_id)
+        return request_actor(ActorKind.AGENT, self.id)
 
 
 def current_agent() -> Agent | None:
@@ -61,8 +62,8 @@ def known_agent() -> Agent | None:
     return agent
 
 
-def half_signed_in() -> Account | None:
-    """Return whose password was given, while the second factor is still owed; disabled accounts are nobody's.
+def pending_agent() -> Account | None:
+    """Return the account whose password was given and whose second factor is missing; none for a disabled account.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: sessions or accounts can't be read.
@@ -71,37 +72,37 @@ def half_signed_in() -> Account | None:
     return _account(session) if session else None
 
 
-def begin_half(response: Response, account: Account, kept: str) -> bool:
-    """Begin the session of somebody who gave a right password and owes the second factor. As ``begin``.
+def begin_pending(response: Response, account: Account, password_hash: str) -> bool:
+    """Begin the session of an agent whose password was right and whose second factor is missing. As ``begin``.
 
     Args:
-        response: the answer.
-        account: whose.
-        kept: of the password that was right.
+        response: to send the cookie with.
+        account: the agent's.
+        password_hash: of the password that was right.
 
     Returns:
-        Whether there is a session. There is none if a reset has overtaken this sign-in: had the password been looked at
-        before the session began, and not after, the reset would not have ended it.
+        Whether there is a session. There is none if a reset came in between: it ends only sessions that exist, so the
+        password hash is compared once more after this one does.
     """
     session_id = _create(account, SessionKind.PENDING_AGENT)
-    if not services().agents.has_password_hash(account.id, kept):
+    if not services().agents.has_password_hash(account.id, password_hash):
         services().sessions.end(session_id)
         return False
-    _hand_out(response, session_id)
+    _replace_session(response, session_id)
     return True
 
 
-def begin_whole(response: Response, account: Account) -> bool:
-    """Begin the session of somebody who gave the second factor, in place of their half one. As ``begin``.
+def complete_pending(response: Response, account: Account) -> bool:
+    """Begin the session of an agent whose second factor was right, in place of the pending one. As ``begin``.
 
     Returns:
-        Whether there is a session. There is none if the half one was ended meanwhile, by a reset or from elsewhere.
+        Whether there is a session. There is none if the pending one was ended meanwhile, by a reset or from elsewhere.
     """
     session_id = _create(account, SessionKind.AGENT)
     if not _end_session():
         services().sessions.end(session_id)
         return False
-    _hand_out(response, session_id)
+    _replace_session(response, session_id)
     return True
 
 
@@ -116,7 +117,7 @@ def begin(response: Response, account: Account, authenticated_at: datetime | Non
     Raises:
         sqlalchemy.exc.SQLAlchemyError: nobody is signed in.
     """
-    _hand_out(response, _create(account, SessionKind.AGENT, authenticated_at))
+    _replace_session(response, _create(account, SessionKind.AGENT, authenticated_at))
 
 
 def end(response: Response) -> None:
@@ -142,7 +143,7 @@ def _create(account: Account, kind: SessionKind, authenticated_at: datetime | No
     )
 
 
-def _hand_out(response: Response, session_id: str) -> None:
+def _replace_session(response: Response, session_id: str) -> None:
     """Send the cookie of a new session, which takes the place of the one that this browser had."""
     _end_session()
     pin_cookie.staff.forget(response)

@@ -8,6 +8,7 @@ from flask import g, request, session
 from flask_babel import gettext as _
 
 from portal.domain.actors import Actor, ActorKind, SessionKind
+from portal.pages.identity.actor import request_actor
 from portal.services import services
 
 _SESSION_ID = "sid"
@@ -49,7 +50,7 @@ class Viewer:
     @property
     def actor(self) -> Actor:
         """The viewer as the one who acts, with where this request came from."""
-        return Actor(ActorKind.VIEWER, self.consumer_id, request.remote_addr or "", g.request_id)
+        return request_actor(ActorKind.VIEWER, self.consumer_id)
 
 
 def current_viewer() -> Viewer | None:

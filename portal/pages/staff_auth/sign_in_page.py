@@ -1,4 +1,4 @@
-"""What every way for support staff to sign in shares: the page that shows the ways, and where it leads."""
+"""The page that shows support staff the ways to sign in, and where a sign-in may lead."""
 
 from urllib.parse import quote
 
@@ -11,17 +11,17 @@ from portal.services import services
 
 HOME = "/support"
 SIGN_IN = "/support/sign-in"
-# Pages below /support that are part of signing in or out: nobody goes on to them.
-NOWHERE = (SIGN_IN, "/support/sign-out")
+# Paths below /support that are part of signing in or out: no sign-in leads there.
+EXCLUDED = (SIGN_IN, "/support/sign-out")
 
 
 def known_staff_path(path: str | None) -> str:
-    """Return where to go on after sign-in: a page of the console that an address opens, or its first page."""
+    """Return the path to go on to after sign-in: of a page of the console, HOME for every other."""
     return path if path and _is_page(path) else HOME
 
 
-def go(path: str, next_path: str = HOME) -> Response:
-    """Return the redirect to a path, which keeps where to go on afterwards unless that is the first page."""
+def redirect_to(path: str, next_path: str = HOME) -> Response:
+    """Return the redirect to a path, with the path to go on to afterwards in its query, unless that is HOME."""
     query = f"?next={quote(next_path)}" if next_path != HOME else ""
     return see_other(quote(path) + query)
 
@@ -60,9 +60,10 @@ def staff_sign_in_page(
 
 
 def _is_page(path: str) -> bool:
-    inside = path == HOME or path.startswith(f"{HOME}/")
-    # A browser would take the dots out and go elsewhere.
-    if not inside or "/." in path or any(path == way or path.startswith(f"{way}/") for way in NOWHERE):
+    """Tell whether a path is one of a page of the console that a GET opens."""
+    is_below = path == HOME or path.startswith(f"{HOME}/")
+    # A browser would remove dot segments and go elsewhere.
+    if not is_below or "/." in path or any(path == way or path.startswith(f"{way}/") for way in EXCLUDED):
         return False
     try:
         current_app.url_map.bind("").match(path, method="GET")

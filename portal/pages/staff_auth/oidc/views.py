@@ -1,14 +1,15 @@
 """The authorization request to the staff's identity provider, and its callback."""
 
-from flask import Blueprint, Response, current_app, g, redirect, request
+from flask import Blueprint, Response, current_app, redirect, request
 
-from portal.domain.actors import Actor, ActorKind
+from portal.domain.actors import ActorKind
 from portal.pages.auth.sign_in_attempts import RETRY_SECONDS
 from portal.pages.identity import agent as staff_identity
+from portal.pages.identity.actor import request_actor
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.pages.staff_auth.oidc.sign_in import Problem
-from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, go, known_staff_path
+from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, known_staff_path, redirect_to
 from portal.pages.web.responses import render_page
 from portal.services import services
 
@@ -32,7 +33,7 @@ STATUSES = {
 def authorization_request() -> Response:
     next_path = known_staff_path(request.args.get("next"))
     if not services().settings.staff_oidc_issuer:
-        return go(SIGN_IN, next_path)
+        return redirect_to(SIGN_IN, next_path)
     reauthenticate = "again" in request.args
     try:
         url = staff_oidc.authorization_url(next_path, reauthenticate)
@@ -44,16 +45,15 @@ def authorization_request() -> Response:
 @bp.get(staff_oidc.CALLBACK_PATH)
 def callback() -> Response:
     if not services().settings.staff_oidc_issuer:
-        return go(SIGN_IN)
+        return redirect_to(SIGN_IN)
     pending = staff_oidc.take_pending_authorization()
     if pending is None:
         return _problem_page(Problem.STALE)
-    actor = Actor(ActorKind.AGENT, "", request.remote_addr or "", g.request_id)
-    result = staff_oidc.callback(pending, actor)
+    result = staff_oidc.callback(pending, request_actor(ActorKind.AGENT))
     if result.account is None:
         problem = result.problem or Problem.REFUSED
         return _problem_page(problem, pending.next_path, pending.reauthenticate, result.retry_after)
-    response = go(pending.next_path)
+    response = redirect_to(pending.next_path)
     staff_identity.begin(response, result.account, authenticated_at=result.authenticated_at)
     return response
 
@@ -61,7 +61,7 @@ def callback() -> Response:
 def _problem_page(
     problem: Problem, next_path: str = HOME, reauthenticate: bool = False, retry_after: int | None = None
 ) -> Response:
-    """Return the page that says why nobody was signed in, and what to do next."""
+    """Return the page that says why nobody was signed in."""
     status = STATUSES[problem]
     return render_page(
         "staff/provider_problem.html",

@@ -1,0 +1,47 @@
+"""The page that shows a viewer the ways to sign in, and where a sign-in may lead."""
+
+from flask import Response
+
+from portal.pages.auth.forms import SignInForm
+from portal.pages.identity import pin_cookie
+from portal.pages.web.responses import render_page
+from portal.services import services
+
+HOME = "/activate"
+# Where a sign-in may lead. Every other path in a form or a link is ignored.
+NEXT_PATHS = (HOME, "/devices")
+
+
+def known_path(path: str | None) -> str:
+    """Return the path to go on to after sign-in: one of NEXT_PATHS, HOME for every other."""
+    return path if path in NEXT_PATHS else HOME
+
+
+def sign_in_page(
+    form: SignInForm | None = None,
+    *,
+    next_path: str = HOME,
+    problem: str | None = None,
+    retry_after: int | None = None,
+    status: int = 200,
+) -> Response:
+    """Return the page that shows the ways to sign in.
+
+    Args:
+        form: as it was sent, if it was; the password is never shown again.
+        next_path: where to go on afterwards.
+        problem: a SignInOutcome that is not success, ``cancelled``, ``stale`` or ``signed_out_everywhere``.
+        retry_after: seconds until trying again may help.
+        status: of the response; from 400 on the page counts as a form that failed.
+    """
+    providers = services().settings.sign_in
+    return render_page(
+        "auth/sign_in.html",
+        status,
+        retry_after=retry_after,
+        form=(form or SignInForm(formdata=None)) if "password" in providers else None,
+        providers=providers,
+        next=next_path,
+        problem=problem,
+        pin_kept=pin_cookie.read() is not None,
+    )
