@@ -19,7 +19,7 @@ from portal.settings.loading import load
 from tests.conftest import services_of
 from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
-from tests.staff_auth.at_the_provider import CALLBACK, SET_OUT, Visitor, changed, query_of, set_out, visiting
+from tests.staff_auth.oidc.provider_browser import CALLBACK, SET_OUT, Visitor, changed, query_of, set_out, visiting
 
 CLIENT_ID = "portal"
 SECRET = "made-up-staff-secret"

@@ -23,8 +23,8 @@ from tests.conftest import services_of
 from tests.harness.inside import logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.servers import free_port
-from tests.staff_auth.at_the_provider import Visitor, changed, query_of, set_out, visiting
-from tests.staff_auth.lying_provider import (
+from tests.staff_auth.oidc.provider_browser import Visitor, changed, query_of, set_out, visiting
+from tests.staff_auth.oidc.scripted_provider import (
     CLIENT_ID,
     LEAD,
     METADATA,
