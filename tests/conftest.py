@@ -6,7 +6,7 @@ A test that wants other settings overrides the fixture ``environ``, or gives the
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import CodeType
 
@@ -26,6 +26,7 @@ from portal.settings.settings import Settings
 from tests.harness import postgres, servers
 from tests.harness.cast import Alice, Bob, Mallory, Supervisor
 from tests.harness.chromium import chromium
+from tests.harness.database_pool import DatabasePool
 from tests.harness.page import PageClient
 from tests.harness.servers import Port, Processes
 from tests.harness.simulated_zype import SimulatedZype, simulated_zype
@@ -61,18 +62,23 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[postgres.Cluster]:
-    """A running PostgreSQL with a migrated database ``migrated``, to be copied."""
+    """A running PostgreSQL."""
     with postgres.running() as cluster:
-        cluster.create("migrated")
-        upgrade(cluster.url("migrated"))
         yield cluster
 
 
+@pytest.fixture(scope="session")
+def postgresql_databases(postgres_cluster: postgres.Cluster) -> Iterator[DatabasePool]:
+    """The migrated databases of that PostgreSQL."""
+    with closing(DatabasePool(postgres_cluster)) as databases:
+        yield databases
+
+
 @pytest.fixture
-def postgresql_url(postgres_cluster: postgres.Cluster) -> Iterator[str]:
+def postgresql_url(postgresql_databases: DatabasePool) -> Iterator[str]:
     """A migrated PostgreSQL database of this test's own."""
-    with postgres_cluster.copy_of("migrated") as name:
-        yield postgres_cluster.url(name)
+    with postgresql_databases.database() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

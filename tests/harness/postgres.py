@@ -1,6 +1,5 @@
-"""A real PostgreSQL of its own for a run of the tests, and an empty or a copied database for each test."""
+"""A real PostgreSQL of its own for a run of the tests, and databases in it."""
 
-import itertools
 import os
 import pwd
 import shutil
@@ -38,7 +37,6 @@ class Cluster:
         self._log = log
         self._launch = launch
         self._process: subprocess.Popen[bytes] | None = None
-        self._numbers = itertools.count(1)
 
     def start(self) -> None:
         """Start the server, and return when it answers."""
@@ -46,7 +44,7 @@ class Cluster:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             try:
-                psycopg.connect(self.conninfo).close()
+                psycopg.connect(self.conninfo()).close()
                 return
             except psycopg.OperationalError:
                 time.sleep(0.05)
@@ -70,25 +68,18 @@ class Cluster:
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*map(sql.Identifier, (name, template)))
         )
 
-    @contextmanager
-    def copy_of(self, template: str) -> Iterator[str]:
-        """Yield the name of a copy of a database; at the end it is dropped, whoever is still using it."""
-        name = f"test_{next(self._numbers)}"
-        self.create(name, template)
-        try:
-            yield name
-        finally:
-            self.run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is still using it."""
+        self.run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def run(self, statement: sql.Composed) -> None:
         """Run a statement in the cluster's own database."""
-        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+        with psycopg.connect(self.conninfo(), autocommit=True) as connection:
             connection.execute(statement)
 
-    @property
-    def conninfo(self) -> str:
-        """Where its own database is, in libpq's form."""
-        return f"host=127.0.0.1 port={self._port} user=portal dbname=postgres connect_timeout=3"
+    def conninfo(self, name: str = "postgres") -> str:
+        """Return a database's address in libpq's form."""
+        return f"host=127.0.0.1 port={self._port} user=portal dbname={name} connect_timeout=3"
 
 
 @contextmanager
