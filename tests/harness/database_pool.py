@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from portal.database.schema import upgrade
+from portal.database.migration import upgrade
 from tests.harness.postgres import Cluster
 
 TEMPLATE = "migrated"
