@@ -29,7 +29,7 @@ from portal.pages.web import assets, error_pages, forms, headers, limits, logs, 
 from portal.pages.web.routing import CompiledOnceRule
 from portal.services import EXTENSION, Services
 from portal.settings.keys import keyring
-from portal.settings.paths import data_dir
+from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
 from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor

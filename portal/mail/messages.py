@@ -16,9 +16,8 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
 from portal.domain.errors import PortalError
 from portal.mail.outbox import Notice
-from portal.settings.paths import data_dir
+from portal.settings.package_data import TRANSLATIONS, data_dir, languages
 from portal.settings.settings import Settings
-from portal.settings.types import LANGUAGES_FOLDER, languages
 
 # RFC 5321, section 4.5.3.1.
 _MAX_LOCAL_PART, _MAX_ADDRESS = 64, 254
@@ -100,7 +99,7 @@ class MessageWriter:
             # The message is plain text.
             autoescape=False,  # noqa: S701
         )
-        translations = Translations.load(str(LANGUAGES_FOLDER), [language.replace("-", "_")])
+        translations = Translations.load(str(TRANSLATIONS), [language.replace("-", "_")])
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
         return environment
 

@@ -15,8 +15,8 @@ from threading import Timer
 from urllib.parse import unquote, urlsplit
 
 from portal.domain.errors import PortalError
+from portal.settings.addresses import is_loopback
 from portal.settings.settings import Settings
-from portal.settings.types import is_loopback
 
 # For one answer of the server, and for a whole message from connecting on, however slowly the answers arrive.
 ANSWER_SECONDS = 10.0

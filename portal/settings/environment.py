@@ -1,30 +1,30 @@
-"""The PORTAL_* variables of an environment, by the name of the setting; knows nothing of what they mean."""
+"""Collects the PORTAL_* variables of an environment by the name of the setting. It does not know what they mean."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 PREFIX = "PORTAL_"
-# The switch by which the test suite fails where it would skip is no setting, but shares the prefix.
+# Makes the test suite fail where it would skip. It is not a setting, but has the same prefix.
 NOT_SETTINGS = frozenset({"PORTAL_REQUIRE"})
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 @dataclass(frozen=True)
 class Variables:
-    """What the environment says, as text.
+    """The variables of an environment, as text.
 
     Args:
         values: by the name of the setting, such as ``zype_api_key``.
-        given: the names of the settings that the environment speaks of, even where that is a fault.
+        names: of the settings that the environment sets, even those that could not be read.
         faults: one sentence each, which starts with the variable's name and holds no value.
-        names_a_proxy: whether requests that leave the machine shall go through a proxy.
+        has_proxy: whether requests that leave this machine have to go through a proxy.
     """
 
     values: dict[str, str]
-    given: frozenset[str]
+    names: frozenset[str]
     faults: list[str]
-    names_a_proxy: bool
+    has_proxy: bool
 
 
 def variable(setting: str) -> str:
@@ -33,12 +33,12 @@ def variable(setting: str) -> str:
 
 
 def collect(environ: Mapping[str, str], settings: Collection[str], secrets: Collection[str]) -> Variables:
-    """Return what an environment says of the settings.
+    """Return the settings' variables of an environment.
 
     Args:
-        environ: variables by name; white space around a value is dropped, an empty one counts as not set.
+        environ: variables by name; white space around a value is dropped, and an empty one counts as not set.
         settings: the names of all settings; any other PORTAL_* variable is a fault.
-        secrets: those of them that can also be given as the name of a file, in NAME_FILE.
+        secrets: the settings that can also be in a file, which NAME_FILE names.
     """
     filled = {name: value for name, text in sorted(environ.items()) if (value := text.strip())}
     plain = {variable(setting): setting for setting in settings}
@@ -57,12 +57,12 @@ def collect(environ: Mapping[str, str], settings: Collection[str], secrets: Coll
                 faults.append(f"{name}: {error}")
         elif name.startswith(PREFIX) and name not in NOT_SETTINGS:
             faults.append(f"{name}: no such setting; look for a typing error")
-    given = frozenset((plain | files)[name] for name in filled if name in plain or name in files)
-    return Variables(values, given, faults, any(name in filled for name in PROXIES))
+    names = frozenset(setting for name, setting in (plain | files).items() if name in filled)
+    return Variables(values, names, faults, has_proxy=any(name in filled for name in PROXIES))
 
 
 def _read(path: str) -> str:
-    """Return what a file holds, without the white space around it.
+    """Return the content of a file, without the white space around it.
 
     Raises:
         ValueError: with the rest of a sentence that starts with the variable's name.

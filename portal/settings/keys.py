@@ -1,17 +1,19 @@
-"""Keys derived from the operator's secrets, one a purpose, and the keyed hashes that stand in for what is secret."""
+"""Keys derived from the operator's secrets, one for each purpose, and keyed hashes of what must not be stored."""
 
 import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
+
+from pydantic import SecretStr
 
 from portal.domain.pins import Pin
+from portal.settings.addresses import network_prefix
 from portal.settings.settings import Settings
 
 
 class Purpose(StrEnum):
-    """What a derived key is for. A hash made for one purpose never equals one made for another."""
+    """What a derived key is for. The hash of a text for one purpose never equals the hash for another."""
 
     KEY_ID = "key id"
     LEDGER_ROW = "ledger row"
@@ -24,7 +26,7 @@ class Purpose(StrEnum):
     PIN_COOKIE = "pin cookie"
     STAFF_PIN_COOKIE = "staff pin cookie"
     PIN_SHOWN = "pin shown"
-    CONSOLE_SEAL = "console seal"
+    CONSOLE_STATE = "console seal"
     DEVICE_HANDLE = "device handle"
     TOTP_SECRET = "totp secret"  # noqa: S105 - the name of a purpose
     RECOVERY_CODE = "recovery code"
@@ -36,14 +38,14 @@ class LedgerKey:
     """One key of the ledger.
 
     Args:
-        secret: the operator's secret in bytes; every hash uses a key derived from it for its purpose.
+        secret: the operator's secret in bytes; each hash uses a key that is derived from it for the purpose.
     """
 
     secret: bytes
 
     @property
     def id(self) -> str:
-        """A short name of the key for the ledger's rows, which tells nothing of the key."""
+        """A short name of the key for the ledger's rows, which does not reveal the key."""
         return self.digest(Purpose.KEY_ID, "")[:8]
 
     def digest(self, purpose: Purpose, text: str) -> str:
@@ -53,11 +55,11 @@ class LedgerKey:
 
 @dataclass(frozen=True, repr=False)
 class Keyring:
-    """The ledger's keys: the one that signs now, and those that signed before a rotation.
+    """The ledger's keys.
 
     Args:
-        current: the key of new rows.
-        previous: keys that older rows may name.
+        current: signs new rows.
+        previous: signed older rows, before a rotation.
     """
 
     current: LedgerKey
@@ -72,19 +74,19 @@ class Keyring:
         return tuple(key.digest(Purpose.PIN, pin.secret) for key in (self.current, *self.previous))
 
     def address(self, address: str) -> str:
-        """Return the keyed hash of a client's address; an IPv6 address counts as its /64 network."""
-        return self.current.digest(Purpose.ADDRESS, household(address))
+        """Return the keyed hash of a client's address, of which only the network prefix counts."""
+        return self.current.digest(Purpose.ADDRESS, network_prefix(address))
 
     def addresses(self, address: str) -> tuple[str, ...]:
         """Return the keyed hashes that rows of any age may hold for a client's address."""
-        return tuple(key.digest(Purpose.ADDRESS, household(address)) for key in (self.current, *self.previous))
+        return tuple(key.digest(Purpose.ADDRESS, network_prefix(address)) for key in (self.current, *self.previous))
 
     def find(self, key_id: str) -> LedgerKey | None:
-        """Return the key that a row names, or none if it is not among ours."""
+        """Return the key that a row names, or none if it is unknown."""
         return next((key for key in (self.current, *self.previous) if key.id == key_id), None)
 
     def subject(self, email: str) -> str:
-        """Return the keyed hash of the e-mail address that somebody signs in with."""
+        """Return the keyed hash of the e-mail address that a viewer signs in with."""
         return self.current.digest(Purpose.SUBJECT, email.strip().casefold())
 
     def staff_subject(self, name: str) -> str:
@@ -92,37 +94,22 @@ class Keyring:
         return self.current.digest(Purpose.STAFF_SUBJECT, name.strip().casefold())
 
     def second_factor_subject(self, agent_id: str) -> str:
-        """Return the keyed hash of an account whose second factor is asked for; those wrong passwords don't count."""
+        """Return the keyed hash of an account for its second factor, whose failures are counted apart from passwords'."""
         return self.current.digest(Purpose.SECOND_FACTOR_SUBJECT, agent_id)
 
 
 def keyring(settings: Settings) -> Keyring:
-    """Return the ledger's keys: PORTAL_LEDGER_KEY, else the secret key; the others are kept for older rows."""
-    secrets = [settings.ledger_key, settings.ledger_key_previous, settings.secret_key, settings.secret_key_previous]
-    given = [secret for secret in secrets if secret]
-    if settings.ledger_key is None:
-        # Without a ledger key the secret key signs, even while rows of an older ledger key are still to be read.
-        given.sort(key=lambda secret: secret is not settings.secret_key)
-    keys = [LedgerKey(secret.get_secret_value().encode()) for secret in given]
-    return Keyring(keys[0], tuple(keys[1:]))
+    """Return the ledger's keys. PORTAL_LEDGER_KEY signs, or else the secret key; the others verify older rows."""
+    current = settings.ledger_key or settings.secret_key
+    secrets = [settings.ledger_key_previous, settings.secret_key, settings.secret_key_previous]
+    previous = [secret for secret in secrets if secret and secret is not current]
+    return Keyring(_ledger_key(current), tuple(map(_ledger_key, previous)))
+
+
+def _ledger_key(secret: SecretStr) -> LedgerKey:
+    return LedgerKey(secret.get_secret_value().encode())
 
 
 def derive(secret: bytes, purpose: Purpose) -> bytes:
-    """Return the 32 bytes that serve as the key for one purpose."""
+    """Return the 32 bytes of the key for one purpose."""
     return hmac.digest(secret, f"zype-activate {purpose}".encode(), hashlib.sha256)
-
-
-def household(address: str) -> str:
-    """Return what counts as one address: an IPv4 address, or the /64 network of an IPv6 one.
-
-    Whatever is not an address counts as itself, so that it is limited too.
-    """
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(ip_network((parsed, 64), strict=False))
-    return str(parsed)

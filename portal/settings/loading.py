@@ -1,4 +1,4 @@
-"""Builds the settings from an environment, and reports every fault at once. No sentence holds a value."""
+"""Builds the settings from an environment, and reports all faults at once. No sentence holds a value."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,31 +18,31 @@ def load(environ: Mapping[str, str]) -> Settings:
         environ: variables by name; white space around a value is dropped, and an empty one counts as not set.
 
     Raises:
-        SettingsError: with one sentence for every fault there is. No sentence holds a value.
+        SettingsError: with one sentence for each fault. No sentence holds a value.
     """
     variables = collect(environ, NAMES, SECRETS)
-    raw = {**variables.values, "outbound_proxy": variables.names_a_proxy}
-    wrong = _wrong_values(raw)
-    # Those fall back to their defaults, so that the rules between settings are judged in the same go.
-    settings = Settings.model_validate({name: value for name, value in raw.items() if name not in wrong})
-    for name, text in faults_between(settings, variables.given):
-        if wrong.keys().isdisjoint({name, "mode"}):
-            wrong[name] = text
-    faults = variables.faults + [f"{variable(name)}: {text}" for name, text in wrong.items()]
+    raw = {**variables.values, "outbound_proxy": variables.has_proxy}
+    invalid = _invalid_values(raw)
+    # Invalid values are replaced by their defaults, so that the rules between settings are checked at the same time.
+    settings = Settings.model_validate({name: value for name, value in raw.items() if name not in invalid})
+    for name, message in faults_between(settings, variables.names):
+        if invalid.keys().isdisjoint({name, "mode"}):
+            invalid[name] = message
+    faults = variables.faults + [f"{variable(name)}: {message}" for name, message in invalid.items()]
     if faults:
         raise SettingsError(faults)
     return settings
 
 
-def _wrong_values(raw: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with each value alone, by field name."""
+def _invalid_values(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with each value by itself, by the name of the setting."""
     try:
         Settings.model_validate(raw)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        wrong = {str(fault["loc"][0]): _sentence(fault["msg"]) for fault in found}
-        # A default that was derived from a wrong value is not the operator's fault.
-        return {name: text for name, text in wrong.items() if name in raw}
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        invalid = {str(fault["loc"][0]): _sentence(fault["msg"]) for fault in errors}
+        # A default that was derived from an invalid value is not the operator's fault.
+        return {name: message for name, message in invalid.items() if name in raw}
     return {}
 
 

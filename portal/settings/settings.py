@@ -1,45 +1,34 @@
-"""The settings: typed, frozen, one field for each PORTAL_* variable."""
+"""The settings: typed and frozen, with their defaults."""
 
 import re
 import secrets
 from typing import Any, Literal
 
 from limits import parse
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    DirectoryPath,
-    Field,
-    FilePath,
-    SecretStr,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, FilePath, SecretStr, model_validator
 
 from portal.domain.pins import PinCase, PinRules
+from portal.settings.addresses import is_loopback, plain_smtp_address, sandbox_smtp_url, split_bind
 from portal.settings.types import (
     SMTPURL,
     URL,
-    Accent,
     Bind,
     ClientID,
+    Color,
     Credential,
     DatabaseURL,
+    EmailAddress,
     Issuer,
     Key,
     Language,
     Limits,
     Link,
-    Mailbox,
     Name,
     Origin,
     Pattern,
-    Providers,
     RedisURL,
     Role,
-    bind_host,
-    is_loopback,
-    mail_server_beside,
-    plain_mail_address,
+    SignInMethods,
 )
 
 DEFAULT_BIND = "127.0.0.1:8000"
@@ -47,10 +36,10 @@ SANDBOX_URL = "http://127.0.0.1:8001"
 
 
 class Settings(BaseModel):
-    """The portal's settings, one field a PORTAL_* variable; docs/settings.md says what each is for.
+    """The portal's settings, one field for each PORTAL_* variable; docs/settings.md says what each is for.
 
-    Seconds are seconds of a clock, counts are a worker's own unless they say otherwise. The Zype
-    credentials that stand here as defaults open the sandbox and nothing else: live mode refuses them.
+    Times are in seconds. Counts are per worker, unless docs/settings.md says otherwise. The Zype credentials that are
+    defaults here open the sandbox and nothing else: live mode refuses them.
     """
 
     model_config = ConfigDict(
@@ -81,7 +70,7 @@ class Settings(BaseModel):
     zype_connect_timeout: float = Field(default=3.0, gt=0, le=30)
     zype_read_timeout: float = Field(default=8.0, gt=0, le=60)
     zype_concurrency: int = Field(default=16, ge=1, le=255)
-    sign_in: Providers = ("password",)
+    sign_in: SignInMethods = ("password",)
     database_url: DatabaseURL = SecretStr("sqlite:///zype-activate.db")
     redis_url: RedisURL | None = None
     pin_case: PinCase = "lower"
@@ -94,10 +83,10 @@ class Settings(BaseModel):
     staff_oidc_agent_role: Role = "agent"
     staff_oidc_supervisor_role: Role = "supervisor"
     smtp_url: SMTPURL | None = None
-    mail_from: Mailbox = "support@example.invalid"
+    mail_from: EmailAddress = "support@example.invalid"
     brand_name: Name = "Zype Activate"
     brand_logo: FilePath | None = None
-    brand_accent: Accent = "#1f5eff"
+    brand_accent: Color = "#1f5eff"
     brand_support_url: Link | None = None
     brand_terms_url: Link | None = None
     brand_privacy_url: Link | None = None
@@ -108,7 +97,7 @@ class Settings(BaseModel):
     limit_address: Limits = (parse("200/15minutes"),)
     limit_sign_in: Limits = (parse("10/15minutes"),)
     limit_flood: Limits = (parse("6000/minute"),)
-    # No setting of ours: whether the environment names a proxy for requests that leave the machine.
+    # Not a setting: whether the environment names a proxy for requests that leave this machine.
     outbound_proxy: bool = Field(default=False, exclude=True)
 
     @model_validator(mode="before")
@@ -122,34 +111,36 @@ class Settings(BaseModel):
             filled.setdefault("zype_login_url", "https://login.zype.com")
         else:
             filled.setdefault("zype_login_url", raw.get("zype_api_url", SANDBOX_URL))
-            filled.setdefault("smtp_url", mail_server_beside(raw.get("zype_api_url", SANDBOX_URL)))
-            if is_loopback(bind_host(bind)):
+            filled.setdefault("smtp_url", sandbox_smtp_url(raw.get("zype_api_url", SANDBOX_URL)))
+            if is_loopback(split_bind(bind)[0]):
                 filled.setdefault("public_url", f"http://{bind}")
         return filled
 
     @property
     def pin_rules(self) -> PinRules:
-        """How the operator's PINs look."""
+        """What a PIN of this operator looks like."""
         return PinRules(self.pin_case, self.pin_pattern)
 
     @property
     def is_https(self) -> bool:
-        """Whether viewers reach the portal by https, so that cookies can be kept to it."""
+        """Whether viewers reach the portal by https, so that cookies can be limited to it."""
         return self.public_url.startswith("https://")
 
     @property
     def zype_deadline(self) -> float:
-        """Seconds that one call to Zype may take in all, however slowly the answer trickles in."""
+        """Seconds that one call to Zype may take in all, however slowly the answer arrives."""
         return self.zype_read_timeout + 0.5
 
     @property
     def sandbox_mail_address(self) -> tuple[str, int] | None:
-        """Where the sandbox takes mail: at PORTAL_SMTP_URL, unless that is a mail server of another kind."""
-        return plain_mail_address(self.smtp_url) if self.smtp_url and self.mode == "sandbox" else None
+        """Where the sandbox takes mail: at PORTAL_SMTP_URL, unless that needs TLS or a sign-in, or is elsewhere."""
+        if self.mode != "sandbox" or self.smtp_url is None:
+            return None
+        return plain_smtp_address(self.smtp_url.get_secret_value())
 
     @property
     def secret_values(self) -> tuple[str, ...]:
-        """Every secret in the clear, for the one place that takes them out of log lines."""
+        """Every secret in the clear, for the redaction of log lines."""
         values = (getattr(self, name) for name in SECRETS)
         return tuple(value.get_secret_value() for value in values if value)
 

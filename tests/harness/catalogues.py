@@ -13,10 +13,10 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
-from portal.settings.types import LANGUAGES_FOLDER
+from portal.settings.package_data import TRANSLATIONS
 
 ROOT = Path(__file__).parent.parent.parent
-CATALOGUES = {path.parent.parent.name: path for path in sorted(LANGUAGES_FOLDER.glob("*/LC_MESSAGES/messages.po"))}
+CATALOGUES = {path.parent.parent.name: path for path in sorted(TRANSLATIONS.glob("*/LC_MESSAGES/messages.po"))}
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 _TAG = re.compile(r"</?[a-z][^>]*>")
@@ -41,7 +41,7 @@ class Text:
 @cache
 def texts() -> frozenset[Text]:
     """Return every text in the templates and in the source of the portal."""
-    with (LANGUAGES_FOLDER / "babel.cfg").open(encoding="utf-8") as file:
+    with (TRANSLATIONS / "babel.cfg").open(encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)
     keywords = DEFAULT_KEYWORDS | {"lazy_gettext": None}
     found = extract_from_dir(ROOT, methods, options, keywords)

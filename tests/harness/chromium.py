@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Request, WebError, sync_playwright
 
-from portal.settings.types import is_loopback
+from portal.settings.addresses import is_loopback
 from tests.harness.programs import need
 
 # Chromium would look up and call its maker's hosts, which is none of a test's business.

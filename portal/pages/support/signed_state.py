@@ -70,5 +70,5 @@ def _serializer(what: str) -> URLSafeSerializer:
     settings = services().settings
     secrets = [secret for secret in (settings.secret_key_previous, settings.secret_key) if secret]
     # The last one signs; any of them is believed.
-    keys = [derive(secret.get_secret_value().encode(), Purpose.CONSOLE_SEAL) for secret in secrets]
+    keys = [derive(secret.get_secret_value().encode(), Purpose.CONSOLE_STATE) for secret in secrets]
     return URLSafeSerializer(keys, salt=what)

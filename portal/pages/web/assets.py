@@ -14,7 +14,7 @@ from flask import Flask
 from whitenoise import WhiteNoise
 
 from portal.pages.web.headers import STATIC, for_every_answer
-from portal.settings.paths import data_dir
+from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
 
 URL = "/static/"

@@ -13,8 +13,8 @@ from portal.database.database import describe
 from portal.pages.identity.viewer import current_viewer
 from portal.pages.web.responses import see_other
 from portal.services import services
+from portal.settings.package_data import TRANSLATIONS, languages
 from portal.settings.settings import Settings
-from portal.settings.types import LANGUAGES_FOLDER, languages
 
 bp = Blueprint("language", __name__)
 log = structlog.get_logger("portal.language")
@@ -41,7 +41,7 @@ def choose_language() -> Response:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Make the pages speak the language of each request."""
-    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(LANGUAGES_FOLDER)
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
 
     def select() -> Locale:
         return _locale(_chosen(settings))

@@ -4,22 +4,19 @@ Attempts to link or to sign in are limited elsewhere, from the ledger.
 """
 
 import time
-from functools import lru_cache
 from math import ceil
 from typing import Any
 
 from flask import Flask, current_app, request
 from flask_limiter import Limiter
 
-from portal.settings.keys import household
+from portal.settings.addresses import network_prefix
 from portal.settings.settings import Settings
 
 EXEMPT = frozenset({"ops.healthz", "ops.readyz"})
 # Redis is on the way of every request, so it gets no longer than this to answer.
 REDIS_SECONDS = 0.3
 _EXTENSION = "portal.limits"
-
-household_of = lru_cache(maxsize=4096)(household)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -32,7 +29,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         flask_limiter.RateLimitExceeded: ``seconds_to_wait`` tells how long the limit holds.
     """
     limiter = Limiter(
-        key_func=lambda: household_of(client_address()),
+        key_func=lambda: network_prefix(client_address()),
         application_limits=["; ".join(str(item) for item in settings.limit_flood)],
         application_limits_exempt_when=lambda: request.endpoint in EXEMPT,
         # Left to itself it lets pass what no route answers to.

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from portal.pages.staff_auth.oidc.errors import ProviderMisconfigured
-from portal.settings.types import is_loopback
+from portal.settings.addresses import is_loopback
 
 # Only algorithms that sign with a private key: "none" has no key, and the key of the HS family is the client's secret.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
