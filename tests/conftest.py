@@ -4,6 +4,7 @@ Every test has its own database, its own sandbox and its own portal, so tests ru
 A test that wants other settings overrides the fixture ``environ``, or gives them to ``make_app``.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -33,9 +34,17 @@ from tests.harness.simulated_zype import SimulatedZype, simulated_zype
 from tests.harness.transports import InProcess, OverHTTP
 
 SECRET_KEY = "5ec4e7" * 11
+MEMORY = Path("/dev/shm")  # noqa: S108 - Pytest makes a folder of its own there.
+MEMORY_BYTES = 2**30
 # A busy machine is slow now and then: that is no fault of the code.
 hypothesis.settings.register_profile("portal", deadline=None)
 hypothesis.settings.load_profile("portal")
+
+
+def pytest_configure() -> None:
+    """Keep the folders of the tests in memory where there is room: each commit of a database waits for the disk."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def services_of(app: Flask) -> Services:
