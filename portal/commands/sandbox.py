@@ -4,8 +4,9 @@ from urllib.parse import urlsplit
 
 from portal.commands.context import environment, fail, load_settings
 from portal.sandbox.app import create_app
-from portal.sandbox.mail_server import CannotTakeMail
+from portal.sandbox.mail_server import CannotReceiveMail
 from portal.sandbox.server import serve
+from portal.sandbox.state import Sandbox
 
 
 def run_sandbox(stop_with_stdin: bool) -> None:
@@ -13,7 +14,7 @@ def run_sandbox(stop_with_stdin: bool) -> None:
     settings = load_settings(environment())
     if settings.mode != "sandbox":
         fail("PORTAL_MODE: is live; the sandbox serves in sandbox mode alone")
-    app = create_app(
+    state = Sandbox(
         api_key=settings.zype_api_key.get_secret_value(),
         client_id=settings.zype_client_id,
         client_secret=settings.zype_client_secret.get_secret_value(),
@@ -21,8 +22,8 @@ def run_sandbox(stop_with_stdin: bool) -> None:
     )
     parts = urlsplit(settings.zype_api_url)
     try:
-        serve(app, parts.hostname or "", parts.port or 80, stop_with_stdin, settings.sandbox_mail_address)
-    except CannotTakeMail as error:
+        serve(create_app(state), parts.hostname or "", parts.port or 80, stop_with_stdin, settings.sandbox_mail_address)
+    except CannotReceiveMail as error:
         fail(f"{error.strerror}. Set PORTAL_SMTP_URL to another.")
     except OSError as error:
         fail(f"{error.strerror}. Set PORTAL_ZYPE_API_URL to another port.")

@@ -1,4 +1,1 @@
-"""An imitation of Zype and of a TV, for demos and tests. It imports nothing from the rest of the portal.
-
-The portal's client and this imitation are written apart, so that they can't agree by sharing a bug.
-"""
+"""A simulated Zype and TV for demos and tests; it imports nothing else of the portal, so they can't share a bug."""

@@ -1,163 +1,153 @@
 """Zype's platform API as far as the portal and a TV use it: device PINs and consumers."""
 
 from hmac import compare_digest
-from typing import Literal
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, abort, g, jsonify, request
 
 from portal.sandbox import documents, faults, seed
+from portal.sandbox.documents import JSON
 from portal.sandbox.record import Call
-from portal.sandbox.seed import MagicPin, Seed
-from portal.sandbox.state import Sandbox, sandbox
-from portal.sandbox.store import DevicePin
+from portal.sandbox.seed import Consumer, MagicPin
+from portal.sandbox.state import sandbox
+from portal.sandbox.store import Device
 
 bp = Blueprint("api", __name__)
 
-_LARGEST_PAGE = 100
+_MAX_PER_PAGE = 100
 
 
 @bp.post("/pin/acquire")
-def acquire() -> Response:
-    refusal = _refuse(sandbox(), "app")
+def acquire() -> tuple[JSON, int]:
+    _require_key(allows_app_key=True)
     device_id = request.args.get("linked_device_id", "")
-    if refusal or not device_id:
-        return refusal or faults.message(422, "linked_device_id is missing.")
-    answer = _device_pin(sandbox().store.acquire(device_id))
-    answer.status_code = 201
-    return answer
+    if not device_id:
+        abort(faults.error(422, "linked_device_id is missing."))
+    return _device_pin(sandbox().store.acquire(device_id)), 201
 
 
 @bp.get("/pin/status")
-def status() -> Response:
-    refusal = _refuse(sandbox(), "app")
+def status() -> JSON:
+    _require_key(allows_app_key=True)
     device = sandbox().store.status(request.args.get("linked_device_id", ""))
-    if refusal or not device:
-        return refusal or faults.message(404)
+    if not device:
+        abort(faults.error(404))
     return _device_pin(device)
 
 
 @bp.put("/pin/link")
 def link() -> Response:
-    call = _begin()
-    answer = _refuse(sandbox(), "api") or _link(call)
-    return _end(call, answer)
+    call, pin = _record_call(), request.args.get("pin", "")
+    _require_key()
+    if not pin or not call.consumer_id:
+        abort(faults.error(422, "consumer_id and pin are required."))
+    consumer = sandbox().store.consumer(call.consumer_id)
+    if not consumer:
+        abort(faults.error(404, "Consumer not found"))
+    magic = seed.find_magic_pin(pin)
+    if magic:
+        return _link_magic(call, magic, pin, consumer)
+    device = sandbox().store.link(pin, consumer.id)
+    call.done = device is not None
+    if not device:
+        abort(faults.error(404, "Device Pin not found"))
+    return jsonify(response=_link_document(device))
 
 
 @bp.put("/pin/unlink")
-def unlink() -> Response:
-    call = _begin()
-    answer = _refuse(sandbox(), "api") or _unlink(call)
-    return _end(call, answer)
+def unlink() -> JSON:
+    call, pin = _record_call(), request.args.get("pin", "")
+    _require_key()
+    magic = seed.find_magic_pin(pin)
+    if magic and magic.word == "sticky":
+        abort(faults.error(503))
+    device = sandbox().store.unlink(pin, call.consumer_id)
+    call.done = device is not None
+    if not device:
+        abort(faults.error(404, "Device Pin not found"))
+    return _device_pin(device)
+
+
+@bp.after_request
+def record_status(response: Response) -> Response:
+    if "call" in g:
+        g.call.status = None if isinstance(response, faults.LostResponse) else response.status_code
+    return response
 
 
 @bp.get("/consumers")
-def consumers() -> Response:
-    refusal = _refuse(sandbox(), "api")
-    if refusal:
-        return refusal
+def consumers() -> JSON:
+    _require_key()
     store = sandbox().store
     email = request.args.get("email")
     if email is None:
         found = store.search(request.args.get("q", ""))
     else:
-        one = store.consumer_by_email(email)
-        found = [one] if one else []
-    current = max(1, request.args.get("page", 1, int))
-    per_page = min(max(1, request.args.get("per_page", 10, int)), _LARGEST_PAGE)
-    rows = found[(current - 1) * per_page : current * per_page]
-    return jsonify(documents.page([_consumer(row) for row in rows], current, per_page, len(found)))
+        consumer = store.consumer_by_email(email)
+        found = [consumer] if consumer else []
+    page = max(1, request.args.get("page", 1, int))
+    per_page = min(max(1, request.args.get("per_page", 10, int)), _MAX_PER_PAGE)
+    rows = found[(page - 1) * per_page : page * per_page]
+    return documents.page([_consumer(row) for row in rows], page, per_page, len(found))
 
 
 @bp.get("/consumers/<consumer_id>")
-def consumer(consumer_id: str) -> Response:
-    # A viewer's own token opens their own record too: that is how a TV learns whom to greet.
+def consumer(consumer_id: str) -> JSON:
+    # A consumer's own token reads that consumer: so a TV learns whom to greet.
     if request.authorization and request.authorization.type == "bearer":
         token = sandbox().tokens.find(request.authorization.token or "")
-        refusal = None if token and token.consumer_id == consumer_id else faults.message(401)
+        if not token or token.consumer_id != consumer_id:
+            abort(faults.error(401))
     else:
-        refusal = _refuse(sandbox(), "api")
+        _require_key()
     found = sandbox().store.consumer(consumer_id)
-    if refusal or not found:
-        return refusal or faults.message(404)
-    return jsonify(response=_consumer(found))
+    if not found:
+        abort(faults.error(404))
+    return {"response": _consumer(found)}
 
 
-def _refuse(box: Sandbox, level: Literal["app", "api"]) -> Response | None:
-    """Return the refusal of a call whose key is missing, wrong or too weak; None for one that may go on."""
-    if _same(request.args.get("api_key"), box.api_key):
-        return None
-    if not _same(request.args.get("app_key"), box.app_key):
-        return faults.message(401)
-    return None if level == "app" else faults.message(403)
+def _require_key(*, allows_app_key: bool = False) -> None:
+    """Refuse a call whose key is missing, wrong or too weak."""
+    if _matches("api_key", sandbox().api_key):
+        return
+    if not _matches("app_key", sandbox().app_key):
+        abort(faults.error(401))
+    if not allows_app_key:
+        abort(faults.error(403))
 
 
-def _same(given: str | None, key: str) -> bool:
-    return given is not None and compare_digest(given.encode(), key.encode())
+def _matches(name: str, key: str) -> bool:
+    return compare_digest(request.args.get(name, "").encode(), key.encode())
 
 
-def _begin() -> Call:
+def _record_call() -> Call:
     arguments = request.args.get("consumer_id", ""), request.args.get("pin", "")
-    return sandbox().record.begin(sandbox().clock(), request.method, request.path, *arguments)
+    g.call = call = sandbox().record.add(sandbox().clock(), request.method, request.path, *arguments)
+    return call
 
 
-def _end(call: Call, answer: Response) -> Response:
-    call.status = None if isinstance(answer, faults.NoAnswer) else answer.status_code
-    return answer
-
-
-def _link(call: Call) -> Response:
-    pin = request.args.get("pin", "")
-    if not pin or not call.consumer_id:
-        return faults.message(422, "consumer_id and pin are required.")
-    viewer = sandbox().store.consumer(call.consumer_id)
-    if not viewer:
-        return faults.message(404, "Consumer not found")
-    magic = seed.magic(pin)
-    if magic:
-        return _link_magic(call, magic, pin, viewer)
-    device = sandbox().store.link(pin, viewer.id)
-    call.done = device is not None
-    if not device:
-        return faults.message(404, "Device Pin not found")
-    return jsonify(response=_link_document(device))
-
-
-def _link_magic(call: Call, magic: MagicPin, pin: str, viewer: Seed) -> Response:
-    box = sandbox()
-    fault = faults.without_link(magic.word, box.stopping)
-    if fault:
-        return fault
+def _link_magic(call: Call, magic: MagicPin, pin: str, consumer: Consumer) -> Response:
+    state = sandbox()
+    failure = faults.failure(magic.word, state.stopping)
+    if failure:
+        return failure
     call.done = magic.links
     if magic.links:
-        device = box.store.link_magic(pin, viewer.id)
+        device = state.store.link_magic(pin, consumer.id)
     else:
-        stranger = seed.ALICE if viewer.id == seed.MALLORY.id else seed.MALLORY
-        device = box.store.pretend(pin, stranger.id if magic.word == "another" else None)
-    return faults.bent(magic.word, _link_document(device), box.stopping)
+        other = seed.ALICE if consumer.id == seed.MALLORY.id else seed.MALLORY
+        device = state.store.make_device(pin, other.id if magic.word == "another" else None)
+    return faults.distorted(magic.word, _link_document(device), state.stopping)
 
 
-def _unlink(call: Call) -> Response:
-    pin = request.args.get("pin", "")
-    magic = seed.magic(pin)
-    if magic and magic.word == "sticky":
-        return faults.message(503)
-    device = sandbox().store.unlink(pin, call.consumer_id)
-    call.done = device is not None
-    return _device_pin(device) if device else faults.message(404, "Device Pin not found")
+def _link_document(device: Device) -> JSON:
+    """Return the DevicePin as PUT /pin/link answers it: the specification allows null for no field."""
+    return {name: value for name, value in _device_pin(device)["response"].items() if value is not None}
 
 
-def _link_document(device: DevicePin) -> documents.JSON:
-    """Return the DevicePin as PUT /pin/link answers it: by the specification, no field of it may be null."""
-    return {name: value for name, value in _document(device).items() if value is not None}
+def _device_pin(device: Device) -> JSON:
+    consumer = sandbox().store.consumer(device.consumer_id or "")
+    return {"response": documents.device_pin(device, consumer.subscriptions if consumer else None)}
 
 
-def _device_pin(device: DevicePin) -> Response:
-    return jsonify(response=_document(device))
-
-
-def _document(device: DevicePin) -> documents.JSON:
-    return documents.device_pin(device, sandbox().store.consumer(device.consumer_id or ""))
-
-
-def _consumer(row: Seed) -> documents.JSON:
-    return documents.consumer(row, sandbox().store.devices(row.id))
+def _consumer(consumer: Consumer) -> JSON:
+    return documents.consumer(consumer, sandbox().store.devices(consumer.id))

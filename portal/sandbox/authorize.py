@@ -1,11 +1,11 @@
-"""The login service's own sign-in page: the front half of the authorization code flow (RFC 6749, 7636, 9207)."""
+"""The login service's sign-in page: the first half of the authorization code flow (RFC 6749, 7636, 9207)."""
 
 import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
-from werkzeug.wrappers import Response as AnyResponse
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from portal.sandbox.state import sandbox
 from portal.sandbox.tokens import SCOPE
@@ -16,15 +16,12 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a client asks for by sending a browser here.
+class AuthorizationRequest:
+    """A client's authorization request.
 
     Args:
-        client_id: the client.
-        redirect_uri: where it wants the browser back; it has been checked.
-        state: handed back as it came.
+        redirect_uri: checked.
         challenge: the S256 code challenge.
-        scope: words parted by spaces.
         error: what is wrong with the request, by RFC 6749 section 4.1.2.1; None if nothing is.
     """
 
@@ -36,53 +33,52 @@ class Asked:
     error: str | None
 
 
-class NotOurClient(Exception):
+class UnknownClient(Exception):
     """The client or its address is unknown, so the browser must not be sent there (RFC 6749 section 4.1.2.1)."""
 
 
-@bp.errorhandler(NotOurClient)
-def not_our_client(_: NotOurClient) -> Response:
-    return make_response(render_template("refused.html"), 400)
+@bp.errorhandler(UnknownClient)
+def unknown_client(_: UnknownClient) -> tuple[str, int]:
+    return render_template("unknown_client.html"), 400
 
 
 @bp.get("/oauth/authorize")
-def sign_in_page() -> AnyResponse:
-    asked = _asked()
-    if asked.error:
-        return _back(asked, error=asked.error)
+def sign_in_page() -> WerkzeugResponse:
+    authorization = _authorization_request()
+    if authorization.error:
+        return _redirect_back(authorization, error=authorization.error)
     return _page("", has_failed=False)
 
 
 @bp.post("/oauth/authorize")
-def sign_in() -> AnyResponse:
-    asked = _asked()
-    if asked.error or "cancel" in request.form:
-        return _back(asked, error=asked.error or "access_denied")
+def sign_in() -> WerkzeugResponse:
+    authorization = _authorization_request()
+    if authorization.error or "cancel" in request.form:
+        return _redirect_back(authorization, error=authorization.error or "access_denied")
     email = request.form.get("email", "").strip()
-    found = sandbox().store.sign_in(email, request.form.get("password", ""))
-    if not found:
+    consumer = sandbox().store.sign_in(email, request.form.get("password", ""))
+    if not consumer:
         return _page(email, has_failed=True)
-    code = sandbox().tokens.issue_code(found.id, asked.client_id, asked.redirect_uri, asked.challenge, asked.scope)
-    return _back(asked, code=code)
+    code = sandbox().tokens.issue_code(
+        consumer.id,
+        authorization.client_id,
+        authorization.redirect_uri,
+        authorization.challenge,
+        authorization.scope,
+    )
+    return _redirect_back(authorization, code=code)
 
 
-@bp.after_request
-def keep_nothing(answer: Response) -> Response:
-    """Forbid caches to keep a page with an e-mail or a redirect with a code."""
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def _asked() -> Asked:
+def _authorization_request() -> AuthorizationRequest:
     """Read the request.
 
     Raises:
-        NotOurClient: if there is no address that the browser may be sent back to.
+        UnknownClient: if there is no address that the browser may be sent back to.
     """
     query = {name: request.args.get(name, "") for name in request.args}
     if query.get("client_id") != sandbox().client_id or query.get("redirect_uri") != sandbox().redirect_uri:
-        raise NotOurClient
-    return Asked(
+        raise UnknownClient
+    return AuthorizationRequest(
         client_id=query["client_id"],
         redirect_uri=query["redirect_uri"],
         state=query.get("state", ""),
@@ -106,12 +102,12 @@ def _error(query: dict[str, str]) -> str | None:
     return None
 
 
-def _back(asked: Asked, **answer: str) -> AnyResponse:
-    """Send the browser back to the client, with the issuer named against a mix-up of servers (RFC 9207)."""
+def _redirect_back(authorization: AuthorizationRequest, **answer: str) -> WerkzeugResponse:
+    """Redirect the browser to the client, with the issuer against mix-up attacks (RFC 9207)."""
     query = {**answer, "iss": request.host_url.rstrip("/")}
-    if asked.state:
-        query["state"] = asked.state
-    return redirect(f"{asked.redirect_uri}?{urlencode(query)}", 303)
+    if authorization.state:
+        query["state"] = authorization.state
+    return redirect(f"{authorization.redirect_uri}?{urlencode(query)}", 303)
 
 
 def _page(email: str, has_failed: bool) -> Response:

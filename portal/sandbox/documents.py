@@ -1,25 +1,20 @@
-"""The JSON of the platform API: the shapes of Zype's documented samples."""
+"""The JSON of the platform API, in the shapes of Zype's documented samples."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from portal.sandbox.seed import SITE_ID, Seed
-from portal.sandbox.store import DevicePin
+from portal.sandbox.seed import SITE_ID, Consumer
+from portal.sandbox.store import Device
 
 JSON = dict[str, Any]
 
-# Zype's samples carry an offset that is not zero, so that a client can't take local time for UTC.
+# As in Zype's samples the offset is not zero, so that a client can't take local time for UTC.
 _ZONE = timezone(timedelta(hours=-4))
-_JOINED = datetime(2024, 1, 1, 5, 0, tzinfo=UTC)
+_CREATED_AT = datetime(2024, 1, 1, 5, 0, tzinfo=UTC)
 
 
-def device_pin(device: DevicePin, consumer: Seed | None) -> JSON:
-    """Return the DevicePin of the documented sample.
-
-    Args:
-        device: its state.
-        consumer: whom it is linked to; must agree with the device.
-    """
+def device_pin(device: Device, subscriptions: int | None) -> JSON:
+    """Return a DevicePin; ``subscriptions`` are those of the consumer that it is linked to, if any."""
     is_linked = device.consumer_id is not None
     return {
         "_id": device.id,
@@ -33,24 +28,24 @@ def device_pin(device: DevicePin, consumer: Seed | None) -> JSON:
         "site_id": SITE_ID,
         "updated_at": _time(device.updated_at),
         "linked": is_linked,
-        # The specification names the flag so, with the space; the samples name it as above.
+        # The specification's name for the flag, with the space; the samples use the one above.
         "linked true": is_linked,
-        "subscription_count": consumer.subscriptions if consumer else None,
+        "subscription_count": subscriptions,
     }
 
 
-def consumer(seed: Seed, devices: list[DevicePin]) -> JSON:
+def consumer(consumer: Consumer, devices: list[Device]) -> JSON:
     """Return a Consumer, with the secrets that a careful client drops on arrival."""
     return {
-        "_id": seed.id,
-        "email": seed.email,
-        "name": seed.name,
-        "created_at": _time(_JOINED),
-        "updated_at": _time(_JOINED),
+        "_id": consumer.id,
+        "email": consumer.email,
+        "name": consumer.name,
+        "created_at": _time(_CREATED_AT),
+        "updated_at": _time(_CREATED_AT),
         "last_sign_in_at": None,
-        "subscription_count": seed.subscriptions,
+        "subscription_count": consumer.subscriptions,
         "subscription_plans": [],
-        "linked_devices": _linked_devices(seed, devices),
+        "linked_devices": _linked_devices(consumer, devices),
         "site_id": SITE_ID,
         "password_token": "drop-this-password-token",
         "remember_token": "drop-this-remember-token",
@@ -62,14 +57,7 @@ def consumer(seed: Seed, devices: list[DevicePin]) -> JSON:
 
 
 def page(rows: list[JSON], current: int, per_page: int, total: int) -> JSON:
-    """Return one page of a list.
-
-    Args:
-        rows: the page's own rows.
-        current: its number, from 1.
-        per_page: how many rows a full page has.
-        total: how many rows there are in all.
-    """
+    """Return one page of a list of ``total`` rows; pages count from 1."""
     pages = max(1, -(-total // per_page))
     return {
         "response": rows,
@@ -83,17 +71,17 @@ def page(rows: list[JSON], current: int, per_page: int, total: int) -> JSON:
     }
 
 
-def _linked_devices(seed: Seed, devices: list[DevicePin]) -> list[str] | list[JSON] | JSON | None:
-    objects = {d.linked_device_id: {"linked_device_id": d.linked_device_id, "pin": d.pin} for d in devices}
-    match seed.devices:
+def _linked_devices(consumer: Consumer, devices: list[Device]) -> list[str] | list[JSON] | JSON | None:
+    by_id = {d.linked_device_id: {"linked_device_id": d.linked_device_id, "pin": d.pin} for d in devices}
+    match consumer.devices:
         case "ids":
-            return list(objects)
+            return list(by_id)
         case "objects":
-            return list(objects.values())
+            return list(by_id.values())
         case "keyed":
-            return dict(objects)
+            return dict(by_id)
         case "null":
-            return list(objects) or None
+            return list(by_id) or None
 
 
 def _time(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""How Zype fails, by the words of the magic PINs: each makes the answer that the table in seed.py promises."""
+"""How the answers of the magic PINs fail, as the table in seed.py describes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,7 +13,7 @@ HANG_SECONDS = 20.0
 TRICKLE_SECONDS = 0.5
 SLOW_SECONDS = 1.0
 RETRY_AFTER = "30"
-_PAGE = "<!doctype html><title>Gateway</title><h1>Something went wrong</h1>"
+_HTML = "<!doctype html><title>Gateway</title><h1>Something went wrong</h1>"
 _MESSAGES = {
     401: "Invalid or missing authentication.",
     403: "This key may not do that.",
@@ -35,50 +35,49 @@ _STATUSES = {
 }
 
 
-class NoAnswer(Response):
+class LostResponse(Response):
     """A response that never reaches the client."""
 
 
-def message(status: int, text: str | None = None) -> Response:
-    """Return Zype's kind of error: a status and a message, no error codes."""
-    answer = jsonify(message=text or _MESSAGES[status])
-    answer.status_code = status
+def error(status: int, message: str | None = None) -> Response:
+    """Return an error as Zype does: a status and a message, no error codes."""
+    response = jsonify(message=message or _MESSAGES[status])
+    response.status_code = status
     if status == 429:
-        answer.headers["Retry-After"] = RETRY_AFTER
-    return answer
+        response.headers["Retry-After"] = RETRY_AFTER
+    return response
 
 
-def without_link(word: str, stopping: Event) -> Response | None:
-    """Return the answer of a magic PIN that links nothing; None for a word that is not one of those.
+def failure(word: str, stopping: Event) -> Response | None:
+    """Return the response of a magic PIN that links nothing; None for any other word.
 
     Args:
         word: the magic PIN without its digits.
-        stopping: ends a hanging answer when the sandbox stops.
+        stopping: ends a hanging response when the sandbox stops.
     """
-    if word in _STATUSES:
-        return message(_STATUSES[word])
     match word:
+        case _ if word in _STATUSES:
+            return error(_STATUSES[word])
         case "http302":
             return Response(status=302, headers={"Location": "/"})
         case "http502":
-            return Response(_PAGE, 502, mimetype="text/html")
+            return Response(_HTML, 502, mimetype="text/html")
         case "html":
-            return Response(_PAGE, 200, mimetype="text/html")
+            return Response(_HTML, 200, mimetype="text/html")
         case "broken":
             return Response('{"response": {"_id": "5ad0', 200, mimetype="application/json")
         case "hang":
-            return unanswered(lambda: stopping.wait(HANG_SECONDS))
-        case _:
-            return None
+            return _lost(lambda: stopping.wait(HANG_SECONDS))
+    return None
 
 
-def bent(word: str, document: JSON, stopping: Event) -> Response:
-    """Return the answer of a magic PIN that answers 200 or tries to, given the honest document.
+def distorted(word: str, document: JSON, stopping: Event) -> Response:
+    """Return the response of a magic PIN that answers 200 or tries to; for a word without a fault, the document itself.
 
     Args:
-        word: the magic PIN without its digits; a word of no fault gives the honest answer.
+        word: the magic PIN without its digits.
         document: the DevicePin as PUT /pin/link gives it.
-        stopping: ends a slow answer when the sandbox stops.
+        stopping: ends a slow response when the sandbox stops.
     """
     match word:
         case "silent":
@@ -90,44 +89,38 @@ def bent(word: str, document: JSON, stopping: Event) -> Response:
         case "slow":
             stopping.wait(SLOW_SECONDS)
         case "lost":
-            return unanswered(lambda: None)
+            return _lost(lambda: None)
         case "torn":
             return _torn(jsonify(response=document))
         case "trickle":
             return _trickling(jsonify(response=document), stopping)
-        case _:
-            pass
     return jsonify(response=document)
 
 
-def unanswered(first: Callable[[], object]) -> NoAnswer:
-    """Return a response that breaks the connection before its first byte.
-
-    Args:
-        first: called before that, to wait or to do nothing.
-    """
+def _lost(wait: Callable[[], object]) -> LostResponse:
+    """Return a response that waits, and then breaks the connection before its first byte."""
 
     def body() -> Iterator[bytes]:
-        first()
+        wait()
         _break_connection(environ)
         yield b""
 
     environ = request.environ
-    return NoAnswer(body())
+    return LostResponse(body())
 
 
-def _torn(whole: Response) -> Response:
-    """Return a response whose connection breaks after half of the body that its length promised."""
+def _torn(response: Response) -> Response:
+    """Return a response whose connection breaks after half of the body."""
 
     def body() -> Iterator[bytes]:
         yield content[: len(content) // 2]
         _break_connection(environ)
 
-    environ, content = request.environ, whole.get_data()
-    return Response(body(), headers={"Content-Length": str(len(content))}, mimetype="application/json")
+    environ, content = request.environ, response.get_data()
+    return Response(body(), headers=response.headers)
 
 
-def _trickling(whole: Response, stopping: Event) -> Response:
+def _trickling(response: Response, stopping: Event) -> Response:
     """Return a response that arrives a byte at a time, so that each read is quick and the whole is not."""
 
     def body() -> Iterator[bytes]:
@@ -135,12 +128,12 @@ def _trickling(whole: Response, stopping: Event) -> Response:
             stopping.wait(TRICKLE_SECONDS)
             yield bytes([byte])
 
-    content = whole.get_data()
-    return Response(body(), headers={"Content-Length": str(len(content))}, mimetype="application/json")
+    content = response.get_data()
+    return Response(body(), headers=response.headers)
 
 
 def _break_connection(environ: dict[str, object]) -> None:
-    """Close the socket under the answer, where there is one, and leave the server nothing to say.
+    """Close the response's socket, if there is one, so that the server can't send anything more.
 
     Raises:
         ConnectionResetError: always; the server takes it for a client that went away.

@@ -1,12 +1,13 @@
 """Zype's consumer login: tokens for a password, an authorization code or a linked PIN; token info; revocation."""
 
+from contextlib import suppress
 from hmac import compare_digest
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from portal.sandbox import faults, seed
-from portal.sandbox.state import Sandbox, sandbox
+from portal.sandbox.state import sandbox
 from portal.sandbox.tokens import SCOPE, TOKEN_LIFE, Token
 
 bp = Blueprint("login", __name__)
@@ -22,12 +23,7 @@ _DESCRIPTIONS = {
 
 
 class OAuthRefusal(Exception):
-    """A request that the login service refuses, by RFC 6749 section 5.2.
-
-    Args:
-        error: the code that clients decide on.
-        status: the HTTP status.
-    """
+    """A refused request; ``error`` is one of the codes of RFC 6749 section 5.2."""
 
     def __init__(self, error: str, status: int = 400) -> None:
         super().__init__(error)
@@ -36,19 +32,10 @@ class OAuthRefusal(Exception):
 
 
 @bp.errorhandler(OAuthRefusal)
-def refused(refusal: OAuthRefusal) -> Response:
-    answer = jsonify(error=refusal.error, error_description=_DESCRIPTIONS[refusal.error])
-    answer.status_code = refusal.status
-    if refusal.status == 401:
-        answer.headers["WWW-Authenticate"] = 'Basic realm="sandbox"'
-    return answer
-
-
-@bp.after_request
-def keep_nothing(answer: Response) -> Response:
-    """Forbid caches to keep a token (RFC 6749 section 5.1)."""
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+def refused(refusal: OAuthRefusal) -> tuple[dict[str, str], int, dict[str, str]]:
+    headers = {"WWW-Authenticate": 'Basic realm="sandbox"'} if refusal.status == 401 else {}
+    answer = {"error": refusal.error, "error_description": _DESCRIPTIONS[refusal.error]}
+    return answer, refusal.status, headers
 
 
 @bp.get("/.well-known/oauth-authorization-server")
@@ -70,16 +57,15 @@ def metadata() -> dict[str, Any]:
 
 @bp.post("/oauth/token")
 def token() -> Response:
-    box = sandbox()
-    client_id = _client(box)
+    client_id = _client_id()
     match _field("grant_type"):
         case "password" if "linked_device_id" in request.form:
-            return _token(_by_device(box, client_id))
+            return _issued(_token_for_device(client_id))
         case "password":
             word = request.form.get("username", "").partition("@")[0]
-            return faults.without_link(word, box.stopping) or _token(_by_password(box, client_id))
+            return faults.failure(word, sandbox().stopping) or _issued(_token_for_password(client_id))
         case "authorization_code":
-            return _token(_by_code(box, client_id))
+            return _issued(_token_for_code(client_id))
         case _:
             raise OAuthRefusal("unsupported_grant_type")
 
@@ -101,17 +87,14 @@ def token_info() -> dict[str, Any]:
 
 @bp.post("/oauth/revoke")
 def revoke() -> dict[str, Any]:
-    """Answer 200 whatever was sent, as documented; a token goes only by the client that it belongs to."""
-    box = sandbox()
-    try:
-        box.tokens.revoke(request.form.get("token", ""), _client(box))
-    except OAuthRefusal:
-        return {}
+    """Answer always 200, as documented; only the client that a token was issued to can revoke it."""
+    with suppress(OAuthRefusal):
+        sandbox().tokens.revoke(request.form.get("token", ""), _client_id())
     return {}
 
 
-def _client(box: Sandbox) -> str:
-    """Return the id of the client that is calling, once it has shown that it is that client.
+def _client_id() -> str:
+    """Authenticate the client and return its id.
 
     Raises:
         OAuthRefusal: invalid_client for an unknown client or a wrong secret.
@@ -123,8 +106,8 @@ def _client(box: Sandbox) -> str:
         client_id, secret = request.form.get("client_id", ""), request.form.get("client_secret", "")
     if client_id == seed.TV_CLIENT_ID and not secret:
         return client_id
-    same = compare_digest(secret.encode(), box.client_secret.encode())
-    if client_id != box.client_id or not same:
+    is_secret = compare_digest(secret.encode(), sandbox().client_secret.encode())
+    if client_id != sandbox().client_id or not is_secret:
         raise OAuthRefusal("invalid_client", 401)
     return client_id
 
@@ -136,42 +119,42 @@ def _field(name: str) -> str:
     return value
 
 
-def _by_password(box: Sandbox, client_id: str) -> Token:
+def _token_for_password(client_id: str) -> Token:
     email, password = _field("username"), _field("password")
-    if client_id != box.client_id:
+    if client_id != sandbox().client_id:
         raise OAuthRefusal("unauthorized_client")
-    found = box.store.sign_in(email, password)
+    found = sandbox().store.sign_in(email, password)
     if not found:
         raise OAuthRefusal("invalid_grant")
-    return box.tokens.issue(found.id, client_id)
+    return sandbox().tokens.issue(found.id, client_id)
 
 
-def _by_device(box: Sandbox, client_id: str) -> Token:
-    """Sign a TV in: its device id and its linked PIN stand in for user name and password."""
+def _token_for_device(client_id: str) -> Token:
+    """Sign a TV in: its device id and its linked PIN take the place of user name and password."""
     if client_id != seed.TV_CLIENT_ID:
         raise OAuthRefusal("unauthorized_client")
-    device = box.store.status(_field("linked_device_id"))
+    device = sandbox().store.status(_field("linked_device_id"))
     if not device or not device.consumer_id or device.pin != _field("pin"):
         raise OAuthRefusal("invalid_grant")
-    return box.tokens.issue(device.consumer_id, client_id)
+    return sandbox().tokens.issue(device.consumer_id, client_id)
 
 
-def _by_code(box: Sandbox, client_id: str) -> Token:
+def _token_for_code(client_id: str) -> Token:
     fields = _field("code"), client_id, _field("redirect_uri"), _field("code_verifier")
-    if client_id != box.client_id:
+    if client_id != sandbox().client_id:
         raise OAuthRefusal("unauthorized_client")
-    found = box.tokens.exchange(*fields)
+    found = sandbox().tokens.exchange(*fields)
     if not found:
         raise OAuthRefusal("invalid_grant")
     return found
 
 
-def _token(issued: Token) -> Response:
+def _issued(token: Token) -> Response:
     return jsonify(
-        access_token=issued.access,
+        access_token=token.access,
         token_type="bearer",  # noqa: S106 - It names the kind of token.
         expires_in=int(TOKEN_LIFE.total_seconds()),
-        refresh_token=issued.refresh,
-        scope=issued.scope,
-        created_at=int(issued.created_at.timestamp()),
+        refresh_token=token.refresh,
+        scope=token.scope,
+        created_at=int(token.created_at.timestamp()),
     )

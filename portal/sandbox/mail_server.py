@@ -1,4 +1,4 @@
-"""Takes mail by SMTP for the sandbox: every mail for anybody, none of which goes any further."""
+"""The sandbox's SMTP server: accepts every mail for every recipient, and sends none on."""
 
 import asyncio
 import os
@@ -12,15 +12,15 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from portal.sandbox.mailbox import Mailbox
 
-_LARGEST_MAIL = 64 * 1024
+_MAX_MAIL = 64 * 1024
 
 
-class CannotTakeMail(OSError):
-    """The address can't be listened on."""
+class CannotReceiveMail(OSError):
+    """The SMTP server can't listen on its address."""
 
 
-class _Keeper:
-    """What aiosmtpd hands a mail to."""
+class _Handler:
+    """aiosmtpd's handler."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -28,35 +28,31 @@ class _Keeper:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         content = envelope.content
         try:
-            self._mailbox.take(content if isinstance(content, bytes) else b"", envelope.rcpt_tos)
+            self._mailbox.add(content if isinstance(content, bytes) else b"", envelope.rcpt_tos)
         except (ValueError, LookupError):
-            # The text says another character set than it is in, or one that does not exist.
             return "554 This mail can't be read"
-        return "250 Taken"
+        return "250 OK"
 
 
 @contextmanager
-def taking_mail(mailbox: Mailbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
-    """Take mail from a thread of its own while the block runs.
+def receive_mail(mailbox: Mailbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """Receive mail in a thread while the block runs; yields the port.
 
     Args:
         mailbox: where the mails go.
         host: the address to listen on.
-        port: the port to listen on; 0 takes a free one.
-
-    Yields:
-        the port.
+        port: the port to listen on; 0 for a free one.
 
     Raises:
-        CannotTakeMail: if the address can't be listened on.
+        CannotReceiveMail: if it can't listen.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        # aiosmtpd's own controller takes five seconds to notice that the port is taken.
+        # aiosmtpd's own controller needs five seconds to notice that the port is in use.
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise CannotTakeMail(error.errno, f"the sandbox can't take mail on {host}:{port}: {reason}") from error
+        raise CannotReceiveMail(error.errno, f"the sandbox can't receive mail on {host}:{port}: {reason}") from error
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = Thread(target=lambda: asyncio.run(_serve(listener, mailbox, started)), daemon=True)
     thread.start()
@@ -74,10 +70,10 @@ async def _serve(
     started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    keeper = _Keeper(mailbox)
+    handler = _Handler(mailbox)
 
     def connection() -> SMTP:
-        return SMTP(keeper, data_size_limit=_LARGEST_MAIL, enable_SMTPUTF8=True, hostname="sandbox", loop=loop)
+        return SMTP(handler, data_size_limit=_MAX_MAIL, enable_SMTPUTF8=True, hostname="sandbox", loop=loop)
 
     async with await loop.create_server(connection, sock=listener):
         started.set_result((loop, stop))

@@ -1,4 +1,4 @@
-"""The mails that the sandbox took, in memory. It knows nothing of SMTP or HTTP."""
+"""The mails that the sandbox received, in memory, without SMTP or HTTP."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -7,19 +7,19 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from typing import Any
 
-MOST_MAILS = 500
+MAX_MAILS = 500
 
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail as it arrived.
+    """A mail.
 
     Args:
         time: of arrival, ISO 8601.
-        to: whom the server was told to bring it to.
-        text: of its plain part.
-        language: as its header has it; empty without one.
-        headers: all of them by name, in small letters.
+        to: the recipients given to the server.
+        text: of the plain-text part.
+        language: of the Content-Language header, or empty.
+        headers: by name in lower case.
     """
 
     time: str
@@ -31,27 +31,27 @@ class Mail:
 
 
 class Mailbox:
-    """The newest mails, as many as MOST_MAILS.
-
-    Args:
-        clock: returns the time, aware.
-    """
+    """The newest MAX_MAILS mails."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._mails: deque[Mail] = deque(maxlen=MOST_MAILS)
+        self._mails: deque[Mail] = deque(maxlen=MAX_MAILS)
 
-    def take(self, content: bytes, to: Sequence[str]) -> None:
-        """Keep a mail, whoever it is for."""
+    def add(self, content: bytes, to: Sequence[str]) -> None:
+        """Keep a mail.
+
+        Raises:
+            ValueError, LookupError: its character set does not exist, or is not that of its text.
+        """
         message = message_from_bytes(content, policy=policy.SMTPUTF8)
         body = message.get_body(("plain",))
-        headers = {name.lower(): _readable(str(value)) for name, value in message.items()}
+        headers = {name.lower(): _decode(str(value)) for name, value in message.items()}
         self._mails.append(
             Mail(
                 time=self._clock().isoformat(timespec="seconds"),
                 to=list(to),
                 subject=headers.get("subject", ""),
-                text=_readable("\n".join(body.get_content().splitlines())) if body else "",
+                text=_decode("\n".join(body.get_content().splitlines())) if body else "",
                 language=headers.get("content-language", ""),
                 headers=headers,
             )
@@ -66,6 +66,6 @@ class Mailbox:
         return [asdict(mail) for mail in list(self._mails)]
 
 
-def _readable(text: str) -> str:
-    """Return a text with what Python's parser left as bytes decoded, so that it can be shown."""
+def _decode(text: str) -> str:
+    """Return a text in which the bytes that Python's parser kept undecoded are decoded or replaced."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

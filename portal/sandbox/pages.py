@@ -1,9 +1,10 @@
-"""The sandbox's front page, its record, the mails that it took, and the sign that it is alive."""
+"""The sandbox's front page, its record, its mails, and the health check."""
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, render_template
 from markupsafe import Markup
 
 from portal.sandbox import seed
+from portal.sandbox.documents import JSON
 from portal.sandbox.state import sandbox
 
 bp = Blueprint("pages", __name__)
@@ -22,8 +23,8 @@ def index() -> str:
 
 
 @bp.get("/sandbox/record")
-def record() -> Response:
-    return jsonify(sandbox().record.as_json())
+def record() -> list[JSON]:
+    return sandbox().record.as_json()
 
 
 @bp.get("/mail")
@@ -32,8 +33,8 @@ def mail() -> str:
 
 
 @bp.get("/mail.json")
-def mail_as_json() -> Response:
-    return jsonify(sandbox().mailbox.as_json())
+def mail_as_json() -> list[JSON]:
+    return sandbox().mailbox.as_json()
 
 
 @bp.get("/healthz")
@@ -43,7 +44,7 @@ def healthz() -> Response:
 
 @bp.app_template_filter("code")
 def code(text: str) -> Markup:
-    """Return text whose parts between backticks are marked up as code, as the documentation shows them."""
+    """Mark up the parts of a text between backticks as code."""
     parts = text.split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)

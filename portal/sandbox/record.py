@@ -1,4 +1,4 @@
-"""The sandbox's own record of the calls that link and unlink, to be compared with what a client believes."""
+"""The sandbox's record of the calls to link and unlink, to compare with what a client reports."""
 
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -7,21 +7,19 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
-LONGEST = 100_000
+MAX_CALLS = 100_000
 
 
 @dataclass
 class Call:
-    """One call that arrived.
+    """One call.
 
     Args:
         sequence: counts from 1 in the order of arrival.
-        time: when it arrived, ISO 8601.
-        method: the HTTP method.
+        time: of arrival, ISO 8601.
         path: without its query.
-        consumer_id: as it was sent.
         pin: the first 12 digits of the SHA-256 of the PIN, never the PIN.
-        status: what was answered; None while it is under way and when the answer was lost.
+        status: of the answer; None while the call is in flight, and if the answer was lost.
         done: whether the sandbox linked or unlinked a TV.
     """
 
@@ -36,14 +34,14 @@ class Call:
 
 
 class Record:
-    """The newest calls, as many as LONGEST."""
+    """The newest MAX_CALLS calls."""
 
     def __init__(self) -> None:
-        self._calls: deque[Call] = deque(maxlen=LONGEST)
+        self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
         self._sequence = count(1)
 
-    def begin(self, time: datetime, method: str, path: str, consumer_id: str, pin: str) -> Call:
-        """Write a call down on arrival; the caller fills in how it ended."""
+    def add(self, time: datetime, method: str, path: str, consumer_id: str, pin: str) -> Call:
+        """Record a call on arrival; the caller sets status and done later."""
         pin_hash = sha256(pin.encode()).hexdigest()[:12]
         call = Call(next(self._sequence), time.isoformat(), method, path, consumer_id, pin_hash)
         self._calls.append(call)

@@ -1,5 +1,6 @@
-"""What the sandbox knows from the start: its consumers and its magic PINs. Data only; docs/sandbox.md shows it."""
+"""The sandbox's seed data: its consumers and magic PINs, which docs/sandbox.md lists."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -7,7 +8,6 @@ from types import MappingProxyType
 from typing import Literal
 
 SITE_ID = "5ad00000000000000000517e"
-APP_ID = "5ad0000000000000000000a9"
 TV_CLIENT_ID = "sandbox-tv"
 VIEWERS = 10_000
 
@@ -17,14 +17,11 @@ SHAPES: tuple[Shape, ...] = ("ids", "objects", "keyed", "null")
 
 
 @dataclass(frozen=True)
-class Seed:
+class Consumer:
     """A consumer who can sign in.
 
     Args:
         id: the consumer_id, 24 hexadecimal characters.
-        email: what they sign in with.
-        password: made up, and shown on the sandbox's own page.
-        name: how the TV greets them.
         devices: the shape in which their record lists linked devices.
         subscriptions: how many they have.
     """
@@ -37,20 +34,13 @@ class Seed:
     subscriptions: int
 
 
-ALICE = Seed("0a11ce000000000000000001", "alice@example.com", "alice-password", "Alice", "ids", 1)
-MALLORY = Seed("0bad00000000000000000002", "mallory@example.com", "mallory-password", "Mallory", "objects", 0)
+ALICE = Consumer("0a11ce000000000000000001", "alice@example.com", "alice-password", "Alice", "ids", 1)
+MALLORY = Consumer("0bad00000000000000000002", "mallory@example.com", "mallory-password", "Mallory", "objects", 0)
 
 
 @dataclass(frozen=True)
-class StaffSeed:
-    """Somebody in customer support, for whom the demo makes an account.
-
-    Args:
-        name: what they sign in with.
-        password: made up, like a viewer's.
-        secret: of their authenticator app, in base32.
-        is_supervisor: whether they read everybody's history too.
-    """
+class StaffAccount:
+    """An account that the demo creates for customer support; the secret is that of the authenticator app, in base32."""
 
     name: str
     password: str
@@ -58,42 +48,40 @@ class StaffSeed:
     is_supervisor: bool
 
 
-BOB = StaffSeed("bob", "bob-password", "B7DEMOSECRETB7DEMOSECRETB7DEMOSE", False)
-SUPERVISOR = StaffSeed("supervisor", "supervisor-password", "S7DEMOSECRETS7DEMOSECRETS7DEMOSE", True)
+BOB = StaffAccount("bob", "bob-password", "B7DEMOSECRETB7DEMOSECRETB7DEMOSE", False)
+SUPERVISOR = StaffAccount("supervisor", "supervisor-password", "S7DEMOSECRETS7DEMOSECRETS7DEMOSE", True)
 STAFF = (BOB, SUPERVISOR)
 
 
-def consumers() -> Iterator[Seed]:
-    """Yield everyone who can sign in: Alice, Mallory, and the viewers u0 to u9999 for tests under load."""
+def consumers() -> Iterator[Consumer]:
+    """Yield every consumer: Alice, Mallory, and the viewers u0 to u9999 for load tests."""
     yield ALICE
     yield MALLORY
     for n in range(VIEWERS):
         shape = SHAPES[n % len(SHAPES)]
-        yield Seed(f"{n:024x}", f"u{n}@example.com", f"pw-{n}", f"Viewer {n}", shape, 1)
+        yield Consumer(f"{n:024x}", f"u{n}@example.com", f"pw-{n}", f"Viewer {n}", shape, 1)
 
 
 @cache
-def directory() -> tuple[Mapping[str, Seed], Mapping[str, Seed]]:
-    """Return everyone by id, and by e-mail; made once, since nobody changes in a sandbox."""
-    everyone = tuple(consumers())
-    by_id = {consumer.id: consumer for consumer in everyone}
-    by_email = {consumer.email: consumer for consumer in everyone}
+def directory() -> tuple[Mapping[str, Consumer], Mapping[str, Consumer]]:
+    """Return every consumer by id, and by e-mail; made once, since none changes."""
+    by_id = {consumer.id: consumer for consumer in consumers()}
+    by_email = {consumer.email: consumer for consumer in by_id.values()}
     return MappingProxyType(by_id), MappingProxyType(by_email)
 
 
 @dataclass(frozen=True)
 class MagicPin:
-    """A PIN that needs no TV and always behaves in one way.
+    """A PIN that needs no TV and always gives the same result.
 
-    Digits may follow the word, so that there are as many different PINs of a kind as a test needs. One
-    that links gives each consumer a made-up TV of their own; linking it again changes nothing, and after
-    it was unlinked it gives another.
+    If it links, each consumer gets a different, made-up TV. Linking it again changes nothing; linking it after
+    an unlink gives another TV.
 
     Args:
-        word: the PIN; with digits after it it is another PIN of the same kind.
+        word: the PIN; digits after it make another PIN of the same kind.
         answer: what PUT /pin/link answers.
-        links: whether a TV is linked to the consumer afterwards.
-        outcome: what the portal makes of it, by the names of its outcomes.
+        links: whether a TV is linked afterwards.
+        outcome: the portal's outcome.
     """
 
     word: str
@@ -132,10 +120,6 @@ MAGIC_PINS = (
 WORDS = tuple(magic.word for magic in MAGIC_PINS)
 
 
-def magic(pin: str) -> MagicPin | None:
-    """Return the magic PIN that a PIN is, with or without digits after its word; None for any other."""
-    return next((m for m in MAGIC_PINS if pin.startswith(m.word) and _is_tail(pin[len(m.word) :])), None)
-
-
-def _is_tail(text: str) -> bool:
-    return not text or (text.isascii() and text.isdigit())
+def find_magic_pin(pin: str) -> MagicPin | None:
+    """Return the magic PIN whose word a PIN is, with or without digits after it; None for any other PIN."""
+    return next((magic for magic in MAGIC_PINS if re.fullmatch(f"{magic.word}[0-9]*", pin)), None)

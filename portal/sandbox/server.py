@@ -1,4 +1,4 @@
-"""Serves the sandbox on a socket: threaded HTTP/1.1 that keeps connections, and a stop that nothing holds up."""
+"""Serves the sandbox: threaded HTTP/1.1 with kept connections, which stops at once even with answers in flight."""
 
 import os
 import signal
@@ -14,26 +14,26 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 from werkzeug.wsgi import ClosingIterator
 
-from portal.sandbox.mail_server import taking_mail
+from portal.sandbox.mail_server import receive_mail
 from portal.sandbox.state import EXTENSION
 
 _BACKLOG = 1024
-# Well over what the application itself takes, so that its own 413 is what a client sees.
-_LARGEST_BODY = 1024 * 1024
+# Far above the application's own limit, so that clients get the application's 413.
+_MAX_BODY = 1024 * 1024
 
 
-class _Handler(WSGIRequestHandler):
-    """Answers a request and keeps the connection, which werkzeug's own handler always closes."""
+class _RequestHandler(WSGIRequestHandler):
+    """Keeps connections, which werkzeug's own handler always closes."""
 
     protocol_version = "HTTP/1.1"
-    # Without this the second small packet of an answer waits 40 ms for the client to confirm the first.
+    # Otherwise the second small packet of an answer waits 40 ms for the client's acknowledgement of the first.
     disable_nagle_algorithm = True
 
     def run_wsgi(self) -> None:
-        """Read the whole request before the application sees it: what stays unread would look like the next."""
+        """Read the whole request before the application runs: what stays unread would be taken for the next one."""
         environ = self.make_environ()
         length = environ.get("CONTENT_LENGTH") or "0"
-        if "HTTP_TRANSFER_ENCODING" in environ or not length.isdecimal() or int(length) > _LARGEST_BODY:
+        if "HTTP_TRANSFER_ENCODING" in environ or not length.isdecimal() or int(length) > _MAX_BODY:
             self.close_connection = True
             self.send_error(413)
             return
@@ -62,43 +62,38 @@ def serve(
 
     Args:
         app: from create_app.
-        host: the address to listen on.
-        port: the port to listen on.
         stop_with_stdin: stop when standard input ends, so that the sandbox ends with the process that
             started it, however that one ended.
-        mail_address: host and port to take mail on; none for no mail.
+        mail_address: host and port to receive mail on; None for no mail.
 
     Raises:
-        CannotTakeMail: if the address for mail can't be listened on.
-        OSError: if the address can't be listened on.
+        CannotReceiveMail: if it can't listen on mail_address.
+        OSError: if it can't listen on host and port.
     """
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if stop_with_stdin:
-        Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
+        Thread(target=_wait_for_end_of_stdin, args=(stop,), daemon=True).start()
     with ExitStack() as stack:
-        # Before the pages: who sees those answer may send mail.
+        # Before HTTP: a client that gets an answer there may send mail.
         if mail_address:
-            stack.enter_context(taking_mail(app.extensions[EXTENSION].mailbox, *mail_address))
-        stack.enter_context(running(app, host, port))
+            stack.enter_context(receive_mail(app.extensions[EXTENSION].mailbox, *mail_address))
+        stack.enter_context(serve_in_thread(app, host, port))
         stop.wait()
 
 
 @contextmanager
-def running(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve the sandbox from a thread of its own while the block runs.
+def serve_in_thread(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve the sandbox in a thread while the block runs; yields its origin, such as http://127.0.0.1:8001.
 
     Args:
         app: from create_app.
         host: the address to listen on.
-        port: the port to listen on; 0 takes a free one.
-
-    Yields:
-        the sandbox's origin, such as http://127.0.0.1:8001.
+        port: the port to listen on; 0 for a free one.
 
     Raises:
-        OSError: if the address can't be listened on.
+        OSError: if it can't listen.
     """
     server = listen(app, host, port)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -119,16 +114,16 @@ def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        # Werkzeug ends the process when it can't listen, so it is given a socket that listens already.
+        # Werkzeug ends the process if it can't listen, so it gets a socket that listens already.
         with socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener:
-            return make_server(host, port, app, threaded=True, request_handler=_Handler, fd=listener.fileno())
+            return make_server(host, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno())
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(error.errno, f"the sandbox can't listen on {host}:{port}: {reason}") from error
 
 
-def _wait_for_end_of_input(stop: Event) -> None:
-    """Read standard input to its end, below Python's buffers: their lock would trouble the interpreter's exit."""
+def _wait_for_end_of_stdin(stop: Event) -> None:
+    """Read standard input to its end without Python's buffer, whose lock would disturb the interpreter's exit."""
     while os.read(sys.stdin.fileno(), 4096):
         pass
     stop.set()

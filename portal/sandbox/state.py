@@ -1,8 +1,9 @@
-"""What one sandbox is made of, and how its views find it."""
+"""The state of one sandbox, and how its views find it."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Event
 from urllib.parse import urlsplit
 
@@ -14,53 +15,56 @@ from portal.sandbox.store import Store
 from portal.sandbox.tokens import Tokens
 
 EXTENSION = "sandbox"
-CALLBACK = "/sign-in/code/callback"
+CALLBACK_PATH = "/sign-in/code/callback"
 
 
-@dataclass(frozen=True)
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
 class Sandbox:
     """One sandbox.
 
     Args:
-        api_key: what the portal's calls carry.
-        app_key: what a TV's calls carry; it may not link.
+        api_key: of the portal's calls.
         client_id: the portal's client at the login service.
         client_secret: its secret.
-        activate_url: the portal's page, which the TV shows.
-        clock: returns the time, aware.
-        store: consumers, PINs and links.
-        tokens: codes and tokens of the login service.
-        record: the calls to link and unlink.
-        mailbox: the mails that were taken.
-        stopping: set when the sandbox stops, so that no hanging answer holds it up.
+        activate_url: the portal's page, which the TV shows; browsers return to its origin after sign-in.
+        app_key: of a TV's calls; it may not link.
+        clock: returns the time, aware; set by tests.
+        randomness: the source of PINs and tokens; cryptographic unless a test sets another.
     """
 
     api_key: str = field(repr=False)
-    app_key: str = field(repr=False)
     client_id: str
     client_secret: str = field(repr=False)
     activate_url: str
-    clock: Callable[[], datetime]
-    store: Store
-    tokens: Tokens
-    record: Record
-    mailbox: Mailbox
-    stopping: Event = field(default_factory=Event)
+    app_key: str = field(default="sandbox-app-key", repr=False)
+    clock: Callable[[], datetime] = _now
+    randomness: random.Random = field(default_factory=random.SystemRandom, repr=False)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.clock, self.randomness)
+        self.tokens = Tokens(self.clock, self.randomness)
+        self.record = Record()
+        self.mailbox = Mailbox(self.clock)
+        # Set when the sandbox stops, so that no hanging answer delays that.
+        self.stopping = Event()
 
     @property
     def portal_origin(self) -> str:
-        """The origin of the portal."""
         parts = urlsplit(self.activate_url)
         return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def redirect_uri(self) -> str:
-        """The one address that the hosted sign-in page may send a browser back to."""
-        return self.portal_origin + CALLBACK
+        """The only address to which the sign-in page sends a browser back."""
+        return self.portal_origin + CALLBACK_PATH
 
 
 def sandbox() -> Sandbox:
-    """Return the sandbox of the application that is answering now."""
+    """Return the sandbox of the current application."""
     found = current_app.extensions[EXTENSION]
-    assert isinstance(found, Sandbox)  # noqa: S101 - It tells the type checker what the factory put there.
+    assert isinstance(found, Sandbox)  # noqa: S101 - It tells the type checker what create_app stored.
     return found

@@ -1,4 +1,4 @@
-"""The sandbox's consumers, PINs and links, in memory and safe for threads. It knows nothing of HTTP."""
+"""The sandbox's consumers, devices, PINs and links, in memory and thread-safe, without HTTP."""
 
 import random
 from collections.abc import Callable
@@ -8,24 +8,24 @@ from string import ascii_lowercase, digits
 from threading import Lock
 
 from portal.sandbox import seed
-from portal.sandbox.seed import Seed
+from portal.sandbox.seed import Consumer
 
 PIN_LIFE = timedelta(minutes=30)
 PIN_LENGTH = 7
 
 
 @dataclass(frozen=True)
-class DevicePin:
-    """What Zype calls a DevicePin: a device, the PIN that it shows, and whom it is linked to.
+class Device:
+    """A device and its PIN, which Zype calls a DevicePin.
 
     Args:
         id: 24 hexadecimal characters.
-        linked_device_id: the device, as it names itself.
+        linked_device_id: the device's own id.
         pin: 7 lower-case letters and digits; a magic PIN may have 4 to 16.
         created_at: when the device acquired the PIN.
-        expires_at: until when the PIN can be linked; for an unlinked one, when it was unlinked.
-        updated_at: when it was last acquired, linked or unlinked.
-        consumer_id: whom it is linked to, or None.
+        expires_at: until when the PIN can be linked; after an unlink, when that was.
+        updated_at: when the PIN was last acquired, linked or unlinked.
+        consumer_id: to whom the device is linked, or None.
     """
 
     id: str
@@ -38,107 +38,98 @@ class DevicePin:
 
 
 class Store:
-    """Everything that the platform API reads and changes.
-
-    Args:
-        clock: returns the time, aware.
-        randomness: the source of ids and PINs; cryptographic unless a test says otherwise.
-    """
+    """What the platform API reads and changes."""
 
     def __init__(self, clock: Callable[[], datetime], randomness: random.Random) -> None:
         self._clock = clock
         self._random = randomness
         self._lock = Lock()
         self._by_id, self._by_email = seed.directory()
-        self._devices: dict[str, DevicePin] = {}
-        # A PIN leaves this table when it is linked: it can be used once.
+        self._devices: dict[str, Device] = {}
+        # By PIN; a PIN is removed when it is linked, since it can be used once.
         self._waiting: dict[str, str] = {}
-        self._linked: dict[str, dict[str, DevicePin]] = {}
+        self._linked: dict[str, dict[str, Device]] = {}
 
-    def consumer(self, consumer_id: str) -> Seed | None:
+    def consumer(self, consumer_id: str) -> Consumer | None:
         """Return the consumer of an id, or None."""
         return self._by_id.get(consumer_id)
 
-    def consumer_by_email(self, email: str) -> Seed | None:
-        """Return the consumer with exactly this e-mail but for the case of its letters, or None."""
+    def consumer_by_email(self, email: str) -> Consumer | None:
+        """Return the consumer with this e-mail, in any case of letters, or None."""
         return self._by_email.get(email.lower())
 
-    def sign_in(self, email: str, password: str) -> Seed | None:
-        """Return the consumer of an e-mail and password, or None if there is no such pair."""
+    def sign_in(self, email: str, password: str) -> Consumer | None:
+        """Return the consumer with this e-mail and password, or None."""
         consumer = self.consumer_by_email(email)
         return consumer if consumer and consumer.password == password else None
 
-    def search(self, word: str) -> list[Seed]:
-        """Return everyone whose e-mail or name contains a word, whatever its case; all for an empty one."""
+    def search(self, word: str) -> list[Consumer]:
+        """Return the consumers whose e-mail or name contains a word, in any case."""
         word = word.lower()
         return [c for c in self._by_id.values() if word in c.email or word in c.name.lower()]
 
-    def acquire(self, device_id: str) -> DevicePin:
-        """Give a device a new PIN. Its last one is void from now on, linked or not."""
+    def acquire(self, device_id: str) -> Device:
+        """Give a device a new PIN. Its last one becomes invalid, linked or not."""
         now = self._clock()
         with self._lock:
-            self._forget(device_id)
+            self._remove(device_id)
             pin = self._new_pin()
-            device = DevicePin(self._new_id(), device_id, pin, now, now + PIN_LIFE, now)
+            device = Device(self._new_id(), device_id, pin, now, now + PIN_LIFE, now)
             self._devices[device_id] = device
             self._waiting[pin] = device_id
             return device
 
-    def status(self, device_id: str) -> DevicePin | None:
-        """Return a device's newest state, or None for a device that never acquired a PIN."""
+    def status(self, device_id: str) -> Device | None:
+        """Return a device, or None if it never acquired a PIN."""
         with self._lock:
             return self._devices.get(device_id)
 
-    def link(self, pin: str, consumer_id: str) -> DevicePin | None:
-        """Link the device that shows a PIN; None for a PIN that is unknown, expired or used up."""
+    def link(self, pin: str, consumer_id: str) -> Device | None:
+        """Link the device that shows a PIN; None for a PIN that is unknown, expired or used."""
         now = self._clock()
         with self._lock:
             device = self._devices.get(self._waiting.get(pin, ""))
             if not device or device.expires_at <= now:
                 return None
             del self._waiting[pin]
-            return self._put(replace(device, consumer_id=consumer_id, updated_at=now))
+            return self._save(replace(device, consumer_id=consumer_id, updated_at=now))
 
-    def link_magic(self, pin: str, consumer_id: str) -> DevicePin:
+    def link_magic(self, pin: str, consumer_id: str) -> Device:
         """Link a made-up device by a magic PIN; linking it again changes nothing."""
         with self._lock:
             for device in self._linked.get(consumer_id, {}).values():
                 if device.pin == pin:
                     return device
-            return self._put(self._made_up(pin, consumer_id))
+            return self._save(self.make_device(pin, consumer_id))
 
-    def pretend(self, pin: str, consumer_id: str | None) -> DevicePin:
-        """Return a made-up device of a magic PIN without keeping it, for answers that are not true."""
-        with self._lock:
-            return self._made_up(pin, consumer_id)
+    def make_device(self, pin: str, consumer_id: str | None) -> Device:
+        """Return a made-up device for a magic PIN, without saving it."""
+        now = self._clock()
+        name = f"sandbox-tv-{self._new_id()}"
+        return Device(self._new_id(), name, pin, now, now + PIN_LIFE, now, consumer_id)
 
-    def unlink(self, pin: str, consumer_id: str) -> DevicePin | None:
-        """Unlink the consumer's device of a PIN, which stays used up; None if they have no such device."""
+    def unlink(self, pin: str, consumer_id: str) -> Device | None:
+        """Unlink a consumer's device by its PIN, which stays used; None if they have no such device."""
         now = self._clock()
         with self._lock:
             for device in self._linked.get(consumer_id, {}).values():
                 if device.pin == pin:
                     del self._linked[consumer_id][device.linked_device_id]
-                    return self._put(replace(device, consumer_id=None, expires_at=now, updated_at=now))
+                    return self._save(replace(device, consumer_id=None, expires_at=now, updated_at=now))
             return None
 
-    def devices(self, consumer_id: str) -> list[DevicePin]:
-        """Return the devices that are linked to a consumer, oldest link first."""
+    def devices(self, consumer_id: str) -> list[Device]:
+        """Return the devices linked to a consumer, oldest link first."""
         with self._lock:
             return list(self._linked.get(consumer_id, {}).values())
 
-    def _put(self, device: DevicePin) -> DevicePin:
+    def _save(self, device: Device) -> Device:
         self._devices[device.linked_device_id] = device
         if device.consumer_id:
             self._linked.setdefault(device.consumer_id, {})[device.linked_device_id] = device
         return device
 
-    def _made_up(self, pin: str, consumer_id: str | None) -> DevicePin:
-        now = self._clock()
-        name = f"sandbox-tv-{self._new_id()}"
-        return DevicePin(self._new_id(), name, pin, now, now + PIN_LIFE, now, consumer_id)
-
-    def _forget(self, device_id: str) -> None:
+    def _remove(self, device_id: str) -> None:
         device = self._devices.pop(device_id, None)
         if device and device.consumer_id:
             del self._linked[device.consumer_id][device_id]
@@ -146,7 +137,7 @@ class Store:
             self._waiting.pop(device.pin, None)
 
     def _new_pin(self) -> str:
-        """Return a PIN that no TV shows and that is no magic one."""
+        """Return a PIN that no other device shows and that is not magic."""
         while True:
             pin = "".join(self._random.choices(ascii_lowercase + digits, k=PIN_LENGTH))
             if pin not in self._waiting and not pin.startswith(seed.WORDS):

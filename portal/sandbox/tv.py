@@ -1,4 +1,4 @@
-"""A TV: a page that acquires a PIN, shows it, waits to be linked and greets the viewer."""
+"""A TV: a page that acquires a PIN, shows it, waits until it is linked and greets the viewer."""
 
 from io import BytesIO
 
@@ -13,24 +13,23 @@ bp = Blueprint("tv", __name__)
 
 @bp.get("/tv")
 def tv() -> str:
-    box = sandbox()
     return render_template(
         "tv.html",
-        activate_url=box.activate_url,
-        shown_url=box.activate_url.partition("://")[2],
-        app_key=box.app_key,
+        activate_url=sandbox().activate_url,
+        shown_url=sandbox().activate_url.partition("://")[2],
+        app_key=sandbox().app_key,
         client_id=seed.TV_CLIENT_ID,
     )
 
 
 @bp.get("/tv/qr.svg")
 def qr() -> Response:
-    """Draw the QR code of a device's PIN. It is asked for by the device, so that no PIN stands in a URL."""
+    """Return the QR code of a device's PIN, found by the device id so that no PIN is in a URL."""
     device = sandbox().store.status(request.args.get("device", ""))
     if not device or device.consumer_id:
         abort(404)
     drawing = BytesIO()
-    # A Micro QR code would be smaller, but phones don't read it; a style attribute would need a laxer policy.
+    # Phones don't read a Micro QR code, and the content security policy forbids a style attribute.
     code = segno.make(f"{sandbox().activate_url}#pin={device.pin}", error="m", micro=False)
     code.save(drawing, kind="svg", xmldecl=False, nl=False, omitsize=True, svgclass=None, lineclass=None)
     answer = Response(drawing.getvalue(), mimetype="image/svg+xml")

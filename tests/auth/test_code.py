@@ -10,7 +10,7 @@ from flask import Flask
 
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from portal.sandbox.seed import Seed
+from portal.sandbox.seed import Consumer
 from portal.viewers.records import viewers
 from tests.harness.faulty_zype import answering, listening
 from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
@@ -38,7 +38,7 @@ def set_out(browser: PageClient, next_path: str | None = None) -> str:
     return browser.get(f"/sign-in/code{query}", 302).location or ""
 
 
-def signs_in_there(http: requests.Session, address: str, who: Seed, button: str | None = None) -> str:
+def signs_in_there(http: requests.Session, address: str, who: Consumer, button: str | None = None) -> str:
     """Sign in on the login service's own page; return the path that its redirect leads back to."""
     page = BeautifulSoup(http.get(address, timeout=SECONDS).text, "html.parser")
     action = page.select("form")[0]["action"]

@@ -7,7 +7,7 @@ import pyotp
 
 from portal.domain.actors import Role
 from portal.sandbox import seed
-from portal.sandbox.seed import Seed
+from portal.sandbox.seed import Consumer
 from portal.services import Services
 from tests.harness.page import Page, PageClient
 
@@ -19,7 +19,7 @@ class Person:
         browser: theirs alone.
     """
 
-    account: Seed
+    account: Consumer
 
     def __init__(self, browser: PageClient) -> None:
         self.browser = browser

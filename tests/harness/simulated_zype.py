@@ -1,14 +1,11 @@
-"""The sandbox as the tests use it: a real server with a fresh state, and TVs that speak to it over HTTP."""
+"""The sandbox as tests use it: a real server with a new state, and TVs that call it over HTTP."""
 
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import replace
 from functools import cache
-from random import SystemRandom
-from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -17,12 +14,8 @@ from flask import Flask
 
 from portal.sandbox import seed
 from portal.sandbox.app import create_app
-from portal.sandbox.mailbox import Mailbox
-from portal.sandbox.record import Record
 from portal.sandbox.server import listen
 from portal.sandbox.state import EXTENSION, Sandbox
-from portal.sandbox.store import Store
-from portal.sandbox.tokens import Tokens
 from portal.settings.settings import Settings
 from tests.harness.servers import acceptor
 
@@ -34,9 +27,9 @@ class TV:
     """A TV that has acquired a PIN and shows it.
 
     Args:
-        http: a session to speak over.
+        http: the session for its requests.
         url: the sandbox's origin.
-        device_id: as it names itself.
+        device_id: its own id.
     """
 
     def __init__(self, http: requests.Session, url: str, device_id: str) -> None:
@@ -46,7 +39,7 @@ class TV:
         self.pin: str = self._device("POST", "/pin/acquire")["pin"]
 
     def is_linked(self) -> bool:
-        """Ask, as a TV does every few seconds, whether its PIN was linked."""
+        """Return whether its PIN is linked, which a TV asks every few seconds."""
         return bool(self._device("GET", "/pin/status")["linked"])
 
     def owner(self) -> str | None:
@@ -55,7 +48,7 @@ class TV:
         return found
 
     def greeting(self) -> str | None:
-        """Sign in with the device id and the PIN, as a linked TV does; return the name that it greets, or None."""
+        """Sign in with device id and PIN, as a linked TV does; return the name of the viewer, or None."""
         given = {"linked_device_id": self.device_id, "pin": self.pin, "client_id": seed.TV_CLIENT_ID}
         token = self._http.post(f"{self._url}/oauth/token", {"grant_type": "password", **given}, timeout=SECONDS)
         if not token.ok:
@@ -81,7 +74,7 @@ class SimulatedZype:
     """A running sandbox.
 
     Args:
-        http: a session to speak over.
+        http: the session for requests.
         url: its origin, for PORTAL_ZYPE_API_URL.
         app: the application, for tests that look into its state.
     """
@@ -93,7 +86,7 @@ class SimulatedZype:
         self._numbers = itertools.count(1)
 
     def tv(self) -> TV:
-        """Switch on another TV; it shows a PIN of its own."""
+        """Return another TV, which shows its own PIN."""
         return TV(self._http, self.url, f"tv-{next(self._numbers)}-{uuid4().hex}")
 
     def record(self) -> list[dict[str, Any]]:
@@ -104,48 +97,42 @@ class SimulatedZype:
         return calls
 
 
-@cache
-def _blank_app() -> Flask:
-    """Return a sandbox that is never served: routes and templates are compiled once, and copied for each test."""
+def _new_state(public_url: str) -> Sandbox:
+    """Return a sandbox with the credentials of the default settings."""
     defaults = Settings()
-    return create_app(
+    return Sandbox(
         api_key=defaults.zype_api_key.get_secret_value(),
         client_id=defaults.zype_client_id,
         client_secret=defaults.zype_client_secret.get_secret_value(),
-        activate_url="",
+        activate_url=f"{public_url}/activate",
         app_key=APP_KEY,
     )
 
 
-def _fresh_app(public_url: str) -> Flask:
-    """Return a sandbox with a state of its own."""
-    blank = _blank_app()
-    state: Sandbox = blank.extensions[EXTENSION]
-    randomness = SystemRandom()
-    app = copy(blank)
-    app.before_request_funcs = defaultdict(list, blank.before_request_funcs)
-    app.extensions = blank.extensions | {
-        EXTENSION: replace(
-            state,
-            activate_url=f"{public_url}/activate",
-            store=Store(state.clock, randomness),
-            tokens=Tokens(state.clock, randomness),
-            record=Record(),
-            mailbox=Mailbox(state.clock),
-            stopping=Event(),
-        )
-    }
+@cache
+def _template_app() -> Flask:
+    """Return an application that is never served, so that routes and templates are compiled once a process."""
+    return create_app(_new_state(""))
+
+
+def new_app(state: Sandbox) -> Flask:
+    """Return a copy of the template application with its own state."""
+    template = _template_app()
+    app = copy(template)
+    app.before_request_funcs = defaultdict(list, template.before_request_funcs)
+    app.extensions = template.extensions | {EXTENSION: state}
     return app
 
 
 @contextmanager
 def simulated_zype(public_url: str) -> Iterator[SimulatedZype]:
     """Run a sandbox with the credentials of the default settings while the block runs."""
-    app = _fresh_app(public_url)
+    state = _new_state(public_url)
+    app = new_app(state)
     server = listen(app, "127.0.0.1", 0)
     with acceptor().accepting(server), requests.Session() as http:
         http.trust_env = False
         try:
             yield SimulatedZype(http, f"http://127.0.0.1:{server.port}", app)
         finally:
-            app.extensions[EXTENSION].stopping.set()
+            state.stopping.set()

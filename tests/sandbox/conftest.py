@@ -1,4 +1,4 @@
-"""A sandbox in this process with a clock of its own, and the calls that its clients make."""
+"""A sandbox in this process with its own clock, and the calls of its clients."""
 
 import random
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from portal.sandbox import seed
-from portal.sandbox.app import create_app
+from portal.sandbox.state import Sandbox
+from tests.harness.simulated_zype import new_app
 
 API_KEY, APP_KEY = "the-api-key", "the-app-key"
 CLIENT_ID, CLIENT_SECRET = "the-client", "the-client-secret"
@@ -19,7 +20,7 @@ PORTAL = "http://127.0.0.1:8000"
 
 
 class Clock:
-    """A clock that a test moves by hand."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -27,17 +28,13 @@ class Clock:
     def __call__(self) -> datetime:
         return self.now
 
-    def goes_on(self, **length: float) -> None:
-        """Move on by a length of time: ``goes_on(minutes=30)``."""
+    def advance(self, **length: float) -> None:
+        """Advance: ``advance(minutes=30)``."""
         self.now += timedelta(**length)
 
 
 class Calls:
-    """What a portal and a TV ask of the sandbox.
-
-    Args:
-        http: a client of Flask's.
-    """
+    """The calls of a portal and of a TV, made with Flask's test client."""
 
     def __init__(self, http: FlaskClient) -> None:
         self.http = http
@@ -49,7 +46,7 @@ class Calls:
         return pin
 
     def status(self, device_id: str = "tv") -> dict[str, Any]:
-        """Return how a device stands."""
+        """Return a device's status as a TV reads it."""
         query = {"app_key": APP_KEY, "linked_device_id": device_id}
         found: dict[str, Any] = self.http.get("/pin/status", query_string=query).json["response"]
         return found
@@ -71,17 +68,17 @@ class Calls:
         return self.get(f"/consumers/{consumer_id}").json["response"]["linked_devices"]
 
     def token(self, **form: str) -> TestResponse:
-        """Ask for a token as the portal's client; a field that is given replaces the client's own."""
+        """Ask for a token as the portal's client; a given field replaces the client's own."""
         return self.http.post("/oauth/token", data={"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **form})
 
-    def token_of(self, account: seed.Seed) -> str:
-        """Sign somebody in by password and return the access token."""
-        answer = self.token(grant_type="password", username=account.email, password=account.password)
+    def token_of(self, consumer: seed.Consumer) -> str:
+        """Sign a consumer in by password and return the access token."""
+        answer = self.token(grant_type="password", username=consumer.email, password=consumer.password)
         access: str = answer.json["access_token"]
         return access
 
     def info(self, access_token: str) -> TestResponse:
-        """Ask whose a token is."""
+        """Ask for the owner of a token."""
         return self.http.get("/oauth/token/info", query_string={"access_token": access_token})
 
     def _put(self, path: str, pin: str, consumer_id: str) -> TestResponse:
@@ -95,23 +92,23 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def make_box() -> Callable[..., Flask]:
+def make_app() -> Callable[..., Flask]:
     """Return a maker of sandboxes with these tests' keys."""
 
     def make(**other: Any) -> Flask:
         keys = {"api_key": API_KEY, "app_key": APP_KEY, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-        return create_app(**keys, activate_url=f"{PORTAL}/activate", **other)
+        return new_app(Sandbox(**keys, activate_url=f"{PORTAL}/activate", **other))
 
     return make
 
 
 @pytest.fixture
-def box(make_box: Callable[..., Flask], clock: Clock) -> Flask:
-    """A sandbox whose clock and randomness are the test's."""
-    return make_box(clock=clock, randomness=random.Random(7))
+def app(make_app: Callable[..., Flask], clock: Clock) -> Flask:
+    """A sandbox with the test's clock and fixed randomness."""
+    return make_app(clock=clock, randomness=random.Random(7))
 
 
 @pytest.fixture
-def calls(box: Flask) -> Calls:
+def calls(app: Flask) -> Calls:
     """The calls that its clients make."""
-    return Calls(box.test_client())
+    return Calls(app.test_client())

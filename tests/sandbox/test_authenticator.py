@@ -17,7 +17,9 @@ def text(answer: TestResponse, selector: str) -> str:
 
 
 @pytest.mark.parametrize("person", seed.STAFF, ids=lambda person: person.name)
-def test_it_shows_everybodys_code_of_now_and_the_next(calls: Calls, clock: Clock, person: seed.StaffSeed) -> None:
+def test_it_shows_the_current_and_next_code_of_each_account(
+    calls: Calls, clock: Clock, person: seed.StaffAccount
+) -> None:
     app = pyotp.TOTP(person.secret)
     shown = calls.http.get("/authenticator")
     row = f"tr:has(#now-{person.name})"
@@ -25,15 +27,15 @@ def test_it_shows_everybodys_code_of_now_and_the_next(calls: Calls, clock: Clock
         text(shown, row) == f"{person.name} {app.at(clock.now)} {app.at(clock.now, counter_offset=1)} {person.secret}"
     )
 
-    clock.goes_on(seconds=30)
+    clock.advance(seconds=30)
 
     assert text(calls.http.get("/authenticator"), f"#now-{person.name}") == app.at(clock.now)
     assert app.at(clock.now) in shown.text
 
 
 @pytest.mark.parametrize(("later", "left"), [(0, "30"), (1, "29"), (29, "1"), (30, "30")])
-def test_it_tells_the_seconds_that_are_left(calls: Calls, clock: Clock, later: int, left: str) -> None:
-    clock.goes_on(seconds=later)
+def test_it_shows_the_seconds_left(calls: Calls, clock: Clock, later: int, left: str) -> None:
+    clock.advance(seconds=later)
 
     assert text(calls.http.get("/authenticator"), "main p strong") == left
 
@@ -48,7 +50,7 @@ def test_it_shows_the_code_of_another_secret(calls: Calls, clock: Clock, typed: 
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "abc", "JBSWY3DPEHPK3PXP", "01890189", "é", "<b>", "A" * 30_000 + "!"])
-def test_what_is_no_secret_is_said(calls: Calls, typed: str) -> None:
+def test_an_invalid_secret_is_an_error(calls: Calls, typed: str) -> None:
     answer = calls.http.post("/authenticator", data={"secret": typed})
 
     assert answer.status_code == 422
@@ -57,7 +59,7 @@ def test_what_is_no_secret_is_said(calls: Calls, typed: str) -> None:
     assert "<b>" not in answer.text
 
 
-def test_the_front_page_leads_to_it_and_tells_the_passwords(calls: Calls) -> None:
+def test_the_front_page_links_to_it_and_lists_the_passwords(calls: Calls) -> None:
     answer = calls.http.get("/")
 
     assert 'href="/authenticator"' in answer.text

@@ -33,7 +33,7 @@ def test_it_knows_ten_thousand_viewers(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize("consumer_id", ["f" * 24, "nobody", "%00", "a" * 10_000])
-def test_it_knows_no_other_consumer(calls: Calls, consumer_id: str) -> None:
+def test_an_unknown_id_is_not_found(calls: Calls, consumer_id: str) -> None:
     answer = calls.get(f"/consumers/{consumer_id}")
     assert answer.status_code == 404
     assert answer.json.keys() == {"message"}
@@ -47,7 +47,7 @@ def test_it_finds_by_email(calls: Calls, email: str) -> None:
 
 
 @pytest.mark.parametrize("email", ["", "alice", "alice@example", "аlice@example.com", "u10000@example.com"])
-def test_it_finds_nobody_by_a_part_or_a_look_alike_of_an_email(calls: Calls, email: str) -> None:
+def test_a_part_or_a_look_alike_of_an_email_finds_no_consumer(calls: Calls, email: str) -> None:
     assert ids_of(calls.get("/consumers", email=email)) == []
 
 
@@ -61,7 +61,7 @@ def test_it_finds_by_word_in_pages(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize("query", [{"per_page": "5000"}, {"page": "0"}, {"page": "x", "per_page": "y"}])
-def test_it_gives_at_most_a_hundred_and_survives_odd_pages(calls: Calls, query: dict[str, str]) -> None:
+def test_a_page_has_at_most_a_hundred_and_odd_numbers_are_no_error(calls: Calls, query: dict[str, str]) -> None:
     assert 10 <= len(ids_of(calls.get("/consumers", **query))) <= 100
 
 
@@ -82,7 +82,7 @@ def test_it_lists_devices_in_each_documented_shape(calls: Calls, n: int, none: A
     assert json.loads(json.dumps(calls.devices(consumer_id)).replace(pin, "PIN")) == one
 
 
-def test_it_opens_a_record_to_the_viewers_own_token_alone(calls: Calls) -> None:
+def test_a_token_reads_only_its_own_consumer(calls: Calls) -> None:
     bearer = {"Authorization": f"Bearer {calls.token_of(seed.ALICE)}"}
     own = calls.http.get(f"/consumers/{seed.ALICE.id}", headers=bearer)
     assert own.json["response"]["name"] == "Alice"

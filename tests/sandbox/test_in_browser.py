@@ -1,4 +1,4 @@
-"""The TV and the sign-in page in a real Chromium: what a person sees, and what never gets into a URL."""
+"""The TV and the sign-in page in Chromium: what they show, and that no PIN is in a URL."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,38 +9,41 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from portal.sandbox import seed
-from portal.sandbox.server import running
+from portal.sandbox.server import serve_in_thread
 from tests.sandbox.conftest import CLIENT_ID, PORTAL, Calls
 
 CALLBACK = f"{PORTAL}/sign-in/code/callback"
 SHOWN = "#pin:visible"
+# Milliseconds, more than the TV waits between two polls.
+POLL = 2100
 
 
 @pytest.fixture
 def tab(browser: Browser) -> Iterator[Page]:
-    """A tab whose console stays silent."""
+    """A tab without errors and console messages, whose clock a test can move past the TV's polls."""
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
+    page.clock.install()
     page.set_default_timeout(10_000)
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text))
+    messages: list[str] = []
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("console", lambda message: messages.append(message.text))
     yield page
     context.close()
-    assert complaints == []
+    assert messages == []
 
 
 @pytest.fixture
-def real_box(make_box: Callable[..., Flask]) -> Flask:
-    """A sandbox whose clock agrees with the browser's."""
-    return make_box()
+def live_app(make_app: Callable[..., Flask]) -> Flask:
+    """A sandbox with the real clock, as the browser has."""
+    return make_app()
 
 
-def test_it_shows_a_pin_and_greets_the_viewer_until_it_is_unlinked(real_box: Flask, tab: Page) -> None:
-    asked: list[str] = []
-    tab.on("request", lambda request: asked.append(request.url))
-    calls = Calls(real_box.test_client())
-    with running(real_box) as url:
+def test_it_shows_a_pin_and_greets_the_viewer_until_it_is_unlinked(live_app: Flask, tab: Page) -> None:
+    urls: list[str] = []
+    tab.on("request", lambda request: urls.append(request.url))
+    calls = Calls(live_app.test_client())
+    with serve_in_thread(live_app) as url:
         tab.goto(f"{url}/tv")
         pin = tab.inner_text(SHOWN)
         assert tab.inner_text("#url") == "127.0.0.1:8000/activate"
@@ -51,29 +54,32 @@ def test_it_shows_a_pin_and_greets_the_viewer_until_it_is_unlinked(real_box: Fla
         assert tab.inner_text(SHOWN) == pin
 
         calls.link(pin)
+        tab.clock.fast_forward(POLL)
         expect(tab.locator("#greeting")).to_have_text("Hello, Alice")
         expect(tab.locator("#waiting")).to_be_hidden()
         tab.reload()
         expect(tab.locator("#greeting")).to_have_text("Hello, Alice")
 
         calls.unlink(pin)
+        tab.clock.fast_forward(POLL)
         assert tab.inner_text(SHOWN) != pin
         expect(tab.locator("#home")).to_be_hidden()
-        assert not [address for address in asked if pin in address]
+        assert not [url for url in urls if pin in url]
         tab.close()
 
 
-def test_it_gets_another_pin_by_itself_when_one_expires(make_box: Callable[..., Flask], tab: Page) -> None:
+def test_it_gets_another_pin_when_one_expires(make_app: Callable[..., Flask], tab: Page) -> None:
     behind = timedelta(minutes=30) - timedelta(seconds=1)
-    with running(make_box(clock=lambda: datetime.now(UTC) - behind)) as url:
+    with serve_in_thread(make_app(clock=lambda: datetime.now(UTC) - behind)) as url:
         tab.goto(f"{url}/tv")
         first = tab.inner_text(SHOWN)
-        expect(tab.locator("#pin")).not_to_have_text(first, timeout=5_000)
+        tab.clock.fast_forward(POLL)
+        expect(tab.locator("#pin")).not_to_have_text(first)
         tab.close()
 
 
-def test_it_is_another_tv_in_each_tab_and_after_a_restart(real_box: Flask, tab: Page) -> None:
-    with running(real_box) as url:
+def test_each_tab_is_another_tv_and_so_is_a_restarted_one(live_app: Flask, tab: Page) -> None:
+    with serve_in_thread(live_app) as url:
         tab.goto(f"{url}/tv")
         first = tab.inner_text(SHOWN)
         other = tab.context.new_page()
@@ -86,9 +92,9 @@ def test_it_is_another_tv_in_each_tab_and_after_a_restart(real_box: Flask, tab: 
 
 
 @pytest.mark.parametrize("width", [1280, 320])
-def test_it_fits_the_pin_on_the_screen(real_box: Flask, tab: Page, width: int) -> None:
+def test_the_pin_fits_on_the_screen(live_app: Flask, tab: Page, width: int) -> None:
     tab.set_viewport_size({"width": width, "height": 720})
-    with running(real_box) as url:
+    with serve_in_thread(live_app) as url:
         tab.goto(f"{url}/tv")
         tab.wait_for_selector(SHOWN)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
@@ -96,7 +102,7 @@ def test_it_fits_the_pin_on_the_screen(real_box: Flask, tab: Page, width: int) -
 
 
 @pytest.mark.parametrize(("button", "answer"), [("Sign in", "code="), ("Cancel", "error=access_denied")])
-def test_its_sign_in_page_leads_back_to_the_portal(real_box: Flask, tab: Page, button: str, answer: str) -> None:
+def test_the_sign_in_page_leads_back_to_the_portal(live_app: Flask, tab: Page, button: str, answer: str) -> None:
     tab.route(f"{CALLBACK}**", lambda route: route.fulfill(body="The portal", content_type="text/plain"))
     query = {
         "response_type": "code",
@@ -105,7 +111,7 @@ def test_its_sign_in_page_leads_back_to_the_portal(real_box: Flask, tab: Page, b
         "code_challenge": "a" * 43,
         "code_challenge_method": "S256",
     }
-    with running(real_box) as url:
+    with serve_in_thread(live_app) as url:
         tab.goto(f"{url}/oauth/authorize?{urlencode(query)}")
         if button == "Sign in":
             tab.get_by_label("E-mail").fill(seed.ALICE.email)

@@ -16,7 +16,7 @@ FOR_THE_PORTAL = [
 
 @pytest.mark.parametrize(("method", "path"), FOR_TVS + FOR_THE_PORTAL)
 @pytest.mark.parametrize("key", [{}, {"api_key": ""}, {"api_key": "wrong"}, {"api_key": APP_KEY}, {"app_key": API_KEY}])
-def test_it_answers_nobody_without_a_key(calls: Calls, method: str, path: str, key: dict[str, str]) -> None:
+def test_a_call_without_a_valid_key_is_refused(calls: Calls, method: str, path: str, key: dict[str, str]) -> None:
     query = {"linked_device_id": "tv", "consumer_id": seed.ALICE.id, "pin": "good", **key}
     answer = calls.http.open(path, method=method, query_string=query)
     assert answer.status_code == 401
@@ -25,7 +25,7 @@ def test_it_answers_nobody_without_a_key(calls: Calls, method: str, path: str, k
 
 
 @pytest.mark.parametrize(("method", "path"), FOR_THE_PORTAL)
-def test_it_keeps_a_tvs_key_out_of_the_portals_calls(calls: Calls, method: str, path: str) -> None:
+def test_an_app_key_is_refused_for_the_portals_calls(calls: Calls, method: str, path: str) -> None:
     query = {"consumer_id": seed.ALICE.id, "pin": "good", "app_key": APP_KEY}
     answer = calls.http.open(path, method=method, query_string=query)
     assert answer.status_code == 403
@@ -35,12 +35,12 @@ def test_it_keeps_a_tvs_key_out_of_the_portals_calls(calls: Calls, method: str, 
 
 @pytest.mark.parametrize(("method", "path"), FOR_TVS)
 @pytest.mark.parametrize("key", [{"app_key": APP_KEY}, {"api_key": API_KEY}])
-def test_it_takes_either_key_from_a_tv(calls: Calls, method: str, path: str, key: dict[str, str]) -> None:
+def test_a_tvs_calls_accept_either_key(calls: Calls, method: str, path: str, key: dict[str, str]) -> None:
     calls.acquire()
     assert calls.http.open(path, method=method, query_string={"linked_device_id": "tv", **key}).status_code < 300
 
 
-def test_it_takes_a_key_from_the_query_alone(calls: Calls) -> None:
+def test_a_key_is_read_only_from_the_query(calls: Calls) -> None:
     answer = calls.http.put("/pin/link", data={"api_key": API_KEY, "consumer_id": seed.ALICE.id, "pin": "good"})
     assert answer.status_code == 401
 

@@ -1,4 +1,4 @@
-"""Each row of the table of magic PINs does what the table says, over a real socket."""
+"""Each magic PIN does what the table says, over a real socket."""
 
 import json
 import re
@@ -10,20 +10,20 @@ import pytest
 import requests
 from flask import Flask
 
-from portal.sandbox import seed
+from portal.sandbox import faults, seed
 from portal.sandbox.seed import MAGIC_PINS, MagicPin
-from portal.sandbox.server import running
+from portal.sandbox.server import serve_in_thread
 from tests.sandbox.conftest import API_KEY, APP_KEY, CLIENT_ID, CLIENT_SECRET, Calls
 
 DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 WORDS = [magic.word for magic in MAGIC_PINS]
 BY_WORD = {magic.word: magic for magic in MAGIC_PINS}
-BREAKING = {"torn", "lost", "hang", "trickle"}
-# The outcomes of portal.domain, written out: the sandbox is judged apart from the portal.
+BREAKING = {"torn", "lost", "hang", "trickle", "slow"}
+# The outcomes of portal.domain, written out, because the sandbox must not share them.
 OUTCOMES = {"linked", "not_found", "refused", "unavailable", "unknown", "misconfigured"}
 
 
-class Wire:
+class SocketClient:
     """A client of a sandbox on a real socket.
 
     Args:
@@ -48,93 +48,102 @@ class Wire:
 
 
 @pytest.fixture
-def wire(box: Flask) -> Iterator[Wire]:
+def client(app: Flask) -> Iterator[SocketClient]:
     """A client of a sandbox on a real socket."""
-    with running(box) as url:
-        client = Wire(url)
+    with serve_in_thread(app) as url:
+        client = SocketClient(url)
         yield client
         client.http.close()
 
 
 @pytest.mark.parametrize("magic", MAGIC_PINS, ids=WORDS)
-def test_it_keeps_each_pin_typeable_and_each_outcome_known(magic: MagicPin) -> None:
+def test_each_magic_pin_is_a_valid_pin_with_a_known_outcome(magic: MagicPin) -> None:
     assert re.fullmatch(r"[a-z0-9]{4,16}", magic.word)
     assert magic.outcome in OUTCOMES
     assert magic.links or magic.outcome != "linked"
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_it_knows_each_word_with_digits_after_it_and_nothing_else(word: str) -> None:
+def test_a_magic_pin_is_a_word_with_or_without_digits(word: str) -> None:
     for pin in (word, f"{word}0", f"{word}0042"):
-        assert seed.magic(pin) is BY_WORD[word]
+        assert seed.find_magic_pin(pin) is BY_WORD[word]
     for pin in (f"{word}x", f"{word}0x", f"x{word}", word[:-1], word.upper()):
-        assert seed.magic(pin) is not BY_WORD[word]
+        assert seed.find_magic_pin(pin) is not BY_WORD[word]
 
 
 @pytest.mark.parametrize("magic", [m for m in MAGIC_PINS if m.word not in BREAKING], ids=lambda m: m.word)
-def test_it_answers_the_status_and_links_as_the_table_says(wire: Wire, magic: MagicPin) -> None:
-    started = time.monotonic()
-    answer = wire.put("/pin/link", f"{magic.word}7")
+def test_it_answers_and_links_as_the_table_says(client: SocketClient, magic: MagicPin) -> None:
+    answer = client.put("/pin/link", f"{magic.word}7")
     assert answer.status_code == int(magic.answer[:3])
-    assert bool(wire.devices()) is magic.links
-    assert (time.monotonic() - started >= 1) is (magic.word == "slow")
+    assert bool(client.devices()) is magic.links
     if answer.status_code >= 400 and magic.word != "http502":
         assert answer.json().keys() == {"message"}
 
 
-def test_it_shapes_the_odd_answers_as_the_table_says(wire: Wire) -> None:
-    assert wire.put("/pin/link", "silent").json() == {"response": {}}
-    assert wire.put("/pin/link", "empty").json() == {}
-    assert "linked_device_id" not in wire.put("/pin/link", "nameless").json()["response"]
-    assert wire.put("/pin/link", "another").json()["response"]["consumer_id"] == seed.MALLORY.id
-    assert wire.put("/pin/link", "another", seed.MALLORY.id).json()["response"]["consumer_id"] == seed.ALICE.id
-    assert wire.put("/pin/link", "unlinked").json()["response"]["linked"] is False
-    assert wire.put("/pin/link", "http429").headers["Retry-After"] == "30"
-    assert wire.put("/pin/link", "http302").headers["Location"] == "/"
+def test_slow_links_after_a_second(client: SocketClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults.SLOW_SECONDS == 1
+    monkeypatch.setattr(faults, "SLOW_SECONDS", 0.1)
+    start = time.monotonic()
+    assert client.put("/pin/link", "slow").status_code == 200
+    assert time.monotonic() - start >= 0.1
+    assert len(client.devices()) == 1
+
+
+def test_the_special_answers_have_the_shape_of_the_table(client: SocketClient) -> None:
+    assert client.put("/pin/link", "silent").json() == {"response": {}}
+    assert client.put("/pin/link", "empty").json() == {}
+    assert "linked_device_id" not in client.put("/pin/link", "nameless").json()["response"]
+    assert client.put("/pin/link", "another").json()["response"]["consumer_id"] == seed.MALLORY.id
+    assert client.put("/pin/link", "another", seed.MALLORY.id).json()["response"]["consumer_id"] == seed.ALICE.id
+    assert client.put("/pin/link", "unlinked").json()["response"]["linked"] is False
+    assert client.put("/pin/link", "http429").headers["Retry-After"] == "30"
+    assert client.put("/pin/link", "http302").headers["Location"] == "/"
     for word in ("html", "http502"):
-        assert wire.put("/pin/link", word).headers["Content-Type"].startswith("text/html")
+        assert client.put("/pin/link", word).headers["Content-Type"].startswith("text/html")
     with pytest.raises(requests.JSONDecodeError):
-        wire.put("/pin/link", "broken").json()
+        client.put("/pin/link", "broken").json()
 
 
-def test_it_breaks_the_connection_after_linking_when_the_answer_is_lost(wire: Wire) -> None:
+def test_lost_links_and_breaks_the_connection_before_the_answer(client: SocketClient) -> None:
     with pytest.raises(requests.ConnectionError):
-        wire.put("/pin/link", "lost")
-    assert len(wire.devices()) == 1
+        client.put("/pin/link", "lost")
+    assert len(client.devices()) == 1
 
 
-def test_it_breaks_the_connection_in_the_middle_of_a_torn_answer(wire: Wire) -> None:
+def test_torn_links_and_breaks_the_connection_in_the_middle_of_the_body(client: SocketClient) -> None:
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        wire.put("/pin/link", "torn")
-    assert len(wire.devices()) == 1
+        client.put("/pin/link", "torn")
+    assert len(client.devices()) == 1
 
 
-def test_it_trickles_so_that_each_read_is_quick_and_the_whole_is_not(wire: Wire) -> None:
+def test_trickle_links_and_sends_the_body_byte_by_byte(client: SocketClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults.TRICKLE_SECONDS == 0.5
+    monkeypatch.setattr(faults, "TRICKLE_SECONDS", 0.02)
     query = {"api_key": API_KEY, "consumer_id": seed.ALICE.id, "pin": "trickle"}
-    with wire.http.put(f"{wire.url}/pin/link", params=query, timeout=1, stream=True) as answer:
+    with client.http.put(f"{client.url}/pin/link", params=query, timeout=1, stream=True) as answer:
         body = answer.iter_content(1)
         assert (next(body), next(body)) == (b"{", b'"')
         assert int(answer.headers["Content-Length"]) > 100
-    assert len(wire.devices()) == 1
+    assert len(client.devices()) == 1
 
 
-def test_it_hangs_past_the_time_out_of_a_client_and_links_nothing(wire: Wire) -> None:
+def test_hang_links_nothing_and_does_not_answer(client: SocketClient) -> None:
     with pytest.raises(requests.ReadTimeout):
-        wire.put("/pin/link", "hang", timeout=0.5)
-    assert wire.devices() == []
+        client.put("/pin/link", "hang", timeout=0.2)
+    assert client.devices() == []
 
 
-def test_it_stops_at_once_with_an_answer_hanging(box: Flask) -> None:
-    with running(box) as url:
-        wire = Wire(url)
+def test_it_stops_at_once_although_an_answer_hangs(app: Flask) -> None:
+    with serve_in_thread(app) as url:
+        client = SocketClient(url)
         with pytest.raises(requests.ReadTimeout):
-            wire.put("/pin/link", "hang", timeout=0.2)
-        started = time.monotonic()
-    wire.http.close()
-    assert time.monotonic() - started < 2
+            client.put("/pin/link", "hang", timeout=0.2)
+        start = time.monotonic()
+    client.http.close()
+    assert time.monotonic() - start < faults.HANG_SECONDS / 2
 
 
-def test_it_gives_each_viewer_a_tv_of_their_own_and_another_after_unlinking(calls: Calls) -> None:
+def test_each_viewer_gets_a_different_tv_and_another_after_an_unlink(calls: Calls) -> None:
     def linked(consumer_id: str) -> str:
         device: str = calls.link("good", consumer_id).json["response"]["linked_device_id"]
         return device
@@ -149,22 +158,22 @@ def test_it_gives_each_viewer_a_tv_of_their_own_and_another_after_unlinking(call
     assert linked(seed.ALICE.id) != first
 
 
-def test_it_never_unlinks_a_sticky_tv(calls: Calls) -> None:
+def test_sticky_is_never_unlinked(calls: Calls) -> None:
     calls.link("sticky")
     assert calls.unlink("sticky").status_code == 503
     assert len(calls.devices()) == 1
 
 
-def test_it_writes_down_each_call_once_without_keys_and_pins(wire: Wire) -> None:
+def test_the_record_has_each_call_once_without_keys_and_pins(client: SocketClient) -> None:
     pins = [f"{magic.word}31337" for magic in MAGIC_PINS if magic.word not in ("trickle", "slow")]
     for pin in pins:
         try:
-            wire.put("/pin/link", pin, timeout=0.3)
+            client.put("/pin/link", pin, timeout=0.3)
         except requests.RequestException:
             continue
-    wire.put("/pin/unlink", "good31337")
+    client.put("/pin/unlink", "good31337")
 
-    text = wire.http.get(f"{wire.url}/sandbox/record", timeout=3).text
+    text = client.http.get(f"{client.url}/sandbox/record", timeout=3).text
     record = json.loads(text)
 
     assert [call["sequence"] for call in record] == list(range(1, len(pins) + 2))
@@ -178,23 +187,23 @@ def test_it_writes_down_each_call_once_without_keys_and_pins(wire: Wire) -> None
         assert secret not in text
 
 
-def test_it_writes_a_refused_call_down_too(calls: Calls) -> None:
+def test_the_record_has_refused_calls_too(calls: Calls) -> None:
     calls.http.put("/pin/link", query_string={"consumer_id": "x", "pin": "good"})
     call = calls.http.get("/sandbox/record").json[0]
     assert (call["status"], call["done"], call["consumer_id"]) == (401, False, "x")
 
 
 @pytest.mark.parametrize(("word", "status"), [("http503", 503), ("http429", 429), ("http401", 401), ("html", 200)])
-def test_it_fails_sign_in_by_the_mailbox_of_the_email(calls: Calls, word: str, status: int) -> None:
+def test_sign_in_fails_by_the_local_part_of_the_email(calls: Calls, word: str, status: int) -> None:
     answer = calls.token(grant_type="password", username=f"{word}@example.com", password="any")
     assert answer.status_code == status
 
 
-def test_it_hangs_sign_in_by_the_mailbox_of_the_email(wire: Wire) -> None:
+def test_sign_in_hangs_by_the_local_part_of_the_email(client: SocketClient) -> None:
     form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "password"}
     with pytest.raises(requests.ReadTimeout):
-        wire.http.post(
-            f"{wire.url}/oauth/token", {**form, "username": "hang@example.com", "password": "x"}, timeout=0.3
+        client.http.post(
+            f"{client.url}/oauth/token", {**form, "username": "hang@example.com", "password": "x"}, timeout=0.3
         )
 
 
@@ -204,7 +213,7 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
 
 
-def test_the_documentation_has_the_table(make_box: Callable[..., Flask]) -> None:
+def test_the_documentation_has_the_table(make_app: Callable[..., Flask]) -> None:
     table = [[f"`{m.word}`", m.answer, "yes" if m.links else "no", m.outcome] for m in MAGIC_PINS]
     assert rows(DOCS.read_text(encoding="utf-8")) == table
     for account in (seed.ALICE, seed.MALLORY):

@@ -1,4 +1,4 @@
-"""The sandbox's pages without a browser: what stands on them, and the policy that they keep."""
+"""The sandbox's pages without a browser: their content and their headers."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ PAGES = ("/", "/tv", "/mail", "/authenticator", "/oauth/authorize")
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_it_keeps_its_pages_free_of_inline_code_and_of_secrets(calls: Calls, path: str) -> None:
+def test_pages_have_no_inline_code_and_no_secrets(calls: Calls, path: str) -> None:
     answer = calls.http.get(path)
     soup = BeautifulSoup(answer.text, "html.parser")
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
@@ -25,7 +25,7 @@ def test_it_keeps_its_pages_free_of_inline_code_and_of_secrets(calls: Calls, pat
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/healthz", "/sandbox/record", "/nowhere", "/static/tv.js"])
-def test_it_protects_every_answer(calls: Calls, path: str) -> None:
+def test_every_answer_has_the_security_headers(calls: Calls, path: str) -> None:
     with calls.http.get(path) as answer:
         headers = answer.headers
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -42,12 +42,12 @@ def test_it_lists_the_magic_pins_and_the_sign_ins_on_its_front_page(calls: Calls
     assert soup.select_one(f'a[href="{PORTAL}/activate"]')
 
 
-def test_it_is_alive(calls: Calls) -> None:
+def test_the_health_check_answers(calls: Calls) -> None:
     answer = calls.http.get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
-def test_it_shows_a_tv_without_its_pin(calls: Calls) -> None:
+def test_the_page_of_a_tv_has_no_pin(calls: Calls) -> None:
     soup = BeautifulSoup(calls.http.get("/tv").text, "html.parser")
     assert soup.select_one("#url").text == "127.0.0.1:8000/activate"
     assert soup.body["data-app-key"] == APP_KEY
@@ -55,7 +55,7 @@ def test_it_shows_a_tv_without_its_pin(calls: Calls) -> None:
     assert soup.select_one("#pin").text == ""
 
 
-def test_it_draws_a_qr_code_that_the_policy_allows(calls: Calls) -> None:
+def test_the_qr_code_keeps_the_content_security_policy(calls: Calls) -> None:
     calls.acquire()
     answer = calls.http.get("/tv/qr.svg", query_string={"device": "tv"})
     assert answer.mimetype == "image/svg+xml"
@@ -64,12 +64,12 @@ def test_it_draws_a_qr_code_that_the_policy_allows(calls: Calls) -> None:
     assert "style" not in answer.text
 
 
-def test_it_draws_no_qr_code_for_a_tv_without_a_waiting_pin(calls: Calls) -> None:
+def test_a_tv_without_an_unlinked_pin_has_no_qr_code(calls: Calls) -> None:
     assert calls.http.get("/tv/qr.svg").status_code == 404
     calls.link(calls.acquire())
     assert calls.http.get("/tv/qr.svg", query_string={"device": "tv"}).status_code == 404
 
 
-def test_it_shares_no_pin_between_two_sandboxes(make_box: Callable[[], Flask]) -> None:
-    first, second = (Calls(make_box().test_client()) for _ in range(2))
+def test_two_sandboxes_share_no_pin(make_app: Callable[[], Flask]) -> None:
+    first, second = (Calls(make_app().test_client()) for _ in range(2))
     assert {first.acquire(f"tv-{n}") for n in range(50)}.isdisjoint(second.acquire(f"tv-{n}") for n in range(50))

@@ -1,4 +1,4 @@
-"""The sandbox on a socket: kept connections, a refused port, and how it stops."""
+"""The sandbox on a socket: kept connections, a port in use, and how it stops."""
 
 import re
 import socket
@@ -15,7 +15,8 @@ import pytest
 from flask import Flask
 
 from portal.sandbox import seed
-from portal.sandbox.server import running
+from portal.sandbox.server import serve_in_thread
+from tests.harness.timing import at_most
 from tests.sandbox.conftest import API_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +24,9 @@ PROGRAM = """
 import sys
 from portal.sandbox.app import create_app
 from portal.sandbox.server import serve
-app = create_app(api_key="a", client_id="b", client_secret="c", activate_url="http://127.0.0.1:8000/activate")
-serve(app, "127.0.0.1", int(sys.argv[1]), stop_with_stdin=True)
+from portal.sandbox.state import Sandbox
+state = Sandbox(api_key="a", client_id="b", client_secret="c", activate_url="http://127.0.0.1:8000/activate")
+serve(create_app(state), "127.0.0.1", int(sys.argv[1]), stop_with_stdin=True)
 """
 
 
@@ -40,7 +42,7 @@ def connected(url: str) -> Iterator[HTTPConnection]:
 
 @pytest.fixture
 def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A sandbox in a process of its own that stops with its standard input, and its origin."""
+    """A sandbox in its own process, which stops with its standard input, and its origin."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     child = subprocess.Popen(
@@ -58,7 +60,7 @@ def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def wait_for(port: int) -> None:
-    """Return as soon as somebody listens on a port."""
+    """Return as soon as a process listens on a port."""
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -68,8 +70,19 @@ def wait_for(port: int) -> None:
     pytest.fail("the sandbox did not start")
 
 
-def test_it_answers_many_requests_on_one_connection(box: Flask) -> None:
-    with running(box) as url, connected(url) as connection:
+def wait_for_call(url: str) -> None:
+    """Return as soon as a call to link or unlink has arrived."""
+    for _ in range(200):
+        with connected(url) as connection:
+            connection.request("GET", "/sandbox/record")
+            if connection.getresponse().read().strip() != b"[]":
+                return
+        time.sleep(0.02)
+    pytest.fail("no call arrived")
+
+
+def test_it_answers_many_requests_on_one_connection(app: Flask) -> None:
+    with serve_in_thread(app) as url, connected(url) as connection:
         connection.connect()
         kept = connection.sock
         for method, path, body in (
@@ -87,8 +100,8 @@ def test_it_answers_many_requests_on_one_connection(box: Flask) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"Content-Length": "99999999"}, {"Transfer-Encoding": "chunked"}])
-def test_it_refuses_a_body_that_it_would_not_read_whole(box: Flask, headers: dict[str, str]) -> None:
-    with running(box) as url, connected(url) as connection:
+def test_it_refuses_a_body_that_it_would_not_read_whole(app: Flask, headers: dict[str, str]) -> None:
+    with serve_in_thread(app) as url, connected(url) as connection:
         connection.putrequest("POST", "/oauth/token")
         for name, value in headers.items():
             connection.putheader(name, value)
@@ -98,15 +111,15 @@ def test_it_refuses_a_body_that_it_would_not_read_whole(box: Flask, headers: dic
         answer.read()
 
 
-def test_it_says_which_port_is_taken(box: Flask) -> None:
-    with running(box) as url:
+def test_it_names_a_port_in_use(app: Flask) -> None:
+    with serve_in_thread(app) as url:
         port = urlsplit(url).port
         message = f"the sandbox can't listen on 127.0.0.1:{port}: Address already in use"
-        with pytest.raises(OSError, match=re.escape(message)), running(box, port=port or 0):
-            pytest.fail("it took the port")
+        with pytest.raises(OSError, match=re.escape(message)), serve_in_thread(app, port=port or 0):
+            pytest.fail("it listens")
 
 
-def test_it_stops_when_its_input_ends(process: tuple[subprocess.Popen[str], str]) -> None:
+def test_it_stops_when_standard_input_ends(process: tuple[subprocess.Popen[str], str]) -> None:
     child, url = process
     with connected(url) as connection:
         connection.request("GET", "/healthz")
@@ -116,16 +129,15 @@ def test_it_stops_when_its_input_ends(process: tuple[subprocess.Popen[str], str]
     assert output == ""
 
 
-def test_it_stops_at_sigterm_with_an_answer_hanging_and_prints_nothing(
+def test_it_stops_at_sigterm_although_an_answer_hangs_and_prints_nothing(
     process: tuple[subprocess.Popen[str], str],
 ) -> None:
     child, url = process
     with connected(url) as connection:
         connection.request("PUT", f"/pin/link?api_key=a&consumer_id={seed.ALICE.id}&pin=hang")
-        time.sleep(0.2)
-        started = time.monotonic()
-        child.terminate()
-        assert child.wait(5) == 0
-    assert time.monotonic() - started < 3
+        wait_for_call(url)
+        with at_most(10):
+            child.terminate()
+            assert child.wait(10) == 0
     assert child.stdout is not None
     assert child.stdout.read() == ""

@@ -1,4 +1,4 @@
-"""The token endpoint: who gets a token for what, whose it is, and how it ends."""
+"""The token endpoint: grants, token info, expiry and revocation."""
 
 import pytest
 
@@ -9,17 +9,17 @@ PASSWORD = {"grant_type": "password", "username": "alice@example.com", "password
 
 
 @pytest.mark.parametrize(
-    "account", [seed.ALICE, seed.MALLORY, seed.Seed(f"{42:024x}", "u42@example.com", "pw-42", "", "ids", 1)]
+    "consumer", [seed.ALICE, seed.MALLORY, seed.Consumer(f"{42:024x}", "u42@example.com", "pw-42", "", "ids", 1)]
 )
-def test_it_gives_a_token_for_a_password(calls: Calls, account: seed.Seed) -> None:
-    answer = calls.token(grant_type="password", username=account.email, password=account.password)
+def test_it_gives_a_token_for_a_password(calls: Calls, consumer: seed.Consumer) -> None:
+    answer = calls.token(grant_type="password", username=consumer.email, password=consumer.password)
 
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.json.keys() == {"access_token", "token_type", "expires_in", "refresh_token", "scope", "created_at"}
     assert answer.json["token_type"] == "bearer"
     info = calls.info(answer.json["access_token"]).json
-    assert info["resource_owner_id"] == account.id
+    assert info["resource_owner_id"] == consumer.id
     assert info["application"] == {"uid": CLIENT_ID}
     assert info["scope"] == ["consumer_profile.read"]
     assert info["expires_in"] == answer.json["expires_in"] == 604_800
@@ -45,13 +45,13 @@ def test_it_takes_the_client_by_basic_authentication_too(calls: Calls) -> None:
         ({"client_id": seed.TV_CLIENT_ID, "client_secret": ""}, 400, "unauthorized_client"),
     ],
 )
-def test_it_says_by_a_code_why_there_is_no_token(calls: Calls, form: dict[str, str], status: int, error: str) -> None:
+def test_a_refused_grant_has_an_error_code(calls: Calls, form: dict[str, str], status: int, error: str) -> None:
     answer = calls.token(**(PASSWORD | form))
     assert (answer.status_code, answer.json["error"]) == (status, error)
     assert answer.json.keys() == {"error", "error_description"}
 
 
-def test_it_signs_a_linked_tv_in_by_device_and_pin(calls: Calls) -> None:
+def test_a_linked_tv_signs_in_with_its_device_id_and_pin(calls: Calls) -> None:
     pin = calls.acquire()
     tv = {"client_id": seed.TV_CLIENT_ID, "client_secret": "", "grant_type": "password"}
     assert calls.token(**tv, linked_device_id="tv", pin=pin).json["error"] == "invalid_grant"
@@ -69,7 +69,7 @@ def test_it_signs_a_linked_tv_in_by_device_and_pin(calls: Calls) -> None:
 
 
 @pytest.mark.parametrize("name", ["access_token", "refresh_token"])
-def test_it_revokes_a_token_by_either_half(calls: Calls, name: str) -> None:
+def test_an_access_or_refresh_token_revokes_both(calls: Calls, name: str) -> None:
     token = calls.token(**PASSWORD).json
     client = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 
@@ -83,17 +83,17 @@ def test_it_revokes_a_token_by_either_half(calls: Calls, name: str) -> None:
 @pytest.mark.parametrize(
     "client", [{}, {"client_id": CLIENT_ID, "client_secret": "wrong"}, {"client_id": seed.TV_CLIENT_ID}]
 )
-def test_it_answers_200_to_a_stranger_and_revokes_nothing(calls: Calls, client: dict[str, str]) -> None:
+def test_another_client_gets_200_and_revokes_nothing(calls: Calls, client: dict[str, str]) -> None:
     token = calls.token_of(seed.ALICE)
     assert calls.http.post("/oauth/revoke", data={**client, "token": token}).status_code == 200
     assert calls.info(token).status_code == 200
 
 
-def test_it_ends_a_token_after_seven_days(calls: Calls, clock: Clock) -> None:
+def test_a_token_expires_after_seven_days(calls: Calls, clock: Clock) -> None:
     token = calls.token_of(seed.ALICE)
-    clock.goes_on(days=6)
+    clock.advance(days=6)
     assert calls.info(token).json["expires_in"] == 86_400
-    clock.goes_on(days=1)
+    clock.advance(days=1)
     assert calls.info(token).status_code == 401
 
 

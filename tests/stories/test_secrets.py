@@ -18,7 +18,8 @@ from sqlalchemy import make_url
 
 from portal.sandbox import seed
 from portal.sandbox.app import create_app
-from portal.sandbox.server import running
+from portal.sandbox.server import serve_in_thread
+from portal.sandbox.state import Sandbox
 from portal.settings.settings import Settings
 from tests.conftest import services_of
 from tests.harness.cast import Alice, Supervisor
@@ -62,7 +63,7 @@ def randomness() -> Remembering:
 @pytest.fixture
 def sandbox(port: Port, randomness: Remembering) -> Iterator[SimulatedZype]:
     """A sandbox with credentials that nothing else looks like."""
-    app = create_app(
+    state = Sandbox(
         api_key=API_KEY,
         client_id="client-of-the-stories",
         client_secret=CLIENT_SECRET,
@@ -70,7 +71,8 @@ def sandbox(port: Port, randomness: Remembering) -> Iterator[SimulatedZype]:
         app_key=APP_KEY,
         randomness=randomness,
     )
-    with running(app) as url, requests.Session() as http:
+    app = create_app(state)
+    with serve_in_thread(app) as url, requests.Session() as http:
         http.trust_env = False
         yield SimulatedZype(http, url, app)
 

@@ -7,7 +7,6 @@ else Zype answers in practice (422, 429, 5xx, broken answers) is covered by the 
 import copy
 import io
 import json
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +22,10 @@ from werkzeug.wrappers import Request, Response
 from portal.domain.pins import Pin
 from portal.sandbox.app import create_app
 from portal.sandbox.seed import ALICE
+from portal.sandbox.state import Sandbox
 from portal.zype.client import ZypeClient
 from portal.zype.errors import NotFound
+from tests.harness.servers import acceptor
 from tests.zype.conftest import CLIENT_SECRET, KEY
 
 SPECIFICATION: dict[str, Any] = json.loads(
@@ -95,11 +96,13 @@ class Recorder:
 def recorder() -> Recorder:
     return Recorder(
         create_app(
-            api_key=KEY,
-            client_id="made-up-client",
-            client_secret=CLIENT_SECRET,
-            activate_url="http://127.0.0.1:8000/activate",
-            app_key=APP_KEY,
+            Sandbox(
+                api_key=KEY,
+                client_id="made-up-client",
+                client_secret=CLIENT_SECRET,
+                activate_url="http://127.0.0.1:8000/activate",
+                app_key=APP_KEY,
+            )
         )
     )
 
@@ -108,12 +111,8 @@ def recorder() -> Recorder:
 def zype(recorder: Recorder, make_client: Callable[..., ZypeClient]) -> Iterator[ZypeClient]:
     """A client whose calls go through the recorder to a sandbox."""
     server = make_server("127.0.0.1", 0, recorder, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield make_client(f"http://127.0.0.1:{server.server_port}", zype_read_timeout=5)
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
+    with acceptor().accepting(server):
+        yield make_client(f"http://127.0.0.1:{server.server_port}", zype_read_timeout=5)
 
 
 def acquire(recorder: Recorder, device: str) -> str:
