@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database, describe
-from portal.mail.messages import MessageWriter, NoAddress, Recipient
+from portal.mail.messages import MessageWriter, NoAddress
 from portal.mail.outbox import Notice, Outbox
 from portal.mail.smtp import NotSent, SMTPClient
 from portal.viewers.records import ViewerRecords
@@ -103,8 +103,8 @@ class Mailer:
         consumer = self._zype.consumer(notice.consumer_id)
         if not consumer.email:
             raise NoAddress("there is none")
-        recipient = Recipient(consumer.email, self._records.language(notice.consumer_id))
-        self._smtp.send(self._writer.write(notice, recipient))
+        language = self._records.language(notice.consumer_id)
+        self._smtp.send(self._writer.write(notice, consumer.email, language))
 
     def _delay(self, notice: Notice, reason: str) -> None:
         self._outbox.retry_later(notice)

@@ -1,7 +1,6 @@
 """The e-mail that tells a viewer what was done with their TVs, in their language; it never holds a PIN."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
 from email.headerregistry import Address
@@ -29,14 +28,6 @@ class NoAddress(PortalError):
     """Zype has no e-mail address for a viewer, or one that no mail can be sent to."""
 
 
-@dataclass(frozen=True)
-class Recipient:
-    """The viewer: their e-mail as Zype has it, unchecked, and the language that they last used here, if any."""
-
-    email: str
-    language: str | None = None
-
-
 class MessageWriter:
     """Writes the message for a notice.
 
@@ -50,15 +41,19 @@ class MessageWriter:
         self._loader = ChoiceLoader([*overrides, FileSystemLoader(data_dir("templates"))])
         self._templates = cache(self._environment)
 
-    def write(self, notice: Notice, recipient: Recipient) -> EmailMessage:
+    def write(self, notice: Notice, email: str, language: str | None = None) -> EmailMessage:
         """Return the whole message.
 
+        Args:
+            email: the viewer's, as Zype has it, unchecked.
+            language: that the viewer last used here, if any.
+
         Raises:
-            NoAddress: the recipient's e-mail is not an address.
+            NoAddress: the e-mail is not an address.
             jinja2.TemplateError: one of the operator's own templates has a fault.
         """
-        to = parse_address(recipient.email)
-        language = recipient.language if recipient.language in languages() else self._settings.language
+        to = parse_address(email)
+        language = language if language in languages() else self._settings.language
         subject, text = self._text(notice, language)
         sender, _, domain = self._settings.mail_from.rpartition("@")
         # Only an address that is not ASCII needs a server with SMTPUTF8; everything else is encoded.

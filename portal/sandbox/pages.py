@@ -29,12 +29,12 @@ def record() -> list[JSON]:
 
 @bp.get("/mail")
 def mail() -> str:
-    return render_template("mail.html", mails=sandbox().mailbox.newest_first())
+    return render_template("mail.html", mails=sandbox().mailbox.all()[::-1])
 
 
 @bp.get("/mail.json")
 def mail_as_json() -> list[JSON]:
-    return sandbox().mailbox.as_json()
+    return sandbox().mailbox.all()
 
 
 @bp.get("/healthz")

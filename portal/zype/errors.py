@@ -3,13 +3,11 @@
 Errors are for rules and logs, never for a page. None holds a query, a body, a header or a secret.
 """
 
-import re
-import time
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
 import requests
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a token.
 TOKEN_INFO_PATH = "/oauth/token/info"  # noqa: S105 - likewise.
@@ -163,14 +161,8 @@ def map_failure(method: str, path: str, failure: requests.RequestException, *, s
 
 def _retry_after_seconds(header: str | None) -> float | None:
     """Return a Retry-After header (RFC 9110 section 10.2.3) as seconds from now, within bounds, or None."""
-    text = (header or "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        seconds = float(text)
-    else:
-        try:
-            date = parsedate_to_datetime(text)
-            # A date in the zone -0000 is parsed without a zone, and means UTC.
-            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - time.time()
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
+    try:
+        seconds = Retry().parse_retry_after(header or "")
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
     return min(max(seconds, _MIN_RETRY_AFTER), _MAX_RETRY_AFTER)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from portal.mail.messages import MessageWriter, NoAddress, Recipient, parse_address
+from portal.mail.messages import MessageWriter, NoAddress, parse_address
 from portal.mail.outbox import Notice, NoticeKind
 from portal.settings.loading import load
 from portal.settings.types import languages
@@ -16,7 +16,7 @@ from tests.harness.catalogues import catalogue, translations
 from tests.harness.mail_servers import parse_message
 
 AT = datetime(2026, 5, 4, 12, 3, tzinfo=UTC)
-ALICE = Recipient("alice@example.com")
+ALICE = "alice@example.com"
 
 
 def writer(**settings: str) -> MessageWriter:
@@ -107,7 +107,7 @@ def test_a_message_has_the_same_id_each_time_it_is_written() -> None:
 def test_it_is_in_the_viewers_language_or_else_in_the_operators(
     chosen: str | None, operators: str, expected: str
 ) -> None:
-    found = received(writer(language=operators).write(notice(), Recipient("alice@example.com", chosen)))
+    found = received(writer(language=operators).write(notice(), ALICE, chosen))
     assert found["Content-Language"] == expected
     times = {"de": "4. Mai 2026, 12:03 UTC", "pt-BR": "4 de maio de 2026, 12:03 UTC", "fr": "4 mai 2026, 12:03 UTC"}
     assert times.get(expected, "May 4, 2026") in found.get_content()
@@ -115,9 +115,7 @@ def test_it_is_in_the_viewers_language_or_else_in_the_operators(
 
 @pytest.mark.parametrize("language", languages())
 def test_it_can_be_written_and_read_in_every_language(language: str) -> None:
-    written = writer(brand_name="テレビ").write(
-        notice(tv_name="غرفة المعيشة"), Recipient("alice@example.com", language)
-    )
+    written = writer(brand_name="テレビ").write(notice(tv_name="غرفة المعيشة"), ALICE, language)
     # RFC 5322 allows 998 characters a line.
     assert max(len(line) for line in written.as_bytes().splitlines()) < 998
     found = received(written)
@@ -131,7 +129,7 @@ def test_the_operators_own_template_comes_first_and_is_translated(tmp_path: Path
     folder.mkdir(parents=True)
     (folder / "linked_by_agent.txt").write_text("{% trans %}Sign in{% endtrans %}\n\nOur own words.\n")
     own = writer(overrides_dir=str(tmp_path))
-    found = received(own.write(notice(), Recipient("alice@example.com", "de")))
+    found = received(own.write(notice(), ALICE, "de"))
     german = {text.singular: strings[0] for text, strings in translations(catalogue("de")).items()}
     assert (found["Subject"], found.get_content()) == (german["Sign in"], "Our own words.\n")
     assert german["Sign in"] != "Sign in"
@@ -182,7 +180,7 @@ def test_the_name_of_a_tv_stays_on_its_line(name: str) -> None:
 )
 def test_what_is_not_exactly_one_address_is_refused(email: str) -> None:
     with pytest.raises(NoAddress) as caught:
-        writer().write(notice(), Recipient(email))
+        writer().write(notice(), email)
     assert "alice" not in str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -199,5 +197,5 @@ def test_what_is_not_exactly_one_address_is_refused(email: str) -> None:
 )
 def test_an_address_is_used_unchanged(email: str, expected: str) -> None:
     assert parse_address(email).addr_spec == expected
-    head = writer().write(notice(), Recipient(email)).as_bytes().decode().partition("\r\n\r\n")[0]
+    head = writer().write(notice(), email).as_bytes().decode().partition("\r\n\r\n")[0]
     assert f"To: {expected}" in head.splitlines()
