@@ -89,10 +89,12 @@ class Mailer:
         except Exception as error:
             # A fault of one notice, such as an error in the operator's own template, must not stop the others.
             reason, is_permanent = _judge(error)
-            if is_permanent or self._outbox.is_expired(notice):
-                self._fail(notice, reason)
-            else:
-                self._delay(notice, reason)
+            if not is_permanent and self._outbox.retry_later(notice):
+                self._count("delayed")
+                log.warning("notice_delayed", **_fields(notice), why=reason)
+            elif self._outbox.mark_failed(notice):
+                self._count("failed")
+                log.error("notice_failed", **_fields(notice), why=reason)
         else:
             if self._outbox.mark_sent(notice):
                 self._count("sent")
@@ -105,16 +107,6 @@ class Mailer:
             raise NoAddress("there is none")
         language = self._records.language(notice.consumer_id)
         self._smtp.send(self._writer.write(notice, consumer.email, language))
-
-    def _delay(self, notice: Notice, reason: str) -> None:
-        self._outbox.retry_later(notice)
-        self._count("delayed")
-        log.warning("notice_delayed", **_fields(notice), why=reason)
-
-    def _fail(self, notice: Notice, reason: str) -> None:
-        if self._outbox.mark_failed(notice):
-            self._count("failed")
-            log.error("notice_failed", **_fields(notice), why=reason)
 
 
 def _fields(notice: Notice) -> dict[str, object]:

@@ -109,18 +109,15 @@ class Outbox:
         """Mark a notice as one that will not be sent; return whether it was not marked before."""
         return self._update(notice, {"state": NoticeState.FAILED}, outbox.c.tries == notice.tries)
 
-    def retry_later(self, notice: Notice) -> None:
-        """Make a notice due again, after a delay that grows with each try."""
+    def retry_later(self, notice: Notice) -> bool:
+        """Make a notice due again after a delay that grows with each try; return False if it has expired instead."""
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+        if now - notice.at >= MAX_AGE and notice.tries >= MIN_TRIES:
+            return False
         delay = min(FIRST_RETRY_DELAY * 2 ** min(notice.tries - 1, 10), MAX_RETRY_DELAY)
-        with self._database.read() as connection:
-            due_at = self._database.now(connection) + delay
-        self._update(notice, {"due_at": due_at}, outbox.c.tries == notice.tries)
-
-    def is_expired(self, notice: Notice) -> bool:
-        """Return whether a notice that could not be sent has been tried for long enough."""
-        with self._database.read() as connection:
-            age = self._database.now(connection) - notice.at
-        return age >= MAX_AGE and notice.tries >= MIN_TRIES
+        self._update(notice, {"due_at": now + delay}, outbox.c.tries == notice.tries)
+        return True
 
     def _update(self, notice: Notice, values: Mapping[str, Any], *conditions: sa.ColumnElement[bool]) -> bool:
         """Change a notice if it still waits; another mailer may have taken it over from a slow one."""

@@ -23,16 +23,7 @@ _MESSAGES = {
     500: "Internal server error.",
     503: "Service unavailable.",
 }
-_STATUSES = {
-    "used": 404,
-    "expired": 404,
-    "refused": 422,
-    "http401": 401,
-    "http403": 403,
-    "http429": 429,
-    "http500": 500,
-    "http503": 503,
-}
+_STATUSES = {"used": 404, "expired": 404, "refused": 422} | {f"http{n}": n for n in (401, 403, 429, 500, 503)}
 
 
 class LostResponse(Response):

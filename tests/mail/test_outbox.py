@@ -240,9 +240,9 @@ def test_a_notice_expires_after_a_day_but_not_before_a_few_tries(sqlite: Databas
     assert notice
     with_tries = [replace(notice, tries=tries) for tries in (1, 4, 5, 29)]
     with time_machine.travel(notice.at + timedelta(hours=23, minutes=59), tick=False):
-        assert not any(box.is_expired(notice) for notice in with_tries)
+        assert all(box.retry_later(notice) for notice in with_tries)
     with time_machine.travel(notice.at + timedelta(hours=24), tick=False):
-        assert [box.is_expired(notice) for notice in with_tries] == [False, False, True, True]
+        assert [box.retry_later(notice) for notice in with_tries] == [True, True, False, False]
 
 
 def test_looking_for_a_due_notice_does_not_wait_for_a_writer(sqlite: Database) -> None:
