@@ -8,8 +8,9 @@ from portal.database.sessions import Sessions
 from portal.ledger.budgets import Budgets
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
-from portal.linking.in_flight import Waiters
+from portal.linking.in_flight import SingleFlight
 from portal.linking.linking import Linking
+from portal.linking.reconciliation import Reconciliation
 from portal.linking.unlinking import Unlinking
 from portal.mail.outbox import queue_notice
 from portal.pages.activate.views import bp as activate
@@ -100,8 +101,9 @@ def _services(settings: Settings) -> Services:
     )
     zype = ZypeClient(settings, metrics.observe_zype)
     sessions = Sessions(database, keys.current)
-    waiters = Waiters()
     history = History(database)
+    single_flight = SingleFlight(ledger, history, settings.zype_deadline)
+    reconciliation = Reconciliation(settings.pin_rules, keys, history, zype)
     records = ViewerRecords(database)
     return Services(
         settings=settings,
@@ -109,8 +111,8 @@ def _services(settings: Settings) -> Services:
         ledger=ledger,
         sessions=sessions,
         zype=zype,
-        linking=Linking(settings, ledger, history, zype, waiters, metrics.count_link),
-        unlinking=Unlinking(settings, ledger, history, zype, waiters, records),
+        linking=Linking(settings, ledger, zype, single_flight, reconciliation, metrics.count_link),
+        unlinking=Unlinking(settings, ledger, history, zype, single_flight, records),
         history=history,
         budgets=Budgets(database, settings),
         records=records,

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database, describe
 from portal.domain.errors import LedgerUnavailable
-from portal.domain.outcomes import OUTCOMES, Action
+from portal.domain.outcomes import OUTCOMES, Action, Outcome
 from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
 from portal.ledger.limits import Limit, blocked_until
 from portal.ledger.rows import row_of, sign
@@ -56,7 +56,6 @@ class Ledger:
         attempt: Attempt,
         limits: tuple[Limit, ...] = (),
         *,
-        limited_outcome: str = "too_many",
         join_within: timedelta | None = None,
     ) -> Begun | InFlight | RateLimited:
         """Look for the same attempt in flight, check the limits, and write the attempt, in one transaction.
@@ -64,7 +63,6 @@ class Ledger:
         Args:
             attempt: what is about to be tried.
             limits: locked in this order, which has to be the same everywhere so that no deadlock is possible.
-            limited_outcome: the outcome of an attempt that a limit stops.
             join_within: how young an attempt for the same consumer and PIN or TV must be to be waited for.
 
         Raises:
@@ -80,7 +78,7 @@ class Ledger:
                     return InFlight(attempt_id)
                 until = blocked_until(connection, row, limits, now)
                 if until:
-                    self._append(connection, [row, row | {"outcome": limited_outcome}], now)
+                    self._append(connection, [row, row | {"outcome": Outcome.TOO_MANY}], now)
                     return RateLimited((until - now).total_seconds())
                 self._append(connection, [row], now)
                 connection.execute(_ADD_PENDING, {"at": now} | {name: row[name] for name in _PENDING_COLUMNS})

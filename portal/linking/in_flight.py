@@ -1,53 +1,105 @@
-"""Waiting for an attempt that another request has under way, without letting waiters fill the worker."""
+"""Single flight: a request for an attempt that is already in flight waits for its outcome, within narrow bounds."""
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-T = TypeVar("T")
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
-WAITERS_PER_WORKER = 4
+from portal.database.database import describe
+from portal.domain.outcomes import Outcome
+from portal.ledger.attempts import Attempt, Begun, Entry, InFlight, RateLimited
+from portal.ledger.history import History
+from portal.ledger.ledger import Ledger
+from portal.ledger.limits import Limit
+
+log = structlog.get_logger("portal.linking")
+
+MAX_WAITING = 4
 POLL_SECONDS = 0.1
 
 
-class Waiters:
-    """Who waits in this worker: one an attempt, and a few in all. The rest are told at once to come back."""
+@dataclass(frozen=True)
+class Joined:
+    """The outcome of an attempt that was in flight.
 
-    def __init__(self) -> None:
+    Args:
+        outcome: of its action; unknown if there was none in time, unavailable if there was no room to wait for it.
+        attempt_id: the attempt in the ledger that the outcome belongs to.
+        linked_device_id: the TV, if the ledger names it.
+    """
+
+    outcome: str
+    attempt_id: str
+    linked_device_id: str | None = None
+
+
+class SingleFlight:
+    """Begins attempts, and joins those that are in flight already, in this worker or another.
+
+    In one worker, one request may wait for an attempt and four in all, so that waiting requests don't take its threads.
+
+    Args:
+        ledger: where attempts are begun.
+        history: where their outcomes are read.
+        seconds: how long a call to Zype may take, and so how long to wait.
+    """
+
+    def __init__(self, ledger: Ledger, history: History, seconds: float) -> None:
+        self._ledger = ledger
+        self._history = history
+        self._seconds = seconds
         self._lock = threading.Lock()
-        self._waited_for: set[str] = set()
+        self._awaited: set[str] = set()
 
-    def wait(self, attempt_id: str, seconds: float, look: Callable[[], T | None]) -> T | None:
-        """Look again and again until there is something to see or the time is up.
+    def begin(self, attempt: Attempt, limits: tuple[Limit, ...]) -> Begun | RateLimited | Joined:
+        """Write the attempt to the ledger, or wait for the outcome of the same attempt.
 
         Args:
-            attempt_id: what is waited for.
-            seconds: how long at most.
-            look: returns none as long as there is nothing yet.
+            attempt: what is about to be tried.
+            limits: as Ledger.begin takes them.
 
         Raises:
-            TooManyWaiters: somebody waits for this attempt already, or the worker has all the waiters it can bear.
+            LedgerUnavailable: nothing was written; Zype must not be called.
         """
-        with self._place(attempt_id):
-            end = time.monotonic() + seconds
-            while (seen := look()) is None and time.monotonic() < end:
-                time.sleep(POLL_SECONDS)
-            return seen
+        # An attempt that is older than a call may take has lost its process; calling Zype again is safe.
+        begun = self._ledger.begin(attempt, limits, join_within=timedelta(seconds=self._seconds + 1))
+        return self._join(attempt, begun.attempt_id) if isinstance(begun, InFlight) else begun
 
-    @contextmanager
-    def _place(self, attempt_id: str) -> Iterator[None]:
-        with self._lock:
-            if attempt_id in self._waited_for or len(self._waited_for) >= WAITERS_PER_WORKER:
-                raise TooManyWaiters
-            self._waited_for.add(attempt_id)
+    def _join(self, attempt: Attempt, attempt_id: str) -> Joined:
+        if not self._reserve(attempt_id):
+            return Joined(Outcome.UNAVAILABLE, attempt_id)
         try:
-            yield
+            entry = self._wait(attempt_id)
+        except SQLAlchemyError as error:
+            log.error("ledger_unreadable", attempt_id=attempt_id, why=describe(error))
+            entry = None
         finally:
-            with self._lock:
-                self._waited_for.discard(attempt_id)
+            self._release(attempt_id)
+        if entry is None or entry.outcome is None:
+            return Joined(Outcome.UNKNOWN, attempt_id)
+        if not entry.is_by(attempt.actor):
+            # Zype was called once for both actors, but the ledger names everybody who acted, and why.
+            attempt_id = attempt.id
+            attempt = replace(attempt, linked_device_id=entry.linked_device_id, pin_fingerprint=entry.pin_fingerprint)
+            self._ledger.record(attempt, entry.outcome)
+        return Joined(entry.outcome, attempt_id, entry.linked_device_id)
 
+    def _wait(self, attempt_id: str) -> Entry | None:
+        end = time.monotonic() + self._seconds
+        while (entry := self._history.outcome(attempt_id)) is None and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
+        return entry
 
-class TooManyWaiters(Exception):
-    """There is no place to wait."""
+    def _reserve(self, attempt_id: str) -> bool:
+        with self._lock:
+            if attempt_id in self._awaited or len(self._awaited) >= MAX_WAITING:
+                return False
+            self._awaited.add(attempt_id)
+            return True
+
+    def _release(self, attempt_id: str) -> None:
+        with self._lock:
+            self._awaited.discard(attempt_id)

@@ -1,4 +1,4 @@
-"""A second look at Zype's no: after a refresh or a lost answer, the PIN is gone because it was linked."""
+"""What a PIN that Zype does not know means: after a refresh or a lost answer, it is gone because it was linked."""
 
 from datetime import timedelta
 
@@ -10,65 +10,80 @@ from portal.domain.outcomes import Action, LinkResult, Outcome, UnlinkOutcome
 from portal.domain.pins import MalformedPin, Pin, PinRules
 from portal.ledger.attempts import Attempt, Entry
 from portal.ledger.history import History
-from portal.ledger.ledger import Ledger
+from portal.settings.keys import Keyring
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import ZypeError
 
-log = structlog.get_logger("portal.second_look")
+log = structlog.get_logger("portal.reconciliation")
 
-# A success stays one for this long: for a refresh, for a late click, and for Undo.
-FRESH = timedelta(minutes=10)
-MOST_DEVICES_ASKED = 10
-_SETTLED = frozenset({Outcome.NOT_FOUND, Outcome.REFUSED, UnlinkOutcome.UNLINKED})
+# How long a link counts as recent: for a refresh, a late click, and Undo.
+RECENT = timedelta(minutes=10)
+MAX_DEVICES = 10
+_SETTLED = (Outcome.NOT_FOUND, Outcome.REFUSED, UnlinkOutcome.UNLINKED)
 
 
-class SecondLook:
-    """Judges a no of Zype's by what the ledger and Zype know of the PIN.
+class Reconciliation:
+    """Reconciles Zype's not_found or refused with what the ledger and Zype know about the PIN.
 
     Args:
-        rules: what a PIN looks like.
-        ledger: what happened before.
-        zype: asked for the consumer's TVs where the ledger does not know.
+        rules: for PINs.
+        keyring: for the fingerprints of the PIN.
+        history: of earlier attempts.
+        zype: asked for the consumer's TVs if the ledger does not decide.
     """
 
-    def __init__(self, rules: PinRules, ledger: Ledger, history: History, zype: ZypeClient) -> None:
+    def __init__(self, rules: PinRules, keyring: Keyring, history: History, zype: ZypeClient) -> None:
         self._rules = rules
-        self._ledger = ledger
+        self._keyring = keyring
         self._history = history
         self._zype = zype
 
-    def judge(self, said: Outcome, pin: Pin, attempt: Attempt, consumer_id: str, deadline: Deadline) -> LinkResult:
-        """Return how the attempt ended.
+    def reconcile(
+        self, zype_outcome: Outcome, pin: Pin, attempt: Attempt, consumer_id: str, deadline: Deadline
+    ) -> LinkResult:
+        """Return the result of an attempt.
 
         Args:
-            said: what Zype said: not_found or refused.
-            pin: that Zype said it of.
-            attempt: under way.
-            consumer_id: whose account.
-            deadline: for everything that is asked of Zype for this attempt.
+            zype_outcome: not_found or refused.
+            pin: that Zype answered so for.
+            attempt: in flight.
+            consumer_id: the account.
+            deadline: for all calls to Zype for this attempt.
         """
         try:
-            fingerprints = self._ledger.keyring.fingerprints(pin)
-            earlier = telling(self._history.decisive_entries(consumer_id, fingerprints, exclude=attempt.id))
-            is_fresh = earlier is not None and self._history.age(earlier) <= FRESH
+            earlier = self._earlier_entry(pin, consumer_id, attempt)
+            is_recent = earlier is not None and self._history.age(earlier) <= RECENT
         except SQLAlchemyError as error:
             log.error("ledger_unreadable", attempt_id=attempt.id, why=describe(error))
             return LinkResult(Outcome.UNKNOWN, attempt.id)
         if earlier is None or earlier.outcome in _SETTLED:
-            return LinkResult(said, attempt.id)
-        if earlier.action == Action.LINK and earlier.outcome == Outcome.LINKED:
-            if not is_fresh:
-                return LinkResult(said, attempt.id)
+            return LinkResult(zype_outcome, attempt.id)
+        if _is_link(earlier):
+            if not is_recent:
+                return LinkResult(zype_outcome, attempt.id)
             return LinkResult(Outcome.LINKED, earlier.attempt_id, earlier.linked_device_id)
         device_id = self._find_device(pin, consumer_id, deadline)
         return LinkResult(Outcome.LINKED if device_id else Outcome.UNKNOWN, attempt.id, device_id)
 
+    def _earlier_entry(self, pin: Pin, consumer_id: str, attempt: Attempt) -> Entry | None:
+        """Return the newest decisive entry, or the oldest of the links if the newest are all links.
+
+        The oldest, so that repeating the request does not keep the link recent.
+        """
+        fingerprints = self._keyring.fingerprints(pin)
+        oldest_link: Entry | None = None
+        for entry in self._history.decisive_entries(consumer_id, fingerprints, exclude=attempt.id):
+            if not _is_link(entry):
+                return oldest_link or entry
+            oldest_link = entry
+        return oldest_link
+
     def _find_device(self, pin: Pin, consumer_id: str, deadline: Deadline) -> str | None:
-        """Return which of the consumer's TVs was linked by this PIN; none means that nobody knows."""
+        """Return which of the consumer's TVs was linked by this PIN, or none if that can't be told."""
         try:
             consumer = self._zype.consumer(consumer_id, deadline)
-            for device_id in consumer.linked_devices[:MOST_DEVICES_ASKED]:
+            for device_id in consumer.linked_devices[:MAX_DEVICES]:
                 device = self._zype.pin_status(device_id, deadline)
                 if device.consumer_id == consumer_id and self._is_same(pin, device.pin):
                     return device_id
@@ -83,18 +98,5 @@ class SecondLook:
             return False
 
 
-def telling(events: list[Entry]) -> Entry | None:
-    """Return the newest event that tells how a PIN stands, or the first of the successes in a row that end there.
-
-    The first, so that asking again and again does not keep a success fresh for ever.
-
-    Args:
-        events: of one PIN and consumer, newest first, without those that changed nothing.
-    """
-    found: Entry | None = None
-    for event in events:
-        is_success = event.action == Action.LINK and event.outcome == Outcome.LINKED
-        if not is_success:
-            return found or event
-        found = event
-    return found
+def _is_link(entry: Entry) -> bool:
+    return entry.action == Action.LINK and entry.outcome == Outcome.LINKED

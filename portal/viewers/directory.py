@@ -1,12 +1,10 @@
-"""Finding a viewer and their TVs: exactly, one at a time, and no more of them than a page needs."""
+"""Finding a viewer and their TVs: by exact match, one at a time, and only the data that a page needs."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-
-import structlog
 
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, LookUpOutcome
@@ -19,17 +17,15 @@ from portal.settings.settings import Settings
 from portal.viewers.records import ViewerRecords
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
-from portal.zype.errors import Misconfigured, NotFound, ZypeError
+from portal.zype.errors import NotFound, ZypeError
+from portal.zype.outcomes import outcome_of_failed_read, retry_seconds
 from portal.zype.payloads import Consumer
 
-log = structlog.get_logger("portal.directory")
-
-DEFAULT_RETRY_SECONDS = 10
-# A viewer who was found stays open to the agent for this long, without another look-up being recorded.
-OPEN_FOR = timedelta(minutes=30)
+# An agent may open a viewer whom they found for this long without another look-up in the ledger.
+OPEN_TIME = timedelta(minutes=30)
 CONSUMER_ID = re.compile("[A-Za-z0-9]{1,64}")
-# The longest address that can be written to has 254 characters (RFC 5321); more is not worth hashing.
-_LONGEST_EMAIL = 254
+# RFC 5321 section 4.5.3.1.3 limits a path to 256 octets with its two angle brackets.
+_MAX_EMAIL_LENGTH = 254
 
 
 @dataclass(frozen=True)
@@ -37,11 +33,11 @@ class LinkedTV:
     """A TV that is linked to a viewer's account.
 
     Args:
-        handle: 32 hexadecimal characters that stand for the TV in a path.
-        linked_device_id: as Zype knows it; never shown.
-        number: its place among the viewer's TVs, from 1, in Zype's order.
-        name: the viewer's own, if they gave it one.
-        linked_at: when, if it was linked through the portal.
+        handle: 32 hexadecimal characters that identify the TV in a path.
+        linked_device_id: Zype's id; never shown.
+        number: its position among the viewer's TVs, from 1, in Zype's order.
+        name: the viewer's own name for it, if they gave one.
+        linked_at: if it was linked through the portal.
         linked_by: a viewer or an agent, if it was linked through the portal.
     """
 
@@ -58,25 +54,25 @@ class Viewer:
     """What an agent needs to know of a viewer.
 
     Args:
-        since: when Zype made the account, ISO 8601 as Zype wrote it.
-        subscriptions: how many, if Zype says.
+        created_at: when the account was created, in Zype's own ISO 8601 text.
+        subscription_count: if Zype gives it.
     """
 
     consumer_id: str
     name: str | None
     email: str | None
-    since: str | None
-    subscriptions: int | None
+    created_at: str | None
+    subscription_count: int | None
     tvs: tuple[LinkedTV, ...]
 
 
 @dataclass(frozen=True)
-class LookUp:
-    """How an agent's attempt to find a viewer ended.
+class LookUpResult:
+    """The result of an agent's attempt to find a viewer.
 
     Args:
         outcome: one of the closed set.
-        viewer: who was found, for found alone.
+        viewer: for found only.
         retry_after: seconds until trying again may help.
     """
 
@@ -86,11 +82,11 @@ class LookUp:
 
 
 class Directory:
-    """Viewers and their TVs, as Zype and the ledger know them.
+    """Viewers and their TVs, from Zype and the ledger.
 
     Args:
         settings: the limit on look-ups, and how long Zype may take.
-        ledger: where a look-up is written before Zype is asked.
+        ledger: where a look-up is written before Zype is called.
         history: which TV was linked when, and by whom.
         records: the viewers' own names of their TVs.
         zype: the client.
@@ -107,83 +103,84 @@ class Directory:
         self._zype = zype
 
     def tvs(self, consumer_id: str) -> tuple[LinkedTV, ...]:
-        """Return the TVs that Zype says are linked to a viewer's account.
+        """Return the TVs that are linked to a viewer's account, in Zype's order.
 
         Raises:
-            ZypeError: Zype does not say.
+            ZypeError: the call to Zype failed.
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
         consumer = self._zype.consumer(consumer_id, Deadline(self._seconds))
         return self._tvs(consumer_id, consumer.linked_devices)
 
     def tv(self, consumer_id: str, handle: str) -> LinkedTV | None:
-        """Return the TV of a viewer that a handle stands for, or none if they have no such TV. Raises as ``tvs``."""
+        """Return the TV of a viewer with this handle, or none if they have no such TV. Raises as ``tvs``."""
         return next((tv for tv in self.tvs(consumer_id) if tv.handle == handle), None)
 
     def handle(self, consumer_id: str, linked_device_id: str) -> str:
-        """Return the text that stands for a viewer's TV in a path, and tells nothing of it."""
-        # A length before the first makes the pair one text in one way only.
+        """Return the keyed hash that identifies a viewer's TV in a path."""
+        # The length of the first id makes the text unambiguous.
         text = f"{len(consumer_id)}:{consumer_id}{linked_device_id}"
         return self._ledger.keyring.current.digest(Purpose.DEVICE_HANDLE, text)[:32]
 
-    def find(self, typed: str, actor: Actor) -> LookUp:
+    def find(self, typed: str, actor: Actor) -> LookUpResult:
         """Find the one viewer with exactly this e-mail address or consumer id, and record that they were looked up.
 
         Args:
-            typed: by an agent; letters of an e-mail address may be of either case.
-            actor: who looks, and from where.
+            typed: by the agent; an e-mail address matches in either case of its ASCII letters.
+            actor: the agent, and from where.
 
         Raises:
-            LedgerUnavailable: the look-up could not be written, so Zype was not asked.
+            LedgerUnavailable: the look-up could not be written, so Zype was not called.
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
-        # Other white space is a control character, which no address and no id holds.
+        # Other white space is a control character, which no address and no id contains.
         text = typed.strip(" \u00a0")
         if not _is_email(text) and not CONSUMER_ID.fullmatch(text):
             return self._malformed(actor)
-        # Only as a hash until Zype says that it is an id: it may be a PIN that was typed into the wrong field.
+        # Only as a hash until Zype confirms that it is an id: it may be a PIN, typed into the wrong field.
         attempt = Attempt(Action.LOOK_UP, actor, subject_hash=self._ledger.keyring.subject(text))
-        begun = self._ledger.begin(attempt, self._limits, limited_outcome=LookUpOutcome.TOO_MANY)
+        begun = self._ledger.begin(attempt, self._limits)
         if isinstance(begun, RateLimited):
-            return LookUp(LookUpOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
-        result = self._ask(text)
+            return LookUpResult(LookUpOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
+        result = self._call_zype(text)
         found = result.viewer.consumer_id if result.viewer else None
         self._ledger.finish(attempt, result.outcome, consumer_id=found)
         return result
 
-    def open(self, consumer_id: str, actor: Actor) -> LookUp:
-        """Return a viewer whom the agent found a moment ago; anybody else is looked up first. Raises as ``find``.
+    def open(self, consumer_id: str, actor: Actor) -> LookUpResult:
+        """Return a viewer whom the agent found recently; look up any other first. Raises as ``find``.
 
-        An e-mail address is malformed here: this id comes from a path, and paths end up where no address should.
+        An e-mail address is malformed here: the id comes from a path, and paths end up in logs and histories.
         """
         if not CONSUMER_ID.fullmatch(consumer_id):
             return self._malformed(actor)
-        if self._history.has_looked_up(actor, consumer_id, OPEN_FOR):
-            return self._ask(consumer_id)
+        if self._history.has_looked_up(actor, consumer_id, OPEN_TIME):
+            return self._call_zype(consumer_id)
         return self.find(consumer_id, actor)
 
-    def _malformed(self, actor: Actor) -> LookUp:
+    def _malformed(self, actor: Actor) -> LookUpResult:
         self._ledger.record(Attempt(Action.LOOK_UP, actor), LookUpOutcome.MALFORMED)
-        return LookUp(LookUpOutcome.MALFORMED)
+        return LookUpResult(LookUpOutcome.MALFORMED)
 
-    def _ask(self, text: str) -> LookUp:
+    def _call_zype(self, text: str) -> LookUpResult:
         deadline = Deadline(self._seconds)
         try:
             if _is_email(text):
-                consumer = _exactly(text, self._zype.consumers_by_email(text, deadline))
+                consumer = _match_email(text, self._zype.consumers_by_email(text, deadline))
             else:
-                consumer = _of_id(text, self._zype.consumer(text, deadline))
+                consumer = self._zype.consumer(text, deadline)
         except NotFound:
             consumer = None
         except ZypeError as error:
-            return _failed(error)
-        if consumer is None:
-            return LookUp(LookUpOutcome.NOT_FOUND)
+            return LookUpResult(LookUpOutcome(outcome_of_failed_read(error)), retry_after=retry_seconds(error))
+        # Another spelling of the same id would have limits and a history of its own.
+        if consumer is None or (consumer.id != text and not _is_email(text)):
+            return LookUpResult(LookUpOutcome.NOT_FOUND)
         tvs = self._tvs(consumer.id, consumer.linked_devices)
         viewer = Viewer(
             consumer.id, consumer.name, consumer.email, consumer.created_at, consumer.subscription_count, tvs
         )
-        return LookUp(LookUpOutcome.FOUND, viewer)
+        return LookUpResult(LookUpOutcome.FOUND, viewer)
 
     def _tvs(self, consumer_id: str, linked_device_ids: Sequence[str]) -> tuple[LinkedTV, ...]:
         links = self._history.links(consumer_id, linked_device_ids) if linked_device_ids else {}
@@ -201,30 +198,16 @@ class Directory:
         )
 
 
-def _exactly(email: str, consumers: Sequence[Consumer]) -> Consumer | None:
-    """Return the one consumer with this e-mail; Zype's search may be kinder than ours, and look-alikes are others."""
+def _match_email(email: str, consumers: Sequence[Consumer]) -> Consumer | None:
+    """Return the one consumer with exactly this e-mail; Zype's search may also find similar ones."""
     same = [consumer for consumer in consumers if _folded(consumer.email or "") == _folded(email)]
     return same[0] if len(same) == 1 else None
 
 
-def _of_id(consumer_id: str, consumer: Consumer) -> Consumer | None:
-    """Return the consumer if that is their id, letter for letter: another spelling would begin another history."""
-    return consumer if consumer.id == consumer_id else None
-
-
 def _is_email(text: str) -> bool:
-    return "@" in text and len(text) <= _LONGEST_EMAIL and text.isprintable()
+    return "@" in text and len(text) <= _MAX_EMAIL_LENGTH and text.isprintable()
 
 
 def _folded(email: str) -> str:
-    # Only letters of ASCII come in two cases that mean the same in an address; a long s is no s.
+    # Only ASCII letters are folded: other case pairs, such as the long s, are different addresses.
     return "".join(character.lower() if character.isascii() else character for character in email.strip())
-
-
-def _failed(error: ZypeError) -> LookUp:
-    seconds = ceil(error.retry_after or DEFAULT_RETRY_SECONDS)
-    if isinstance(error, Misconfigured):
-        log.error("zype_refused_our_key", error=str(error))
-        return LookUp(LookUpOutcome.MISCONFIGURED, retry_after=seconds)
-    log.warning("zype_could_not_be_asked", error=str(error))
-    return LookUp(LookUpOutcome.UNAVAILABLE, retry_after=seconds)

@@ -200,7 +200,7 @@ def _comparison_page(pin: Pin, *, status: int = 200) -> Response:
 
 def _done_page(viewer: Viewer, problem: str | None = None) -> Response:
     attempt_id = identity.last_link()
-    tv = services().unlinking.linked_tv(attempt_id, viewer.consumer_id) if attempt_id else None
+    tv = services().unlinking.recent_link(attempt_id, viewer.consumer_id) if attempt_id else None
     if tv is None:
         return see_other("/activate")
     device = tv.linked_device_id

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from math import ceil
 
 import structlog
 from flask import Blueprint, Response
@@ -16,8 +15,9 @@ from portal.pages.web.error_pages import RETRY_SECONDS
 from portal.pages.web.forms import on_stale_form
 from portal.pages.web.responses import render_page, see_other
 from portal.services import services
-from portal.viewers.directory import DEFAULT_RETRY_SECONDS, LinkedTV
-from portal.zype.errors import Misconfigured, ZypeError
+from portal.viewers.directory import LinkedTV
+from portal.zype.errors import ZypeError
+from portal.zype.outcomes import outcome_of_failed_read, retry_seconds
 
 bp = Blueprint("devices", __name__)
 log = structlog.get_logger("portal.devices")
@@ -77,11 +77,8 @@ def unlink_tv(viewer: Viewer, device: str) -> Response:
 @bp.errorhandler(ZypeError)
 def zype_failed(error: ZypeError) -> Response:
     """Return the page for a Zype that does not say which TVs are the viewer's: nothing was changed yet."""
-    if isinstance(error, Misconfigured):
-        log.error("zype_refused_our_key", error=str(error))
-    else:
-        log.warning("zype_could_not_be_asked", error=str(error))
-    return _list_page(None, retry_after=ceil(error.retry_after or DEFAULT_RETRY_SECONDS))
+    outcome_of_failed_read(error)
+    return _list_page(None, retry_after=retry_seconds(error))
 
 
 @on_stale_form("devices.name_tv")

@@ -11,17 +11,17 @@ from portal.domain.outcomes import LinkResult, LookUpOutcome, Outcome, UnlinkOut
 from portal.pages.identity.agent import Agent
 from portal.pages.web.error_pages import RETRY_SECONDS
 from portal.services import services
-from portal.viewers.directory import LookUp
+from portal.viewers.directory import LookUpResult
 
 log = structlog.get_logger("portal.support")
 
 
-def find(typed: str, agent: Agent) -> LookUp:
+def find(typed: str, agent: Agent) -> LookUpResult:
     """Return the viewer with exactly this e-mail address or consumer id, or why there is none."""
     return _looked_up(lambda: services().directory.find(typed, agent.actor))
 
 
-def open_viewer(consumer_id: str, agent: Agent) -> LookUp:
+def open_viewer(consumer_id: str, agent: Agent) -> LookUpResult:
     """Return the viewer of a path, or why there is none."""
     return _looked_up(lambda: services().directory.open(consumer_id, agent.actor))
 
@@ -50,11 +50,11 @@ def undo(attempt_id: str, consumer_id: str, agent: Agent) -> UnlinkOutcome:
         return UnlinkOutcome.UNAVAILABLE
 
 
-def _looked_up(ask: Callable[[], LookUp]) -> LookUp:
+def _looked_up(ask: Callable[[], LookUpResult]) -> LookUpResult:
     try:
         return ask()
     except LedgerUnavailable:
-        return LookUp(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+        return LookUpResult(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
     except SQLAlchemyError as error:
         log.error("database_failed", exc_info=error)
-        return LookUp(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+        return LookUpResult(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)

@@ -20,7 +20,7 @@ from portal.pages.support.views import VIEWER, not_opened, viewer_opened, viewer
 from portal.pages.web.forms import on_stale_form
 from portal.pages.web.responses import render_page, see_other
 from portal.services import services
-from portal.viewers.directory import LinkedTV, LookUp, Viewer
+from portal.viewers.directory import LinkedTV, LookUpResult, Viewer
 
 bp = Blueprint("support_linking", __name__)
 
@@ -123,7 +123,7 @@ def undo_again(agent: Agent, consumer_id: str) -> Response:
     return _done_page(caller, form.attempt.data or "", problem=STALE)
 
 
-def _not_opened(form: LinkForViewerForm, consumer_id: str, look_up: LookUp) -> Response:
+def _not_opened(form: LinkForViewerForm, consumer_id: str, look_up: LookUpResult) -> Response:
     """Return why the viewer can't be shown; where that may pass, with the form, so that nothing is typed twice."""
     if look_up.outcome in (LookUpOutcome.NOT_FOUND, LookUpOutcome.MALFORMED):
         return not_opened(look_up)
@@ -184,7 +184,7 @@ def _confirm_page(agent: Agent, caller: Caller, form: LinkForViewerForm, pin: Pi
 
 def _done_page(caller: Caller, sealed: str, problem: str | None = None, tvs: Sequence[LinkedTV] = ()) -> Response:
     attempt_id = _attempt_id(sealed, caller.consumer_id)
-    linked = services().unlinking.linked_tv(attempt_id, caller.consumer_id) if attempt_id else None
+    linked = services().unlinking.recent_link(attempt_id, caller.consumer_id) if attempt_id else None
     if linked is None:
         return see_other(viewer_path(caller.consumer_id))
     return render_page(

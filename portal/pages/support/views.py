@@ -21,7 +21,7 @@ from portal.pages.support.signed_state import caller_of
 from portal.pages.web.forms import on_stale_form
 from portal.pages.web.responses import render_page, see_other
 from portal.services import services
-from portal.viewers.directory import LookUp, Viewer
+from portal.viewers.directory import LookUpResult, Viewer
 
 P = ParamSpec("P")
 
@@ -85,7 +85,7 @@ def find_viewer_again(agent: Agent) -> Response:
     return _find_page(FindViewerForm(), status=422, stale=True)
 
 
-def not_opened(look_up: LookUp) -> Response:
+def not_opened(look_up: LookUpResult) -> Response:
     """Return the page to find a viewer, which says why the one of the path can't be shown."""
     is_nobody = look_up.outcome in (LookUpOutcome.NOT_FOUND, LookUpOutcome.MALFORMED)
     return _find_page(FindViewerForm(formdata=None), look_up, 404 if is_nobody else STATUSES[look_up.outcome])
@@ -100,7 +100,7 @@ def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
         viewer=viewer,
         who=caller_of(viewer),
         path=viewer_path(viewer.consumer_id),
-        since=_moment(viewer.since),
+        since=_moment(viewer.created_at),
         activity=activity,
         just_unlinked=_just_unlinked(agent, activity),
     )
@@ -112,7 +112,7 @@ def viewer_path(consumer_id: str) -> str:
 
 
 def _find_page(
-    form: FindViewerForm, look_up: LookUp | None = None, status: int = 200, *, stale: bool = False
+    form: FindViewerForm, look_up: LookUpResult | None = None, status: int = 200, *, stale: bool = False
 ) -> Response:
     return render_page(
         "support/find_viewer.html",
