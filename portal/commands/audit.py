@@ -155,7 +155,7 @@ def _verify_export(verification: Verification, path: Path) -> Report:
     try:
         with path.open("rb") as file:
             return verification.export(export.read(file, verification.keyring))
-    except (export.BrokenExport, OSError) as error:
+    except (export.InvalidExport, OSError) as error:
         return Report(faults=[str(error)])
 
 
@@ -164,4 +164,4 @@ def _tell(name: str, report: Report) -> None:
         click.echo(f"{name}: {fault}")
     if report.without_outcome:
         click.echo(f"{name}: {report.without_outcome} attempts have no outcome; see: zype-activate audit pending")
-    click.echo(f"{name}: {report.checked} {report.what} checked, {len(report.faults)} faults")
+    click.echo(f"{name}: {report.checked} {report.unit} checked, {len(report.faults)} faults")

@@ -1,4 +1,4 @@
-"""The history as a file: CSV for spreadsheets, JSON Lines for programs. Its last line shows when another is missing."""
+"""The history as a file: CSV for spreadsheets, JSON Lines for programs. A trailer shows if a line is missing."""
 
 import csv
 import hashlib
@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
 from typing import IO, Any, Literal
@@ -18,9 +18,9 @@ from portal.settings.keys import Keyring, LedgerKey, Purpose, derive
 Format = Literal["csv", "jsonl"]
 TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 COLUMNS = tuple(PastAttempt.__dataclass_fields__)
-# Without it a spreadsheet takes the file for one in the machine's own old encoding.
+# Without a byte order mark spreadsheets assume the machine's legacy encoding.
 BOM = "\ufeff"
-# What spreadsheets take for the beginning of a formula, in either width, behind spaces, quotes and invisible marks too.
+# What spreadsheets read as the start of a formula: in either width, also after spaces, quotes and invisible marks.
 _FORMULA = re.compile(r"""[\s"'\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r]""")
 _LAST_LINE = "end of export"
 
@@ -30,8 +30,8 @@ class Trailer:
     """The last line of an export.
 
     Args:
-        attempts: how many lines came before it, the names of the columns not counted.
-        key_id: of the key of the digest.
+        attempts: the number of lines before it, without the header.
+        key_id: of the digest's key.
         digest: the keyed hash of every byte before this line and of their number, as 64 hexadecimal characters.
     """
 
@@ -40,26 +40,26 @@ class Trailer:
     digest: str
 
 
-class BrokenExport(Exception):
-    """A file is no export, or not a whole one. The text is for the operator."""
+class InvalidExport(Exception):
+    """A file is no export, or an incomplete one. The text is for the operator."""
 
 
 def write(attempts: Iterable[PastAttempt], kind: Format, key: LedgerKey) -> Iterator[bytes]:
-    """Yield an export, line by line, with its trailer as the last.
+    """Yield an export, line by line, with its trailer last.
 
     Args:
         attempts: in their order.
-        kind: of file.
-        key: whose digest is in the trailer, so that nobody else can make one.
+        kind: the format.
+        key: for the digest in the trailer, so that nobody without it can make an export.
     """
     mac = _mac(key)
     lines = 0
-    head = [(BOM + _csv_line(COLUMNS)).encode()] if kind == "csv" else []
-    for line in head:
-        mac.update(line)
-        yield line
+    if kind == "csv":
+        header = (BOM + _csv_line(COLUMNS)).encode()
+        mac.update(header)
+        yield header
     for attempt in attempts:
-        line = (_csv_line(_defused(attempt)) if kind == "csv" else _json_line(_plain(attempt))).encode()
+        line = (_csv_line(_without_formulas(attempt)) if kind == "csv" else _json_line(_values(attempt))).encode()
         mac.update(line)
         lines += 1
         yield line
@@ -67,16 +67,16 @@ def write(attempts: Iterable[PastAttempt], kind: Format, key: LedgerKey) -> Iter
 
 
 def read(file: IO[bytes], keyring: Keyring) -> Iterator[dict[str, str]]:
-    """Check an export as a whole, then yield what its lines say, by column; an empty text is nothing.
+    """Check a whole export, then yield its lines by column, without the empty values.
 
     Args:
         file: seekable.
-        keyring: with the key of its digest.
+        keyring: with the key of the digest.
 
     Raises:
-        BrokenExport: it is no export, is not whole, or was changed.
+        InvalidExport: it is no export, is incomplete, or was changed.
     """
-    trailer, kind = _checked(file, keyring)
+    trailer, kind = _check_digest(file, keyring)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding="utf-8-sig" if kind == "csv" else "utf-8", newline="")
     try:
@@ -87,18 +87,18 @@ def read(file: IO[bytes], keyring: Keyring) -> Iterator[dict[str, str]]:
         text.detach()
 
 
-def _checked(file: IO[bytes], keyring: Keyring) -> tuple[Trailer, Format]:
+def _check_digest(file: IO[bytes], keyring: Keyring) -> tuple[Trailer, Format]:
     """Return the trailer and the kind of a file whose digest is right."""
     lines = _lines_before_the_last(file)
     trailer, kind = _trailer(next(lines))
     key = keyring.find(trailer.key_id)
     if key is None:
-        raise BrokenExport(f"its digest was made with the key {trailer.key_id}, which is not set")
+        raise InvalidExport(f"its digest was made with the key {trailer.key_id}, which is not set")
     mac = _mac(key)
     for line in lines:
         mac.update(line)
     if not hmac.compare_digest(_digest(mac, trailer.attempts).encode(), trailer.digest.encode()):
-        raise BrokenExport("its digest is wrong: a line was changed, added or taken out")
+        raise InvalidExport("its digest is wrong: a line was changed, added or taken out")
     return trailer, kind
 
 
@@ -121,21 +121,21 @@ def _trailer(line: bytes) -> tuple[Trailer, Format]:
     try:
         text = line.decode()
         if text.startswith("{"):
-            said = json.loads(text)
-            return Trailer(int(said["attempts"]), str(said["key_id"]), str(said["digest"])), "jsonl"
+            values = json.loads(text)
+            return Trailer(int(values["attempts"]), str(values["key_id"]), str(values["digest"])), "jsonl"
         name, _, attempts, _, key_id, _, digest = next(csv.reader([text]))
         if name == _LAST_LINE:
             return Trailer(int(attempts), key_id, digest), "csv"
     except (ValueError, LookupError, TypeError, StopIteration, csv.Error, ArithmeticError, RecursionError) as error:
-        raise BrokenExport(advice) from error
-    raise BrokenExport(advice)
+        raise InvalidExport(advice) from error
+    raise InvalidExport(advice)
 
 
 def _trailer_line(trailer: Trailer, kind: Format) -> str:
-    said = {"attempts": trailer.attempts, "key_id": trailer.key_id, "digest": trailer.digest}
+    values = asdict(trailer)
     if kind == "jsonl":
-        return _json_line(said)
-    return _csv_line([_LAST_LINE, *(part for pair in said.items() for part in pair)])
+        return _json_line(values)
+    return _csv_line([_LAST_LINE, *(part for pair in values.items() for part in pair)])
 
 
 def _mac(key: LedgerKey) -> "hmac.HMAC":
@@ -143,20 +143,20 @@ def _mac(key: LedgerKey) -> "hmac.HMAC":
 
 
 def _digest(mac: "hmac.HMAC", lines: int) -> str:
-    """Return the digest of an export, whose number of lines is signed as well: a smaller one would hide the others."""
-    whole = mac.copy()
-    whole.update(f"{lines} attempts".encode())
-    return whole.hexdigest()
+    """Return the digest. It includes the number of lines, since a smaller number would leave the last unchecked."""
+    with_count = mac.copy()
+    with_count.update(f"{lines} attempts".encode())
+    return with_count.hexdigest()
 
 
-def _plain(attempt: PastAttempt) -> dict[str, Any]:
+def _values(attempt: PastAttempt) -> dict[str, Any]:
     values = {name: getattr(attempt, name) for name in COLUMNS}
     return {name: _iso(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def _defused(attempt: PastAttempt) -> list[Any]:
-    """Return an attempt for a spreadsheet: no text of it is a formula."""
-    values = _plain(attempt).values()
+def _without_formulas(attempt: PastAttempt) -> list[Any]:
+    """Return the values for a spreadsheet, with texts that it would read as formulas quoted."""
+    values = _values(attempt).values()
     return [f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value for value in values]
 
 
@@ -166,7 +166,7 @@ def _iso(moment: datetime) -> str:
 
 def _csv_line(values: Iterable[Any]) -> str:
     line = io.StringIO()
-    # Not the pair of signs that the module would write: what copies files may change it, and with it the digest.
+    # Not the module's CR LF, which programs that copy text files may change, and with it the digest.
     csv.writer(line, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(values)
     return line.getvalue()
 

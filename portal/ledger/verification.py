@@ -1,4 +1,4 @@
-"""Whether the ledger still says what was written: every row by its keyed hash, and every attempt by its two halves."""
+"""Verification that the ledger is unchanged: each row by its keyed hash, each attempt by its two rows."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from portal.ledger.rows import canonical
 from portal.ledger.tables import ledger
 from portal.settings.keys import Keyring, LedgerKey, Purpose
 
-CHUNK = 1000
-# What both halves of an attempt say alike, unless only Zype's answer told.
-_ALIKE = ("action", "actor_kind", "request_id", "reason", "ticket", "subject_hash", "address_hash")
-_TOLD_LATER = ("actor_id", "consumer_id", "linked_device_id", "pin_fingerprint")
+CHUNK_SIZE = 1000
+# Columns that are the same in both rows of an attempt, and columns that may be empty in the first.
+_SAME_COLUMNS = ("action", "actor_kind", "request_id", "reason", "ticket", "subject_hash", "address_hash")
+_LATER_COLUMNS = ("actor_id", "consumer_id", "linked_device_id", "pin_fingerprint")
 
 Row = Mapping[str, Any]
 # The id of a row, and what is wrong with it.
@@ -28,23 +28,23 @@ Fault = tuple[int, str]
 
 @dataclass
 class Report:
-    """What a verification found.
+    """The result of a verification.
 
     Args:
-        checked: how many.
-        what: was checked: rows of the ledger, or attempts of an export.
+        checked: how many rows or attempts.
+        unit: rows of the ledger, or attempts of an export.
         faults: a sentence each, which names a row and says what is wrong with it.
-        without_outcome: attempts that a crash left; no fault, but to be resolved.
+        without_outcome: attempts that lost their process; not faults, but to be resolved.
     """
 
     checked: int = 0
-    what: str = "attempts"
+    unit: str = "attempts"
     faults: list[str] = field(default_factory=list)
     without_outcome: int = 0
 
 
 class Verification:
-    """Checks on one ledger. Every method raises sqlalchemy.exc.SQLAlchemyError where it can't be read.
+    """Checks on one ledger. Every method raises sqlalchemy.exc.SQLAlchemyError if it can't be read.
 
     Args:
         database: where the ledger is.
@@ -56,46 +56,46 @@ class Verification:
         self.keyring = keyring
 
     def ledger(self) -> Report:
-        """Check every row, and that each attempt has one beginning and at most one end that fits it."""
+        """Check every row, and that each attempt has one first row and at most one outcome that fits it."""
         with self._database.read() as connection:
             crashed_before = self._database.now(connection) - PENDING_TIMEOUT
-        report = Report(what="rows")
+        report = Report(unit="rows")
         signatures = _Signatures(self.keyring)
         faults: list[Fault] = []
         for _, attempt in groupby(self._rows(), key=lambda row: row["attempt_id"]):
             rows = list(attempt)
             report.checked += len(rows)
-            report.without_outcome += _is_left_by_a_crash(rows, crashed_before)
-            faults += [(row["id"], fault) for row in rows for fault in (*signatures.faults(row), *_wrong_words(row))]
-            faults += _misfits(rows)
+            report.without_outcome += _has_crashed(rows, crashed_before)
+            faults += [(row["id"], fault) for row in rows for fault in (*signatures.faults(row), *_invalid_values(row))]
+            faults += _inconsistencies(rows)
         report.faults = [f"row {number}: {fault}" for number, fault in sorted(faults)] + signatures.unknown_keys()
         return report
 
     def export(self, lines: Iterable[Mapping[str, str]]) -> Report:
-        """Check that what an export tells of is still in the ledger, as it was.
+        """Check that the rows of an export are still in the ledger, unchanged.
 
         Args:
             lines: of the export, whose own digest is right.
         """
         report = Report()
-        left = iter(lines)
-        while chunk := list(islice(left, CHUNK)):
+        remaining = iter(lines)
+        while chunk := list(islice(remaining, CHUNK_SIZE)):
             hashes = self._hashes([line.get("attempt_id", "") for line in chunk])
             for line in chunk:
                 report.checked += 1
-                report.faults += _missing(line, hashes.get(line.get("attempt_id", ""), set()))
+                report.faults += _missing_rows(line, hashes.get(line.get("attempt_id", ""), set()))
         return report
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        """Yield every row, the rows of one attempt one after the other.
+        """Yield every row, ordered by attempt.
 
-        By attempt and not by id: while the portal goes on writing, a row may be seen before one with a smaller id, but
-        never the end of an attempt before its beginning.
+        By attempt and not by id: while the portal is writing, a row may become visible before one with a smaller id,
+        but never the outcome of an attempt before its first row.
         """
-        # As text where SQLite keeps it as text, so that a time that is none is a fault of its row and not of ours.
+        # As SQLite's own text, so that an invalid time is reported as a fault of its row.
         at = sa.type_coerce(ledger.c.at, sa.Text).label("at") if self._database.is_sqlite else ledger.c.at
         query = sa.select(*(column for column in ledger.c if column.name != "at"), at)
-        query = query.order_by(ledger.c.attempt_id, ledger.c.id).limit(CHUNK)
+        query = query.order_by(ledger.c.attempt_id, ledger.c.id).limit(CHUNK_SIZE)
         where: sa.ColumnElement[bool] = sa.true()
         while True:
             with self._database.read() as connection:
@@ -116,18 +116,14 @@ class Verification:
 
 
 class _Signatures:
-    """The rows' keyed hashes, and the keys that are missing to check them.
-
-    Args:
-        keyring: the keys that there are.
-    """
+    """Checks the rows' keyed hashes, and collects the keys that are missing for it."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keys: dict[object, LedgerKey] = {key.id: key for key in (keyring.current, *keyring.previous)}
         self._unknown: dict[object, list[int]] = {}
 
     def faults(self, row: Row) -> Iterator[str]:
-        """Yield what is wrong with a row's hash; one of an unknown key is only remembered."""
+        """Yield what is wrong with a row's hash; a row with an unknown key is only noted."""
         key = self._keys.get(row["key_id"])
         if key is None:
             self._unknown.setdefault(row["key_id"], []).append(row["id"])
@@ -148,31 +144,31 @@ def _is_signed(row: Row, key: LedgerKey) -> bool:
         text = canonical({**row, "at": _time(row["at"])})
         return compare_digest(key.digest(Purpose.LEDGER_ROW, text).encode(), row["row_hash"].encode())
     except (ValueError, TypeError, AttributeError):
-        # SQLite keeps whatever it is given in any column, and we never gave it this.
+        # SQLite stores a value of any type in any column, and the portal never wrote this one.
         return False
 
 
-def _time(kept: str | datetime) -> datetime:
-    return kept if isinstance(kept, datetime) else datetime.fromisoformat(kept).replace(tzinfo=UTC)
+def _time(value: str | datetime) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
-def _is_left_by_a_crash(rows: list[dict[str, Any]], crashed_before: datetime) -> bool:
+def _has_crashed(rows: list[dict[str, Any]], crashed_before: datetime) -> bool:
     try:
         return all(row["outcome"] is None and _time(row["at"]) < crashed_before for row in rows)
     except (ValueError, TypeError):
         return False
 
 
-def _wrong_words(row: Row) -> Iterator[str]:
-    """Yield what a row says that no row can say."""
+def _invalid_values(row: Row) -> Iterator[str]:
+    """Yield the values outside the closed sets."""
     if row["action"] not in list(OUTCOMES):
         yield f"there is no action {row['action']}"
     elif row["outcome"] is not None and row["outcome"] not in OUTCOMES[row["action"]]:
         yield f"an attempt to {row['action']} can't end with {row['outcome']}"
 
 
-def _misfits(rows: list[dict[str, Any]]) -> Iterator[Fault]:
-    """Yield what is wrong between the rows of one attempt, which come by id."""
+def _inconsistencies(rows: list[dict[str, Any]]) -> Iterator[Fault]:
+    """Yield what is wrong between the rows of one attempt, ordered by id."""
     attempt_id = rows[0]["attempt_id"]
     beginnings = [row for row in rows if row["outcome"] is None]
     ends = [row for row in rows if row["outcome"] is not None]
@@ -186,14 +182,14 @@ def _misfits(rows: list[dict[str, Any]]) -> Iterator[Fault]:
 
 
 def _contradictions(beginning: Row, end: Row) -> Iterator[str]:
-    for column in (*_ALIKE, *_TOLD_LATER):
-        is_told = beginning[column] or column in _ALIKE
-        if is_told and beginning[column] != end[column]:
+    for column in (*_SAME_COLUMNS, *_LATER_COLUMNS):
+        has_to_match = beginning[column] or column in _SAME_COLUMNS
+        if has_to_match and beginning[column] != end[column]:
             yield f"its {column} is not that of row {beginning['id']}, which began the attempt"
 
 
-def _missing(line: Mapping[str, str], hashes: set[str]) -> Iterator[str]:
-    """Yield what the ledger no longer says of an attempt."""
-    for column, which in (("row_hash", "beginning"), ("outcome_row_hash", "end")):
+def _missing_rows(line: Mapping[str, str], hashes: set[str]) -> Iterator[str]:
+    """Yield the rows of an exported attempt that the ledger lacks."""
+    for column, row in (("row_hash", "beginning"), ("outcome_row_hash", "end")):
         if column in line and line[column] not in hashes:
-            yield f"attempt {line.get('attempt_id')}: the ledger lacks the row of its {which}, or has another"
+            yield f"attempt {line.get('attempt_id')}: the ledger lacks the row of its {row}, or has another"
