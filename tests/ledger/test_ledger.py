@@ -1,4 +1,4 @@
-"""The ledger keeps what it is told, and the database itself refuses to change it."""
+"""The ledger writes attempts and outcomes, and the database itself refuses to change a row."""
 
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ from portal.ledger.tables import ledger as table
 from portal.ledger.tables import pending
 from portal.settings.keys import LedgerKey, Purpose
 from tests.harness.ledger import ALICE, actor
+from tests.ledger.conftest import on_any_database
 
 
 def attempt(fingerprint: str = "f" * 64) -> Attempt:
@@ -30,7 +31,8 @@ def rows(database: Database) -> list[sa.RowMapping]:
         return list(connection.execute(sa.select(table).order_by(table.c.id)).mappings())
 
 
-def test_it_writes_the_attempt_first_and_the_outcome_after(ledger: Ledger, database: Database) -> None:
+@on_any_database
+def test_the_attempt_is_written_before_the_outcome(ledger: Ledger, database: Database) -> None:
     tried = attempt()
 
     assert ledger.begin(tried) == Begun()
@@ -43,7 +45,7 @@ def test_it_writes_the_attempt_first_and_the_outcome_after(ledger: Ledger, datab
     assert before["at"] <= after["at"]
 
 
-def test_it_keeps_no_address_in_the_clear(ledger: Ledger, database: Database) -> None:
+def test_no_address_is_stored_in_the_clear(ledger: Ledger, database: Database) -> None:
     ledger.begin(attempt())
 
     assert "192.0.2.1" not in str([dict(row) for row in rows(database)])
@@ -57,6 +59,7 @@ def test_it_keeps_no_address_in_the_clear(ledger: Ledger, database: Database) ->
         "UPDATE ledger SET id = id WHERE id < 0 OR id > 0",
     ],
 )
+@on_any_database
 def test_the_database_refuses_to_change_a_row(ledger: Ledger, database: Database, statement: str) -> None:
     ledger.begin(attempt())
     before = rows(database)
@@ -67,17 +70,18 @@ def test_the_database_refuses_to_change_a_row(ledger: Ledger, database: Database
     assert rows(database) == before
 
 
-def test_the_database_refuses_to_replace_or_empty(ledger: Ledger, database: Database) -> None:
+@on_any_database
+def test_the_database_refuses_to_replace_or_truncate(ledger: Ledger, database: Database) -> None:
     ledger.begin(attempt())
-    replacing = "REPLACE INTO ledger SELECT * FROM ledger" if database.is_sqlite else "TRUNCATE ledger"
+    statement = "REPLACE INTO ledger SELECT * FROM ledger" if database.is_sqlite else "TRUNCATE ledger"
 
     with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
-        connection.execute(sa.text(replacing))
+        connection.execute(sa.text(statement))
 
     assert len(rows(database)) == 1
 
 
-def test_a_row_is_signed_over_all_that_it_says(ledger: Ledger, database: Database) -> None:
+def test_every_column_is_part_of_the_signature(ledger: Ledger, database: Database) -> None:
     ledger.begin(attempt())
     row = dict(rows(database)[0])
     key = LedgerKey(b"a key for the ledger of the tests")
@@ -91,8 +95,10 @@ def test_a_row_is_signed_over_all_that_it_says(ledger: Ledger, database: Databas
     assert key.digest(Purpose.LEDGER_ROW, canonical(later)) != row["row_hash"]
 
 
-def test_an_attempt_that_lost_its_process_is_found_and_resolved(ledger: Ledger, database: Database) -> None:
-    history = History(database)
+@on_any_database
+def test_an_attempt_that_lost_its_process_is_found_and_resolved(
+    ledger: Ledger, history: History, database: Database
+) -> None:
     ended, lost = attempt("a" * 64), attempt("b" * 64)
     ledger.begin(ended)
     ledger.finish(ended, "not_found")
@@ -107,10 +113,10 @@ def test_an_attempt_that_lost_its_process_is_found_and_resolved(ledger: Ledger, 
         assert connection.execute(sa.select(pending)).all() == []
 
 
-@pytest.mark.parametrize("which", ["ended", "never begun"])
-def test_only_an_attempt_without_an_outcome_is_resolved(ledger: Ledger, which: str) -> None:
+@pytest.mark.parametrize("state", ["ended", "never begun"])
+def test_only_an_attempt_without_an_outcome_is_resolved(ledger: Ledger, state: str) -> None:
     tried = attempt()
-    if which == "ended":
+    if state == "ended":
         ledger.begin(tried)
         ledger.finish(tried, "linked")
 
@@ -118,11 +124,13 @@ def test_only_an_attempt_without_an_outcome_is_resolved(ledger: Ledger, which: s
         ledger.resolve(tried.id, "not_found")
 
 
-def test_the_schema_is_the_one_that_the_code_describes(database: Database) -> None:
+@on_any_database
+def test_the_migrations_make_the_schema_of_the_code(database: Database) -> None:
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
+@on_any_database
 def test_a_transaction_that_fails_writes_nothing(ledger: Ledger, database: Database) -> None:
     with pytest.raises(SQLAlchemyError), database.write() as connection:
         connection.execute(sa.text("INSERT INTO pending (attempt_id) VALUES ('half')"))

@@ -1,0 +1,178 @@
+"""An export is complete and unchanged, or is refused; kept elsewhere, it shows which rows the ledger has lost."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from portal.database.database import Database
+from portal.domain.outcomes import Outcome
+from portal.ledger import export
+from portal.ledger.attempts import PastAttempt
+from portal.ledger.history import AttemptFilter, History
+from portal.ledger.ledger import Ledger
+from portal.ledger.verification import Report, Verification
+from portal.settings.keys import LedgerKey
+from tests.ledger.conftest import on_any_database
+from tests.ledger.rows import tamper, write_attempts
+
+KEY = LedgerKey(b"a key for the ledger of the tests")
+on_any_format = pytest.mark.parametrize("kind", list(export.TYPES))
+
+
+def write_export(history: History, kind: export.Format) -> bytes:
+    return b"".join(export.write(history.all(AttemptFilter()), kind, KEY))
+
+
+def verify(verification: Verification, file: bytes) -> Report:
+    return verification.export(export.read(io.BytesIO(file), verification.keyring))
+
+
+@pytest.fixture
+def attempts(ledger: Ledger) -> list[Any]:
+    """A few attempts in the ledger."""
+    return write_attempts(ledger)
+
+
+@on_any_format
+@on_any_database
+def test_an_export_is_confirmed_while_its_rows_are_there(
+    attempts: list[Any], ledger: Ledger, history: History, verification: Verification, kind: export.Format
+) -> None:
+    file = write_export(history, kind)
+    # An attempt in flight may end after the export.
+    ledger.finish(attempts[-1], Outcome.NOT_FOUND)
+    report = verify(verification, file)
+    assert (report.checked, report.faults) == (4, [])
+
+
+@on_any_format
+@pytest.mark.parametrize("deleted", ["id > 0", "id = 1", "id = 2", "id > 5", "id IN (1, 2)"])
+@pytest.mark.usefixtures("attempts")
+def test_a_deleted_row_is_found(
+    database: Database, history: History, verification: Verification, kind: export.Format, deleted: str
+) -> None:
+    file = write_export(history, kind)
+    tamper(database, f"DELETE FROM ledger WHERE {deleted}")  # noqa: S608 - from the list above
+    assert any("the ledger lacks the row" in fault for fault in verify(verification, file).faults)
+
+
+@pytest.mark.usefixtures("attempts")
+def test_a_deleted_outcome_is_found_with_an_export_alone(
+    database: Database, history: History, verification: Verification
+) -> None:
+    file = write_export(history, "jsonl")
+    tamper(database, "DELETE FROM ledger WHERE id = 2")
+    # The other rows are consistent, as if the attempt had lost its process.
+    assert verification.ledger().faults == []
+    assert len(verify(verification, file).faults) == 1
+
+
+@on_any_format
+@pytest.mark.usefixtures("attempts")
+def test_a_line_that_is_missing_changed_or_added_is_found(
+    history: History, verification: Verification, kind: export.Format
+) -> None:
+    lines = write_export(history, kind).splitlines(keepends=True)
+    for changed in (
+        lines[:2] + lines[3:],
+        lines[:-2] + lines[-1:],
+        [*lines[:2], lines[2].replace(b"alice", b"malic"), *lines[3:]],
+        [*lines[:2], lines[1], *lines[2:]],
+    ):
+        assert changed != lines
+        with pytest.raises(export.InvalidExport, match="digest is wrong"):
+            verify(verification, b"".join(changed))
+
+
+@on_any_format
+@pytest.mark.usefixtures("attempts")
+def test_the_number_of_lines_is_signed(history: History, verification: Verification, kind: export.Format) -> None:
+    """A smaller number would leave the last lines unchecked."""
+    *lines, last = write_export(history, kind).splitlines(keepends=True)
+    for count in (b"3", b"0", b"5"):
+        changed = last.replace(b'"4"', b'"%b"' % count).replace(b" 4,", b" %b," % count)
+        assert changed != last
+        with pytest.raises(export.InvalidExport, match="digest is wrong"):
+            verify(verification, b"".join([*lines, changed]))
+
+
+@on_any_format
+@pytest.mark.usefixtures("attempts")
+def test_an_incomplete_download_is_refused(history: History, verification: Verification, kind: export.Format) -> None:
+    lines = write_export(history, kind).splitlines(keepends=True)
+    for end in (0, 1, 2, -1):
+        with pytest.raises(export.InvalidExport, match=r"no last line|digest is wrong"):
+            verify(verification, b"".join(lines[:end]))
+
+
+@on_any_format
+def test_an_export_made_without_the_key_is_refused(verification: Verification, kind: export.Format) -> None:
+    key = LedgerKey(b"a key of Mallory's own, long enough")
+    forged = b"".join(export.write([], kind, key))
+    with pytest.raises(export.InvalidExport, match="which is not set"):
+        verify(verification, forged)
+    with pytest.raises(export.InvalidExport, match="digest is wrong"):
+        verify(verification, forged.replace(key.id.encode(), KEY.id.encode()))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        b"",
+        b"\n",
+        b"\xff\xfe",
+        b"{}\n",
+        b'{"attempts": 1}',
+        b'{"attempts": 1e999, "key_id": "x", "digest": "x"}',
+        b'{"attempts": ' + b"[" * 100_000,
+        b"a,b\n1,2\n",
+        b"[]",
+        b"\0" * 100,
+        b'"end of export","attempts","x","key_id","x","digest","x"\n',
+        b'"end of export","attempts","1","key_id","x","digest","x"\n',
+        b'"' + b"a" * 200_000 + b'"\n',
+    ],
+    ids=lambda file: str(file[:30]),
+)
+def test_another_file_is_refused(verification: Verification, file: bytes) -> None:
+    with pytest.raises(export.InvalidExport):
+        verify(verification, file)
+
+
+def past_attempt(**values: Any) -> PastAttempt:
+    """Return an attempt, with some columns as given."""
+    columns: dict[str, Any] = dict.fromkeys(export.COLUMNS)
+    columns |= {"id": 1, "at": datetime(2026, 11, 24, tzinfo=UTC), "action": "link", "attempt_id": "a" * 32}
+    columns |= {"actor_kind": "agent", "actor_id": "bob", "request_id": "r", "row_hash": "b" * 64}
+    return PastAttempt(**columns | values)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", '"=1', "'=1", "\n=1"),
+        *("\uff1d1", "\uff0b1", "\uff0d1", "\uff201", "\ufeff=1", "\u200b=1"),
+    ],
+    ids=ascii,
+)
+def test_no_text_of_a_spreadsheet_is_a_formula(text: str) -> None:
+    for column in ("reason", "ticket", "actor_id", "consumer_id", "linked_device_id", "request_id"):
+        file = b"".join(export.write([past_attempt(**{column: text})], "csv", KEY)).decode("utf-8-sig")
+        row = next(csv.DictReader(io.StringIO(file, newline="")))
+        assert row[column] == f"'{text}"
+
+
+def test_other_text_of_a_spreadsheet_is_unchanged() -> None:
+    file = b"".join(export.write([past_attempt(reason="a plain reason, with a comma")], "csv", KEY))
+    assert '"a plain reason, with a comma"' in file.decode("utf-8-sig")
+
+
+def test_json_lines_hold_the_text_unchanged() -> None:
+    text = '=1 "quoted" \u2028 ä \n end'
+    lines = b"".join(export.write([past_attempt(reason=text)], "jsonl", KEY)).split(b"\n")
+    assert json.loads(lines[0])["reason"] == text
+    assert len(lines) == 3

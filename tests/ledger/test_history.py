@@ -1,0 +1,96 @@
+"""The queries that pair an attempt with its outcome, on either database."""
+
+from datetime import date, timedelta
+
+from portal.database.database import Database
+from portal.domain.actors import ActorKind
+from portal.domain.outcomes import Action, LookUpOutcome, Outcome, SignInOutcome
+from portal.ledger.attempts import Attempt
+from portal.ledger.history import CHUNK_SIZE, PAGE_SIZE, AttemptFilter, History
+from portal.ledger.ledger import Ledger
+from tests.harness.ledger import REASON, actor, agent
+from tests.ledger.conftest import on_any_database
+from tests.ledger.rows import insert_rows
+
+
+@on_any_database
+def test_an_attempt_is_paired_with_its_outcome(ledger: Ledger, history: History) -> None:
+    attempt = Attempt(Action.LINK, agent(), "alice", pin_fingerprint="1" * 64, reason=REASON)
+    ledger.begin(attempt)
+    [in_flight] = history.page(AttemptFilter()).attempts
+    assert (in_flight.attempt_id, in_flight.outcome, in_flight.ended_at) == (attempt.id, None, None)
+
+    ledger.finish(attempt, Outcome.LINKED, linked_device_id="tv-1", milliseconds=7)
+    [ended] = history.page(AttemptFilter()).attempts
+    assert (ended.id, ended.outcome, ended.linked_device_id, ended.zype_milliseconds) == (
+        in_flight.id,
+        Outcome.LINKED,
+        "tv-1",
+        7,
+    )
+    assert (ended.actor_kind, ended.actor_id) == (ActorKind.AGENT, "bob")
+    assert (ended.reason, ended.ticket) == (REASON.text, REASON.ticket)
+    assert ended.ended_at is not None
+    assert ended.at <= ended.ended_at
+
+
+@on_any_database
+def test_a_filter_matches_either_row_of_an_attempt(ledger: Ledger, history: History) -> None:
+    look_up = Attempt(Action.LOOK_UP, agent())
+    ledger.begin(look_up)
+    ledger.finish(look_up, LookUpOutcome.FOUND, consumer_id="alice")
+    link = Attempt(Action.LINK, actor("mallory"), "mallory")
+    ledger.begin(link)
+    today = history.page(AttemptFilter()).now.date()
+
+    def matching(filters: AttemptFilter) -> list[str]:
+        return [attempt.attempt_id for attempt in history.page(filters).attempts]
+
+    assert matching(AttemptFilter()) == [link.id, look_up.id]
+    assert matching(AttemptFilter(viewer="alice")) == [look_up.id]
+    assert matching(AttemptFilter(agent="bob")) == [look_up.id]
+    assert matching(AttemptFilter(agent="mallory")) == [], "a viewer is no agent"
+    assert matching(AttemptFilter(outcome="found")) == [look_up.id]
+    assert matching(AttemptFilter(outcome="none")) == [link.id]
+    assert matching(AttemptFilter(since=today - timedelta(days=1), until=today)) == [link.id, look_up.id]
+    assert matching(AttemptFilter(since=today + timedelta(days=1), until=date.max)) == []
+    assert matching(AttemptFilter(until=today - timedelta(days=1))) == []
+
+
+@on_any_database
+def test_pages_and_chunks_hold_every_attempt_once(ledger: Ledger, history: History) -> None:
+    attempts = [Attempt(Action.LINK, actor(), "alice") for _ in range(PAGE_SIZE + 1)]
+    for attempt in attempts:
+        ledger.record(attempt, Outcome.MALFORMED)
+    ids = [attempt.id for attempt in attempts]
+
+    newest = history.page(AttemptFilter())
+    ledger.record(Attempt(Action.LINK, actor(), "alice"), Outcome.MALFORMED)
+    last = history.page(AttemptFilter(), newest.before)
+    assert [one.attempt_id for one in (*newest.attempts, *last.attempts)] == ids[::-1]
+    assert last.before is None
+    assert [one.attempt_id for one in history.all(AttemptFilter())][:-1] == ids
+
+
+def test_all_attempts_are_read_to_the_last_chunk(ledger: Ledger, history: History, database: Database) -> None:
+    insert_rows(database, ledger, 2 * CHUNK_SIZE + 1)
+
+    assert len({attempt.id for attempt in history.all(AttemptFilter())}) == CHUNK_SIZE + 1
+
+
+@on_any_database
+def test_activity_is_ordered_by_the_last_row(ledger: Ledger, history: History) -> None:
+    first, second = Attempt(Action.LINK, actor("alice"), "alice"), Attempt(Action.UNLINK, agent(), "alice", "tv-1")
+    sign_in = Attempt(Action.SIGN_IN, actor(""), subject_hash="1" * 64)
+    ledger.begin(sign_in)
+    ledger.begin(first)
+    ledger.begin(second)
+    ledger.finish(sign_in, SignInOutcome.SIGNED_IN, consumer_id="alice")
+    ledger.finish(first, Outcome.NOT_FOUND)
+    ledger.record(Attempt(Action.LOOK_UP, agent(), "alice"), LookUpOutcome.FOUND)
+    ledger.record(Attempt(Action.LINK, actor("mallory"), "mallory"), Outcome.MALFORMED)
+
+    activity = history.activity("alice", 10)
+    assert [one.attempt_id for one in activity.attempts] == [first.id, sign_in.id, second.id]
+    assert activity.attempts[2].at > activity.crashed_before
+    assert [one.attempt_id for one in history.activity("alice", 1).attempts] == [first.id]
