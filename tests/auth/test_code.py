@@ -12,7 +12,7 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.sandbox.seed import Consumer
 from portal.viewers.records import viewers
-from tests.harness.faulty_zype import answering, listening
+from tests.harness.faulty_zype import answering, recording_calls
 from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.servers import free_port
@@ -111,10 +111,10 @@ def test_the_verifier_and_the_same_redirect_uri_go_with_the_exchange(
     client: PageClient, sandbox: SimulatedZype, at_zype: requests.Session
 ) -> None:
     path = signs_in_there(at_zype, set_out(client), seed.ALICE)
-    with listening(sandbox) as heard:
+    with recording_calls(sandbox) as calls:
         client.get(path, 303)
 
-    fields = next(fields for path, fields in heard if path == "/oauth/token")
+    fields = next(fields for path, fields in calls if path == "/oauth/token")
     assert fields["grant_type"] == "authorization_code"
     assert len(fields["code_verifier"]) >= 43
     assert fields["redirect_uri"] == client.settings.public_url + CALLBACK
@@ -124,10 +124,10 @@ def test_the_token_is_revoked_and_kept_nowhere(
     client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session
 ) -> None:
     path = signs_in_there(at_zype, set_out(client), seed.ALICE)
-    with listening(sandbox) as heard, logged() as events:
+    with recording_calls(sandbox) as calls, logged() as events:
         client.get(path, 303)
 
-    revoked = [fields["token"] for path, fields in heard if path == "/oauth/revoke"]
+    revoked = [fields["token"] for path, fields in calls if path == "/oauth/revoke"]
     assert revoked
     assert sandbox.app.extensions["sandbox"].tokens._tokens == {}
     kept = str([session_rows(app), rows(app, ledger), events, cookie(client, "activate")])
@@ -214,10 +214,10 @@ def test_a_code_of_another_issuer_is_not_sent_to_ours(
     client: PageClient, sandbox: SimulatedZype, at_zype: requests.Session
 ) -> None:
     path = signs_in_there(at_zype, set_out(client), seed.ALICE)
-    with listening(sandbox) as heard:
+    with recording_calls(sandbox) as calls:
         client.get(changed(path, iss="https://evil.example"))
 
-    assert "/oauth/token" not in [path for path, _ in heard]
+    assert "/oauth/token" not in [path for path, _ in calls]
 
 
 def test_a_code_from_another_browser_signs_nobody_in(
@@ -362,11 +362,11 @@ def test_it_is_not_there_where_it_is_not_a_way_to_sign_in(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype
 ) -> None:
     app = make_app(sign_in="password")
-    with listening(sandbox) as heard:
+    with recording_calls(sandbox) as calls:
         assert browse(app).get("/sign-in/code", 303).location == "/activate"
         assert browse(app).get(f"{CALLBACK}?code=a&state=b", 303).location == "/activate"
 
-    assert heard == []
+    assert calls == []
     assert rows(app, ledger) == []
 
 

@@ -9,7 +9,7 @@ from portal.domain.outcomes import SignInOutcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.harness.cast import Alice, Mallory
-from tests.harness.faulty_zype import answering, listening
+from tests.harness.faulty_zype import answering, recording_calls
 from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.servers import free_port
@@ -142,10 +142,10 @@ def test_a_token_whose_owner_zype_does_not_tell_signs_nobody_in(
 
 
 def test_the_token_is_revoked_and_kept_nowhere(alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
-    with listening(sandbox) as heard, logged() as events:
+    with recording_calls(sandbox) as calls, logged() as events:
         alice.signs_in()
 
-    revoked = [fields["token"] for path, fields in heard if path == "/oauth/revoke"]
+    revoked = [fields["token"] for path, fields in calls if path == "/oauth/revoke"]
     assert revoked
     assert tokens(sandbox) == {}
     kept = str([session_rows(app), rows(app, ledger), events, cookie(alice.browser, "activate")])
@@ -232,11 +232,11 @@ def test_a_password_is_not_taken_where_it_is_not_a_way_to_sign_in(
     browser = browse(app)
     give_cookie(browser, "activate", cookie(earlier, "activate") or "")
 
-    with listening(sandbox) as heard:
+    with recording_calls(sandbox) as calls:
         page = browser.submit(form, "/sign-in", 422, email=seed.ALICE.email, password=seed.ALICE.password)
 
     assert "You can't sign in that way here" in page.summary
-    assert heard == []
+    assert calls == []
     assert session_rows(app) == []
 
 

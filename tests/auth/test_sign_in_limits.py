@@ -9,7 +9,7 @@ from flask import Flask
 
 from portal.pages.auth import sign_in_attempts
 from portal.sandbox import seed
-from tests.harness.faulty_zype import listening
+from tests.harness.faulty_zype import recording_calls
 from tests.harness.inside import outcomes
 from tests.harness.page import Page, PageClient
 from tests.harness.simulated_zype import SimulatedZype
@@ -34,10 +34,10 @@ def test_after_ten_failures_an_account_is_paused_at_that_address(
     for _ in range(10):
         sign_in(client, 422)
 
-    with listening(sandbox) as heard:
+    with recording_calls(sandbox) as calls:
         page = sign_in(client, 429, password=seed.ALICE.password)
 
-    assert heard == []
+    assert calls == []
     assert PAUSED in page.summary
     assert "You can try again in 15 minutes." in page.summary
     assert int(page.header("Retry-After")) == pytest.approx(900, abs=30)
@@ -101,9 +101,9 @@ def test_those_who_wait_take_no_more_than_four_threads(
     taken = [places.acquire(blocking=False) for _ in range(5)]
     try:
         assert taken == [True] * 4 + [False]
-        with listening(sandbox) as heard:
+        with recording_calls(sandbox) as calls:
             page = sign_in(browse(app, address="192.0.2.77"), 503)
-        assert heard == []
+        assert calls == []
         assert page.header("Retry-After") == "5"
     finally:
         for _ in range(4):

@@ -1,4 +1,4 @@
-"""A certificate authority for tests of TLS, and what servers of any name present."""
+"""A certificate authority for tests of TLS, and certificates for servers of any name."""
 
 import datetime
 import ipaddress
@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Authority:
-    """A made-up certificate authority."""
+    """A certificate authority."""
 
     folder: Path
     key: ec.EllipticCurvePrivateKey
@@ -28,7 +28,7 @@ class Authority:
         return path
 
     def server_context(self, host: str, days: int = 1) -> ssl.SSLContext:
-        """Return what a server of that host presents: a certificate valid until so many days from now."""
+        """Return the TLS context of a server of that host; its certificate is valid until ``days`` from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = sign(host, key, self.certificate.subject, self.key, days)
         path = self.folder / f"{host}{days}.pem"
@@ -51,7 +51,7 @@ def sign(
     days: int,
     is_authority: bool = False,
 ) -> x509.Certificate:
-    """Return a certificate for a host, which an issuer vouches for."""
+    """Return a certificate for a host, signed by an issuer."""
     now = datetime.datetime.now(datetime.UTC)
     address: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
     return (
@@ -69,7 +69,7 @@ def sign(
 
 
 def make_authority(folder: Path) -> Authority:
-    """Return an authority that keeps its files in a folder."""
+    """Return a new authority, whose files are in a folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority.example")])
     return Authority(folder, key, sign("authority.example", key, name, key, 3, is_authority=True))

@@ -1,4 +1,4 @@
-"""Zype failing at one path, as the sandbox's magic PINs can't make it fail: the answer is put in at the wire."""
+"""Faults of Zype at one path that the sandbox's magic PINs don't have, and a record of all calls."""
 
 import json
 from collections.abc import Iterator
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 @contextmanager
 def answering(sandbox: SimulatedZype, path: str, status: int, document: Any = None) -> Iterator[None]:
-    """Let the sandbox answer every call to a path and below it in one way while the block runs.
+    """Give one answer to every call to a path and below it while the block runs.
 
     Args:
         sandbox: the one that is running.
         path: such as ``/pin/unlink``.
         status: of HTTP.
-        document: what the JSON says.
+        document: the body, as JSON.
     """
-    honest = sandbox.app.wsgi_app
+    original = sandbox.app.wsgi_app
 
     def faulty(environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
         if not environ["PATH_INFO"].startswith(path):
-            return honest(environ, start_response)
+            return original(environ, start_response)
         answer = Response(json.dumps(document), status, content_type="application/json")
         return answer(environ, start_response)
 
@@ -37,20 +37,20 @@ def answering(sandbox: SimulatedZype, path: str, status: int, document: Any = No
     try:
         yield
     finally:
-        sandbox.app.wsgi_app = honest  # type: ignore[method-assign]
+        sandbox.app.wsgi_app = original  # type: ignore[method-assign]
 
 
 @contextmanager
-def listening(sandbox: SimulatedZype) -> Iterator[list[tuple[str, dict[str, str]]]]:
-    """Yield the list to which the path and the form fields of every call are added while the block runs."""
-    heard: list[tuple[str, dict[str, str]]] = []
+def recording_calls(sandbox: SimulatedZype) -> Iterator[list[tuple[str, dict[str, str]]]]:
+    """Yield a list to which the path and the form fields of every call are added while the block runs."""
+    calls: list[tuple[str, dict[str, str]]] = []
 
-    def listen() -> None:
-        heard.append((request.path, request.form.to_dict()))
+    def record_call() -> None:
+        calls.append((request.path, request.form.to_dict()))
 
-    before = sandbox.app.before_request_funcs.setdefault(None, [])
-    before.append(listen)
+    functions = sandbox.app.before_request_funcs.setdefault(None, [])
+    functions.append(record_call)
     try:
-        yield heard
+        yield calls
     finally:
-        before.remove(listen)
+        functions.remove(record_call)

@@ -13,7 +13,7 @@ from portal.database import database as db
 from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.cast import Alice
-from tests.harness.faulty_zype import listening
+from tests.harness.faulty_zype import recording_calls
 from tests.harness.inside import cookie, give_cookie, logged, outcomes, send_body
 from tests.harness.page import Page, PageClient
 from tests.harness.simulated_zype import SimulatedZype
@@ -112,9 +112,9 @@ def test_an_address_may_flood_before_a_sign_in_is_asked_for(
     browser = browse(make_app(limit_flood="1/hour"))
     form = browser.get("/sign-in")
 
-    with listening(sandbox) as heard:
+    with recording_calls(sandbox) as calls:
         browser.submit(form, "/sign-in", 429, email=seed.ALICE.email, password=seed.ALICE.password)
-    assert heard == []
+    assert calls == []
 
 
 @pytest.mark.parametrize(
@@ -262,14 +262,14 @@ def test_a_database_that_is_gone_is_503_and_signs_nobody_in(
     alice.signs_in()
     app = make_app(database_url=f"sqlite:///{tmp_path}/no-such-folder/portal.db")
 
-    with logged() as events, listening(sandbox) as heard:
+    with logged() as events, recording_calls(sandbox) as calls:
         reader = taken_over(alice, browse(app))
         page = reader.browser.get("/activate", 503)
         browser = browse(app)
         form = browser.get("/activate", 200)
         browser.submit(form, "/sign-in", 503, email=seed.ALICE.email, password=seed.ALICE.password)
 
-    assert heard == []
+    assert calls == []
     assert page.heading == "Sorry, something went wrong"
     assert "trying the same PIN again is safe" in page.text()
     assert_nothing_happened(page, sandbox, events, "unable to open database file")
