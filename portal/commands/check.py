@@ -1,6 +1,5 @@
 """``zype-activate check``: tries every setting and connection, and says of each whether it works."""
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import uuid4
@@ -12,7 +11,7 @@ from limits.storage import storage_from_string
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.app import create_app
-from portal.commands.context import environment, fail, load_settings
+from portal.commands.context import environment, fail, listen_fault, load_settings
 from portal.database.database import Database, describe
 from portal.database.migration import is_current
 from portal.mail.smtp import NotSent, smtp_client
@@ -198,10 +197,6 @@ def _staff_provider(settings: Settings) -> Finding:
 
 
 def _port(name: str, bind: str) -> Finding:
-    host, _, port = bind.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.create_server((host.strip("[]"), int(port)), family=family):
-            return Finding(True, f"{name}: it can be listened on")
-    except OSError as error:
-        return Finding(False, f"{name}: it can't be listened on: {error.strerror or 'no such address'}")
+    if fault := listen_fault(bind):
+        return Finding(False, f"{name}: can't listen on it: {fault}")
+    return Finding(True, f"{name}: can be listened on")

@@ -1,4 +1,4 @@
-"""Processes of ours that run beside the portal and end with it, however it ends: both halves of that promise."""
+"""Commands that run as child processes of the server, and end when it ends, however it ends."""
 
 import os
 import signal
@@ -11,24 +11,25 @@ from threading import Event, Thread
 
 import structlog
 
+# The name is part of the lines that operators read.
 log = structlog.get_logger("portal.beside")
 
-# One that can't live is not started again and again without a pause.
+# A process that can't live is not restarted without a pause.
 RESTART_SECONDS = 5.0
 
 
-class Beside:
-    """A command of ours in a process of its own.
+class ChildProcess:
+    """A command of the portal in a child process.
 
     Args:
-        words: of the command, such as ``("sandbox",)``; it has to know ``--stop-with-stdin``.
+        command: such as ``("sandbox",)``; it has to know ``--stop-with-stdin``.
         environ: of the process.
     """
 
-    def __init__(self, words: Sequence[str], environ: Mapping[str, str]) -> None:
-        self._command = [sys.executable, "-m", "portal", *words, "--stop-with-stdin"]
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+        self._command = [sys.executable, "-m", "portal", *command, "--stop-with-stdin"]
         self._environ = dict(environ)
-        self.name = words[0]
+        self.name = command[0]
         self._start()
 
     @property
@@ -36,55 +37,55 @@ class Beside:
         """Whether it has not ended yet."""
         return self._process.poll() is None
 
-    def keep(self) -> None:
-        """Start it again if it has ended, and say so loudly: it should not have."""
+    def restart_if_ended(self) -> None:
+        """Start it again if it has ended, and log an error: it should not have."""
         if self.is_running or time.monotonic() < self._started + RESTART_SECONDS:
             return
         log.error("process_restarted", process=self.name)
-        self._drop()
+        self._wait()
         self._start()
 
     def stop(self) -> None:
-        """End it and wait until it has ended."""
+        """End it, and return when it has ended."""
         self._process.terminate()
-        self._drop()
+        self._wait()
 
     def _start(self) -> None:
         self._started = time.monotonic()
-        # In a session of its own: Ctrl-C stops the portal first, and a link that is under way finds its sandbox.
+        # In a session of its own: Ctrl-C stops the portal first, and links in flight can still reach the sandbox.
         self._process = subprocess.Popen(  # noqa: S603
             self._command, stdin=subprocess.PIPE, env=self._environ, start_new_session=True
         )
 
-    def _drop(self) -> None:
+    def _wait(self) -> None:
         if self._process.stdin:
             self._process.stdin.close()
         self._process.wait()
 
 
 @contextmanager
-def beside(words: Sequence[str], environ: Mapping[str, str]) -> Iterator[Beside]:
-    """Run a command of ours while the block runs.
+def child_process(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[ChildProcess]:
+    """Run a command of the portal as a child process while the block runs.
 
     Args:
-        words: of the command.
+        command: such as ``("sandbox",)``.
         environ: of the process.
     """
     owner = os.getpid()
-    process = Beside(words, environ)
+    process = ChildProcess(command, environ)
     try:
         yield process
     finally:
-        # A worker that ends comes by here too, since it was forked inside the block.
+        # A worker leaves the block too, since it was forked inside.
         if os.getpid() == owner:
             process.stop()
 
 
-def told_to_stop(with_stdin: bool) -> Event:
-    """Return what is set by SIGTERM and SIGINT; call it from the main thread.
+def stop_event(with_stdin: bool) -> Event:
+    """Return an event that SIGTERM and SIGINT set; call it from the main thread.
 
     Args:
-        with_stdin: set it as well when standard input ends, as it does with the process at its other end.
+        with_stdin: the end of standard input sets it too. It ends with the process that writes to it.
     """
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,7 +96,7 @@ def told_to_stop(with_stdin: bool) -> Event:
 
 
 def _wait_for_end_of_input(stop: Event) -> None:
-    """Read standard input to its end, below Python's buffers: their lock would trouble the interpreter's exit."""
+    """Read standard input to its end, without Python's buffers: their lock would delay the exit of the interpreter."""
     while os.read(sys.stdin.fileno(), 4096):
         pass
     stop.set()

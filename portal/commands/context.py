@@ -1,6 +1,7 @@
 """What the commands share: where their settings come from, and how they end when they can't go on."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database, describe
 from portal.domain.errors import SettingsError
+from portal.settings.addresses import split_bind
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 
@@ -46,3 +48,15 @@ def open_database(settings: Settings) -> Iterator[Database]:
         fail(f"The database can't be used: {describe(error)}. Does it have its schema (zype-activate db upgrade)?")
     finally:
         database.dispose()
+
+
+def listen_fault(bind: str) -> str | None:
+    """Return why nothing can listen on HOST:PORT, or none if it can."""
+    host, port = split_bind(bind)
+    try:
+        with socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return None
+    except OSError as error:
+        # A name that can't be resolved has no error number of the operating system.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "no such address"
+        return reason[:1].lower() + reason[1:]

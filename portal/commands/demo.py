@@ -11,10 +11,9 @@ from shlex import quote
 
 import click
 
-from portal.commands.context import load_settings
+from portal.commands.context import load_settings, open_database
 from portal.commands.folders import temporary_folder
 from portal.commands.serve import run_server
-from portal.database.database import Database
 from portal.database.migration import upgrade
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role
@@ -70,17 +69,13 @@ def _write_dotenv(environ: Mapping[str, str], folder: Path) -> None:
 
 def _seed_database(settings: Settings) -> None:
     """Create the database of a demo, with accounts for its support staff, whose second factor is public."""
-    url = settings.database_url.get_secret_value()
-    upgrade(url)
-    database = Database(url, connections=1)
-    try:
+    # It closes its connection, which the workers that are forked later must not share.
+    with open_database(settings) as database:
+        upgrade(settings.database_url.get_secret_value())
         agents = Agents(database, Sessions(database, keyring(settings).current))
         for person in seed.STAFF:
             agents.add(person.name, Role.SUPERVISOR if person.is_supervisor else Role.AGENT, person.password)
             SecondFactor(database, settings).enrol(person.name, person.secret)
-    finally:
-        # Before the workers are forked: they must not share a connection.
-        database.dispose()
 
 
 def _instructions(settings: Settings, folder: Path) -> str:

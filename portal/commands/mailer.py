@@ -2,7 +2,7 @@
 
 import logging
 
-from portal.commands.child_process import told_to_stop
+from portal.commands.child_process import stop_event
 from portal.commands.context import environment, fail, load_settings, open_database
 from portal.mail.mailer import Mailer
 from portal.mail.messages import MessageWriter
@@ -24,7 +24,7 @@ def run_mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
     if settings.smtp_url is None:
         fail("PORTAL_SMTP_URL: is not set, so there are no mails to send")
     logs.configure(settings, logging.WARNING if quiet else logging.INFO)
-    stop = told_to_stop(stop_with_stdin)
+    stop = stop_event(stop_with_stdin)
     zype = ZypeClient(settings, metrics.observe_zype)
     with open_database(settings) as database:
         mailer = Mailer(database, zype, MessageWriter(settings), smtp_client(settings), metrics.count_notice)

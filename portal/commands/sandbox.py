@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from portal.commands.child_process import stop_event
 from portal.commands.context import environment, fail, load_settings
 from portal.sandbox.app import create_app
 from portal.sandbox.mail_server import CannotReceiveMail
@@ -22,7 +23,8 @@ def run_sandbox(stop_with_stdin: bool) -> None:
     )
     parts = urlsplit(settings.zype_api_url)
     try:
-        serve(create_app(state), parts.hostname or "", parts.port or 80, stop_with_stdin, settings.sandbox_mail_address)
+        stop = stop_event(stop_with_stdin)
+        serve(create_app(state), parts.hostname or "", parts.port or 80, stop, settings.sandbox_mail_address)
     except CannotReceiveMail as error:
         fail(f"{error.strerror}. Set PORTAL_SMTP_URL to another.")
     except OSError as error:

@@ -1,9 +1,7 @@
 """Serves the sandbox: threaded HTTP/1.1 with kept connections, which stops at once even with answers in flight."""
 
 import os
-import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from io import BytesIO
@@ -55,26 +53,18 @@ class _RequestHandler(WSGIRequestHandler):
         """Print nothing, for the same reason."""
 
 
-def serve(
-    app: Flask, host: str, port: int, stop_with_stdin: bool = False, mail_address: tuple[str, int] | None = None
-) -> None:
-    """Serve the sandbox until SIGTERM or SIGINT; call it from the main thread.
+def serve(app: Flask, host: str, port: int, stop: Event, mail_address: tuple[str, int] | None = None) -> None:
+    """Serve the sandbox until an event is set.
 
     Args:
         app: from create_app.
-        stop_with_stdin: stop when standard input ends, so that the sandbox ends with the process that
-            started it, however that one ended.
+        stop: ends the sandbox.
         mail_address: host and port to receive mail on; None for no mail.
 
     Raises:
         CannotReceiveMail: if it can't listen on mail_address.
         OSError: if it can't listen on host and port.
     """
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    if stop_with_stdin:
-        Thread(target=_wait_for_end_of_stdin, args=(stop,), daemon=True).start()
     with ExitStack() as stack:
         # Before HTTP: a client that gets an answer there may send mail.
         if mail_address:
@@ -120,10 +110,3 @@ def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise OSError(error.errno, f"the sandbox can't listen on {host}:{port}: {reason}") from error
-
-
-def _wait_for_end_of_stdin(stop: Event) -> None:
-    """Read standard input to its end without Python's buffer, whose lock would disturb the interpreter's exit."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    stop.set()

@@ -94,7 +94,7 @@ class Keyring:
         return self.current.digest(Purpose.STAFF_SUBJECT, name.strip().casefold())
 
     def second_factor_subject(self, agent_id: str) -> str:
-        """Return the keyed hash of an account for its second factor, whose failures are counted apart from passwords'."""
+        """Return the keyed hash of an account for its second factor: its failures are not those of passwords."""
         return self.current.digest(Purpose.SECOND_FACTOR_SUBJECT, agent_id)
 
 

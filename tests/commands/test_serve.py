@@ -187,7 +187,7 @@ def test_a_busy_port_is_said_in_one_sentence(served: Served, run: Run) -> None:
     bind = served.url.removeprefix("http://")
     second = run("serve", PORTAL_BIND=bind, **sandbox_addresses())
     assert second.returncode == 1
-    assert second.stderr == f"{bind} can't be listened on: Address already in use. Set PORTAL_BIND to another.\n"
+    assert second.stderr == f"Can't listen on {bind}: address already in use. Set PORTAL_BIND to another address.\n"
 
 
 def test_live_it_wants_the_schema_first(run: Run, environ: dict[str, str], tmp_path: Path, port: Port) -> None:

@@ -42,4 +42,4 @@ def test_a_dotenv_file_is_read_and_the_environment_goes_before_it(run: Run, tmp_
 def test_a_demo_takes_nothing_from_a_dotenv_file(run: Run, tmp_path: Path, port: Port) -> None:
     (tmp_path / ".env").write_text("PORTAL_MODE=live\nPORTAL_WORKERS=wrong\n")
     done = run("demo", "--once", PORTAL_BIND=port.bind)
-    assert done.stderr == f"{port.bind} can't be listened on: Address already in use. Set PORTAL_BIND to another.\n"
+    assert done.stderr == f"Can't listen on {port.bind}: address already in use. Set PORTAL_BIND to another address.\n"

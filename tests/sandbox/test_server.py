@@ -22,11 +22,12 @@ from tests.sandbox.conftest import API_KEY
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import sys
+from portal.commands.child_process import stop_event
 from portal.sandbox.app import create_app
 from portal.sandbox.server import serve
 from portal.sandbox.state import Sandbox
 state = Sandbox(api_key="a", client_id="b", client_secret="c", activate_url="http://127.0.0.1:8000/activate")
-serve(create_app(state), "127.0.0.1", int(sys.argv[1]), stop_with_stdin=True)
+serve(create_app(state), "127.0.0.1", int(sys.argv[1]), stop_event(with_stdin=True))
 """
 
 
