@@ -1,0 +1,146 @@
+"""The rules between settings: what a mode requires, and settings that are valid alone but not together."""
+
+import pytest
+from pydantic import SecretStr
+
+from portal.domain.pins import PinRules
+from portal.settings.environment import variable
+from portal.settings.loading import load
+from portal.settings.rules import OIDC_CREDENTIALS
+from portal.settings.settings import Settings
+from tests.settings.conftest import FaultsOf
+from tests.settings.samples import LIVE, VALID
+
+
+class TestLiveMode:
+    """Live mode starts with the operator's own secrets and Zype's own addresses, or not at all."""
+
+    def test_it_calls_zype(self) -> None:
+        settings = load(LIVE)
+        assert (settings.zype_api_url, settings.zype_login_url) == ("https://api.zype.com", "https://login.zype.com")
+        assert settings.is_https
+
+    def test_it_needs_every_secret_and_its_own_address(self, faults_of: FaultsOf) -> None:
+        required = LIVE.keys() - {"PORTAL_MODE"}
+        assert faults_of({"PORTAL_MODE": "live"}).keys() == required
+        for name in required:
+            faults = faults_of({**LIVE, name: " "})
+            assert [*faults] == [name]
+            assert faults[name].startswith("is required in live mode")
+
+    @pytest.mark.parametrize("name", ["PORTAL_ZYPE_API_URL", "PORTAL_ZYPE_LOGIN_URL"])
+    def test_plain_http_to_zype_is_for_loopback_only(self, name: str, faults_of: FaultsOf) -> None:
+        load(LIVE | {name: "http://127.0.0.1:8001"})
+        assert "https" in faults_of(LIVE | {name: "http://api.zype.com"})[name]
+
+    @pytest.mark.parametrize("name", ["zype_api_key", "zype_client_id", "zype_client_secret"])
+    def test_the_sandbox_s_credentials_are_refused(self, name: str, faults_of: FaultsOf) -> None:
+        default = getattr(Settings(), name)
+        value = default.get_secret_value() if isinstance(default, SecretStr) else default
+        expected = {variable(name): "opens the sandbox only; set the one that Zype gave you"}
+        assert faults_of({**LIVE, variable(name): value}) == expected
+
+    def test_the_sandbox_s_credentials_open_a_stand_in_for_zype_on_this_machine(self) -> None:
+        load(LIVE | {"PORTAL_ZYPE_API_KEY": "sandbox-api-key", "PORTAL_ZYPE_API_URL": "http://127.0.0.1:8001"})
+
+    def test_an_invalid_mode_is_the_only_fault_that_it_causes(self, faults_of: FaultsOf) -> None:
+        faults = faults_of(LIVE | {"PORTAL_MODE": "life", "PORTAL_ZYPE_API_URL": "https://api.zype.com"})
+        assert [*faults] == ["PORTAL_MODE"]
+
+    def test_mail_needs_a_sender(self, faults_of: FaultsOf) -> None:
+        server = {"PORTAL_SMTP_URL": "smtp://mail.example.com:587"}
+        [fault] = faults_of(LIVE | server).items()
+        assert fault[0] == "PORTAL_MAIL_FROM"
+        assert fault[1].startswith("is required with PORTAL_SMTP_URL")
+        load(LIVE | server | {"PORTAL_MAIL_FROM": "support@example.com"})
+        load(server)
+
+
+class TestSandboxMode:
+    """The sandbox stays on this machine, and its login is where its API is."""
+
+    def test_it_is_what_nothing_set_means(self) -> None:
+        settings = load({})
+        assert settings.mode == "sandbox"
+        assert settings.public_url == "http://127.0.0.1:8000"
+        assert settings.zype_api_url == settings.zype_login_url == "http://127.0.0.1:8001"
+        assert settings.sandbox_mail_address == ("127.0.0.1", 8025)
+        assert settings.pin_rules == PinRules()
+        assert not settings.outbound_proxy
+        assert not settings.is_https
+
+    @pytest.mark.parametrize("name", ["PORTAL_ZYPE_API_URL", "PORTAL_ZYPE_LOGIN_URL"])
+    def test_it_must_stay_on_this_machine(self, name: str, faults_of: FaultsOf) -> None:
+        assert faults_of({name: "https://api.zype.com"})[name].startswith("must stay on this machine in sandbox mode")
+
+    def test_its_login_and_its_mail_server_are_where_its_api_is(self) -> None:
+        for url, address in (
+            ("http://127.0.0.1:9001", ("127.0.0.1", 9025)),
+            ("http://[::1]:65535", ("::1", 65511)),
+            ("http://localhost", ("localhost", 104)),
+        ):
+            settings = load({"PORTAL_ZYPE_API_URL": url})
+            assert (settings.zype_login_url, settings.sandbox_mail_address) == (url, address)
+
+    @pytest.mark.parametrize("url", ["smtps://127.0.0.1:25", "smtp://tv:word@127.0.0.1:25", "smtp://mail.example.com"])
+    def test_it_takes_no_mail_where_another_mail_server_is_set(self, url: str) -> None:
+        assert load({"PORTAL_SMTP_URL": url}).sandbox_mail_address is None
+
+    def test_the_portal_is_where_it_listens(self) -> None:
+        assert load({"PORTAL_BIND": "127.0.0.1:9000"}).public_url == "http://127.0.0.1:9000"
+        assert load({"PORTAL_BIND": "[::1]:9000"}).public_url == "http://[::1]:9000"
+
+    def test_listening_elsewhere_needs_a_public_address(self, faults_of: FaultsOf) -> None:
+        assert faults_of({"PORTAL_BIND": "0.0.0.0:8000"})["PORTAL_PUBLIC_URL"].startswith("is required")
+        load({"PORTAL_BIND": "0.0.0.0:8000", "PORTAL_PUBLIC_URL": "https://tv.example.com"})
+
+    def test_an_invalid_setting_does_not_hide_a_rule(self, faults_of: FaultsOf) -> None:
+        faults = faults_of({"PORTAL_BIND": "0.0.0.0:8000", "PORTAL_WORKERS": "x"})
+        assert faults.keys() == {"PORTAL_PUBLIC_URL", "PORTAL_WORKERS"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "fault"),
+    [
+        (
+            {"PORTAL_THREADS": "16", "PORTAL_ZYPE_CONCURRENCY": "16"},
+            "PORTAL_ZYPE_CONCURRENCY",
+            "must be smaller than PORTAL_THREADS, or pages wait when Zype hangs",
+        ),
+        (
+            {"PORTAL_METRICS_BIND": "127.0.0.1:8000"},
+            "PORTAL_METRICS_BIND",
+            "must differ from PORTAL_BIND: metrics are not for the public",
+        ),
+        (
+            {"PORTAL_PIN_CASE": "upper"},
+            "PORTAL_PIN_PATTERN",
+            "is required with PORTAL_PIN_CASE=upper: the default matches no capital letter",
+        ),
+        *(
+            (roles, "PORTAL_STAFF_OIDC_SUPERVISOR_ROLE", "must differ from PORTAL_STAFF_OIDC_AGENT_ROLE")
+            for roles in (
+                {"PORTAL_STAFF_OIDC_AGENT_ROLE": "supervisor"},
+                {"PORTAL_STAFF_OIDC_AGENT_ROLE": "support", "PORTAL_STAFF_OIDC_SUPERVISOR_ROLE": "support"},
+            )
+        ),
+    ],
+    ids=str,
+)
+def test_settings_that_do_not_fit_together(environ: dict[str, str], name: str, fault: str, faults_of: FaultsOf) -> None:
+    assert faults_of(environ) == {name: fault}
+
+
+def test_upper_case_pins_with_a_pattern_of_their_own() -> None:
+    rules = load({"PORTAL_PIN_CASE": "upper", "PORTAL_PIN_PATTERN": "[A-Z0-9]{6}"}).pin_rules
+    assert rules.normalise("abc-123").secret == "ABC123"
+
+
+def test_the_identity_provider_needs_all_its_credentials(faults_of: FaultsOf) -> None:
+    credentials = {variable(name): VALID[name][0] for name in OIDC_CREDENTIALS}
+    load(credentials)
+    for name in credentials:
+        others = {other: value for other, value in credentials.items() if other != name}
+        assert faults_of(others) == {name: "is required when any other PORTAL_STAFF_OIDC_ credential is set"}
+    # The names of claims and roles alone name no provider.
+    load({"PORTAL_STAFF_OIDC_AGENT_ROLE": "support", "PORTAL_STAFF_OIDC_ROLE_CLAIM": "groups"})
