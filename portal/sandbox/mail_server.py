@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
 
@@ -52,18 +53,28 @@ def receive_mail(mailbox: Mailbox, host: str = "127.0.0.1", port: int = 0) -> It
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise CannotReceiveMail(error.errno, f"the sandbox can't receive mail on {host}:{port}: {reason}") from error
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = Thread(target=lambda: asyncio.run(_serve(listener, mailbox, started)), daemon=True)
+    thread.start()
+    loop, stop = started.result()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+async def _serve(
+    listener: socket.socket,
+    mailbox: Mailbox,
+    started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]",
+) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    handler = _Handler(mailbox)
 
     def connection() -> SMTP:
-        return SMTP(_Handler(mailbox), data_size_limit=_MAX_MAIL, enable_SMTPUTF8=True, hostname="sandbox", loop=loop)
+        return SMTP(handler, data_size_limit=_MAX_MAIL, enable_SMTPUTF8=True, hostname="sandbox", loop=loop)
 
-    with asyncio.Runner() as runner:
-        loop = runner.get_loop()
-        server = runner.run(loop.create_server(connection, sock=listener))
-        thread = Thread(target=loop.run_forever, daemon=True)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            server.close()
+    async with await loop.create_server(connection, sock=listener):
+        started.set_result((loop, stop))
+        await stop.wait()

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -97,22 +98,28 @@ class MailServer:
         """
         listener = socket.create_server(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
+        started: Future[Callable[[], None]] = Future()
+        thread = threading.Thread(target=lambda: asyncio.run(self._serve(listener, tls, started)), daemon=True)
+        thread.start()
+        stop = started.result(5)
+        try:
+            yield self
+        finally:
+            stop()
+            thread.join(5)
+
+    async def _serve(
+        self, listener: socket.socket, tls: ssl.SSLContext | None, started: "Future[Callable[[], None]]"
+    ) -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
         def connection() -> SMTP:
-            options = {"enable_SMTPUTF8": True, "hostname": "mail.test", "loop": loop} | self.options
-            return SMTP(self, **options)
+            given = {"enable_SMTPUTF8": True, "hostname": "mail.test", "loop": loop} | self.options
+            return SMTP(self, **given)
 
-        with asyncio.Runner() as runner:
-            loop = runner.get_loop()
-            server = runner.run(loop.create_server(connection, sock=listener, ssl=tls))
-            thread = threading.Thread(target=loop.run_forever, daemon=True)
-            thread.start()
-            try:
-                yield self
-            finally:
-                loop.call_soon_threadsafe(loop.stop)
-                thread.join(5)
-                server.close()
+        async with await loop.create_server(connection, sock=listener, ssl=tls):
+            started.set_result(lambda: loop.call_soon_threadsafe(stop.set) and None)
+            await stop.wait()
 
 
 @contextmanager
