@@ -27,7 +27,7 @@ def test_it_shows_whose_account_it_is_and_the_pin_as_it_is_said(bob: Bob, sandbo
     page = bob.enters(" ZIZM-529 ").page
 
     assert page.heading == "Read this PIN to the caller"
-    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert page.text(".pin-display") == "zizm529"
     assert page.text(".spelling") == "zulu-india-zulu-mike-five-two-nine"
     assert sandbox.record() == []
@@ -90,7 +90,7 @@ def test_no_changes_what_was_typed_and_keeps_the_rest(bob: Bob, sandbox: Simulat
     assert page.text("#details") == WHY["details"]
     assert page.value("#ticket") == WHY["ticket"]
     assert page.select_one("#identity_checked").has_attr("checked")
-    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert sandbox.record() == []
 
 
@@ -202,7 +202,7 @@ def test_a_stale_form_comes_back_with_the_pin_and_links_nothing(bob: Bob, sandbo
 
     assert "This page was open for too long" in again.summary
     assert again.value("#pin") == "good1"
-    assert again.text(".caller-bar") == "Alice alice@example.com"
+    assert again.text(".viewer-bar") == "Alice alice@example.com"
     assert sandbox.record() == []
 
 

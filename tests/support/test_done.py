@@ -9,7 +9,7 @@ from flask import Flask
 
 from portal.domain.outcomes import UnlinkOutcome
 from portal.ledger.tables import ledger
-from portal.pages.support.signed_state import seal, unseal
+from portal.pages.support.signed_state import sign, verify
 from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.cast import Alice
@@ -44,7 +44,7 @@ def test_it_says_which_tv_of_whose_account(bob: Bob) -> None:
     page = bob.links("good2").page
 
     assert page.heading == "The TV is linked"
-    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert "On the viewer's page it is called TV 2." in page.text()
     assert "You can undo this for another 10 minutes." in page.text()
     assert page.select(f'a[href="{VIEWER}"]')
@@ -80,7 +80,7 @@ def test_each_failure_has_its_status_and_its_sentence(
 
     assert page.title.startswith("Error: The TV is linked")
     assert sentence in page.summary
-    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert outcomes(app, "undo") == [outcome]
     assert UNLINKED in bob.undoes_link().page.text()
 
@@ -124,26 +124,26 @@ def test_what_this_portal_did_not_link_is_not_said_to_be(bob: Bob, sandbox: Simu
 def test_what_was_linked_for_one_viewer_is_not_undone_for_another(bob: Bob, sandbox: SimulatedZype) -> None:
     page = bob.links("good1").page
     other = f"/support/viewers/{seed.MALLORY.id}"
-    sealed = page.value("[name=attempt]")
+    signed = page.value("[name=attempt]")
     token = page.value(f'form[action="{UNDO}"] [name=csrf_token]')
 
-    assert bob.opens(f"{other}/done?attempt={sealed}", 303).page.path == other
-    sent = {"csrf_token": token, "attempt": sealed}
+    assert bob.opens(f"{other}/done?attempt={signed}", 303).page.path == other
+    sent = {"csrf_token": token, "attempt": signed}
     assert bob.browser.send("POST", f"{other}/undo", 303, data=sent).location == other
     assert unlinks(sandbox) == 0
 
 
 def test_a_seal_of_one_kind_or_viewer_is_none_of_another(bob: Bob, app: Flask) -> None:
     with app.app_context():
-        assert unseal("attempt", seal("attempt", "a", "b")) == ["a", "b"]
-        assert unseal("caller", seal("attempt", "a", "b")) == []
+        assert verify("attempt", sign("attempt", "a", "b")) == ["a", "b"]
+        assert verify("caller", sign("attempt", "a", "b")) == []
         # Linked, as far as Zype is concerned, and the outcome could not be written.
-        sealed = seal("attempt", seed.ALICE.id, "f" * 32)
+        signed = sign("attempt", seed.ALICE.id, "f" * 32)
     other = f"/support/viewers/{seed.MALLORY.id}"
 
-    assert bob.opens(f"{VIEWER}/done?attempt={sealed}").page.heading == "The TV is linked"
+    assert bob.opens(f"{VIEWER}/done?attempt={signed}").page.heading == "The TV is linked"
     assert not bob.page.select(f'form[action="{UNDO}"]')
-    assert bob.opens(f"{other}/done?attempt={sealed}", 303).page.path == other
+    assert bob.opens(f"{other}/done?attempt={signed}", 303).page.path == other
 
 
 def test_without_zype_it_still_says_what_was_linked(bob: Bob, sandbox: SimulatedZype) -> None:
@@ -152,7 +152,7 @@ def test_without_zype_it_still_says_what_was_linked(bob: Bob, sandbox: Simulated
         page = bob.browser.follow(answer)
 
     assert page.heading == "The TV is linked"
-    assert page.text(".caller-bar") == f"Viewer without a name {seed.ALICE.id}"
+    assert page.text(".viewer-bar") == f"Viewer without a name {seed.ALICE.id}"
     assert page.select(f'form[action="{UNDO}"]')
 
 

@@ -91,7 +91,7 @@ def test_each_no_of_zype_is_told_with_what_was_typed_still_there(
     assert page.text("#details") == WHY["details"]
     assert page.value("#ticket") == WHY["ticket"]
     assert page.select_one("#identity_checked").has_attr("checked")
-    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert page.text(".viewer-bar") == "Alice alice@example.com"
     seconds = 30 if magic.word == "http429" else expected.retry_after
     assert page.header("Retry-After", "") == str(seconds or "")
     assert outcomes(app) == [magic.outcome]
@@ -226,7 +226,7 @@ def test_while_zype_can_t_name_the_viewer_what_was_typed_stays(bob: Bob, sandbox
     assert SHOWN[Outcome.UNAVAILABLE].sentence in page.summary
     assert page.value("#pin") == "Good-1"
     assert page.text("#details") == WHY["details"]
-    assert page.text(".caller-bar") == "Alice alice@example.com", "as the page before named them"
+    assert page.text(".viewer-bar") == "Alice alice@example.com", "as the page before named them"
     assert bob.enters("Good-1").confirms_link().page.heading == "The TV is linked"
 
 
@@ -236,7 +236,7 @@ def test_who_calls_is_not_what_a_form_says(bob: Bob, sandbox: SimulatedZype, for
     with answering(sandbox, "/consumers", 503):
         page = bob.enters("good1", 503, caller=forged).page
 
-    assert page.text(".caller-bar") == f"Viewer without a name {seed.ALICE.id}"
+    assert page.text(".viewer-bar") == f"Viewer without a name {seed.ALICE.id}"
 
 
 def test_the_caller_of_another_viewer_s_page_is_not_shown_on_this_one(bob: Bob, sandbox: SimulatedZype) -> None:
@@ -262,15 +262,15 @@ def test_when_the_attempt_can_t_be_written_zype_is_not_asked(bob: Bob, app: Flas
 
 
 def test_a_stale_form_comes_back_with_what_was_typed(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
-    sealed = bob.opens(f"{VIEWER}/link").page.value("[name=caller]")
-    sent = {**WHY, "pin": "Good-1", "caller": sealed, "csrf_token": "stale"}
+    signed = bob.opens(f"{VIEWER}/link").page.value("[name=caller]")
+    sent = {**WHY, "pin": "Good-1", "caller": signed, "csrf_token": "stale"}
 
     page = bob.browser.send("POST", f"{VIEWER}/link", 422, data=sent)
 
     assert "This page was open for too long" in page.summary
     assert page.value("#pin") == "Good-1"
     assert page.text("#details") == WHY["details"]
-    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert outcomes(app) == []
     assert sandbox.record() == []
     bob.browser.submit(page, f"{VIEWER}/link", 200)
@@ -294,5 +294,5 @@ def test_the_form_is_ready_to_be_typed_into(bob: Bob) -> None:
     wanted = {"type": "text", "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
     assert wanted.items() <= dict(field.attrs).items()
     assert field.has_attr("autofocus")
-    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert len(page.select("script")) == 1

@@ -94,7 +94,7 @@ def test_whose_account_it_is_stays_in_sight(desk_window: Page, live: str) -> Non
     desk_window.goto(f"{live}{VIEWER}/link")
     for _ in range(6):
         desk_window.keyboard.press("Tab")
-        bar = desk_window.locator(".caller-bar").bounding_box()
+        bar = desk_window.locator(".viewer-bar").bounding_box()
         focused = desk_window.locator(":focus").bounding_box()
         assert bar is not None
         assert focused is not None

@@ -84,7 +84,7 @@ def test_where_zype_is_slow_the_rest_is_not_tried(
 ) -> None:
     for pin in ("good1", "good2"):
         bob.links(pin)
-    monkeypatch.setattr("portal.pages.support.unlinking_views.PATIENCE_SECONDS", -1)
+    monkeypatch.setattr("portal.pages.support.unlinking_views.UNLINK_ALL_SECONDS", -1)
 
     page = unlinks_all(bob, 503)
 
@@ -156,9 +156,9 @@ def test_without_the_ledger_nothing_is_unlinked(ready: Bob, app: Flask, sandbox:
 
 
 def test_a_stale_form_comes_back_with_what_was_typed(ready: Bob, sandbox: SimulatedZype) -> None:
-    sealed = ready.page.value("[name=caller]")
+    signed = ready.page.value("[name=caller]")
 
-    page = ready.browser.send("POST", ALL, 422, data=UNLINK_WHY | {"caller": sealed, "csrf_token": "stale"})
+    page = ready.browser.send("POST", ALL, 422, data=UNLINK_WHY | {"caller": signed, "csrf_token": "stale"})
 
     assert "This page was open for too long" in page.summary
     assert page.text("#details") == UNLINK_WHY["details"]

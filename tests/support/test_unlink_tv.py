@@ -59,7 +59,7 @@ def path_of(bob: Bob, number: int = 1) -> str:
 def test_it_says_which_tv_of_whose_account(linked: Bob) -> None:
     page = linked.opens(path_of(linked, 2)).page
 
-    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert "TV 2 will be unlinked from the account above. It was linked " in page.text()
 
 
@@ -188,19 +188,19 @@ def test_what_was_typed_stays_while_something_is_down(
 
     assert SHOWN[UnlinkOutcome.UNAVAILABLE][1] in answer.summary
     assert answer.text("#details") == UNLINK_WHY["details"]
-    assert answer.text(".caller-bar") == "Alice alice@example.com"
+    assert answer.text(".viewer-bar") == "Alice alice@example.com"
     assert unlinks(sandbox) == 0
 
 
 def test_a_stale_form_comes_back_with_what_was_typed(linked: Bob, sandbox: SimulatedZype) -> None:
     path = path_of(linked)
-    sealed = linked.opens(path).page.value("[name=caller]")
+    signed = linked.opens(path).page.value("[name=caller]")
 
-    page = linked.browser.send("POST", path, 422, data=UNLINK_WHY | {"caller": sealed, "csrf_token": "stale"})
+    page = linked.browser.send("POST", path, 422, data=UNLINK_WHY | {"caller": signed, "csrf_token": "stale"})
 
     assert "This page was open for too long" in page.summary
     assert page.text("#details") == UNLINK_WHY["details"]
-    assert page.text(".caller-bar") == "Alice alice@example.com"
+    assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert unlinks(sandbox) == 0
     linked.browser.submit(page, path, 303)
 

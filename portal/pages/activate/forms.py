@@ -10,19 +10,19 @@ ATTEMPT_ID = re.compile("[0-9a-f]{32}")
 
 
 class EnterPinForm(PortalForm):
-    """The PIN, and whether a link filled it in. What a PIN is, is judged by portal.domain.pins alone."""
+    """The PIN, and whether a link filled it in. Only portal.domain.pins decides what a PIN is."""
 
     pin = StringField()
     source = HiddenField(name="from")
 
     @property
     def typed(self) -> str:
-        """What was typed, as it was typed; sent twice, it is parted by a character that no PIN can hold."""
+        """What was typed; if the field was sent twice, joined by a character that no PIN contains."""
         return "\0".join(self.pin.raw_data or [])
 
 
 class ConfirmPinForm(PortalForm):
-    """The PIN that the page showed, by a text that stands for it."""
+    """The handle of the PIN that the page showed."""
 
     shown = HiddenField()
 
@@ -34,6 +34,6 @@ class UndoForm(PortalForm):
 
     @property
     def attempt_id(self) -> str:
-        """The attempt, or nothing where what was sent can't be the id of one."""
+        """The id of the attempt; empty if what was sent can't be one."""
         sent = self.attempt.data or ""
         return sent if ATTEMPT_ID.fullmatch(sent) else ""

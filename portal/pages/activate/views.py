@@ -1,7 +1,6 @@
 """The path of a PIN: entered, compared if a link filled it in, linked, and undone."""
 
 from math import ceil
-from typing import assert_never
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -17,19 +16,10 @@ from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Viewer, current_viewer
 from portal.pages.web.error_pages import RETRY_SECONDS, error_page
 from portal.pages.web.forms import on_stale_form
-from portal.pages.web.responses import render_page, see_other
+from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
 
 bp = Blueprint("activate", __name__)
-
-STALE = "stale"
-UNDO_STATUSES: dict[str, int] = {
-    UnlinkOutcome.GONE: 422,
-    UnlinkOutcome.UNAVAILABLE: 503,
-    UnlinkOutcome.UNKNOWN: 503,
-    UnlinkOutcome.MISCONFIGURED: 503,
-    STALE: 422,
-}
 
 
 @bp.get("/")
@@ -40,25 +30,25 @@ def home() -> AnyResponse:
 @bp.get("/activate")
 def enter_pin() -> Response:
     if "pin" in request.args:
-        # Before anything is shown: what is in the address ends up in histories and screenshots.
+        # Before anything is shown, because addresses end up in histories and screenshots.
         response = see_other("/activate")
         pin_cookie.keep_typed(response, request.args["pin"])
         return response
     if current_viewer() is None:
         return sign_in_page()
-    return _entry_page(_kept_form())
+    return _entry_page(_prefilled_form())
 
 
 @bp.post("/activate")
 def send_pin() -> Response:
     viewer = current_viewer()
     if viewer is None:
-        return _keep_for_sign_in()
+        return _keep_pin_for_sign_in()
     form = EnterPinForm()
-    pin = _prefilled(form)
+    pin = _prefilled_pin(form)
     if pin:
         return _comparison_page(pin)
-    return _answer(viewer, form, services().linking.link(form.typed, viewer.consumer_id, viewer.actor))
+    return _answer(form, services().linking.link(form.typed, viewer.consumer_id, viewer.actor))
 
 
 @bp.post("/activate/confirm")
@@ -70,7 +60,7 @@ def confirm_pin(viewer: Viewer) -> Response:
     if ConfirmPinForm().shown.data != pin_cookie.handle(pin):
         # Another tab has another PIN: what is linked must be what this page showed.
         return _comparison_page(pin)
-    return _answer(viewer, _kept_form(), services().linking.link(pin.secret, viewer.consumer_id, viewer.actor))
+    return _answer(_prefilled_form(), services().linking.link(pin.secret, viewer.consumer_id, viewer.actor))
 
 
 @bp.post("/activate/discard")
@@ -100,7 +90,7 @@ def undo(viewer: Viewer) -> Response:
 @on_stale_form("activate.send_pin")
 def enter_pin_again() -> Response:
     if current_viewer() is None:
-        return _keep_for_sign_in()
+        return _keep_pin_for_sign_in()
     form = EnterPinForm()
     # Another site may have sent it, so the PIN counts as prefilled.
     form.source.data = "link"
@@ -117,24 +107,24 @@ def compare_pin_again(viewer: Viewer) -> Response:
 @on_stale_form("activate.undo")
 @viewer_required
 def undo_again(viewer: Viewer) -> Response:
-    return _done_page(viewer, problem=STALE)
+    return _done_page(viewer, problem="stale")
 
 
 @bp.errorhandler(LedgerUnavailable)
-def keep_pin(_: LedgerUnavailable) -> Response:
-    """Show the form with the PIN still in it: the ledger could not be written, so Zype was not asked."""
+def ledger_unavailable(_: LedgerUnavailable) -> Response:
+    """Show the form with the PIN still in it: the ledger can't be written, so nothing was sent to Zype."""
     if request.endpoint == "activate.undo":
         return error_page(503, "unavailable", RETRY_SECONDS)
     result = LinkResult(Outcome.UNAVAILABLE, "", retry_after=RETRY_SECONDS)
-    form = EnterPinForm() if request.endpoint == "activate.send_pin" else _kept_form()
+    form = EnterPinForm() if request.endpoint == "activate.send_pin" else _prefilled_form()
     return _entry_page(form, status=503, result=result)
 
 
-def _keep_for_sign_in() -> Response:
-    """Keep a PIN that was sent without a session: the page that asks to sign in comes next, then the PIN is there.
+def _keep_pin_for_sign_in() -> Response:
+    """Keep a PIN that was sent without a session, so that it is in the field after sign-in.
 
-    No form is made here: it would put a new token into a new session, and if another site sent this, without the
-    cookies of this one, that would take the place of the viewer's.
+    This creates no form, whose token would start a new session: if another site sent this, without our cookies, that
+    session would replace the viewer's.
     """
     response = see_other("/activate")
     sent = request.form.getlist("pin")
@@ -143,14 +133,14 @@ def _keep_for_sign_in() -> Response:
     return response
 
 
-def _kept_form() -> EnterPinForm:
+def _prefilled_form() -> EnterPinForm:
     """Return the form with the PIN of the cookie, if there is one."""
     pin = pin_cookie.read()
     return EnterPinForm(formdata=None, pin=pin.secret if pin else "", source="link" if pin else "")
 
 
-def _prefilled(form: EnterPinForm) -> Pin | None:
-    """Return the PIN of a form if a link or an earlier page put it there; none if it was typed, or is no PIN."""
+def _prefilled_pin(form: EnterPinForm) -> Pin | None:
+    """Return the PIN of a form if a link or an earlier page filled it in; none if it was typed or is malformed."""
     try:
         pin = services().settings.pin_rules.normalise(form.typed)
     except MalformedPin:
@@ -158,20 +148,13 @@ def _prefilled(form: EnterPinForm) -> Pin | None:
     return pin if form.source.data == "link" or pin == pin_cookie.read() else None
 
 
-def _answer(viewer: Viewer, form: EnterPinForm, result: LinkResult) -> Response:
-    match result.outcome:
-        case Outcome.LINKED:
-            identity.remember_link(result.attempt_id)
-            response = see_other("/activate/done")
-            pin_cookie.forget(response)
-            return response
-        case Outcome.NOT_FOUND | Outcome.REFUSED | Outcome.MALFORMED:
-            return _entry_page(form, status=422, result=result)
-        case Outcome.TOO_MANY:
-            return _entry_page(form, status=429, result=result)
-        case Outcome.UNAVAILABLE | Outcome.UNKNOWN | Outcome.MISCONFIGURED:
-            return _entry_page(form, status=503, result=result)
-    assert_never(result.outcome)
+def _answer(form: EnterPinForm, result: LinkResult) -> Response:
+    if result.outcome is not Outcome.LINKED:
+        return _entry_page(form, status=status_of(result.outcome), result=result)
+    identity.remember_link(result.attempt_id)
+    response = see_other("/activate/done")
+    pin_cookie.forget(response)
+    return response
 
 
 def _entry_page(
@@ -193,7 +176,7 @@ def _comparison_page(pin: Pin, *, status: int = 200) -> Response:
     form = ConfirmPinForm(formdata=None, shown=pin_cookie.handle(pin))
     response = render_page("activate/compare_pin.html", status, form=form, pin=pin.secret)
     if pin != pin_cookie.read():
-        # Kept once and not again, so that its half an hour does not begin anew with every look.
+        # Kept only once, so that showing the page again does not extend the half hour.
         pin_cookie.keep(response, pin)
     return response
 
@@ -206,7 +189,7 @@ def _done_page(viewer: Viewer, problem: str | None = None) -> Response:
     device = tv.linked_device_id
     return render_page(
         "activate/done.html",
-        UNDO_STATUSES[problem] if problem else 200,
+        status_of(problem),
         form=UndoForm(formdata=None, attempt=attempt_id),
         state="undone" if tv.is_undone else "linked",
         can_undo=tv.undo_seconds is not None and not tv.is_undone,

@@ -13,6 +13,7 @@ from portal.domain.outcomes import SignInOutcome
 from portal.ledger.attempts import Attempt, RateLimited
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
+from portal.pages.web.responses import status_of
 from portal.services import Services
 
 # An account is never locked, or anybody could lock it: past the limit from many addresses, each try takes this long.
@@ -22,12 +23,6 @@ _slow_slots = threading.BoundedSemaphore(4)
 # A household, a school or a carrier shares an address, so it may fail this many times as often as one account.
 ADDRESS_FACTOR = 10
 RETRY_SECONDS = 5
-STATUSES = {
-    SignInOutcome.WRONG: 422,
-    SignInOutcome.TOO_MANY: 429,
-    SignInOutcome.UNAVAILABLE: 503,
-    SignInOutcome.MISCONFIGURED: 503,
-}
 
 Value = TypeVar("Value")
 
@@ -57,7 +52,7 @@ class SignInResult(Generic[Value]):
 
     def problem(self) -> dict[str, Any]:
         """Return what a page needs in order to say why nobody was signed in: arguments of ``render_page``."""
-        return {"problem": self.outcome, "status": STATUSES[self.outcome], "retry_after": self.retry_after}
+        return {"problem": self.outcome, "status": status_of(self.outcome), "retry_after": self.retry_after}
 
 
 def run_attempt(

@@ -12,7 +12,7 @@ from portal.pages.auth.zype_login import result_of_error
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.actor import request_actor
-from portal.pages.identity.viewer import Note, Viewer
+from portal.pages.identity.viewer import Flash, Viewer
 from portal.pages.web import language
 from portal.pages.web.error_pages import error_page
 from portal.pages.web.forms import on_stale_form
@@ -25,10 +25,10 @@ bp = Blueprint("auth", __name__)
 
 @bp.get("/sign-in")
 def sign_in() -> Response:
-    note = identity.take_note()
+    flash = identity.take_flash()
     return sign_in_page(
         next_path=known_path(request.args.get("next")),
-        problem=note if note == Note.SIGNED_OUT_EVERYWHERE else None,
+        problem=flash if flash == Flash.SIGNED_OUT_EVERYWHERE else None,
     )
 
 
@@ -82,7 +82,7 @@ def sign_out() -> Response:
 def sign_out_everywhere(viewer: Viewer) -> Response:
     response = see_other("/sign-in")
     identity.sign_out_everywhere(viewer)
-    identity.leave_note(Note.SIGNED_OUT_EVERYWHERE)
+    identity.leave_flash(Flash.SIGNED_OUT_EVERYWHERE)
     pin_cookie.forget(response)
     return response
 

@@ -8,23 +8,23 @@ from wtforms.validators import Length
 
 from portal.pages.web.forms import PortalForm, no_control_characters
 
-MOST_CHARACTERS = 40
+MAX_CHARACTERS = 40
 
 
 def trimmed(text: str | None) -> str:
-    """Return a name without space around it; one of which nothing could be seen is empty."""
+    """Return a name without white space around it; empty if nothing of it could be seen."""
     name = (text or "").strip()
-    # Joiners belong into some scripts and emoji, but alone they would leave a TV without a name on the page.
+    # Joiners are part of some scripts and emoji, but a name of nothing else would be invisible.
     return name if any(unicodedata.category(character) not in ("Cf", "Zs") for character in name) else ""
 
 
 class NameTVForm(PortalForm):
-    """A viewer's own name for a TV; an empty one takes the name away."""
+    """A viewer's own name for a TV; an empty one removes the name."""
 
     name = StringField(
         filters=[trimmed],
         validators=[
-            Length(max=MOST_CHARACTERS, message=_("Use %(max)d characters at most.")),
+            Length(max=MAX_CHARACTERS, message=_("Use %(max)d characters at most.")),
             no_control_characters,
         ],
     )

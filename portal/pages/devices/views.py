@@ -1,43 +1,33 @@
-"""A viewer's own TVs: listed, named and unlinked. Whose a TV is, Zype is asked each time, and never a form."""
+"""A viewer's own TVs: listed, named and unlinked. Zype says each time which TVs are theirs; no form does."""
 
 import re
 from collections.abc import Sequence
 
-import structlog
 from flask import Blueprint, Response
 
 from portal.domain.outcomes import UnlinkOutcome
 from portal.pages.auth.guards import viewer_required
 from portal.pages.devices.forms import NameTVForm
 from portal.pages.identity import viewer as identity
-from portal.pages.identity.viewer import Note, Viewer
+from portal.pages.identity.viewer import Flash, Viewer
 from portal.pages.web.error_pages import RETRY_SECONDS
 from portal.pages.web.forms import on_stale_form
-from portal.pages.web.responses import render_page, see_other
+from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
 from portal.viewers.directory import LinkedTV
 from portal.zype.errors import ZypeError
 from portal.zype.outcomes import outcome_of_failed_read, retry_seconds
 
 bp = Blueprint("devices", __name__)
-log = structlog.get_logger("portal.devices")
 
 HANDLE = re.compile("[0-9a-f]{32}")
-STALE = "stale"
-UNLINK_STATUSES: dict[str, int] = {
-    UnlinkOutcome.GONE: 422,
-    UnlinkOutcome.UNAVAILABLE: 503,
-    UnlinkOutcome.UNKNOWN: 503,
-    UnlinkOutcome.MISCONFIGURED: 503,
-    STALE: 422,
-}
 
 
 @bp.get("/devices")
 @viewer_required
 def list_tvs(viewer: Viewer) -> Response:
     tvs = services().directory.tvs(viewer.consumer_id)
-    return _list_page(tvs, note=identity.take_note())
+    return _list_page(tvs, flash=identity.take_flash())
 
 
 @bp.post("/devices/<device>/name")
@@ -50,7 +40,7 @@ def name_tv(viewer: Viewer, device: str) -> Response:
     if not form.validate():
         return _name_page(tv, form)
     services().records.name_tv(viewer.consumer_id, tv.linked_device_id, form.name.data or "")
-    identity.leave_note(Note.NAMED)
+    identity.leave_flash(Flash.NAMED)
     return see_other("/devices")
 
 
@@ -70,13 +60,13 @@ def unlink_tv(viewer: Viewer, device: str) -> Response:
     outcome = services().unlinking.unlink(tv.linked_device_id, viewer.consumer_id, viewer.actor)
     if outcome is not UnlinkOutcome.UNLINKED:
         return _confirm_page(tv, problem=outcome)
-    identity.leave_note(Note.UNLINKED)
+    identity.leave_flash(Flash.UNLINKED)
     return see_other("/devices")
 
 
 @bp.errorhandler(ZypeError)
 def zype_failed(error: ZypeError) -> Response:
-    """Return the page for a Zype that does not say which TVs are the viewer's: nothing was changed yet."""
+    """Return the page for when Zype can't be asked for the viewer's TVs: nothing was changed yet."""
     outcome_of_failed_read(error)
     return _list_page(None, retry_after=retry_seconds(error))
 
@@ -92,18 +82,18 @@ def name_tv_again(viewer: Viewer, device: str) -> Response:
 @viewer_required
 def confirm_unlink_again(viewer: Viewer, device: str) -> Response:
     tv = _find(viewer, device)
-    return _confirm_page(tv, problem=STALE) if tv else _no_such_tv()
+    return _confirm_page(tv, problem="stale") if tv else _no_such_tv()
 
 
 def _find(viewer: Viewer, device: str) -> LinkedTV | None:
-    """Return the viewer's TV that a handle stands for; what can't be a handle is not asked about."""
+    """Return the viewer's TV with this handle; Zype is not asked for what can't be one."""
     return services().directory.tv(viewer.consumer_id, device) if HANDLE.fullmatch(device) else None
 
 
-def _list_page(tvs: Sequence[LinkedTV] | None, *, note: str | None = None, retry_after: int | None = None) -> Response:
-    """Return the page with the viewer's TVs, or the one that says that they can't be shown now."""
+def _list_page(tvs: Sequence[LinkedTV] | None, *, flash: str | None = None, retry_after: int | None = None) -> Response:
+    """Return the page with the viewer's TVs; with none, it says that they can't be shown now."""
     status = 503 if tvs is None else 200
-    return render_page("devices/list_tvs.html", status, retry_after=retry_after, tvs=tvs, note=note)
+    return render_page("devices/list_tvs.html", status, retry_after=retry_after, tvs=tvs, flash=flash)
 
 
 def _name_page(tv: LinkedTV, form: NameTVForm, *, stale: bool = False) -> Response:
@@ -111,7 +101,7 @@ def _name_page(tv: LinkedTV, form: NameTVForm, *, stale: bool = False) -> Respon
 
 
 def _confirm_page(tv: LinkedTV, problem: str | None = None) -> Response:
-    status = UNLINK_STATUSES[problem] if problem else 200
+    status = status_of(problem)
     retry_after = RETRY_SECONDS if status == 503 else None
     return render_page("devices/confirm_unlink.html", status, retry_after=retry_after, tv=tv, problem=problem)
 

@@ -56,7 +56,7 @@ def current_agent() -> Agent | None:
     return agent
 
 
-def known_agent() -> Agent | None:
+def cached_agent() -> Agent | None:
     """Return the agent if this request has looked them up already; it calls nothing that can fail."""
     agent: Agent | None = g.get("agent")
     return agent

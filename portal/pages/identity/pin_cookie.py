@@ -26,18 +26,18 @@ class PinCookie:
     name: str
     purpose: Purpose
 
-    def keep(self, response: Response, pin: Pin, whose: str = "") -> None:
+    def keep(self, response: Response, pin: Pin, owner: str = "") -> None:
         """Send a PIN along with an answer, so that the next request has it.
 
         Args:
             response: the answer.
             pin: what it keeps.
-            whose: whoever asks for the PIN has to give the same.
+            owner: whoever asks for the PIN has to give the same.
         """
         settings = services().settings
         response.set_cookie(
             self._name(settings),
-            self._fernet(settings).encrypt(_labelled(whose, pin.secret).encode()).decode(),
+            self._fernet(settings).encrypt(_labelled(owner, pin.secret).encode()).decode(),
             max_age=LIFETIME_SECONDS,
             secure=settings.is_https,
             httponly=True,
@@ -51,7 +51,7 @@ class PinCookie:
         except MalformedPin:
             self.forget(response)
 
-    def read(self, whose: str = "") -> Pin | None:
+    def read(self, owner: str = "") -> Pin | None:
         """Return the PIN that this request brings along, or none if it is somebody else's or its time is up."""
         settings = services().settings
         value = request.cookies.get(self._name(settings))
@@ -61,7 +61,7 @@ class PinCookie:
             text = self._fernet(settings).decrypt(value.encode(), ttl=LIFETIME_SECONDS).decode()
         except (InvalidToken, UnicodeError):
             return None
-        label = _labelled(whose, "")
+        label = _labelled(owner, "")
         return Pin(text.removeprefix(label)) if text.startswith(label) else None
 
     def forget(self, response: Response) -> None:
@@ -91,6 +91,6 @@ def handle(pin: Pin) -> str:
     return LedgerKey(secret).digest(Purpose.PIN_SHOWN, pin.secret)
 
 
-def _labelled(whose: str, secret: str) -> str:
+def _labelled(owner: str, secret: str) -> str:
     # No PIN and no id holds a line break.
-    return f"{whose}\n{secret}" if whose else secret
+    return f"{owner}\n{secret}" if owner else secret

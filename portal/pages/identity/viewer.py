@@ -14,14 +14,14 @@ from portal.services import services
 _SESSION_ID = "sid"
 _LAST_LINK = "last_link"
 _NEXT = "next"
-_NOTE = "note"
+_FLASH = "note"
 # Authlib's keys of authorization requests that were sent to another host and not answered yet.
 _PENDING_AUTHORIZATION = "_state_"
 MAX_PENDING_AUTHORIZATIONS = 3
 
 
-class Note(StrEnum):
-    """What was just done, for the page that a redirect leads to: an address can be sent to anybody, and would lie."""
+class Flash(StrEnum):
+    """What was just done, for the page after a redirect. An address with it could be sent to anyone, and be wrong."""
 
     NAMED = "named"
     UNLINKED = "unlinked"
@@ -65,7 +65,7 @@ def current_viewer() -> Viewer | None:
     return viewer
 
 
-def known_viewer() -> Viewer | None:
+def cached_viewer() -> Viewer | None:
     """Return the viewer if this request has looked them up already; it calls nothing that can fail."""
     viewer: Viewer | None = g.get("viewer")
     return viewer
@@ -110,15 +110,15 @@ def sign_out_everywhere(viewer: Viewer) -> None:
     g.viewer = None
 
 
-def leave_note(note: Note) -> None:
-    """Keep what the next page has to say."""
-    session[_NOTE] = note
+def leave_flash(flash: Flash) -> None:
+    """Keep a message for the next page."""
+    session[_FLASH] = flash
 
 
-def take_note() -> str | None:
-    """Return what the page before has left to say, once."""
-    note: str | None = session.pop(_NOTE, None)
-    return note
+def take_flash() -> str | None:
+    """Return the message for this page, once."""
+    flash: str | None = session.pop(_FLASH, None)
+    return flash
 
 
 def remember_link(attempt_id: str) -> None:

@@ -75,7 +75,7 @@ class FilterHistoryForm(PortalForm):
             raise ValidationError(_("Choose a last day that is not before the first."))
 
     @property
-    def wanted(self) -> AttemptFilter:
+    def attempt_filter(self) -> AttemptFilter:
         """What is meant, once the form is valid."""
         return AttemptFilter(
             agent=self.agent.data or None,

@@ -51,8 +51,8 @@ def export_history(supervisor: Agent) -> Response:
     kind = next((kind for kind in export.TYPES if kind == request.form.get("format")), None)
     if not form.validate() or kind is None:
         return _page(form, status=422)
-    _record_export(supervisor, form.wanted, kind)
-    attempts = services().history.all(form.wanted)
+    _record_export(supervisor, form.attempt_filter, kind)
+    attempts = services().history.all(form.attempt_filter)
     file = export.write(attempts, kind, services().ledger.keyring.current)
     response = Response(file, mimetype=None, content_type=export.TYPES[kind])
     response.headers["Content-Disposition"] = f"attachment; filename=zype-activate-history.{kind}"
@@ -65,17 +65,17 @@ def history_again(agent: Agent) -> Response:
     return see_other(HISTORY)
 
 
-def _record_export(supervisor: Agent, wanted: AttemptFilter, kind: str) -> None:
+def _record_export(supervisor: Agent, attempt_filter: AttemptFilter, kind: str) -> None:
     """Write down who takes the history away; without that it is not handed out."""
     ledger = services().ledger
-    attempt = Attempt(Action.EXPORT, supervisor.actor, reason=Reason(f"{kind}: {wanted}"))
+    attempt = Attempt(Action.EXPORT, supervisor.actor, reason=Reason(f"{kind}: {attempt_filter}"))
     ledger.begin(attempt)
     ledger.finish(attempt, ExportOutcome.EXPORTED)
 
 
 def _page(form: FilterHistoryForm, *, before: int | None = None, status: int = 200) -> Response:
     is_sound = status == 200
-    found = services().history.page(form.wanted, before) if is_sound else None
+    found = services().history.page(form.attempt_filter, before) if is_sound else None
     older = urlencode({**form.query, "before": found.before}) if found and found.before else None
     return render_page(
         "support/history.html",

@@ -2,100 +2,75 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import assert_never
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
 from portal.domain import phonetics
-from portal.domain.outcomes import LinkResult, LookUpOutcome, Outcome, UnlinkOutcome
+from portal.domain.outcomes import LinkResult, Outcome, UnlinkOutcome
 from portal.domain.pins import Pin
 from portal.pages.auth.guards import agent_required
 from portal.pages.identity import pin_cookie
 from portal.pages.identity.agent import Agent
-from portal.pages.support import calls as desk
+from portal.pages.support import actions
 from portal.pages.support.forms import ConfirmLinkForm, LinkForViewerForm, UndoForm
-from portal.pages.support.signed_state import Caller, caller_of, opened_caller, seal, unseal
-from portal.pages.support.views import VIEWER, not_opened, viewer_opened, viewer_path
+from portal.pages.support.signed_state import sign, verify
+from portal.pages.support.viewer_summary import ViewerSummary
+from portal.pages.support.views import NO_VIEWER, VIEWER, no_viewer_page, with_viewer
 from portal.pages.web.forms import on_stale_form
-from portal.pages.web.responses import render_page, see_other
+from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
-from portal.viewers.directory import LinkedTV, LookUpResult, Viewer
+from portal.viewers.directory import LinkedTV, Viewer
 
 bp = Blueprint("support_linking", __name__)
 
 CHANGE = "change"
-STALE = "stale"
-UNDO_STATUSES: dict[str, int] = {
-    UnlinkOutcome.GONE: 422,
-    UnlinkOutcome.UNAVAILABLE: 503,
-    UnlinkOutcome.UNKNOWN: 503,
-    UnlinkOutcome.MISCONFIGURED: 503,
-    STALE: 422,
-}
 
 
 @bp.get(f"{VIEWER}/link")
 @agent_required
-@viewer_opened
+@with_viewer
 def link_for_viewer(agent: Agent, viewer: Viewer) -> Response:
-    return _form_page(caller_of(viewer), LinkForViewerForm(formdata=None))
+    return _form_page(ViewerSummary.of(viewer), LinkForViewerForm(formdata=None))
 
 
 @bp.post(f"{VIEWER}/link")
 @agent_required
 def send_link(agent: Agent, consumer_id: str) -> Response:
     form = LinkForViewerForm()
-    look_up = desk.open_viewer(consumer_id, agent)
+    look_up = actions.open_viewer(consumer_id, agent)
+    if look_up.outcome in NO_VIEWER:
+        return no_viewer_page(look_up)
     if look_up.viewer is None:
-        return _not_opened(form, consumer_id, look_up)
-    caller = caller_of(look_up.viewer)
-    pin = form.secret = form.typed_pin
+        result = LinkResult(Outcome(look_up.outcome.value), "", retry_after=look_up.retry_after)
+        return _answer(form.summary(consumer_id), form, result)
+    summary = ViewerSummary.of(look_up.viewer)
+    pin = form.secret_pin = form.normalised_pin
     if not form.validate():
-        return _form_page(caller, form, status=422)
+        return _form_page(summary, form, status=422)
     if pin is None:
-        # It goes the way of every attempt, so that the ledger has it.
-        return _answer(caller, form, desk.link(form.typed, consumer_id, agent, form.why))
-    return _confirm_page(agent, caller, form, pin)
+        # It is attempted all the same, so that it is in the ledger.
+        return _answer(summary, form, actions.link(form.typed, consumer_id, agent, form.reason_to_record))
+    return _confirm_page(agent, summary, form, pin)
 
 
 @bp.post(f"{VIEWER}/link/confirm")
 @agent_required
 def confirm_link(agent: Agent, consumer_id: str) -> Response:
     form, answer = LinkForViewerForm(), ConfirmLinkForm()
-    caller = opened_caller(form.caller.data or "", consumer_id)
-    pin = form.secret = pin_cookie.staff.read(_whose(agent, consumer_id))
+    summary = form.summary(consumer_id)
+    pin = form.secret_pin = pin_cookie.staff.read(_pin_owner(agent, consumer_id))
     if pin is None:
-        return _form_page(caller, form, status=422, stale=True)
+        return _form_page(summary, form, status=422, stale=True)
     form.pin.data = pin.secret
     if answer.answer.data == CHANGE:
-        return _form_page(caller, form)
+        return _form_page(summary, form)
     if not form.validate():
-        return _form_page(caller, form, status=422)
+        return _form_page(summary, form, status=422)
     if answer.shown.data != pin_cookie.handle(pin):
         # Another tab has another PIN: what is linked must be what this page showed.
-        return _confirm_page(agent, caller, form, pin)
-    return _answer(caller, form, desk.link(pin.secret, consumer_id, agent, form.why))
-
-
-@bp.get(f"{VIEWER}/done")
-@agent_required
-def done(agent: Agent, consumer_id: str) -> Response:
-    # What was linked can be told without Zype, if need be.
-    viewer = desk.open_viewer(consumer_id, agent).viewer
-    caller = caller_of(viewer) if viewer else Caller(consumer_id)
-    return _done_page(caller, request.args.get("attempt", ""), tvs=viewer.tvs if viewer else ())
-
-
-@bp.post(f"{VIEWER}/undo")
-@agent_required
-def undo(agent: Agent, consumer_id: str) -> Response:
-    form = UndoForm()
-    sealed = form.attempt.data or ""
-    outcome = desk.undo(_attempt_id(sealed, consumer_id), consumer_id, agent)
-    if outcome is UnlinkOutcome.UNLINKED:
-        return see_other(_done_path(consumer_id, sealed))
-    return _done_page(opened_caller(form.caller.data or "", consumer_id), sealed, problem=outcome)
+        return _confirm_page(agent, summary, form, pin)
+    return _answer(summary, form, actions.link(pin.secret, consumer_id, agent, form.reason_to_record))
 
 
 # Zype is not asked for a form that may not be the agent's.
@@ -103,52 +78,55 @@ def undo(agent: Agent, consumer_id: str) -> Response:
 @agent_required
 def link_for_viewer_again(agent: Agent, consumer_id: str) -> Response:
     form = LinkForViewerForm()
-    return _form_page(opened_caller(form.caller.data or "", consumer_id), form, status=422, stale=True)
+    return _form_page(form.summary(consumer_id), form, status=422, stale=True)
 
 
 @on_stale_form("support_linking.confirm_link")
 @agent_required
 def confirm_link_again(agent: Agent, consumer_id: str) -> Response:
     form = LinkForViewerForm()
-    pin = pin_cookie.staff.read(_whose(agent, consumer_id))
+    pin = pin_cookie.staff.read(_pin_owner(agent, consumer_id))
     form.pin.data = pin.secret if pin else ""
-    return _form_page(opened_caller(form.caller.data or "", consumer_id), form, status=422, stale=True)
+    return _form_page(form.summary(consumer_id), form, status=422, stale=True)
+
+
+@bp.get(f"{VIEWER}/done")
+@agent_required
+def done(agent: Agent, consumer_id: str) -> Response:
+    # This page does without Zype if it has to.
+    viewer = actions.open_viewer(consumer_id, agent).viewer
+    summary = ViewerSummary.of(viewer) if viewer else ViewerSummary(consumer_id)
+    return _done_page(summary, request.args.get("attempt"), tvs=viewer.tvs if viewer else ())
+
+
+@bp.post(f"{VIEWER}/undo")
+@agent_required
+def undo(agent: Agent, consumer_id: str) -> Response:
+    form = UndoForm()
+    summary, signed = form.summary(consumer_id), form.attempt.data
+    outcome = actions.undo(_attempt_id(signed, consumer_id), consumer_id, agent)
+    if outcome is UnlinkOutcome.UNLINKED:
+        return see_other(_done_path(summary, signed))
+    return _done_page(summary, signed, problem=outcome)
 
 
 @on_stale_form("support_linking.undo")
 @agent_required
 def undo_again(agent: Agent, consumer_id: str) -> Response:
     form = UndoForm()
-    caller = opened_caller(form.caller.data or "", consumer_id)
-    return _done_page(caller, form.attempt.data or "", problem=STALE)
+    return _done_page(form.summary(consumer_id), form.attempt.data, problem="stale")
 
 
-def _not_opened(form: LinkForViewerForm, consumer_id: str, look_up: LookUpResult) -> Response:
-    """Return why the viewer can't be shown; where that may pass, with the form, so that nothing is typed twice."""
-    if look_up.outcome in (LookUpOutcome.NOT_FOUND, LookUpOutcome.MALFORMED):
-        return not_opened(look_up)
-    result = LinkResult(Outcome(look_up.outcome.value), "", retry_after=look_up.retry_after)
-    return _answer(opened_caller(form.caller.data or "", consumer_id), form, result)
-
-
-def _answer(caller: Caller, form: LinkForViewerForm, result: LinkResult) -> Response:
-    match result.outcome:
-        case Outcome.LINKED:
-            sealed = seal("attempt", caller.consumer_id, result.attempt_id)
-            response = see_other(_done_path(caller.consumer_id, sealed))
-            pin_cookie.staff.forget(response)
-            return response
-        case Outcome.NOT_FOUND | Outcome.REFUSED | Outcome.MALFORMED:
-            return _form_page(caller, form, status=422, result=result)
-        case Outcome.TOO_MANY:
-            return _form_page(caller, form, status=429, result=result)
-        case Outcome.UNAVAILABLE | Outcome.UNKNOWN | Outcome.MISCONFIGURED:
-            return _form_page(caller, form, status=503, result=result)
-    assert_never(result.outcome)
+def _answer(summary: ViewerSummary, form: LinkForViewerForm, result: LinkResult) -> Response:
+    if result.outcome is not Outcome.LINKED:
+        return _form_page(summary, form, status=status_of(result.outcome), result=result)
+    response = see_other(_done_path(summary, sign("attempt", summary.consumer_id, result.attempt_id)))
+    pin_cookie.staff.forget(response)
+    return response
 
 
 def _form_page(
-    caller: Caller,
+    summary: ViewerSummary,
     form: LinkForViewerForm,
     *,
     status: int = 200,
@@ -159,8 +137,7 @@ def _form_page(
         "support/link_for_viewer.html",
         status,
         retry_after=result.retry_after if result else None,
-        who=caller,
-        path=viewer_path(caller.consumer_id),
+        summary=summary,
         form=form,
         outcome=result.outcome.value if result else None,
         stale=stale,
@@ -168,32 +145,32 @@ def _form_page(
     )
 
 
-def _confirm_page(agent: Agent, caller: Caller, form: LinkForViewerForm, pin: Pin) -> Response:
+def _confirm_page(agent: Agent, summary: ViewerSummary, form: LinkForViewerForm, pin: Pin) -> Response:
     response = render_page(
         "support/confirm_link.html",
-        who=caller,
-        path=viewer_path(caller.consumer_id),
+        summary=summary,
         form=form,
         pin=pin.secret,
         shown=pin_cookie.handle(pin),
         spelling=phonetics.spell(pin.secret, tells_case=_tells_case()),
     )
-    pin_cookie.staff.keep(response, pin, _whose(agent, caller.consumer_id))
+    pin_cookie.staff.keep(response, pin, _pin_owner(agent, summary.consumer_id))
     return response
 
 
-def _done_page(caller: Caller, sealed: str, problem: str | None = None, tvs: Sequence[LinkedTV] = ()) -> Response:
-    attempt_id = _attempt_id(sealed, caller.consumer_id)
-    linked = services().unlinking.recent_link(attempt_id, caller.consumer_id) if attempt_id else None
+def _done_page(
+    summary: ViewerSummary, signed: str | None, problem: str | None = None, tvs: Sequence[LinkedTV] = ()
+) -> Response:
+    attempt_id = _attempt_id(signed, summary.consumer_id)
+    linked = services().unlinking.recent_link(attempt_id, summary.consumer_id) if attempt_id else None
     if linked is None:
-        return see_other(viewer_path(caller.consumer_id))
+        return see_other(summary.path)
     return render_page(
         "support/done.html",
-        UNDO_STATUSES[problem] if problem else 200,
-        who=caller,
-        path=viewer_path(caller.consumer_id),
-        form=UndoForm(formdata=None, attempt=sealed, caller=caller.sealed),
-        tv=next((one for one in tvs if one.linked_device_id == linked.linked_device_id), None),
+        status_of(problem),
+        summary=summary,
+        form=UndoForm(formdata=None, attempt=signed, caller=summary.signed),
+        tv=next((tv for tv in tvs if tv.linked_device_id == linked.linked_device_id), None),
         state="undone" if linked.is_undone else "linked",
         can_undo=linked.undo_seconds is not None and not linked.is_undone,
         undo_minutes=ceil((linked.undo_seconds or 0) / 60),
@@ -201,21 +178,21 @@ def _done_page(caller: Caller, sealed: str, problem: str | None = None, tvs: Seq
     )
 
 
-def _done_path(consumer_id: str, sealed: str) -> str:
-    return f"{viewer_path(consumer_id)}/done?{urlencode({'attempt': sealed})}"
+def _done_path(summary: ViewerSummary, signed: str | None) -> str:
+    return f"{summary.path}/done?{urlencode({'attempt': signed or ''})}"
 
 
-def _attempt_id(sealed: str, consumer_id: str) -> str:
-    """Return the attempt that this portal said had linked a TV of this viewer's, or nothing."""
-    match unseal("attempt", sealed):
+def _attempt_id(signed: str | None, consumer_id: str) -> str:
+    """Return the id of an attempt that linked a TV of this viewer; empty if the text is not signed by us for them."""
+    match verify("attempt", signed):
         case [found, attempt_id] if found == consumer_id:
             return str(attempt_id)
         case _:
             return ""
 
 
-def _whose(agent: Agent, consumer_id: str) -> str:
-    """Return whose PIN it is: neither another agent nor the tab of another viewer can have it."""
+def _pin_owner(agent: Agent, consumer_id: str) -> str:
+    """Return the owner of the PIN cookie: neither another agent nor the tab of another viewer can read it."""
     return f"{agent.id} {consumer_id}"
 
 

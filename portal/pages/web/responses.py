@@ -6,10 +6,26 @@ from flask import Response, current_app, make_response, redirect, render_templat
 
 from portal.pages.web.waiting_time import in_words
 
+# The status of the page that says why something did not work, by the outcome or by the page's own name for it.
+_STATUSES = {
+    422: (
+        *("not_found", "refused", "malformed", "gone", "wrong"),
+        *("stale", "invalid", "some_gone"),
+    ),
+    429: ("too_many",),
+    503: ("unavailable", "unknown", "misconfigured", "some_left"),
+}
+STATUSES = {problem: status for status, problems in _STATUSES.items() for problem in problems}
+
 
 def see_other(path: str) -> Response:
     """Return the redirect that follows a form: the browser gets the path, so that a reload sends nothing again."""
     return current_app.make_response(redirect(path, 303))
+
+
+def status_of(problem: str | None) -> int:
+    """Return the status of a page that shows a problem, or 200 for none."""
+    return STATUSES[problem] if problem else 200
 
 
 def render_page(template: str, status: int = 200, *, retry_after: int | None = None, **context: Any) -> Response:

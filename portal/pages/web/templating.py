@@ -6,8 +6,8 @@ from typing import Any
 from flask import Flask, request
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
-from portal.pages.identity.agent import known_agent
-from portal.pages.identity.viewer import known_viewer
+from portal.pages.identity.agent import cached_agent
+from portal.pages.identity.viewer import cached_viewer
 from portal.pages.web import language
 from portal.pages.web.assets import Assets
 from portal.settings.settings import Settings
@@ -48,11 +48,11 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     languages = language.choices()
 
     @app.context_processor
-    def what_every_page_knows() -> dict[str, Any]:
+    def page_context() -> dict[str, Any]:
         return {
             "brand": brand,
-            "identity": known_viewer(),
-            "agent": known_agent(),
+            "identity": cached_viewer(),
+            "agent": cached_agent(),
             "languages": languages,
             "current_language": language.current_language(),
             "text_direction": language.text_direction(),

@@ -1,6 +1,7 @@
-"""The services as the console calls them: where the ledger can't be asked, that too comes back as an outcome."""
+"""What an agent does for a viewer. Where the ledger can't be used, that too is returned as an outcome."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,48 +14,54 @@ from portal.pages.web.error_pages import RETRY_SECONDS
 from portal.services import services
 from portal.viewers.directory import LookUpResult
 
+Result = TypeVar("Result")
+
 log = structlog.get_logger("portal.support")
+
+NO_LOOK_UP = LookUpResult(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+NOT_LINKED = LinkResult(Outcome.UNAVAILABLE, "", retry_after=RETRY_SECONDS)
 
 
 def find(typed: str, agent: Agent) -> LookUpResult:
     """Return the viewer with exactly this e-mail address or consumer id, or why there is none."""
-    return _looked_up(lambda: services().directory.find(typed, agent.actor))
+    return _look_up(lambda: services().directory.find(typed, agent.actor))
 
 
 def open_viewer(consumer_id: str, agent: Agent) -> LookUpResult:
-    """Return the viewer of a path, or why there is none."""
-    return _looked_up(lambda: services().directory.open(consumer_id, agent.actor))
+    """Return the viewer with this consumer id, or why there is none."""
+    return _look_up(lambda: services().directory.open(consumer_id, agent.actor))
 
 
 def link(typed: str, consumer_id: str, agent: Agent, reason: Reason) -> LinkResult:
     """Link the TV that shows a PIN to a viewer's account."""
-    try:
-        return services().linking.link(typed, consumer_id, agent.actor, reason)
-    except LedgerUnavailable:
-        return LinkResult(Outcome.UNAVAILABLE, "", retry_after=RETRY_SECONDS)
+    return _or(NOT_LINKED, lambda: services().linking.link(typed, consumer_id, agent.actor, reason))
 
 
 def unlink(linked_device_id: str, consumer_id: str, agent: Agent, reason: Reason) -> UnlinkOutcome:
     """Unlink a TV from a viewer's account."""
-    try:
-        return services().unlinking.unlink(linked_device_id, consumer_id, agent.actor, reason=reason)
-    except LedgerUnavailable:
-        return UnlinkOutcome.UNAVAILABLE
+    unlinking = services().unlinking
+    return _or(
+        UnlinkOutcome.UNAVAILABLE,
+        lambda: unlinking.unlink(linked_device_id, consumer_id, agent.actor, reason=reason),
+    )
 
 
 def undo(attempt_id: str, consumer_id: str, agent: Agent) -> UnlinkOutcome:
     """Unlink the TV that an attempt has just linked."""
-    try:
-        return services().unlinking.undo(attempt_id, consumer_id, agent.actor)
-    except LedgerUnavailable:
-        return UnlinkOutcome.UNAVAILABLE
+    unlinking = services().unlinking
+    return _or(UnlinkOutcome.UNAVAILABLE, lambda: unlinking.undo(attempt_id, consumer_id, agent.actor))
 
 
-def _looked_up(ask: Callable[[], LookUpResult]) -> LookUpResult:
+def _or(unavailable: Result, call: Callable[[], Result]) -> Result:
     try:
-        return ask()
+        return call()
     except LedgerUnavailable:
-        return LookUpResult(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+        return unavailable
+
+
+def _look_up(call: Callable[[], LookUpResult]) -> LookUpResult:
+    try:
+        return _or(NO_LOOK_UP, call)
     except SQLAlchemyError as error:
         log.error("database_failed", exc_info=error)
-        return LookUpResult(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+        return NO_LOOK_UP
