@@ -8,7 +8,7 @@ import click
 from portal.commands.context import environment, fail, load_settings, open_database
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role
-from portal.domain.errors import AccountRefused
+from portal.domain.errors import AccountError
 from portal.settings.keys import keyring
 from portal.staff.agents import Account, Agents
 
@@ -22,7 +22,7 @@ def _agents() -> Iterator[Agents]:
     with open_database(settings) as database:
         try:
             yield Agents(database, Sessions(database, keyring(settings).current))
-        except AccountRefused as error:
+        except AccountError as error:
             fail(str(error))
 
 

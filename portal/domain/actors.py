@@ -1,4 +1,4 @@
-"""Who acts, in which role, and with which kind of session."""
+"""Actors, their roles, and the kinds of sessions."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,11 +31,11 @@ class Actor:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an agent acts for a viewer. It goes into the ledger, so it must hold no PIN.
+    """Why an agent acts for a viewer. It is stored in the ledger, so it must not contain a PIN.
 
     Args:
-        text: one of the short list, and what the agent wrote.
-        ticket: the number of the case, if there is one.
+        text: one of a short list, with the agent's own words.
+        ticket: the number of the support ticket, if there is one.
     """
 
     text: str
@@ -43,14 +43,14 @@ class Reason:
 
 
 class Role(StrEnum):
-    """What an agent may do: find, link and unlink; a supervisor also reads and exports everybody's history."""
+    """What an agent may do: find, link and unlink; a supervisor also reads and exports the history of all."""
 
     AGENT = "agent"
     SUPERVISOR = "supervisor"
 
 
 class SessionKind(StrEnum):
-    """What a session is good for. One kind never opens a page of another."""
+    """Who a session belongs to. No kind opens a page of another."""
 
     VIEWER = "viewer"
     AGENT = "agent"

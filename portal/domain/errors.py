@@ -1,8 +1,8 @@
-"""Faults of the portal's own; Zype's are in portal.zype.errors. Expected refusals are outcomes instead."""
+"""The portal's own errors; those of calls to Zype are in portal.zype.errors. Expected refusals are outcomes."""
 
 
 class PortalError(Exception):
-    """Root of the portal's own faults. Its text is for logs, never for a page."""
+    """Base of the portal's own errors. The text is for logs, never for a page."""
 
 
 class NotSignedIn(PortalError):
@@ -10,7 +10,7 @@ class NotSignedIn(PortalError):
 
 
 class StaffNotSignedIn(PortalError):
-    """The page is for support staff, and nobody of them is signed in.
+    """The page is for support staff, and no agent is signed in.
 
     Args:
         reauthenticate: an agent is, but the page needs a sign-in of a few minutes ago at most.
@@ -25,8 +25,8 @@ class NotAllowed(PortalError):
     """There is a session, but its principal may not do this."""
 
 
-class AccountRefused(PortalError):
-    """An operator asked for something that the accounts of the support staff don't allow; the text tells them why."""
+class AccountError(PortalError):
+    """A change of a staff account is not possible; the text tells the operator why."""
 
 
 class LedgerUnavailable(PortalError):
@@ -37,8 +37,8 @@ class SettingsError(PortalError):
     """The settings have faults.
 
     Args:
-        faults: one sentence each, in the form ``PORTAL_NAME: what is wrong and how to mend it``.
-            They never hold a value.
+        faults: one sentence each, in the form ``PORTAL_NAME: what is wrong and how to correct it``.
+            They never contain a value.
     """
 
     def __init__(self, faults: list[str]) -> None:

@@ -1,11 +1,11 @@
-"""What is attempted, and how it can end: the closed sets of actions and outcomes."""
+"""The closed sets of actions and of the outcomes that they can have."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How an attempt to link ended. The set is closed: DESIGN, "Outcomes"."""
+    """How an attempt to link ended."""
 
     LINKED = "linked"
     NOT_FOUND = "not_found"
@@ -31,7 +31,7 @@ class SignInOutcome(StrEnum):
     """How an attempt to sign in ended."""
 
     SIGNED_IN = "signed_in"
-    # The password was right, and the second factor is asked for.
+    # The password was right, and the second factor is still missing.
     SECOND_FACTOR_REQUIRED = "half"
     WRONG = "wrong"
     TOO_MANY = "too_many"
@@ -51,7 +51,7 @@ class LookUpOutcome(StrEnum):
 
 
 class ExportOutcome(StrEnum):
-    """How a supervisor's export of the history ended, as far as the ledger is concerned: it was handed out."""
+    """How an export of the history ended: its file was sent."""
 
     EXPORTED = "exported"
 
@@ -76,7 +76,7 @@ OUTCOMES: dict[Action, tuple[str, ...]] = {
     Action.LOOK_UP: tuple(LookUpOutcome),
     Action.EXPORT: tuple(ExportOutcome),
 }
-# Outcomes of an attempt that changed nothing, and so tell nothing about the PIN.
+# Outcomes of an attempt that changed nothing, which don't decide whether a PIN is linked.
 CHANGED_NOTHING = (
     Outcome.MALFORMED,
     Outcome.TOO_MANY,
@@ -91,7 +91,6 @@ class LinkResult:
     """How an attempt to link ended.
 
     Args:
-        outcome: one of the closed set.
         attempt_id: the attempt in the ledger that the outcome belongs to.
         linked_device_id: the TV, if Zype named it.
         retry_after: seconds until trying again may help, for too_many, unavailable and misconfigured.

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role, SessionKind
-from portal.domain.errors import AccountRefused
+from portal.domain.errors import AccountError
 from portal.staff import passwords
 from portal.staff.tables import agents, recovery_codes
 
@@ -105,18 +105,18 @@ class Agents:
             password: given for the demo, whose accounts are no secret; otherwise one is generated.
 
         Raises:
-            AccountRefused: the name is not allowed, or is taken.
+            AccountError: the name is not allowed, or is taken.
         """
         agent_id = _local_id(name)
         if agent_id is None:
-            raise AccountRefused(BAD_NAME)
+            raise AccountError(BAD_NAME)
         password = password or passwords.generate(PASSWORD_GROUPS)
         row = {"id": agent_id, "name": name.strip(), "role": role, "password_hash": passwords.hash_password(password)}
         with self._database.write() as connection:
             insert = self._insert().values(**row, created_at=self._database.now(connection))
             # RETURNING, because drivers differ in the row count that they report for an INSERT without effect.
             if connection.execute(insert.on_conflict_do_nothing().returning(agents.c.id)).one_or_none() is None:
-                raise AccountRefused(f"There is an account {agent_id} already.")
+                raise AccountError(f"There is an account {agent_id} already.")
         return password
 
     def disable(self, name: str) -> list[str]:
@@ -130,7 +130,7 @@ class Agents:
             The ids of the accounts that are disabled now.
 
         Raises:
-            AccountRefused: there is no such account.
+            AccountError: there is no such account.
         """
         with self._database.write() as connection:
             now = self._database.now(connection)
@@ -141,7 +141,7 @@ class Agents:
             enabled = agents.update().where(agents.c.id.in_(ids), agents.c.disabled_at.is_(None))
             connection.execute(enabled.values(disabled_at=now))
         if not ids:
-            raise AccountRefused(NO_SUCH_ACCOUNT)
+            raise AccountError(NO_SUCH_ACCOUNT)
         for agent_id in ids:
             self.sign_out(agent_id)
         return ids
@@ -156,11 +156,11 @@ class Agents:
             The new password of a local account, shown once; none where the provider has the password.
 
         Raises:
-            AccountRefused: there is no such account.
+            AccountError: there is no such account.
         """
         account = self.find(name) if _is_oidc_id(name) else self.find_local(name)
         if account is None:
-            raise AccountRefused(NO_SUCH_ACCOUNT)
+            raise AccountError(NO_SUCH_ACCOUNT)
         password = passwords.generate(PASSWORD_GROUPS) if account.is_local else None
         values = {
             "password_hash": passwords.hash_password(password) if password else None,

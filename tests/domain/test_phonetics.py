@@ -1,4 +1,4 @@
-"""A PIN read aloud: every sign that a PIN can hold has a word, and no two have the same."""
+"""A PIN read aloud: every character of a PIN has a word of its own."""
 
 import string
 
@@ -23,25 +23,25 @@ PRINTABLE = [chr(number) for number in range(0x21, 0x7F)]
         ("", ""),
     ],
 )
-def test_it_is_spelled_as_pilots_do(pin: str, spoken: str) -> None:
+def test_a_pin_is_spelled_by_the_icao_alphabet(pin: str, spoken: str) -> None:
     assert spell(pin) == spoken
 
 
-def test_where_the_case_matters_capitals_are_named() -> None:
-    assert spell("aB1", tells_case=True) == "alfa-capital bravo-one"
+def test_capitals_are_named_where_the_case_matters() -> None:
+    assert spell("aB1", case_sensitive=True) == "alfa-capital bravo-one"
 
 
-def test_every_sign_has_a_word_of_its_own() -> None:
-    named = words(tells_case=True)
+def test_every_character_has_a_word_of_its_own() -> None:
+    named = words(case_sensitive=True)
     assert sorted(named) == sorted(PRINTABLE)
     assert len(set(named.values())) == len(named)
 
 
-def test_where_the_case_is_folded_both_cases_have_one_word() -> None:
-    named = words(tells_case=False)
+def test_both_cases_have_one_word_where_the_case_is_folded() -> None:
+    named = words(case_sensitive=False)
     assert sorted(named) == sorted(PRINTABLE)
     assert all(named[letter] == named[letter.lower()] for letter in string.ascii_uppercase)
 
 
-def test_what_has_no_word_is_left_as_it_is() -> None:
+def test_a_character_without_a_word_stays_as_it_is() -> None:
     assert spell("a\u00e4") == "alfa-\u00e4"

@@ -21,7 +21,7 @@ def normalised(typed: str, rules: PinRules = RULES) -> str:
 
 
 @pytest.mark.parametrize("pin", ["zizm529", "zabc123", "s3kf32", "1234", "a" * 16])
-def test_it_keeps_a_pin_as_zype_writes_it(pin: str) -> None:
+def test_a_pin_of_zype_is_unchanged(pin: str) -> None:
     assert normalised(pin) == pin
 
 
@@ -44,14 +44,14 @@ def test_it_keeps_a_pin_as_zype_writes_it(pin: str) -> None:
     ],
     ids=ascii,
 )
-def test_it_drops_spaces_dashes_and_invisible_marks(typed: str) -> None:
+def test_spaces_dashes_and_invisible_marks_are_dropped(typed: str) -> None:
     assert normalised(typed) == "zizm529"
 
 
 @pytest.mark.parametrize(
     "typed", ["ｚｉｚｍ５２９", "ＺＩＺＭ５２９", "zizm٥٢٩", "zizm۵۲۹", "zizm५२९", "zizm𝟓𝟐𝟗"], ids=ascii
 )
-def test_it_turns_full_width_forms_and_foreign_digits_into_ascii(typed: str) -> None:
+def test_full_width_forms_and_foreign_digits_become_ascii(typed: str) -> None:
     assert normalised(typed) == "zizm529"
 
 
@@ -64,7 +64,7 @@ def test_it_turns_full_width_forms_and_foreign_digits_into_ascii(typed: str) -> 
     ],
     ids=ascii,
 )
-def test_anything_else_that_is_not_printable_ascii_is_malformed(mark: str) -> None:
+def test_other_characters_outside_printable_ascii_are_malformed(mark: str) -> None:
     with pytest.raises(MalformedPin):
         RULES.normalise(f"zizm{mark}529")
 
@@ -74,7 +74,7 @@ def test_anything_else_that_is_not_printable_ascii_is_malformed(mark: str) -> No
     ["", " ", "-", "abc", "a" * 17, "zizm_529", "zizm.529", "' OR 1=1 --", "<b>zizm</b>", "a" * 1_000_000],
     ids=lambda typed: ascii(typed[:20]),
 )
-def test_what_does_not_match_the_pattern_is_malformed(typed: str) -> None:
+def test_input_that_does_not_match_the_pattern_is_malformed(typed: str) -> None:
     with pytest.raises(MalformedPin):
         RULES.normalise(typed)
 
@@ -85,12 +85,12 @@ def test_the_whole_pin_must_match_not_just_its_start() -> None:
 
 
 @pytest.mark.parametrize(("case", "pin"), [("lower", "ab12"), ("upper", "AB12"), ("keep", "aB12")])
-def test_it_folds_the_case_before_the_pattern_is_applied(case: PinCase, pin: str) -> None:
+def test_the_case_is_folded_before_the_pattern_is_applied(case: PinCase, pin: str) -> None:
     rules = PinRules(case, re.compile(pin))
     assert normalised("aB12", rules) == pin
 
 
-def test_it_never_swaps_look_alikes() -> None:
+def test_look_alikes_are_never_swapped() -> None:
     assert normalised("o0l1i5s2z8b") == "o0l1i5s2z8b"
 
 
@@ -99,7 +99,7 @@ def test_a_pin_of_digits_stays_a_string_with_its_leading_zeros() -> None:
 
 
 @given(st.text())
-def test_it_raises_nothing_but_malformed_pin(typed: str) -> None:
+def test_normalising_raises_only_malformed_pin(typed: str) -> None:
     try:
         pin = normalised(typed)
     except MalformedPin:
@@ -118,7 +118,7 @@ def test_normalising_twice_changes_nothing(typed: str, case: PinCase) -> None:
 
 
 @given(PINS, st.data())
-def test_what_is_added_between_the_characters_changes_nothing(pin: str, data: st.DataObject) -> None:
+def test_separators_between_the_characters_change_nothing(pin: str, data: st.DataObject) -> None:
     between = st.one_of(SEPARATORS, INVISIBLE)
     typed = "".join(character + data.draw(between) for character in pin)
     assume(len(typed) <= 200)
@@ -140,7 +140,7 @@ def test_a_pin_never_prints_itself(pin: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["529", "52961" * 10, "52961" * 100, "\u202e52961", "#52961"], ids=ascii)
-def test_the_error_never_holds_what_was_typed(typed: str) -> None:
+def test_the_error_never_contains_the_input(typed: str) -> None:
     with pytest.raises(MalformedPin) as caught:
         RULES.normalise(typed)
     assert "529" not in str(caught.value)
@@ -167,15 +167,15 @@ def test_pins_are_equal_by_their_text() -> None:
     ],
     ids=ascii,
 )
-def test_a_text_that_gives_a_pin_away_is_found(text: str) -> None:
-    assert RULES.stands_in(Pin("zizm529"), text)
+def test_a_pin_in_a_text_is_found(text: str) -> None:
+    assert RULES.appears_in(Pin("zizm529"), text)
 
 
 @pytest.mark.parametrize("text", ["", "Her remote has no letters left on it.", "zizm52", "529zizm"])
-def test_a_text_that_gives_none_away_is_not(text: str) -> None:
-    assert not RULES.stands_in(Pin("zizm529"), text)
+def test_a_text_without_the_pin_is_not_flagged(text: str) -> None:
+    assert not RULES.appears_in(Pin("zizm529"), text)
 
 
-def test_a_pin_of_signs_is_not_found_where_they_are_not() -> None:
-    assert not RULES.stands_in(Pin("#*#*"), "nothing of the kind")
-    assert RULES.stands_in(Pin("#*#*"), "it shows # * # *")
+def test_a_pin_of_punctuation_is_found_only_where_it_is() -> None:
+    assert not RULES.appears_in(Pin("#*#*"), "nothing of the kind")
+    assert RULES.appears_in(Pin("#*#*"), "it shows # * # *")

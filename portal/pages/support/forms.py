@@ -61,7 +61,7 @@ def _matches_ticket_pattern(form: PortalForm, field: Field) -> None:
 
 
 def _contains_no_pin(form: "ReasonForm", field: Field) -> None:
-    if form.secret_pin and services().settings.pin_rules.stands_in(form.secret_pin, field.data or ""):
+    if form.secret_pin and services().settings.pin_rules.appears_in(form.secret_pin, field.data or ""):
         raise ValidationError(_("Leave out the PIN: it must not be kept."))
 
 

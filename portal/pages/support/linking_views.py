@@ -141,7 +141,7 @@ def _form_page(
         form=form,
         outcome=result.outcome.value if result else None,
         stale=stale,
-        words=phonetics.words(tells_case=_tells_case()),
+        words=phonetics.words(case_sensitive=_is_case_sensitive()),
     )
 
 
@@ -152,7 +152,7 @@ def _confirm_page(agent: Agent, summary: ViewerSummary, form: LinkForViewerForm,
         form=form,
         pin=pin.secret,
         shown=pin_cookie.handle(pin),
-        spelling=phonetics.spell(pin.secret, tells_case=_tells_case()),
+        spelling=phonetics.spell(pin.secret, case_sensitive=_is_case_sensitive()),
     )
     pin_cookie.staff.keep(response, pin, _pin_owner(agent, summary.consumer_id))
     return response
@@ -196,5 +196,5 @@ def _pin_owner(agent: Agent, consumer_id: str) -> str:
     return f"{agent.id} {consumer_id}"
 
 
-def _tells_case() -> bool:
+def _is_case_sensitive() -> bool:
     return services().settings.pin_case == "keep"
