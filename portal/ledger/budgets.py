@@ -1,5 +1,6 @@
-"""Which agents have used up most of their day, for supervisors to see before it stops them."""
+"""How much of their limits agents have used, for supervisors to see before a limit stops an agent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,23 +12,21 @@ from portal.domain.outcomes import Action
 from portal.ledger.tables import by_agent, ledger, spent
 from portal.settings.settings import Settings
 
-# From this part of a limit on an agent is near it.
+# An agent who has used this part of a limit is near it.
 NEAR = 0.8
 
 
 @dataclass(frozen=True)
 class BudgetUse:
-    """How much of a limit an agent has used.
+    """How much of one limit an agent has used.
 
     Args:
-        agent_id: whose.
         action: link or look_up.
-        used: in the while that the limit is about, up to now.
-        allowed: in that while.
-        seconds: how long it is.
+        used: attempts in the limit's time window, up to now.
+        allowed: attempts in the window.
+        seconds: the length of the window.
     """
 
-    agent_id: str
     action: Action
     used: int
     allowed: int
@@ -44,19 +43,6 @@ class BudgetUse:
         return self.used >= self.allowed
 
 
-@dataclass(frozen=True)
-class AgentBudgets:
-    """All that an agent has used of their limits, if they are near one.
-
-    Args:
-        agent_id: whose.
-        uses: of which at least one is near.
-    """
-
-    agent_id: str
-    uses: tuple[BudgetUse, ...]
-
-
 class Budgets:
     """The agents' limits and their use.
 
@@ -70,20 +56,21 @@ class Budgets:
         self._limits = [(Action.LINK, item) for item in settings.limit_agent]
         self._limits += [(Action.LOOK_UP, item) for item in settings.limit_lookup]
 
-    def near(self) -> list[AgentBudgets]:
-        """Return the agents who are near a limit, by id, with all that they have used.
+    def near_limit(self) -> Mapping[str, list[BudgetUse]]:
+        """Return all uses of the agents who are near a limit, by agent id, in the order of the ids.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
-        found: dict[str, list[BudgetUse]] = {}
+        uses: dict[str, list[BudgetUse]] = {}
         for action, item in self._limits:
-            for use in self._uses(action, item):
-                found.setdefault(use.agent_id, []).append(use)
-        near = {agent_id: uses for agent_id, uses in found.items() if any(use.is_near for use in uses)}
-        return [AgentBudgets(agent_id, tuple(uses)) for agent_id, uses in sorted(near.items())]
+            for agent_id, used in self._used(action, item):
+                use = BudgetUse(action, used, item.amount, item.get_expiry())
+                uses.setdefault(agent_id, []).append(use)
+        return {agent_id: uses[agent_id] for agent_id in sorted(uses) if any(use.is_near for use in uses[agent_id])}
 
-    def _uses(self, action: Action, item: RateLimitItem) -> list[BudgetUse]:
+    def _used(self, action: Action, item: RateLimitItem) -> list[tuple[str, int]]:
+        """Return how often each agent did something in the time window of a limit."""
         with self._database.read() as connection:
             since = self._database.now(connection) - timedelta(seconds=item.get_expiry())
             query = (
@@ -91,5 +78,4 @@ class Budgets:
                 .where(by_agent, spent, ledger.c.action == action, ledger.c.at > since)
                 .group_by(ledger.c.actor_id)
             )
-            rows = connection.execute(query).all()
-        return [BudgetUse(agent_id, action, number, item.amount, item.get_expiry()) for agent_id, number in rows]
+            return [(agent_id, used) for agent_id, used in connection.execute(query)]

@@ -63,7 +63,7 @@ def write(attempts: Iterable[PastAttempt], kind: Format, key: LedgerKey) -> Iter
         mac.update(line)
         lines += 1
         yield line
-    yield _trailer_line(Trailer(lines, key.id, _digest(mac, lines)), kind).encode()
+    yield _format_trailer(Trailer(lines, key.id, _digest(mac, lines)), kind).encode()
 
 
 def read(file: IO[bytes], keyring: Keyring) -> Iterator[dict[str, str]]:
@@ -88,35 +88,24 @@ def read(file: IO[bytes], keyring: Keyring) -> Iterator[dict[str, str]]:
 
 
 def _check_digest(file: IO[bytes], keyring: Keyring) -> tuple[Trailer, Format]:
-    """Return the trailer and the kind of a file whose digest is right."""
-    lines = _lines_before_the_last(file)
-    trailer, kind = _trailer(next(lines))
-    key = keyring.find(trailer.key_id)
-    if key is None:
+    """Return the trailer and the format of a file whose digest is right."""
+    # The trailer names the key, and comes last.
+    macs = {key.id: _mac(key) for key in (keyring.current, *keyring.previous)}
+    last = b""
+    for line in file:
+        for mac in macs.values():
+            mac.update(last)
+        last = line
+    trailer, kind = _parse_trailer(last)
+    if trailer.key_id not in macs:
         raise InvalidExport(f"its digest was made with the key {trailer.key_id}, which is not set")
-    mac = _mac(key)
-    for line in lines:
-        mac.update(line)
+    mac = macs[trailer.key_id]
     if not hmac.compare_digest(_digest(mac, trailer.attempts).encode(), trailer.digest.encode()):
         raise InvalidExport("its digest is wrong: a line was changed, added or taken out")
     return trailer, kind
 
 
-def _lines_before_the_last(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the last line of a file first, then all others in their order."""
-    last = b""
-    for line in file:
-        last = line
-    yield last
-    file.seek(0)
-    held: bytes | None = None
-    for line in file:
-        if held is not None:
-            yield held
-        held = line
-
-
-def _trailer(line: bytes) -> tuple[Trailer, Format]:
+def _parse_trailer(line: bytes) -> tuple[Trailer, Format]:
     advice = "it has no last line with count and digest: it is no export, or the rest of it is missing"
     try:
         text = line.decode()
@@ -131,7 +120,7 @@ def _trailer(line: bytes) -> tuple[Trailer, Format]:
     raise InvalidExport(advice)
 
 
-def _trailer_line(trailer: Trailer, kind: Format) -> str:
+def _format_trailer(trailer: Trailer, kind: Format) -> str:
     values = asdict(trailer)
     if kind == "jsonl":
         return _json_line(values)

@@ -81,10 +81,6 @@ class Keyring:
         """Return the keyed hashes that rows of any age may hold for a client's address."""
         return tuple(key.digest(Purpose.ADDRESS, network_prefix(address)) for key in (self.current, *self.previous))
 
-    def find(self, key_id: str) -> LedgerKey | None:
-        """Return the key that a row names, or none if it is unknown."""
-        return next((key for key in (self.current, *self.previous) if key.id == key_id), None)
-
     def subject(self, email: str) -> str:
         """Return the keyed hash of the e-mail address that a viewer signs in with."""
         return self.current.digest(Purpose.SUBJECT, email.strip().casefold())

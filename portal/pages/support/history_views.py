@@ -84,7 +84,7 @@ def _page(form: FilterHistoryForm, *, before: int | None = None, status: int = 2
         found=found,
         older=f"{HISTORY}?{older}" if older else None,
         newest=f"{HISTORY}?{urlencode(form.query)}" if before is not None else None,
-        budgets=services().budgets.near() if is_sound else [],
+        budgets=services().budgets.near_limit() if is_sound else {},
         outcomes=ANY_OUTCOME,
         in_words=in_words,
     )
