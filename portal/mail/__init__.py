@@ -1,1 +1,1 @@
-"""The e-mails that tell viewers what was done: letters, the outbox, the mailer, and SMTP."""
+"""The e-mails that tell viewers what was done: messages, the outbox, the mailer, and SMTP."""

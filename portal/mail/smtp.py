@@ -99,7 +99,7 @@ class SMTPClient:
         try:
             self._open(smtp)
             yield smtp
-            # The message was accepted, whatever the server answers to QUIT.
+            # The message was accepted; the answer to QUIT does not matter.
             with suppress(OSError, smtplib.SMTPException):
                 smtp.putcmd("quit")
         except (OSError, smtplib.SMTPException, UnicodeError) as error:

@@ -11,7 +11,7 @@ following, so the classes below replace those parts of a connection:
 4. An interim answer (1xx) is never taken for the answer.
 5. A write is never sent on a connection that Zype may be closing at that moment.
 
-requests and urllib3 don't pass anything of ours to a connection, so it finds its call in a context variable.
+requests and urllib3 pass no data of a caller to a connection, so it finds its call in a context variable.
 """
 
 import http.client
@@ -34,7 +34,7 @@ from urllib3.util.connection import allowed_gai_family
 from portal.zype.deadline import Deadline
 
 # Common servers close an idle connection after five seconds or more. A request that crosses such a close is
-# lost, and nobody knows whether it was done.
+# lost, and it is unknown whether it was done.
 _MAX_IDLE_SECONDS = 4.0
 
 

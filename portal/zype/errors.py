@@ -130,7 +130,7 @@ def map_answer(
             return Unavailable(method, path, status, reason="Zype is busy", retryable=True, retry_after=seconds)
         case _ if 300 <= status < 500:
             return Unavailable(method, path, status, reason="not an answer that Zype documents")
-    return Unknown(method, path, status, reason="the outcome can't be told", retryable=method == "GET")
+    return Unknown(method, path, status, reason="the outcome is unknown", retryable=method == "GET")
 
 
 def _map_sign_in(method: str, path: str, status: int, oauth_error: str | None) -> ZypeError:

@@ -1,36 +1,36 @@
-// What stands on the TV's screen.
-const at = (id) => document.getElementById(id);
+// The content of the TV's screen.
+const element = (id) => document.getElementById(id);
 
-export function say(text) {
-  at("notice").textContent = text;
+export function showNotice(text) {
+  element("notice").textContent = text;
 }
 
-// Says for how long the PIN works; `end` is in milliseconds since 1970.
+// Shows how long the PIN is still valid; `end` is in milliseconds since 1970.
 export function showLife(end) {
   const minutes = Math.max(1, Math.round((end - Date.now()) / 60000));
-  at("life").textContent = `The PIN works for ${minutes} more minute${minutes === 1 ? "" : "s"}.`;
+  element("life").textContent = `The PIN works for ${minutes} more minute${minutes === 1 ? "" : "s"}.`;
 }
 
-// Shows a PIN and its QR code, an SVG document as text. Digits have a colour of their own: 0 is no o.
+// Shows a PIN and its QR code, an SVG document as text. Digits have another colour than letters, to tell 0 from o.
 export function showPin(pin, svg) {
   const link = document.querySelector("#qr a");
   const drawing = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
   link.replaceChildren(document.importNode(drawing, true));
   link.href = `${document.body.dataset.activateUrl}#pin=${pin}`;
-  at("pin").replaceChildren(...Array.from(pin, (character) => {
+  element("pin").replaceChildren(...Array.from(pin, (character) => {
     const span = document.createElement("span");
     span.className = /\d/.test(character) ? "digit" : "letter";
     span.textContent = character;
     return span;
   }));
-  turnTo("waiting");
+  showScreen("waiting");
 }
 
 export function greet(name) {
-  at("greeting").textContent = `Hello, ${name}`;
-  turnTo("home");
+  element("greeting").textContent = `Hello, ${name}`;
+  showScreen("home");
 }
 
-function turnTo(screen) {
-  for (const id of ["waiting", "home"]) at(id).hidden = id !== screen;
+function showScreen(screen) {
+  for (const id of ["waiting", "home"]) element(id).hidden = id !== screen;
 }

@@ -1,11 +1,11 @@
-// The TV's life: get a PIN, show it, wait until it is linked, greet the viewer, notice when it is unlinked.
+// Acquires a PIN, shows it, waits until it is linked, greets the viewer, and notices when it is unlinked.
 import * as screen from "./screen.js";
 import * as zype from "./zype.js";
 
-const POLL = 2000;
-const known = sessionStorage.getItem("device");
-const device = known ?? newId();
-let isNew = known === null;
+const POLL_MILLISECONDS = 2000;
+const stored = sessionStorage.getItem("device");
+const device = stored ?? newId();
+let isNew = stored === null;
 let shown;
 
 function newId() {
@@ -13,16 +13,16 @@ function newId() {
   return `tv-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-// Returns how the device stands, with a new PIN where the last one is over.
-async function stand() {
-  const state = isNew ? null : await zype.status(device);
+// Returns the status of the device, with a new PIN if the last one has expired.
+async function currentStatus() {
+  const status = isNew ? null : await zype.status(device);
   isNew = false;
-  const isOver = !state || (!state.linked && Date.parse(state.pin_expiration) <= Date.now());
-  return isOver ? zype.acquire(device) : state;
+  const isExpired = !status || (!status.linked && Date.parse(status.pin_expiration) <= Date.now());
+  return isExpired ? zype.acquire(device) : status;
 }
 
-async function look() {
-  const { pin, linked, pin_expiration: end } = await stand();
+async function update() {
+  const { pin, linked, pin_expiration: end } = await currentStatus();
   if (!linked) screen.showLife(Date.parse(end));
   const next = `${pin} ${linked}`;
   if (next === shown) return;
@@ -31,14 +31,14 @@ async function look() {
   shown = next;
 }
 
-async function live() {
+async function poll() {
   try {
-    await look();
-    screen.say("");
+    await update();
+    screen.showNotice("");
   } catch {
-    screen.say("Can't reach Zype. Trying again…");
+    screen.showNotice("Can't reach Zype. Trying again…");
   }
-  setTimeout(live, POLL);
+  setTimeout(poll, POLL_MILLISECONDS);
 }
 
 document.getElementById("restart").addEventListener("click", () => {
@@ -46,4 +46,4 @@ document.getElementById("restart").addEventListener("click", () => {
   location.reload();
 });
 sessionStorage.setItem("device", device);
-live();
+poll();

@@ -1,4 +1,4 @@
-// The calls that a TV makes of Zype, with the few keys that a TV may hold.
+// A TV's calls to Zype, with the keys that a TV may hold.
 const { appKey, clientId } = document.body.dataset;
 
 function checked(answer) {
@@ -19,7 +19,7 @@ export async function acquire(device) {
   return (await read(await fetch(pinCall("acquire", device), { method: "POST" }))).response;
 }
 
-// Tells how the device stands; null for one that Zype has never heard of.
+// Returns the status of a device; null for one that Zype does not know.
 export async function status(device) {
   const answer = await fetch(pinCall("status", device), { cache: "no-store" });
   return answer.status === 404 ? null : (await read(answer)).response;
@@ -36,7 +36,7 @@ export async function viewer(device, pin) {
   return (await read(await fetch(`/consumers/${info.resource_owner_id}`, { headers }))).response;
 }
 
-// Returns the QR code of the device's PIN as the text of an SVG document; Zype has none, the sandbox draws it.
+// Returns the QR code of the device's PIN as an SVG document. Zype has no such call; the sandbox has.
 export async function qr(device) {
   return checked(await fetch(`/tv/qr.svg?${new URLSearchParams({ device })}`)).text();
 }
