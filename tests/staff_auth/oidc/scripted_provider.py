@@ -1,4 +1,4 @@
-"""A small identity provider that keeps to the standards, until a test has it tell a lie that no real one tells."""
+"""A small identity provider that follows the standards, except where a test overrides what it sends."""
 
 import base64
 import hashlib
@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from threading import Event
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,60 +26,80 @@ ROLE = "support"
 LEAD = "support-leads"
 METADATA = "/.well-known/openid-configuration"
 
-Signer = Callable[[dict[str, Any], dict[str, Any]], str]
+Sign = Callable[[dict[str, Any], dict[str, Any]], str]
 
 
-class Provider:
-    """The provider, and the lies that it tells.
+class ScriptedProvider:
+    """The provider, and what it sends instead of what the standards ask for.
 
     Args:
         key: that signs.
     """
 
     def __init__(self, key: RSAKey) -> None:
-        self.key = key
         self.issuer = ""
-        # What to say instead of the truth; None leaves a member out.
+        # The path and the form of each request.
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self._codes: dict[str, dict[str, str]] = {}
+        self.script(key)
+
+    def script(self, key: RSAKey, **overrides: Any) -> None:
+        """Follow the standards from now on, except in these attributes."""
+        self.key = key
+        self.keys: list[RSAKey] = [key]
+        # Members to send instead; None leaves one out.
         self.metadata: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}
         self.userinfo: dict[str, Any] = {}
         self.header: dict[str, Any] = {}
-        self.token: dict[str, Any] = {}
-        self.back: dict[str, str | None] = {}
-        # Whole answers, by path.
-        self.answers: dict[str, Callable[[], AnyResponse]] = {}
-        self.sign: Signer = lambda header, claims: jwt.encode(header, claims, self.key)
-        self.keys: list[RSAKey] = [key]
-        # What the portal asked for: the path and the form.
-        self.heard: list[tuple[str, dict[str, str]]] = []
-        self._codes: dict[str, dict[str, str]] = {}
+        self.callback: dict[str, str | None] = {}
+        # Whole responses, by path.
+        self.responses: dict[str, Callable[[], AnyResponse]] = {}
+        self.sign: Sign = lambda header, claims: jwt.encode(header, claims, self.key)
+        for name, value in overrides.items():
+            setattr(self, name, value)
 
     def app(self) -> Flask:
         """Return the application to serve."""
         app = Flask(__name__)
 
         @app.before_request
-        def listen() -> AnyResponse | None:
-            self.heard.append((request.path, request.form.to_dict()))
-            answer = self.answers.get(request.path)
-            return answer() if answer else None
+        def scripted() -> AnyResponse | None:
+            self.requests.append((request.path, request.form.to_dict()))
+            respond = self.responses.get(request.path)
+            return respond() if respond else None
 
-        for path, answer in {
+        for path, view in {
             METADATA: self._metadata,
             "/authorize": self._authorize,
             "/token": self._token,
             "/keys": lambda: {"keys": [key.as_dict(private=False) for key in self.keys]},
             "/userinfo": self._userinfo,
         }.items():
-            app.add_url_rule(path, path, answer, methods=["GET", "POST"])
+            app.add_url_rule(path, path, view, methods=["GET", "POST"])
         return app
 
-    def asked(self, path: str) -> int:
-        """Return how often the portal asked for a path."""
-        return [heard for heard, _ in self.heard].count(path)
+    def request_count(self, path: str) -> int:
+        """Return how often a path was requested."""
+        return [requested for requested, _ in self.requests].count(path)
+
+    @contextmanager
+    def hanging(self, path: str) -> Iterator[None]:
+        """Answer nothing at a path until the block ends."""
+        over = Event()
+
+        def wait() -> Response:
+            over.wait(10)
+            return Response(status=500)
+
+        self.responses[path] = wait
+        try:
+            yield
+        finally:
+            over.set()
 
     def _metadata(self) -> dict[str, Any]:
-        honest = {
+        document = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",
             "token_endpoint": f"{self.issuer}/token",
@@ -86,13 +107,13 @@ class Provider:
             "userinfo_endpoint": f"{self.issuer}/userinfo",
             "id_token_signing_alg_values_supported": ["RS256"],
         }
-        return _with(honest, self.metadata)
+        return _overridden(document, self.metadata)
 
     def _authorize(self) -> AnyResponse:
         code = secrets.token_hex(8)
         self._codes[code] = request.args.to_dict()
-        back = _with({"code": code, "state": request.args["state"]}, self.back)
-        return redirect(f"{request.args['redirect_uri']}?{urlencode(back)}")
+        query = _overridden({"code": code, "state": request.args["state"]}, self.callback)
+        return redirect(f"{request.args['redirect_uri']}?{urlencode(query)}")
 
     def _token(self) -> Any:
         if request.headers.get("Authorization") != _basic() and request.form.get("client_secret") != SECRET:
@@ -103,12 +124,11 @@ class Provider:
         if create_s256_code_challenge(request.form["code_verifier"]) != asked["code_challenge"]:
             return {"error": "invalid_grant"}, 400
         id_token = self.sign({"alg": "RS256", "kid": self.key.kid, **self.header}, self._claims(asked["nonce"]))
-        honest = {"access_token": "access-of-bob", "token_type": "Bearer", "expires_in": 60, "id_token": id_token}
-        return _with(honest, self.token)
+        return {"access_token": "access-of-bob", "token_type": "Bearer", "expires_in": 60, "id_token": id_token}
 
     def _claims(self, nonce: str) -> dict[str, Any]:
         now = int(time.time())
-        honest = {
+        claims = {
             "iss": self.issuer,
             "sub": "bob",
             "aud": CLIENT_ID,
@@ -119,45 +139,45 @@ class Provider:
             "name": "Bob",
             "roles": [ROLE],
         }
-        return _with(honest, self.claims)
+        return _overridden(claims, self.claims)
 
     def _userinfo(self) -> Any:
         if request.headers.get("Authorization") != "Bearer access-of-bob":
             return {"error": "invalid_token"}, 401
-        return _with({"sub": "bob"}, self.userinfo)
+        return _overridden({"sub": "bob"}, self.userinfo)
 
 
 @contextmanager
-def lying_provider(key: RSAKey) -> Iterator[Provider]:
-    """Serve a provider that is honest so far while the block runs."""
-    provider = Provider(key)
+def scripted_provider(key: RSAKey) -> Iterator[ScriptedProvider]:
+    """Serve a provider while the block runs."""
+    provider = ScriptedProvider(key)
     port = servers.Port()
     with closing(port), servers.serving(provider.app(), port) as url:
         provider.issuer = url
         yield provider
 
 
-def saying(status: int, document: Any = None, **headers: str) -> Callable[[], AnyResponse]:
-    """Return an answer for ``answers``."""
+def response(status: int, document: Any = None, **headers: str) -> Callable[[], AnyResponse]:
+    """Return a whole response for ``responses``."""
     return lambda: Response(json.dumps(document), status, headers, content_type="application/json")
 
 
 def unsigned(header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
     """Return a token with the algorithm ``none``."""
-    return ".".join([_packed({**header, "alg": "none"}), _packed(claims), ""])
+    return ".".join([_encoded({**header, "alg": "none"}), _encoded(claims), ""])
 
 
-def with_shared_secret(secret: bytes) -> Signer:
-    """Return what signs with a secret, as if provider and portal shared it."""
+def with_shared_secret(secret: bytes) -> Sign:
+    """Return a function that signs with a shared secret: HS256."""
 
     def sign(header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
-        text = f"{_packed({**header, 'alg': 'HS256'})}.{_packed(claims)}"
+        text = f"{_encoded({**header, 'alg': 'HS256'})}.{_encoded(claims)}"
         return f"{text}.{_base64(hmac.digest(secret, text.encode(), hashlib.sha256))}"
 
     return sign
 
 
-def _packed(document: Mapping[str, Any]) -> str:
+def _encoded(document: Mapping[str, Any]) -> str:
     return _base64(json.dumps(document).encode())
 
 
@@ -169,5 +189,5 @@ def _basic() -> str:
     return "Basic " + base64.b64encode(f"{CLIENT_ID}:{SECRET}".encode()).decode()
 
 
-def _with(honest: Mapping[str, Any], lies: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in {**honest, **lies}.items() if value is not None}
+def _overridden(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**document, **overrides}.items() if value is not None}
