@@ -267,7 +267,7 @@ def test_no_address_is_logged_whatever_goes_wrong(
 ) -> None:
     caplog.set_level("DEBUG", logger="portal")
     set_email(EMAIL)
-    mailer = make_mailer(attempts.database, mail_server.url, seconds=0.3)
+    mailer = make_mailer(attempts.database, mail_server.url, seconds=0.5)
     with logged() as events:
         for answer in ("550 no {}", "450 later {}", "421 {}"):
             mail_server.refused[EMAIL] = answer.format(EMAIL)

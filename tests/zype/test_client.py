@@ -1,5 +1,6 @@
 """Each call as it goes over the wire, and what it returns."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -118,6 +119,7 @@ def test_an_address_of_zype_may_have_a_path(make_client: Callable[..., ZypeClien
 
 def test_it_tells_an_observer_of_each_call(server: ScriptedServer) -> None:
     observed: list[tuple[str, str, float]] = []
+    start = time.monotonic()
     client = ZypeClient(settings_for(server.url), lambda *call: observed.append(call))
     client.link(PIN, CONSUMER)
     server.replies = [answer(404, {"message": ""})]
@@ -136,4 +138,4 @@ def test_it_tells_an_observer_of_each_call(server: ScriptedServer) -> None:
         ("consumer", "contract_broken"),
         ("revoke", "unavailable"),
     ]
-    assert all(0 < seconds < 1 for *_, seconds in observed)
+    assert 0 < sum(seconds for *_, seconds in observed) < time.monotonic() - start

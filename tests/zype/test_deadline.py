@@ -44,7 +44,7 @@ SLOW = {
 def test_a_slow_answer_ends_at_the_deadline(way: str, server: ScriptedServer, client: ZypeClient) -> None:
     server.replies = [SLOW[way]]
     with at_most(AT_MOST), pytest.raises(Unknown) as caught:
-        client.link(PIN, "consumer", Deadline(0.15))
+        client.link(PIN, "consumer", Deadline(0.3))
     assert "timed out" in str(caught.value)
     assert len(server.requests) == 1
 

@@ -97,7 +97,7 @@ def test_the_deadline_holds_whatever_time_out_that_client_sets(client: ZypeClien
     server.replies = [Connection.hang]
     session = requests.Session()
     session.mount("http://", client.login_adapter)
-    with at_most(2), pytest.raises(Unknown), client.login_call("POST", "/oauth/token", Deadline(0.2)):
+    with at_most(2), pytest.raises(Unknown), client.login_call("POST", "/oauth/token", Deadline(0.3)):
         session.post(f"{server.url}/oauth/token", timeout=60)
 
 
