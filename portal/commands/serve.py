@@ -18,6 +18,7 @@ import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 
@@ -197,6 +198,13 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         super().manage_workers()
         if self._mailer:
             self._mailer.restart_if_ended()
+
+    def stop(self, graceful: bool = True) -> None:
+        """Stop the workers. If the next one fails to start while the first failure is handled, go on stopping."""
+        try:
+            super().stop(graceful)
+        except HaltServer:
+            self.stop(graceful)
 
 
 class _PortalLogger(Logger):  # type: ignore[misc]

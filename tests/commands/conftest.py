@@ -7,22 +7,38 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from portal.commands.cli import main
 from tests.harness.servers import ROOT
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Result]
+RunProcess = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Return a runner of commands in an empty folder: ``run("check", PORTAL_MODE="live")``."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a runner of commands in this process, in an empty folder: ``run("check", PORTAL_MODE="live")``.
+
+    An exception that a command does not handle fails the test.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def run(*command: str, **environ: str) -> Result:
+        return CliRunner(env=environ, catch_exceptions=False).invoke(main, command)
+
+    return run
+
+
+@pytest.fixture
+def run_process(tmp_path: Path) -> RunProcess:
+    """Return a runner of commands in processes, for those that set up logs, signals or workers."""
 
     def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environ}
         return subprocess.run(
             [sys.executable, "-m", "portal", *command],
             cwd=tmp_path,
-            env=given,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environ},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -50,7 +50,7 @@ def test_every_line_is_ok_where_everything_works(any_database_url: str, judge: J
 
 def test_it_prints_a_line_each_and_ends_well(run: Run, environ: dict[str, str]) -> None:
     done = run("check", **environ)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.exit_code == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert len(lines) == 10
@@ -60,7 +60,7 @@ def test_it_prints_a_line_each_and_ends_well(run: Run, environ: dict[str, str]) 
 
 def test_it_ends_badly_when_one_line_is_red(run: Run, environ: dict[str, str]) -> None:
     done = run("check", **environ | {"PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}"})
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert done.stderr == "3 to mend\n"
 

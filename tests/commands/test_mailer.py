@@ -1,4 +1,4 @@
-"""The mailer as a command: it sends what is due, and ends when it is told to."""
+"""The mailer as a command: it sends what is due, and stops at a signal."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from portal.database.database import Database
-from tests.commands.conftest import Run
+from tests.commands.conftest import Run, RunProcess
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import ROOT, free_port
 from tests.mail.conftest import Attempts
@@ -22,11 +22,11 @@ def attempts(sqlite_url: str) -> Iterator[Attempts]:
     database.dispose()
 
 
-def test_once_it_sends_what_is_due_and_ends(run: Run, environ: dict[str, str], attempts: Attempts) -> None:
+def test_it_sends_once_what_is_due(run_process: RunProcess, environ: dict[str, str], attempts: Attempts) -> None:
     attempt_id = attempts.finish()
     with MailServer().serve_in_thread() as server:
-        done = run("mailer", "--once", **environ | {"PORTAL_SMTP_URL": server.url})
-        quiet = run("mailer", "--once", "--quiet", **environ | {"PORTAL_SMTP_URL": server.url})
+        done = run_process("mailer", "--once", **environ | {"PORTAL_SMTP_URL": server.url})
+        quiet = run_process("mailer", "--once", "--quiet", **environ | {"PORTAL_SMTP_URL": server.url})
     assert done.returncode == 0, done.stderr
     assert '"event": "notice_sent"' in done.stdout
     assert attempt_id in done.stdout
@@ -45,19 +45,23 @@ def test_without_a_mail_server_there_is_nothing_to_do(run: Run) -> None:
         PORTAL_ZYPE_CLIENT_ID="a-client",
         PORTAL_ZYPE_CLIENT_SECRET="a-secret",
     )
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert refused.stderr == "PORTAL_SMTP_URL: is not set, so there are no mails to send\n"
 
 
-def test_a_database_without_its_schema_is_said_in_one_sentence(run: Run, environ: dict[str, str]) -> None:
-    refused = run("mailer", "--once", **environ | {"PORTAL_DATABASE_URL": "sqlite:///empty.db"})
+def test_a_database_without_the_schema_is_an_error_in_one_sentence(
+    run_process: RunProcess, environ: dict[str, str]
+) -> None:
+    refused = run_process("mailer", "--once", **environ | {"PORTAL_DATABASE_URL": "sqlite:///empty.db"})
     assert refused.returncode == 1
     assert "zype-activate db upgrade" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.parametrize("how", ["terminate", "end of input"])
-def test_it_ends_when_told_to(how: str, environ: dict[str, str], attempts: Attempts, tmp_path: Path) -> None:
+def test_it_stops_at_a_signal_and_at_the_end_of_its_input(
+    how: str, environ: dict[str, str], attempts: Attempts, tmp_path: Path
+) -> None:
     attempt_id = attempts.finish()
     given = environ | {"PORTAL_SMTP_URL": f"smtp://127.0.0.1:{free_port()}", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "portal", "mailer", "--stop-with-stdin"]

@@ -1,10 +1,10 @@
-"""Every command says what is wrong with the settings, all at once, and never what they hold."""
+"""Every command reports all faults of the settings at once, and never their values."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Run
+from tests.commands.conftest import Run, RunProcess
 from tests.harness.servers import Port
 
 COMMANDS = [("serve",), ("sandbox",), ("check",), ("db", "upgrade"), ("audit", "pending")]
@@ -17,11 +17,10 @@ WRONG = {
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_it_says_every_fault_on_a_line_of_its_own(command: tuple[str, ...], run: Run) -> None:
+def test_it_reports_each_fault_on_a_line_of_its_own(command: tuple[str, ...], run: Run) -> None:
     done = run(*command, **WRONG)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stdout == ""
-    assert "Traceback" not in done.stderr
     first, *faults = done.stderr.splitlines()
     assert first == "The settings have faults:"
     named = [fault.strip().split(":")[0] for fault in faults]
@@ -32,14 +31,14 @@ def test_it_says_every_fault_on_a_line_of_its_own(command: tuple[str, ...], run:
     assert "nowhere" not in done.stderr
 
 
-def test_a_dotenv_file_is_read_and_the_environment_goes_before_it(run: Run, tmp_path: Path) -> None:
+def test_a_dotenv_file_is_read_and_the_environment_overrides_it(run: Run, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORTAL_BIND=wrong\nPORTAL_WORKERS=wrong\n")
     said = run("check", PORTAL_BIND="127.0.0.1:8000").stderr
     assert "PORTAL_WORKERS" in said
     assert "PORTAL_BIND" not in said
 
 
-def test_a_demo_takes_nothing_from_a_dotenv_file(run: Run, tmp_path: Path, port: Port) -> None:
+def test_a_demo_ignores_a_dotenv_file(run_process: RunProcess, tmp_path: Path, port: Port) -> None:
     (tmp_path / ".env").write_text("PORTAL_MODE=live\nPORTAL_WORKERS=wrong\n")
-    done = run("demo", "--once", PORTAL_BIND=port.bind)
+    done = run_process("demo", "--once", PORTAL_BIND=port.bind)
     assert done.stderr == f"Can't listen on {port.bind}: address already in use. Set PORTAL_BIND to another address.\n"
