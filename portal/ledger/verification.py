@@ -60,15 +60,22 @@ class Verification:
         with self._database.read() as connection:
             crashed_before = self._database.now(connection) - PENDING_TIMEOUT
         report = Report(unit="rows")
-        signatures = _Signatures(self.keyring)
+        keys: dict[object, LedgerKey] = {key.id: key for key in (self.keyring.current, *self.keyring.previous)}
         faults: list[Fault] = []
+        unknown: dict[object, list[int]] = {}
         for _, attempt in groupby(self._rows(), key=lambda row: row["attempt_id"]):
             rows = list(attempt)
             report.checked += len(rows)
             report.without_outcome += _has_crashed(rows, crashed_before)
-            faults += [(row["id"], fault) for row in rows for fault in (*signatures.faults(row), *_invalid_values(row))]
+            for row in rows:
+                if row["key_id"] not in keys:
+                    unknown.setdefault(row["key_id"], []).append(row["id"])
+                elif not _is_signed(row, keys[row["key_id"]]):
+                    faults.append((row["id"], "it was changed or forged: its keyed hash is wrong"))
+                faults += ((row["id"], fault) for fault in _invalid_values(row))
             faults += _inconsistencies(rows)
-        report.faults = [f"row {number}: {fault}" for number, fault in sorted(faults)] + signatures.unknown_keys()
+        report.faults = [f"row {number}: {fault}" for number, fault in sorted(faults)]
+        report.faults += (_unknown_key(key_id, ids) for key_id, ids in unknown.items())
         return report
 
     def export(self, lines: Iterable[Mapping[str, str]]) -> Report:
@@ -115,28 +122,11 @@ class Verification:
         return found
 
 
-class _Signatures:
-    """Checks the rows' keyed hashes, and collects the keys that are missing for it."""
-
-    def __init__(self, keyring: Keyring) -> None:
-        self._keys: dict[object, LedgerKey] = {key.id: key for key in (keyring.current, *keyring.previous)}
-        self._unknown: dict[object, list[int]] = {}
-
-    def faults(self, row: Row) -> Iterator[str]:
-        """Yield what is wrong with a row's hash; a row with an unknown key is only noted."""
-        key = self._keys.get(row["key_id"])
-        if key is None:
-            self._unknown.setdefault(row["key_id"], []).append(row["id"])
-        elif not _is_signed(row, key):
-            yield "it was changed or forged: its keyed hash is wrong"
-
-    def unknown_keys(self) -> list[str]:
-        """Return a sentence for each key that rows name and that is not set."""
-        return [
-            f"{len(rows)} rows, the first of them row {min(rows)}, are signed by the key {key_id}, which is not set: "
-            "set PORTAL_LEDGER_KEY_PREVIOUS to the key of that time; if there never was such a key, they are forged"
-            for key_id, rows in self._unknown.items()
-        ]
+def _unknown_key(key_id: object, ids: list[int]) -> str:
+    return (
+        f"{len(ids)} rows, the first of them row {min(ids)}, are signed by the key {key_id}, which is not set: "
+        "set PORTAL_LEDGER_KEY_PREVIOUS to the key of that time; if there never was such a key, they are forged"
+    )
 
 
 def _is_signed(row: Row, key: LedgerKey) -> bool:

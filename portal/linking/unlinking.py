@@ -12,7 +12,7 @@ from portal.database.database import describe
 from portal.domain.actors import Actor, Reason
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.domain.pins import MalformedPin, Pin, PinRules
-from portal.ledger.attempts import Attempt, Entry
+from portal.ledger.attempts import Attempt
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
@@ -85,11 +85,11 @@ class Unlinking:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
-        if self._history.outcome(attempt_id) is None:
+        link = self._history.outcome(attempt_id)
+        if link is None:
             # The outcome could not be written. The TV is linked all the same, but there is nothing to undo it by.
             return RecentLink(is_undone=False, undo_seconds=None, linked_device_id=None)
-        link = self._own_link(attempt_id, consumer_id)
-        if link is None:
+        if (link.action, link.outcome, link.consumer_id) != (Action.LINK, Outcome.LINKED, consumer_id):
             return None
         left = (RECENT - self._history.age(link)).total_seconds()
         can_undo = link.linked_device_id is not None and left > 0
@@ -107,17 +107,18 @@ class Unlinking:
             LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
-        link = self._own_link(attempt_id, consumer_id)
+        link = self.recent_link(attempt_id, consumer_id)
         if link is None or link.linked_device_id is None:
             return UnlinkOutcome.GONE
-        if self._history.is_undone(link):
+        if link.is_undone:
             return UnlinkOutcome.UNLINKED
-        if self._history.age(link) > RECENT:
+        if link.undo_seconds is None:
             return UnlinkOutcome.GONE
         outcome = self.unlink(link.linked_device_id, consumer_id, actor, Action.UNDO)
-        if outcome is UnlinkOutcome.GONE and self._history.is_undone(link):
-            # A second click, just after the first had unlinked the TV.
-            return UnlinkOutcome.UNLINKED
+        if outcome is UnlinkOutcome.GONE:
+            # A second click, just after the first, finds the TV unlinked.
+            link = self.recent_link(attempt_id, consumer_id)
+            return UnlinkOutcome.UNLINKED if link and link.is_undone else outcome
         return outcome
 
     def unlink(
@@ -154,12 +155,6 @@ class Unlinking:
         if outcome is UnlinkOutcome.UNLINKED:
             self._forget_name(linked_device_id, consumer_id)
         return outcome
-
-    def _own_link(self, attempt_id: str, consumer_id: str) -> Entry | None:
-        link = self._history.outcome(attempt_id)
-        if link is None or link.action != Action.LINK or link.outcome != Outcome.LINKED:
-            return None
-        return link if link.consumer_id == consumer_id else None
 
     def _unlink(self, linked_device_id: str, consumer_id: str) -> tuple[UnlinkOutcome, Pin | None]:
         """Return the outcome, and the TV's PIN if Zype named it and the TV is this consumer's."""
