@@ -35,7 +35,7 @@ from portal.settings.settings import Settings
 from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
 from portal.viewers.directory import Directory
-from portal.viewers.records import ViewerRecords
+from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 
 # A form holds a PIN or a password: anything longer is no form of ours.
@@ -104,7 +104,7 @@ def _services(settings: Settings) -> Services:
     history = History(database)
     single_flight = SingleFlight(ledger, history, settings.zype_deadline)
     reconciliation = Reconciliation(settings.pin_rules, keys, history, zype)
-    records = ViewerRecords(database)
+    preferences = ViewerPreferences(database)
     return Services(
         settings=settings,
         database=database,
@@ -112,11 +112,11 @@ def _services(settings: Settings) -> Services:
         sessions=sessions,
         zype=zype,
         linking=Linking(settings, ledger, zype, single_flight, reconciliation, metrics.count_link),
-        unlinking=Unlinking(settings, ledger, history, zype, single_flight, records),
+        unlinking=Unlinking(settings, ledger, history, zype, single_flight, preferences),
         history=history,
         budgets=Budgets(database, settings),
-        records=records,
-        directory=Directory(settings, ledger, history, records, zype),
+        preferences=preferences,
+        directory=Directory(settings, ledger, history, preferences, zype),
         agents=Agents(database, sessions),
         second_factor=SecondFactor(database, settings),
     )

@@ -15,7 +15,7 @@ from portal.settings.settings import Settings
 from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
 from portal.viewers.directory import Directory
-from portal.viewers.records import ViewerRecords
+from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 
 EXTENSION = "portal"
@@ -34,7 +34,7 @@ class Services:
     unlinking: Unlinking
     history: History
     budgets: Budgets
-    records: ViewerRecords
+    preferences: ViewerPreferences
     directory: Directory
     agents: Agents
     second_factor: SecondFactor

@@ -19,7 +19,7 @@ from portal.ledger.limits import Limit
 from portal.linking.in_flight import Joined, SingleFlight
 from portal.linking.reconciliation import RECENT
 from portal.settings.settings import Settings
-from portal.viewers.records import ViewerRecords
+from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import NotFound, ZypeError
@@ -55,7 +55,7 @@ class Unlinking:
         history: the links that can be undone.
         zype: the client.
         single_flight: keeps an attempt from being sent twice.
-        records: the viewers' own names of their TVs; a TV that is unlinked loses its name.
+        preferences: the viewers' own names of their TVs; a TV that is unlinked loses its name.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Unlinking:
         history: History,
         zype: ZypeClient,
         single_flight: SingleFlight,
-        records: ViewerRecords,
+        preferences: ViewerPreferences,
     ) -> None:
         self._seconds = settings.zype_deadline
         self._pin_rules: PinRules = settings.pin_rules
@@ -73,7 +73,7 @@ class Unlinking:
         self._history = history
         self._zype = zype
         self._single_flight = single_flight
-        self._records = records
+        self._preferences = preferences
 
     def recent_link(self, attempt_id: str, consumer_id: str) -> RecentLink | None:
         """Return what is known of a link, or none if it was not made for this consumer.
@@ -185,7 +185,7 @@ class Unlinking:
 
     def _forget_name(self, linked_device_id: str, consumer_id: str) -> None:
         try:
-            self._records.name_tv(consumer_id, linked_device_id, "")
+            self._preferences.name_tv(consumer_id, linked_device_id, "")
         except SQLAlchemyError as error:
             # The TV is unlinked all the same, and a name without a TV is not shown.
             log.warning("tv_name_not_forgotten", why=describe(error))

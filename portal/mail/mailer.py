@@ -11,7 +11,7 @@ from portal.database.database import Database, describe
 from portal.mail.messages import MessageWriter, NoAddress
 from portal.mail.outbox import Notice, Outbox
 from portal.mail.smtp import NotSent, SMTPClient
-from portal.viewers.records import ViewerRecords
+from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, ZypeError
 
@@ -44,7 +44,7 @@ class Mailer:
         count: Callable[[str], None] = lambda result: None,
     ) -> None:
         self._outbox = Outbox(database)
-        self._records = ViewerRecords(database)
+        self._preferences = ViewerPreferences(database)
         self._zype = zype
         self._writer = writer
         self._smtp = smtp
@@ -105,7 +105,7 @@ class Mailer:
         consumer = self._zype.consumer(notice.consumer_id)
         if not consumer.email:
             raise NoAddress("there is none")
-        language = self._records.language(notice.consumer_id)
+        language = self._preferences.language(notice.consumer_id)
         self._smtp.send(self._writer.write(notice, consumer.email, language))
 
 

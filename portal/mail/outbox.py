@@ -17,7 +17,7 @@ from portal.database.schema import UTCDateTime, metadata
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.tables import ledger
-from portal.viewers.records import tv_names
+from portal.viewers.preferences import tv_names
 
 # How long a mailer has for a notice before another one may take it. It must be longer than all that Zype and the mail
 # server may take together: when a notice is due again, its mailer is taken for crashed.

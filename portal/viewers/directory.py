@@ -14,7 +14,7 @@ from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
 from portal.settings.keys import Purpose
 from portal.settings.settings import Settings
-from portal.viewers.records import ViewerRecords
+from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import NotFound, ZypeError
@@ -88,18 +88,18 @@ class Directory:
         settings: the limit on look-ups, and how long Zype may take.
         ledger: where a look-up is written before Zype is called.
         history: which TV was linked when, and by whom.
-        records: the viewers' own names of their TVs.
+        preferences: the viewers' own names of their TVs.
         zype: the client.
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, history: History, records: ViewerRecords, zype: ZypeClient
+        self, settings: Settings, ledger: Ledger, history: History, preferences: ViewerPreferences, zype: ZypeClient
     ) -> None:
         self._limits = (Limit(("actor_kind", "actor_id"), settings.limit_lookup, is_budget=True),)
         self._seconds = settings.zype_deadline
         self._ledger = ledger
         self._history = history
-        self._records = records
+        self._preferences = preferences
         self._zype = zype
 
     def tvs(self, consumer_id: str) -> tuple[LinkedTV, ...]:
@@ -184,7 +184,7 @@ class Directory:
 
     def _tvs(self, consumer_id: str, linked_device_ids: Sequence[str]) -> tuple[LinkedTV, ...]:
         links = self._history.links(consumer_id, linked_device_ids) if linked_device_ids else {}
-        names = self._records.tv_names(consumer_id) if linked_device_ids else {}
+        names = self._preferences.tv_names(consumer_id) if linked_device_ids else {}
         return tuple(
             LinkedTV(
                 handle=self.handle(consumer_id, device_id),

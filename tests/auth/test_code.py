@@ -11,7 +11,7 @@ from flask import Flask
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.sandbox.seed import Consumer
-from portal.viewers.records import viewers
+from portal.viewers.preferences import viewers
 from tests.harness.faulty_zype import answering, recording_calls
 from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient

@@ -117,10 +117,10 @@ def test_of_a_tv_that_was_linked_elsewhere_again_it_says_nothing(linked: Alice, 
 def test_a_name_stands_in_place_of_the_number(linked: Alice, app: Flask, sandbox: SimulatedZype, tv: TV) -> None:
     second = sandbox.tv()
     linked.types_pin(second.pin)
-    records = services_of(app).records
-    records.name_tv(seed.ALICE.id, tv.device_id, "<b>Living room</b>")
+    preferences = services_of(app).preferences
+    preferences.name_tv(seed.ALICE.id, tv.device_id, "<b>Living room</b>")
     # Another viewer's name for the same TV is theirs.
-    records.name_tv(seed.MALLORY.id, second.device_id, "Mine now")
+    preferences.name_tv(seed.MALLORY.id, second.device_id, "Mine now")
 
     assert entries(linked.opens("/devices").page) == ["<b>Living room</b>", "TV 2"]
 
@@ -158,7 +158,7 @@ def test_a_list_with_nothing_in_it_is_no_tv(alice: Alice, sandbox: SimulatedZype
 def test_fifty_tvs_are_listed_in_zype_s_order(alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
     alice.signs_in()
     ids = [f"tv-{n}" for n in range(50)]
-    services_of(app).records.name_tv(seed.ALICE.id, "tv-7", "Kitchen")
+    services_of(app).preferences.name_tv(seed.ALICE.id, "tv-7", "Kitchen")
     with answering(sandbox, "/consumers/", 200, consumer(ids)):
         page = alice.opens("/devices").page
 

@@ -8,7 +8,7 @@ from flask import Flask
 
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from portal.viewers.records import tv_names
+from portal.viewers.preferences import tv_names
 from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
 from tests.harness.cast import Alice, Mallory

@@ -10,7 +10,7 @@ from flask import Flask
 from portal.domain.outcomes import UnlinkOutcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from portal.viewers.records import tv_names
+from portal.viewers.preferences import tv_names
 from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
 from tests.harness.cast import Alice, Mallory
@@ -81,7 +81,7 @@ def test_it_unlinks_the_tv_and_forgets_its_name(
     tv, other = sandbox.tv(), sandbox.tv()
     alice = Alice(browse(app)).signs_in().types_pin(tv.pin).types_pin(other.pin)
     for owner, device in ((seed.ALICE, tv), (seed.ALICE, other), (seed.MALLORY, tv)):
-        services_of(app).records.name_tv(owner.id, device.device_id, f"{owner.name}'s")
+        services_of(app).preferences.name_tv(owner.id, device.device_id, f"{owner.name}'s")
     path = f"/devices/{handle(app, seed.ALICE.id, tv.device_id)}/unlink"
 
     page = alice.browser.follow(alice.browser.submit(alice.opens(path).page, path, 303))
@@ -97,7 +97,7 @@ def test_it_unlinks_the_tv_and_forgets_its_name(
 
 
 def test_undo_forgets_the_name_too(linked: Alice, app: Flask, tv: TV) -> None:
-    services_of(app).records.name_tv(seed.ALICE.id, tv.device_id, "Living room")
+    services_of(app).preferences.name_tv(seed.ALICE.id, tv.device_id, "Living room")
 
     linked.undoes()
 
@@ -106,7 +106,7 @@ def test_undo_forgets_the_name_too(linked: Alice, app: Flask, tv: TV) -> None:
 
 def test_a_name_that_can_t_be_forgotten_changes_nothing_else(linked: Alice, app: Flask, path: str, tv: TV) -> None:
     services = services_of(app)
-    services.records.name_tv(seed.ALICE.id, tv.device_id, "Living room")
+    services.preferences.name_tv(seed.ALICE.id, tv.device_id, "Living room")
     with services.database.write() as connection:
         refuse = "CREATE TRIGGER full BEFORE DELETE ON tv_names BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
         connection.execute(sa.text(refuse))

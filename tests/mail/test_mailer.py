@@ -24,7 +24,7 @@ from portal.sandbox import seed
 from portal.sandbox.state import EXTENSION
 from portal.settings.loading import load
 from portal.settings.settings import Settings
-from portal.viewers.records import ViewerRecords
+from portal.viewers.preferences import ViewerPreferences
 from tests.harness.inside import logged
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import free_port
@@ -55,9 +55,9 @@ def counted(result: str) -> float:
 def test_it_goes_to_the_address_at_zype_in_the_viewers_language(
     attempts: Attempts, make_mailer: MakeMailer, mail_server: MailServer
 ) -> None:
-    records = ViewerRecords(attempts.database)
-    records.remember_language(seed.ALICE.id, "fr")
-    records.name_tv(seed.ALICE.id, "tv-1", "Salon")
+    preferences = ViewerPreferences(attempts.database)
+    preferences.set_language(seed.ALICE.id, "fr")
+    preferences.name_tv(seed.ALICE.id, "tv-1", "Salon")
     attempt_id = attempts.finish()
     before = counted("sent")
     with logged() as events:

@@ -16,7 +16,7 @@ from portal.ledger.history import History
 from portal.mail.outbox import CLAIM_DURATION, Notice, NoticeKind, NoticeState, Outbox, outbox
 from portal.sandbox import seed
 from portal.settings.keys import Keyring, LedgerKey
-from portal.viewers.records import ViewerRecords
+from portal.viewers.preferences import ViewerPreferences
 from tests.mail.conftest import ADDRESS, KEYS, Attempts
 
 VIEWER, AGENT = ActorKind.VIEWER, ActorKind.AGENT
@@ -103,9 +103,9 @@ def test_resolving_an_attempt_queues_a_notice_too(attempts: Attempts) -> None:
 
 
 def test_a_notice_keeps_the_name_that_an_unlinked_tv_loses(attempts: Attempts) -> None:
-    records = ViewerRecords(attempts.database)
-    records.name_tv(seed.ALICE.id, "tv-1", "Living room")
-    records.name_tv(seed.MALLORY.id, "tv-2", "Mallory's")
+    preferences = ViewerPreferences(attempts.database)
+    preferences.name_tv(seed.ALICE.id, "tv-1", "Living room")
+    preferences.name_tv(seed.MALLORY.id, "tv-2", "Mallory's")
     attempts.finish(AGENT, UnlinkOutcome.UNLINKED, action=Action.UNLINK)
     attempts.finish(AGENT, UnlinkOutcome.UNLINKED, action=Action.UNLINK, device="tv-2")
     attempts.finish(AGENT, device=None)

@@ -42,7 +42,7 @@ def test_it_says_what_an_agent_needs(bob: Bob, alice: Alice, app: Flask, sandbox
     alice.signs_in().types_pin(sandbox.tv().pin)
     bob.links(sandbox.tv().pin)
     device = services_of(app).directory.tvs(seed.ALICE.id)[0].linked_device_id
-    services_of(app).records.name_tv(seed.ALICE.id, device, "Living <b>room")
+    services_of(app).preferences.name_tv(seed.ALICE.id, device, "Living <b>room")
 
     page = bob.opens(VIEWER).page
 

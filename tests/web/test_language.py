@@ -9,7 +9,7 @@ from flask import Flask
 from portal.pages.web.language import choices
 from portal.sandbox import seed
 from portal.settings.types import languages
-from portal.viewers.records import viewers
+from portal.viewers.preferences import viewers
 from tests.conftest import services_of
 from tests.harness.cast import Alice
 from tests.harness.inside import cookie, give_cookie, logged, rows

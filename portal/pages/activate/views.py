@@ -195,6 +195,6 @@ def _done_page(viewer: Viewer, problem: str | None = None) -> Response:
         can_undo=tv.undo_seconds is not None and not tv.is_undone,
         undo_minutes=ceil((tv.undo_seconds or 0) / 60),
         handle=services().directory.handle(viewer.consumer_id, device) if device else None,
-        name=services().records.tv_names(viewer.consumer_id).get(device) if device else None,
+        name=services().preferences.tv_names(viewer.consumer_id).get(device) if device else None,
         problem=problem,
     )

@@ -39,7 +39,7 @@ def name_tv(viewer: Viewer, device: str) -> Response:
     form = NameTVForm()
     if not form.validate():
         return _name_page(tv, form)
-    services().records.name_tv(viewer.consumer_id, tv.linked_device_id, form.name.data or "")
+    services().preferences.name_tv(viewer.consumer_id, tv.linked_device_id, form.name.data or "")
     identity.leave_flash(Flash.NAMED)
     return see_other("/devices")
 

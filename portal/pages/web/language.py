@@ -84,8 +84,8 @@ def remember(code: str) -> None:
     """Keep the language that the viewer who is signed in uses, for mails to them; failing to is no error."""
     try:
         viewer = current_viewer()
-        if viewer and services().records.language(viewer.consumer_id) != code:
-            services().records.remember_language(viewer.consumer_id, code)
+        if viewer and services().preferences.language(viewer.consumer_id) != code:
+            services().preferences.set_language(viewer.consumer_id, code)
     except SQLAlchemyError as error:
         log.warning("language_not_remembered", why=describe(error))
 

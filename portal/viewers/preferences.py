@@ -1,4 +1,4 @@
-"""What the portal keeps for a viewer beside the ledger: the language they last used, and the names of their TVs."""
+"""A viewer's preferences: the language they last used, and the names of their TVs."""
 
 from collections.abc import Mapping
 
@@ -24,8 +24,8 @@ tv_names = sa.Table(
 )
 
 
-class ViewerRecords:
-    """The records, on one database. Every method raises sqlalchemy.exc.SQLAlchemyError where that fails.
+class ViewerPreferences:
+    """The viewers' preferences. Every method raises sqlalchemy.exc.SQLAlchemyError if the database fails.
 
     Args:
         database: where they are.
@@ -34,25 +34,25 @@ class ViewerRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def remember_language(self, consumer_id: str, language: str) -> None:
-        """Keep the language that a viewer uses, such as ``pt-BR``, for the mails to them."""
-        self._put(viewers, {"consumer_id": consumer_id, "language": language})
+    def set_language(self, consumer_id: str, language: str) -> None:
+        """Store the language that a viewer uses, such as ``pt-BR``, for the mails to them."""
+        self._upsert(viewers, {"consumer_id": consumer_id, "language": language})
 
     def language(self, consumer_id: str) -> str | None:
-        """Return the language that a viewer last used here, or none if they never did."""
+        """Return the language that a viewer last used, or none if they have used none."""
         query = sa.select(viewers.c.language).where(viewers.c.consumer_id == consumer_id)
         with self._database.read() as connection:
             found: str | None = connection.execute(query).scalar()
         return found
 
     def name_tv(self, consumer_id: str, linked_device_id: str, name: str) -> None:
-        """Keep a viewer's own name for a TV; an empty one takes the name away."""
+        """Store a viewer's own name for a TV; an empty name removes it."""
         if name:
-            self._put(tv_names, {"consumer_id": consumer_id, "linked_device_id": linked_device_id, "name": name})
+            self._upsert(tv_names, {"consumer_id": consumer_id, "linked_device_id": linked_device_id, "name": name})
             return
-        theirs = (tv_names.c.consumer_id == consumer_id, tv_names.c.linked_device_id == linked_device_id)
+        is_it = (tv_names.c.consumer_id == consumer_id, tv_names.c.linked_device_id == linked_device_id)
         with self._database.write() as connection:
-            connection.execute(tv_names.delete().where(*theirs))
+            connection.execute(tv_names.delete().where(*is_it))
 
     def tv_names(self, consumer_id: str) -> Mapping[str, str]:
         """Return a viewer's own names of their TVs, by linked_device_id."""
@@ -60,10 +60,10 @@ class ViewerRecords:
         with self._database.read() as connection:
             return {row.linked_device_id: row.name for row in connection.execute(query)}
 
-    def _put(self, table: sa.Table, values: Mapping[str, str]) -> None:
-        """Write a row, in place of the one with the same key."""
+    def _upsert(self, table: sa.Table, values: Mapping[str, str]) -> None:
+        """Insert a row, or update the row with the same key."""
         insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         keys = [column.name for column in table.primary_key]
-        rest = {name: value for name, value in values.items() if name not in keys}
+        others = {name: value for name, value in values.items() if name not in keys}
         with self._database.write() as connection:
-            connection.execute(insert(table).values(**values).on_conflict_do_update(index_elements=keys, set_=rest))
+            connection.execute(insert(table).values(**values).on_conflict_do_update(index_elements=keys, set_=others))
