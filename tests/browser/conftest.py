@@ -1,4 +1,4 @@
-"""Windows of a real browser that fail their test at any error, and at any request to elsewhere."""
+"""Windows of a real browser. A test fails on any error in them, and on any request to another host."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,17 +8,17 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.harness.chromium import Watch
 
-PATIENCE_MILLISECONDS = 10_000
+TIMEOUT_MILLISECONDS = 10_000
 
 
 @pytest.fixture
 def open_window(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Return a maker of windows, each with cookies of its own: ``open_window(360, 740, color_scheme="dark")``."""
+    """Return a function that opens a window with its own cookies: ``open_window(360, 740, color_scheme="dark")``."""
     opened: list[tuple[BrowserContext, Watch]] = []
 
     def make(width: int, height: int, **options: Any) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **{"locale": "en", **options})
-        context.set_default_timeout(PATIENCE_MILLISECONDS)
+        context.set_default_timeout(TIMEOUT_MILLISECONDS)
         opened.append((context, Watch(context)))
         return context.new_page()
 
@@ -31,11 +31,11 @@ def open_window(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def phone(open_window: Callable[..., Page]) -> Page:
-    """A window of a small phone's size, operated by touch."""
+    """A window the size of a small phone, with touch."""
     return open_window(360, 740, has_touch=True, is_mobile=True, device_scale_factor=2)
 
 
 @pytest.fixture
 def desktop(open_window: Callable[..., Page]) -> Page:
-    """A window of a laptop's size; a TV's page fits there too."""
+    """A window the size of a laptop; the TV's page is shown in it too."""
     return open_window(1280, 800)

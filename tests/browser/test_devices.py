@@ -1,4 +1,4 @@
-"""A viewer's own TVs in a real browser: named on the success page, found again, and unlinked."""
+"""A viewer names, lists and unlinks their TVs in a real browser."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def link(page: Page, origin: str, tv: TV) -> None:
 
 
 def tab_to(target: Locator) -> None:
-    """Press Tab until something has the focus."""
+    """Press Tab until the target has the focus."""
     for _ in range(30):
         target.page.keyboard.press("Tab")
         if target.evaluate("it => it === document.activeElement"):
@@ -38,7 +38,7 @@ def test_a_tv_is_named_found_again_and_unlinked_by_keyboard(live: str, desktop: 
     expect(desktop.get_by_role("listitem").get_by_role("heading")).to_have_text("Living room")
     assert tv.is_linked()
 
-    # From here on there is no mouse.
+    # From here on, only the keyboard is used.
     tab_to(desktop.get_by_role("link", name="Unlink Living room"))
     desktop.keyboard.press("Enter")
     expect(desktop.get_by_role("heading", level=1)).to_have_text("Unlink this TV?")
@@ -67,7 +67,7 @@ def test_a_tv_is_renamed_by_keyboard(live: str, desktop: Page, sandbox: Simulate
     expect(desktop.get_by_role("listitem").get_by_role("heading")).to_have_text("Kitchen")
 
 
-def test_without_javascript_all_of_it_works(
+def test_naming_and_unlinking_work_without_javascript(
     live: str, open_window: Callable[..., Page], sandbox: SimulatedZype
 ) -> None:
     page = open_window(360, 740, java_script_enabled=False)
@@ -92,7 +92,7 @@ def test_without_javascript_all_of_it_works(
     assert not tv.is_linked()
 
 
-def test_signing_out_everywhere_ends_the_other_browser_too(
+def test_signing_out_everywhere_ends_the_session_in_another_browser(
     live: str, phone: Page, desktop: Page, sandbox: SimulatedZype
 ) -> None:
     for page in (desktop, phone):

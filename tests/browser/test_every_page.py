@@ -1,4 +1,4 @@
-"""Every page, at the sizes and in the colours that people have: it fits, is small, and a screen reader can read it."""
+"""Every page, at common sizes and in both colour schemes: it fits, is small, and is accessible."""
 
 import gzip
 from collections.abc import Callable, Iterator
@@ -16,13 +16,13 @@ MOST_BYTES = 14 * 1024
 
 
 def press(page: Page, name: str) -> None:
-    """Press a button, and wait for the page that comes."""
+    """Press a button, and wait for the next page."""
     with page.expect_navigation():
         page.get_by_role("button", name=name, exact=True).click()
 
 
 def pages(page: Page, origin: str) -> Iterator[str]:
-    """Lead a viewer through every page, and yield its name while it is open."""
+    """Go through every page as a viewer, and yield the name of each while it is open."""
     page.goto(f"{origin}/activate")
     yield "sign in"
     page.get_by_label("E-mail").fill(seed.ALICE.email)
@@ -51,14 +51,14 @@ def pages(page: Page, origin: str) -> Iterator[str]:
 
 
 def pages_of_tvs(page: Page, origin: str) -> Iterator[str]:
-    """Lead a viewer who is signed in and has no TV through the pages about one's own TVs."""
+    """Go through the pages of /devices as a signed-in viewer without TVs."""
     page.goto(f"{origin}/devices")
     yield "no TV"
     for pin in ("good7778", "sticky7779"):
         page.goto(f"{origin}/activate")
         page.get_by_label("PIN from your TV").fill(pin)
         press(page, "Link my TV")
-    # Without a space there is nowhere to break it.
+    # A name without a space can't wrap.
     page.get_by_label("Give this TV a name").fill("W" * 41)
     press(page, "Save the name")
     yield "name refused"
@@ -82,7 +82,7 @@ def pages_of_tvs(page: Page, origin: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_assistive_technology_can_read_it(live: str, open_window: Callable[..., Page], scheme: str) -> None:
+def test_axe_finds_no_violation(live: str, open_window: Callable[..., Page], scheme: str) -> None:
     page = open_window(360, 740, color_scheme=scheme)
     axe = Axe()
     for name in pages(page, live):
@@ -98,7 +98,7 @@ def test_nothing_overflows(live: str, open_window: Callable[..., Page], width: i
         assert overflow <= 0, f"{name} is {overflow} px too wide at {width} px"
 
 
-def test_what_is_pressed_is_large_enough(live: str, open_window: Callable[..., Page]) -> None:
+def test_targets_are_large_enough(live: str, open_window: Callable[..., Page]) -> None:
     page = open_window(360, 740)
     for name in pages(page, live):
         for target in page.locator("main button, main input:not([type=hidden])").all():

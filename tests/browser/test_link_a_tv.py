@@ -15,7 +15,7 @@ TV_MILLISECONDS = 8_000
 
 
 class Screen:
-    """The simulated TV in a window of its own.
+    """The simulated TV in its own window.
 
     Args:
         window: where it runs.
@@ -40,7 +40,7 @@ class Screen:
         return address
 
     def greets(self, name: str) -> None:
-        """Wait until the TV greets somebody by name."""
+        """Wait until the TV greets a viewer by name."""
         expect(self.window.locator("#greeting")).to_contain_text(name, timeout=TV_MILLISECONDS)
 
 
@@ -50,7 +50,7 @@ def tv(desktop: Page, sandbox: SimulatedZype) -> Screen:
 
 
 def sign_in(page: Page) -> None:
-    """Sign in on the form of the page in front of the viewer."""
+    """Fill in the sign-in form on the current page and send it."""
     page.get_by_label("E-mail").fill(seed.ALICE.email)
     page.get_by_label("Password").fill(seed.ALICE.password)
     page.get_by_role("button", name="Sign in", exact=True).click()
@@ -86,7 +86,7 @@ def test_a_viewer_scans_the_qr_code_and_compares(live: str, tv: Screen, phone: P
     tv.greets("Alice")
 
 
-def test_the_pin_of_a_link_survives_the_login_host_which_never_sees_it(
+def test_the_pin_of_a_link_is_kept_through_sign_in_at_zype_and_never_sent_there(
     live: str, tv: Screen, phone: Page, sandbox: SimulatedZype
 ) -> None:
     pin = tv.pin
@@ -123,7 +123,7 @@ def test_undo_unlinks_the_tv(live: str, tv: Screen, phone: Page, sandbox: Simula
     assert [call["path"] for call in sandbox.record()] == ["/pin/link", "/pin/unlink"]
 
 
-def test_a_pin_that_is_typed_over_the_link_s_is_not_compared(live: str, tv: Screen, phone: Page) -> None:
+def test_a_typed_pin_that_replaces_the_pin_of_a_link_is_not_compared(live: str, tv: Screen, phone: Page) -> None:
     phone.goto(f"{live}/activate#pin=zzzz9999")
     sign_in(phone)
     field = phone.get_by_label("PIN from your TV")
@@ -162,7 +162,7 @@ def test_signing_out_forgets_the_pin(live: str, tv: Screen, phone: Page) -> None
     expect(phone.get_by_label("PIN from your TV")).to_have_value("")
 
 
-def test_without_javascript_everything_but_the_link_works(
+def test_everything_but_a_link_with_a_fragment_works_without_javascript(
     live: str, tv: Screen, open_window: Callable[..., Page]
 ) -> None:
     page = open_window(360, 740, java_script_enabled=False)
@@ -177,7 +177,9 @@ def test_without_javascript_everything_but_the_link_works(
     tv.greets("Alice")
 
 
-def test_a_keyboard_is_enough(live: str, tv: Screen, desktop: Page, open_window: Callable[..., Page]) -> None:
+def test_the_page_can_be_used_by_keyboard_only(
+    live: str, tv: Screen, desktop: Page, open_window: Callable[..., Page]
+) -> None:
     page = open_window(1280, 800)
     page.goto(f"{live}/activate")
     page.get_by_label("E-mail").focus()
@@ -197,7 +199,7 @@ def test_a_keyboard_is_enough(live: str, tv: Screen, desktop: Page, open_window:
     expect(page.get_by_label("PIN from your TV")).to_have_value("nope")
 
 
-def test_another_link_in_the_same_window_starts_afresh(live: str, tv: Screen, phone: Page) -> None:
+def test_another_link_in_the_same_window_replaces_the_pin_and_the_error(live: str, tv: Screen, phone: Page) -> None:
     phone.goto(f"{live}/activate")
     sign_in(phone)
     phone.get_by_label("PIN from your TV").fill("used")

@@ -1,4 +1,4 @@
-"""The whole way of customer support in a real browser, as the demo prints it: from sign-in to a confirmed export."""
+"""Customer support in a real browser, following the instructions of the demo: from sign-in to a verified export."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ TV_MILLISECONDS = 15_000
 
 @pytest.fixture
 def environ(port: Port, tmp_path: Path) -> dict[str, str]:
-    """What a newcomer has set: nothing but where it listens, and where temporary folders are."""
+    """Only the addresses to listen on and the folder for temporary files, as in a newcomer's environment."""
     folder = tmp_path / "a temporary folder"
     folder.mkdir()
     return {"PORTAL_BIND": port.bind, **sandbox_addresses(), "TMPDIR": str(folder)}
@@ -27,7 +27,7 @@ def environ(port: Port, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def demo(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
-    """A running demo, which has printed its steps."""
+    """A running demo, which has printed its instructions."""
     started = time.monotonic()
     with servers.processes(environ, port, tmp_path, "demo") as demo:
         while "Ctrl-C stops" not in demo.log():
@@ -37,7 +37,7 @@ def demo(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Proces
 
 
 def signs_in(page: Page, demo: Processes, name: str, password: str) -> None:
-    """Sign in at the console by keyboard, with the code that the authenticator's page plays."""
+    """Sign in at the console by keyboard, with the code from the authenticator page."""
     phone = page.context.new_page()
     phone.goto(printed(demo, r"which this page plays: (\S+)"))
     code = phone.locator(f"#now-{name}").inner_text()
@@ -57,7 +57,7 @@ def printed(demo: Processes, pattern: str) -> str:
 
 
 def send(page: Page) -> None:
-    """Press Enter, and wait for the page that comes."""
+    """Press Enter, and wait for the next page."""
     with page.expect_navigation():
         page.keyboard.press("Enter")
 
@@ -67,7 +67,9 @@ def press(page: Page, name: str) -> None:
         page.get_by_role("button", name=name, exact=True).click()
 
 
-def test_the_agent_s_whole_way(demo: Processes, phone: Page, open_window: Callable[..., Page], tmp_path: Path) -> None:
+def test_an_agent_links_a_tv_and_a_supervisor_verifies_the_history(
+    demo: Processes, phone: Page, open_window: Callable[..., Page], tmp_path: Path
+) -> None:
     tv = phone
     tv.goto(printed(demo, r"Open the TV: +(\S+)"))
     expect(tv.locator("#pin")).not_to_be_empty()
@@ -85,7 +87,7 @@ def test_the_agent_s_whole_way(demo: Processes, phone: Page, open_window: Callab
     expect(bob.get_by_role("heading", level=1)).to_have_text("Alice")
     assert "@" not in bob.url
 
-    # Enter the PIN: it is spelled as it is typed.
+    # Enter the PIN: the page spells it while it is typed.
     bob.get_by_role("link", name="Link a TV").click()
     bob.get_by_label("PIN from the caller's TV").press_sequentially("z7")
     expect(bob.get_by_text("zulu-seven", exact=True)).to_be_visible()
@@ -103,7 +105,7 @@ def test_the_agent_s_whole_way(demo: Processes, phone: Page, open_window: Callab
     expect(bob.get_by_role("heading", level=1)).to_have_text("The TV is linked")
     expect(tv.get_by_text("Alice").first).to_be_visible(timeout=TV_MILLISECONDS)
 
-    # The viewer is told.
+    # The viewer gets a mail.
     mail = open_window(800, 800)
     for _ in range(50):
         mail.goto(printed(demo, r"Mail +(\S+)"))
@@ -113,7 +115,7 @@ def test_the_agent_s_whole_way(demo: Processes, phone: Page, open_window: Callab
     expect(mail.get_by_text(seed.ALICE.email).first).to_be_visible()
     assert pin not in mail.content()
 
-    # The record says who, for whom and why; and the file of it is confirmed.
+    # The history shows agent, viewer and reason, and its export can be verified.
     supervisor = open_window(1280, 800, accept_downloads=True)
     signs_in(supervisor, demo, seed.SUPERVISOR.name, seed.SUPERVISOR.password)
     supervisor.get_by_role("link", name="History").click()
@@ -133,7 +135,7 @@ def test_the_agent_s_whole_way(demo: Processes, phone: Page, open_window: Callab
     changed = subprocess.run(["sh", "-c", f'{command} "{file}"'], capture_output=True, text=True, timeout=30)
     assert changed.returncode == 1
 
-    # The agent unlinks the TV again, which wants a reason too.
+    # The agent unlinks the TV again, which needs a reason too.
     bob.goto(f"{bob.url.split('/support')[0]}/support/viewers/{seed.ALICE.id}")
     bob.get_by_role("link", name="Unlink").click()
     bob.get_by_label("Reason").select_option(label="It was linked by mistake")

@@ -1,4 +1,4 @@
-"""The windows see what they must fail a test for."""
+"""The browser windows find the faults that must fail a test."""
 
 import re
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def faults_of(browser: Browser, port: Port) -> Callable[[str], list[str]]:
 
 
 @pytest.mark.parametrize("path", ["/good", "/failed"])
-def test_a_page_that_does_nothing_wrong_passes(faults_of: Callable[[str], list[str]], path: str) -> None:
+def test_a_page_without_faults_passes(faults_of: Callable[[str], list[str]], path: str) -> None:
     assert faults_of(path) == []
 
 
@@ -57,7 +57,7 @@ def test_a_page_that_does_nothing_wrong_passes(faults_of: Callable[[str], list[s
         ("/leaks", "a request to 192.0.2.1"),
     ],
 )
-def test_a_page_that_does_something_wrong_is_seen(faults_of: Callable[[str], list[str]], path: str, fault: str) -> None:
+def test_a_fault_of_a_page_is_found(faults_of: Callable[[str], list[str]], path: str, fault: str) -> None:
     seen = "\n".join(faults_of(path))
     assert re.search(fault, seen), seen
 

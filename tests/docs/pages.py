@@ -1,4 +1,4 @@
-"""The pages of the docs, read as tests need them."""
+"""Reads the documentation's pages for the tests."""
 
 import re
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob
 
 
 def read(name: str) -> str:
-    """Return the text of a file of the checkout."""
+    """Return the text of a file in the checkout."""
     return (ROOT / name).read_text(encoding="utf-8")
 
 
 def rows(text: str, first: str = r"`([^`]+)`") -> Iterator[list[str]]:
-    """Yield the cells of each row of each table whose first cell is something in backticks."""
+    """Yield the cells of every table row whose first cell is one text in backticks."""
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
         if line.startswith("|") and (match := re.fullmatch(first, cells[0])):
@@ -22,5 +22,5 @@ def rows(text: str, first: str = r"`([^`]+)`") -> Iterator[list[str]]:
 
 
 def in_backticks(cell: str) -> str:
-    """Return what stands in backticks, if nothing else stands there."""
+    """Return the text in backticks, or an empty text if the cell starts with anything else."""
     return cell.strip("`") if cell.startswith("`") else ""

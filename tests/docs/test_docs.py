@@ -1,6 +1,6 @@
-"""What the docs list is what there is: commands, events, metrics, dependencies, links.
+"""The documentation lists exactly the commands, events, metrics and dependencies that exist; its links work.
 
-Each check compares two sets or looks for what must not be there, and is first shown a text that it must not accept.
+Each check is also shown a fault, which it must find.
 """
 
 import ast
@@ -48,7 +48,7 @@ def test_every_command_and_option_is_documented_and_no_other() -> None:
     assert documented_commands(read("docs/commands.md")) == commands(main)
 
 
-def test_a_command_or_an_option_too_many_is_found() -> None:
+def test_an_extra_command_or_option_is_found() -> None:
     documented = documented_commands("### `zype-activate demo`\n\n| `--twice` | Twice. |\n### `zype-activate dance`\n")
     assert documented == {"zype-activate demo": {"--twice"}, "zype-activate dance": set()}
     assert "--once" in commands(main)["zype-activate demo"]
@@ -64,7 +64,7 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):(?!=)", read("Makefile"), re.MULTILINE))
 
 
-def test_the_readme_names_both_commands_of_a_newcomer() -> None:
+def test_the_readme_names_make_demo_and_make_test() -> None:
     indented = {line.strip() for line in read("README.md").splitlines() if line.startswith("    ")}
     assert {"make demo", "make test"} <= indented
     assert "PORTAL_REQUIRE=1 make test" in read("README.md")
@@ -110,7 +110,7 @@ def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:
 
 
 def dependencies() -> set[str]:
-    """Return the names of everything that pyproject.toml asks for, itself left out."""
+    """Return the names of all packages in pyproject.toml except the project itself."""
     project = tomllib.loads(read("pyproject.toml"))
     extras = project["project"]["optional-dependencies"].values()
     wanted = [
@@ -121,7 +121,7 @@ def dependencies() -> set[str]:
     return {re.split(r"[\[<>=~! ;]", want)[0] for want in wanted} - {project["project"]["name"]}
 
 
-def test_every_dependency_has_a_line_that_says_why_and_nothing_else_has() -> None:
+def test_every_dependency_has_a_reason_and_no_other_package_has_one() -> None:
     lines = read("docs/contributing.md").partition("\n## Dependencies\n")[2]
     reasons = {cells[0]: cells[1] for cells in rows(lines)}
     assert set(reasons) == dependencies()
@@ -141,14 +141,14 @@ def slug(heading: str) -> str:
 
 
 def headings(file: Path) -> list[str]:
-    """Return the anchors in a file; only pages have some."""
+    """Return the anchors of a Markdown file; other files have none."""
     if file.suffix != ".md" or not file.is_file():
         return []
     return [slug(heading) for heading in re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)]
 
 
 def broken_links(page: Path, text: str) -> list[str]:
-    """Return the links to files of ours, and to headings in them, that lead nowhere."""
+    """Return the links to files in the checkout, or to headings in them, that do not exist."""
     found = []
     for target in re.findall(r"(?:\]\(|<img src=\")([^)\s\"]+)", text):
         path, _, anchor = target.partition("#")
@@ -158,7 +158,7 @@ def broken_links(page: Path, text: str) -> list[str]:
     return found
 
 
-def test_links_that_lead_nowhere_are_found() -> None:
+def test_broken_links_are_found() -> None:
     text = (
         "[a](LICENSE) [b](https://example.com/x) [c](docs/nowhere.md) [d](docs/settings.md#zype) [e](README.md#nowhere)"
     )
@@ -167,11 +167,11 @@ def test_links_that_lead_nowhere_are_found() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_no_page_has_a_broken_link(page: Path) -> None:
     assert broken_links(page, page.read_text(encoding="utf-8")) == []
 
 
-def test_every_page_of_the_docs_is_reached_from_the_readme() -> None:
+def test_the_readme_links_to_every_page_of_the_docs() -> None:
     linked = set(re.findall(r"\]\((docs/[a-z-]+\.md)", read("README.md")))
     assert linked == {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
 
@@ -179,7 +179,7 @@ def test_every_page_of_the_docs_is_reached_from_the_readme() -> None:
 TICKET = re.compile(r"(?:#|\b(?:issue|ticket|task|card)s? #?)\d+\b", re.IGNORECASE)
 
 
-def test_a_number_of_a_ticket_is_found() -> None:
+def test_ticket_numbers_are_found() -> None:
     assert [bool(TICKET.search(text)) for text in ("see #12", "Issue 3", "#1f5eff", "a ticket of the operator's")] == [
         True,
         True,
@@ -189,10 +189,10 @@ def test_a_number_of_a_ticket_is_found() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_no_page_names_the_number_of_a_ticket(page: Path) -> None:
+def test_no_page_contains_a_ticket_number(page: Path) -> None:
     assert not TICKET.search(page.read_text(encoding="utf-8"))
 
 
-def test_the_changelog_says_what_is_new() -> None:
+def test_the_changelog_has_a_version_with_entries() -> None:
     assert re.search(r"^## (Unreleased|\[?\d+\.\d+\.\d+)", read("CHANGELOG.md"), re.MULTILINE)
     assert re.search(r"^- \S", read("CHANGELOG.md"), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""docs/settings.md says of every setting what is true, and of nothing else; each check is shown a lie first."""
+"""docs/settings.md describes exactly the settings that exist, correctly; each check is also shown a fault."""
 
 import re
 from pathlib import Path
@@ -15,12 +15,12 @@ SECRET = "0f1e2d3c" * 4
 
 
 def documented(name: str) -> list[str]:
-    """Return what the docs say of a setting: default, example, what it does."""
+    """Return the documented default, example and description of a setting."""
     return next(cells[1:] for cells in rows(read("docs/settings.md")) if cells[0] == variable(name))
 
 
 def same_default(name: str, text: str) -> bool:
-    """Tell whether a text of the docs, set as the variable, gives what the setting is without it."""
+    """Tell whether the documented default, given as the variable's value, equals the real default."""
     if Settings.model_fields[name].default_factory is not None:
         return text == "generated at each start"
     default = getattr(Settings(), name)
@@ -30,7 +30,7 @@ def same_default(name: str, text: str) -> bool:
 
 
 def live(**settings: str) -> Settings:
-    """Return live settings with nothing but what is required."""
+    """Return live settings with the required ones and these."""
     origin = {"public_url": "https://tv.example.com"}
     given = dict.fromkeys(REQUIRED_LIVE, SECRET) | origin | settings
     return load({"PORTAL_MODE": "live"} | {variable(name): value for name, value in given.items()})
@@ -41,7 +41,7 @@ def test_every_setting_is_documented_once_and_no_other() -> None:
     assert sorted(names) == sorted(map(variable, NAMES))
 
 
-def test_it_reads_the_first_cell_of_a_row() -> None:
+def test_rows_are_found_by_their_first_cell() -> None:
     text = "| Setting | Default |\n| --- | --- |\n| `PORTAL_A` | `a|b` |\nnot `PORTAL_B` | a row |\n"
     assert list(rows(text)) == [["PORTAL_A", "`a|b`"]]
 
@@ -50,13 +50,13 @@ def test_it_reads_the_first_cell_of_a_row() -> None:
     ("name", "wrong"),
     [("workers", "`3`"), ("brand_logo", "`none.svg`"), ("limit_viewer", "`5/16minutes`"), ("secret_key", "none")],
 )
-def test_a_wrong_default_is_told_from_the_true_one(name: str, wrong: str) -> None:
+def test_a_wrong_default_is_found(name: str, wrong: str) -> None:
     assert same_default(name, documented(name)[0].partition("; live: ")[0])
     assert not same_default(name, wrong)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_documented_default_is_the_true_one(name: str) -> None:
+def test_the_documented_default_is_correct(name: str) -> None:
     default, _, in_live = documented(name)[0].partition("; live: ")
     assert same_default(name, default)
     assert (in_live == "required") == (name in REQUIRED_LIVE)
@@ -76,13 +76,13 @@ def test_the_documented_example_is_accepted(name: str, tmp_path: Path, monkeypat
     assert getattr(Settings.model_validate({name: example}), name)
 
 
-def test_every_secret_is_listed_as_one_that_a_file_can_hold() -> None:
+def test_every_secret_is_listed_with_its_file_variable() -> None:
     listed = re.findall(r"^- `(PORTAL_\w+)_FILE`$", read("docs/settings.md"), re.MULTILINE)
     assert listed == [variable(name) for name in SECRETS]
 
 
 def unknown_variables(text: str) -> set[str]:
-    """Return the PORTAL_ names in a text that the portal would refuse; PORTAL_X_* stands for those that begin so."""
+    """Return the PORTAL_ names in a text that the portal would refuse; PORTAL_X_* means all names with that prefix."""
     known = {variable(name) for name in NAMES} | {f"{variable(name)}_FILE" for name in SECRETS} | NOT_SETTINGS
     found = set(re.findall(r"\bPORTAL_\w*", text)) - known
     return {name for name in found if not (name.endswith("_") and any(other.startswith(name) for other in known))}

@@ -1,4 +1,4 @@
-"""What the stories share: many viewers at once, in front of the portal's own processes."""
+"""Shared by the stories: many viewers at once, using the portal's real processes."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.stories.crowd import Crowd
 
 @pytest.fixture
 def crowd(processes: Processes) -> Iterator[Crowd]:
-    """Viewers of ``processes``; all of them leave before it stops."""
+    """Viewers of ``processes``; all connections are closed before it stops."""
     crowd = Crowd(processes.url)
     yield crowd
     crowd.leaves()

@@ -1,7 +1,7 @@
-"""Viewers in a hurry: their browsers keep cookies and one connection each, and draw nothing.
+"""Viewers for load: each keeps cookies and one connection, and renders nothing.
 
-For tests in which many act at once, and where judging each page as ``tests.page`` does would take longer than
-what is measured.
+For tests in which many act at the same time. Checking each page as the page client does would take longer than
+what the test measures.
 """
 
 import html
@@ -23,7 +23,7 @@ Got = TypeVar("Got")
 
 SECONDS = 30
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-# What a page says first of each outcome. Misconfigured looks like unavailable to a viewer, on purpose.
+# The heading of each outcome. To a viewer, misconfigured looks like unavailable on purpose.
 SAID = {
     "PIN not found": Outcome.NOT_FOUND,
     "This PIN can't be linked": Outcome.REFUSED,
@@ -36,7 +36,7 @@ SAID = {
 
 @dataclass(frozen=True)
 class Shown:
-    """What a viewer was shown.
+    """The answer that a viewer got.
 
     Args:
         status: of HTTP.
@@ -54,7 +54,7 @@ class Shown:
 
     @property
     def outcome(self) -> Outcome | None:
-        """What the page says of the PIN; none for a page about something else."""
+        """The outcome that the page shows; none for a page about something else."""
         if self.status == 303 and self.location == "/activate/done":
             return Outcome.LINKED
         said = [outcome for words, outcome in SAID.items() if f"<h2>{words}" in html.unescape(self.text)]
@@ -62,7 +62,7 @@ class Shown:
 
 
 class HastyViewer:
-    """A viewer of the sandbox who is known by a number.
+    """A numbered viewer of the sandbox.
 
     Args:
         origin: of the portal.
@@ -83,12 +83,12 @@ class HastyViewer:
 
     @property
     def local_port(self) -> int:
-        """Which port of this machine the browser's connection comes from."""
+        """The local port of the browser's connection."""
         port: int = self._connection.sock.getsockname()[1]
         return port
 
     def signs_in(self) -> Self:
-        """Sign in, and open the page that asks for a PIN."""
+        """Sign in, and open the page with the PIN field."""
         self.opens("/sign-in")
         given = {"email": f"u{self.number}@example.com", "password": f"pw-{self.number}"}
         shown = self._send("POST", "/sign-in", given)
@@ -136,7 +136,7 @@ class HastyViewer:
 
 
 class Crowd:
-    """Everyone who came to a portal, so that all of them leave in the end.
+    """All viewers of a portal, so that their connections can be closed at the end.
 
     Args:
         origin: of the portal.
@@ -153,11 +153,11 @@ class Crowd:
         return viewer.signs_in()
 
     def viewers(self, count: int) -> list[HastyViewer]:
-        """Return so many viewers who have signed in, numbered from 0."""
+        """Return this many signed-in viewers, numbered from 0."""
         return [self.viewer(number) for number in range(count)]
 
     def tab_of(self, viewer: HastyViewer) -> HastyViewer:
-        """Return another connection of the same browser, with the page that asks for a PIN."""
+        """Return another connection of the same browser, with the page with the PIN field open."""
         tab = viewer.another_tab()
         self._browsers.append(tab)
         tab.opens()
@@ -170,7 +170,7 @@ class Crowd:
 
 
 def all_at_once(act: Callable[[Given], Got], given: Sequence[Given]) -> list[Got]:
-    """Let a thread for each of these act at the same moment, and return what came of it, in their order."""
+    """Call a function for all items at the same moment, each in its own thread; return the results in order."""
     start = threading.Barrier(len(given))
 
     def wait_and_act(one: Given) -> Got:

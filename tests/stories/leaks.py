@@ -1,4 +1,4 @@
-"""A search for secrets in what is left behind, however they are written there."""
+"""A search for secrets in stored and logged data, in all encodings."""
 
 import html
 import re
@@ -14,13 +14,13 @@ from tests.harness.transports import Answer, OverHTTP
 
 @dataclass
 class Remembered:
-    """What a search looks through, by where it was found; and what it looks for."""
+    """The contents to search, by place, and the secrets to search for."""
 
     places: dict[str, bytes] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
 
     def leaks(self) -> list[str]:
-        """Return which secret stands where, however it is written."""
+        """Return which secret is found where, in any encoding."""
         return [
             f"{secret} in {place}"
             for place, content in self.places.items()
@@ -30,14 +30,14 @@ class Remembered:
 
 
 def written(value: str) -> set[bytes]:
-    """Return the ways in which a value may be written: as it is, in a URL, in a header, in a table's hexadecimal."""
+    """Return the encodings of a value: plain, as in a URL, as in a header, and hexadecimal as in a table."""
     raw = value.encode()
     texts = {value, quote(value, safe=""), quote_plus(value), raw.hex()}
     return {text.encode() for text in texts} | {b64encode(raw).rstrip(b"=")}
 
 
 class Browser(OverHTTP):
-    """A browser that keeps a copy of every cookie and address that it was given."""
+    """A browser that keeps a copy of every cookie and address that it received."""
 
     def __init__(self, origin: str) -> None:
         super().__init__(origin)
@@ -45,7 +45,7 @@ class Browser(OverHTTP):
         self.addresses: list[str] = []
 
     def send(self, method: str, path: str, data: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """Send a request, and keep what came."""
+        """Send a request, and keep the cookies and addresses of the answer."""
         answer = super().send(method, path, data, headers)
         given = {name.lower(): value for name, value in answer.headers}
         self.cookies.append(given.get("set-cookie", ""))
@@ -56,7 +56,7 @@ class Browser(OverHTTP):
 
 
 def opened(cookie: str) -> bytes:
-    """Return a cookie with every part that is base64, or compressed below it, opened as anyone can who holds it."""
+    """Return a cookie and its decoded parts: base64, and compressed data in base64."""
     whole = cookie.encode()
     for part in re.findall(r"[A-Za-z0-9_-]{8,}", cookie):
         with suppress(ValueError, zlib.error):

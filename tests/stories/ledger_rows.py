@@ -1,4 +1,4 @@
-"""The ledger as it stands in the database, past all code of the portal that reads it."""
+"""The ledger's rows in the database, read without the portal's own code."""
 
 import sqlalchemy as sa
 

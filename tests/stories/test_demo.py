@@ -1,4 +1,4 @@
-"""The demo does what it prints, and leaves nothing behind."""
+"""The demo's printed instructions work, and it leaves no data behind."""
 
 import os
 import re
@@ -28,7 +28,7 @@ UP_SECONDS = 60.0
 
 @pytest.fixture
 def environ(port: Port, tmp_path: Path) -> dict[str, str]:
-    """What a newcomer has set: nothing but where it listens, and where temporary folders are."""
+    """Only the addresses to listen on and the folder for temporary files, as in a newcomer's environment."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     return {
@@ -40,7 +40,7 @@ def environ(port: Port, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def demo(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
-    """A running demo, which has printed its steps."""
+    """A running demo, which has printed its instructions."""
     started = time.monotonic()
     with servers.processes(environ, port, tmp_path, "demo") as demo:
         while "Ctrl-C stops" not in demo.log():
@@ -51,12 +51,12 @@ def demo(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Proces
 
 @pytest.fixture
 def settings(environ: dict[str, str]) -> Settings:
-    """Of the demo, so that the browser can judge its pages."""
+    """The demo's settings, which the page client needs to check its pages."""
     return load({name: value for name, value in environ.items() if name.startswith("PORTAL_")})
 
 
 def step(printed: str, number: int, pattern: str) -> re.Match[str]:
-    """Return what a numbered step of the printed text says."""
+    """Return the match of one numbered step in the printed instructions."""
     found = re.search(rf"^\s+{number}\. {pattern}$", printed, re.MULTILINE)
     assert found, printed
     return found
@@ -68,7 +68,7 @@ def stops_by_ctrl_c(demo: Processes) -> int:
     return demo.process.wait(20)
 
 
-def test_the_printed_steps_link_the_tv_and_it_greets_alice(demo: Processes, settings: Settings) -> None:
+def test_the_printed_instructions_link_the_tv_and_it_greets_alice(demo: Processes, settings: Settings) -> None:
     printed = demo.log()
     tv_page = step(printed, 1, r"Open the TV: +(\S+)")[1]
     portal = step(printed, 2, r"Open the portal: +(\S+)")[1]
@@ -92,11 +92,11 @@ def test_the_printed_steps_link_the_tv_and_it_greets_alice(demo: Processes, sett
 
 
 def linked(browser: PageClient, page: Page, pin: str, button: str) -> Page:
-    """Return the page that comes when a PIN was typed and the button of this name pressed."""
+    """Enter a PIN and press the button with this name; return the next page."""
     return browser.follow(browser.submit(page, "/activate", 303, button=button, pin=pin))
 
 
-def test_the_printed_steps_open_the_console_for_the_agent_and_the_supervisor(
+def test_the_printed_instructions_open_the_console_for_the_agent_and_the_supervisor(
     demo: Processes, settings: Settings
 ) -> None:
     printed = demo.log()
@@ -118,7 +118,7 @@ def test_the_printed_steps_open_the_console_for_the_agent_and_the_supervisor(
 
 
 def at_the_console(console: str, settings: Settings, name: str, password: str, code: str) -> Page:
-    """Return the console's first page, in a browser in which somebody signed in on the way there."""
+    """Sign in at the console in a new browser, and return its first page."""
     transport = OverHTTP(console.removesuffix("/support"))
     browser = PageClient(transport, settings)
     page = browser.follow(browser.get("/support", 303))
@@ -130,13 +130,13 @@ def at_the_console(console: str, settings: Settings, name: str, password: str, c
     return page
 
 
-def test_it_prints_its_steps_and_nothing_else(demo: Processes) -> None:
+def test_it_prints_its_instructions_and_nothing_else(demo: Processes) -> None:
     assert demo.log().lstrip().startswith("Zype Activate is running")
     assert '"event"' not in demo.log()
 
 
-def test_ctrl_c_stops_it_and_leaves_nothing_behind(demo: Processes, environ: dict[str, str]) -> None:
-    # Two workers, the sandbox and the mailer: it answers before the second worker is there.
+def test_ctrl_c_stops_all_processes_and_removes_the_data(demo: Processes, environ: dict[str, str]) -> None:
+    # Two workers, the sandbox and the mailer; the demo answers before the second worker has started.
     deadline = time.monotonic() + 10
     while len(started := children_of(demo.process.pid)) < 4:
         assert time.monotonic() < deadline, started

@@ -1,4 +1,4 @@
-"""Two clicks that two workers take at the same time end in one truth."""
+"""Clicks that two workers handle at the same time have one outcome."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ Tabs = Callable[[int], list[HastyViewer]]
 
 @pytest.fixture
 def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
-    """Two workers on either database, and a Zype that is given up on soon."""
+    """Two workers, on each database, and a short time limit for Zype."""
     return environ | {
         "PORTAL_DATABASE_URL": any_database_url,
         "PORTAL_WORKERS": "2",
@@ -27,18 +27,18 @@ def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def tabs(processes: Processes, crowd: Crowd, port: Port) -> Tabs:
-    """Return a maker of so many tabs of one viewer on each of the two workers."""
+    """Return a function that opens this many tabs of one viewer on each of the two workers."""
     viewer = crowd.viewer(3)
     return lambda count: tabs_on_each(workers_of(processes.process.pid), crowd, viewer, port, count)
 
 
 def click(tabs: list[HastyViewer], pin: str) -> list[Outcome | None]:
-    """Send one PIN from all tabs at the same moment; return what each was shown."""
+    """Send one PIN from all tabs at the same moment; return the outcome that each shows."""
     return [page.outcome for page in all_at_once(lambda tab: tab.sends(pin), tabs)]
 
 
 @pytest.mark.parametrize(("pin", "outcome"), [("slow1", Outcome.LINKED), ("hang1", Outcome.UNKNOWN)])
-def test_two_clicks_at_once_are_one_call_and_show_the_same(
+def test_two_simultaneous_clicks_make_one_call_and_show_the_same_outcome(
     tabs: Tabs, sandbox: SimulatedZype, settings: Settings, pin: str, outcome: Outcome
 ) -> None:
     assert click(tabs(1), pin) == [outcome, outcome]
@@ -46,18 +46,16 @@ def test_two_clicks_at_once_are_one_call_and_show_the_same(
     assert [row["outcome"] for row in rows_of(settings)] == [None, outcome]
 
 
-def test_of_many_clicks_at_once_none_reaches_zype_a_second_time(
-    tabs: Tabs, sandbox: SimulatedZype, settings: Settings
-) -> None:
+def test_many_simultaneous_clicks_make_one_call(tabs: Tabs, sandbox: SimulatedZype, settings: Settings) -> None:
     shown = click(tabs(4), "slow1")
-    # One asks, one in each worker may wait for it, and the rest are told to come back.
+    # One asks Zype, one in each worker may wait for it, and the rest are asked to try again.
     assert shown.count(Outcome.LINKED) in (2, 3)
     assert shown.count(Outcome.LINKED) + shown.count(Outcome.UNAVAILABLE) == 8
     assert len(sandbox.record()) == 1
     assert [row["outcome"] for row in rows_of(settings)] == [None, Outcome.LINKED]
 
 
-def test_a_late_click_on_another_worker_shows_the_success_that_it_was(tabs: Tabs, sandbox: SimulatedZype) -> None:
+def test_a_late_click_on_another_worker_shows_the_success(tabs: Tabs, sandbox: SimulatedZype) -> None:
     first, second = tabs(1)
     tv = sandbox.tv()
     assert first.sends(tv.pin).outcome is Outcome.LINKED

@@ -1,4 +1,4 @@
-"""An attempt limit holds over all worker processes together, however many PINs arrive at once."""
+"""An attempt limit holds across all worker processes, however many PINs arrive at once."""
 
 import pytest
 
@@ -14,11 +14,11 @@ PINS = 30
 
 @pytest.fixture
 def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
-    """Two workers on either database, with the limits as they come."""
+    """Two workers, on each database, with the default limits."""
     return environ | {"PORTAL_DATABASE_URL": any_database_url, "PORTAL_WORKERS": "2"}
 
 
-def test_thirty_wrong_pins_at_once_reach_zype_as_often_as_the_limit_says(
+def test_of_thirty_simultaneous_wrong_pins_only_as_many_as_the_limit_reach_zype(
     processes: Processes, crowd: Crowd, port: Port, sandbox: SimulatedZype
 ) -> None:
     viewer = crowd.viewer(7)
@@ -37,7 +37,7 @@ def test_thirty_wrong_pins_at_once_reach_zype_as_often_as_the_limit_says(
             assert 0 < page.retry_after <= 15 * 60
 
 
-def test_the_limit_of_one_viewer_leaves_another_alone(crowd: Crowd, sandbox: SimulatedZype) -> None:
+def test_the_limit_of_one_viewer_does_not_affect_another(crowd: Crowd, sandbox: SimulatedZype) -> None:
     first, second = (crowd.viewer(number) for number in (7, 8))
     for n in range(LIMIT):
         assert first.sends(f"used{n}").outcome is Outcome.NOT_FOUND

@@ -1,4 +1,4 @@
-"""An agent links a TV, and a moment later the viewer has a mail: with the processes that an operator runs."""
+"""An agent links a TV, and the viewer gets a mail a moment later, with the processes that an operator runs."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ SECONDS = 20.0
 
 @pytest.fixture
 def environ(port: Port, sqlite_url: str) -> dict[str, str]:
-    """A portal with a sandbox and a mailer beside it."""
+    """A portal that starts a sandbox and a mailer."""
     return {
         "PORTAL_SECRET_KEY": "5ec4e7" * 11,
         "PORTAL_BIND": port.bind,
@@ -46,7 +46,7 @@ def serve(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Proce
 
 @pytest.fixture
 def http() -> Iterator[requests.Session]:
-    """A client that follows nothing of the environment."""
+    """A client that ignores the environment's proxies."""
     with requests.Session() as session:
         session.trust_env = False
         yield session
@@ -54,7 +54,7 @@ def http() -> Iterator[requests.Session]:
 
 @pytest.fixture
 def over_http(serve: Processes, settings: Settings) -> Iterator[Callable[[], PageClient]]:
-    """Return a maker of browsers."""
+    """Return a function that makes a browser."""
     made: list[OverHTTP] = []
 
     def make() -> PageClient:
@@ -68,7 +68,7 @@ def over_http(serve: Processes, settings: Settings) -> Iterator[Callable[[], Pag
 
 @pytest.fixture
 def bob(app: Flask, browse: Callable[..., PageClient], over_http: Callable[[], PageClient]) -> Bob:
-    """Bob, whose session is in the database as if he had signed in."""
+    """Bob, with a session that was written into the database."""
     browser = over_http()
     assert isinstance(browser.transport, OverHTTP)
     browser.transport.session.cookies.set("activate-staff", sign_in_staff(app, browse(app)))
@@ -76,17 +76,17 @@ def bob(app: Flask, browse: Callable[..., PageClient], over_http: Callable[[], P
 
 
 def mails(http: requests.Session, environ: dict[str, str], count: int) -> list[dict[str, Any]]:
-    """Return the mails that the sandbox took, as soon as there are so many."""
+    """Return the mails that the sandbox received, as soon as there are this many."""
     deadline = time.monotonic() + SECONDS
     found: list[dict[str, Any]] = []
     while len(found) < count:
-        assert time.monotonic() < deadline, f"There are {len(found)} mails in place of {count}"
+        assert time.monotonic() < deadline, f"There are {len(found)} mails instead of {count}"
         time.sleep(0.05)
         found = http.get(f"{environ['PORTAL_ZYPE_API_URL']}/mail.json", timeout=5).json()
     return found
 
 
-def test_the_viewer_has_a_mail_of_what_an_agent_did_and_of_a_link_from_a_new_place(
+def test_the_viewer_gets_a_mail_after_an_agents_link_and_after_a_link_from_a_new_address(
     over_http: Callable[[], PageClient], bob: Bob, serve: Processes, environ: dict[str, str], http: requests.Session
 ) -> None:
     tvs = [TV(http, environ["PORTAL_ZYPE_API_URL"], f"tv-{number}") for number in range(3)]
@@ -97,7 +97,7 @@ def test_the_viewer_has_a_mail_of_what_an_agent_did_and_of_a_link_from_a_new_pla
     mails(http, environ, 3)
     alice.opens("/activate").types_pin(tvs[2].pin)
     assert tvs[2].is_linked()
-    # Longer than the mailer takes to notice a mail, had one been due for a place that is known.
+    # Long enough for the mailer to send a mail, if there were one for a known address.
     time.sleep(1.5)
     found = mails(http, environ, 3)
 

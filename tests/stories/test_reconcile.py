@@ -1,4 +1,4 @@
-"""Pages shown, rows of the ledger and the sandbox's own record tell the same story, one to one."""
+"""Pages, rows of the ledger and the sandbox's own record agree, one to one."""
 
 import random
 from collections import Counter
@@ -20,7 +20,7 @@ from tests.stories.ledger_rows import rows_of
 
 THREADS = 32
 VIEWERS = 8
-# What the sandbox does with each kind of PIN, and what the viewer has to be shown.
+# The status that the sandbox answers for each kind of PIN, and the outcome that the viewer must see.
 KINDS = {
     "good": (200, Outcome.LINKED),
     "silent": (200, Outcome.LINKED),
@@ -31,13 +31,13 @@ KINDS = {
     "http401": (401, Outcome.MISCONFIGURED),
     "http500": (500, Outcome.UNKNOWN),
 }
-# Ten 500s in a row would open the breaker, and then the PINs after them would rightly not be sent.
+# Ten 500s in a row would open the circuit breaker, and the PINs after them would not be sent.
 WEIGHTS = {"good": 8, "used": 6, "http500": 1}
 CALM = {
     "PORTAL_LIMIT_VIEWER": "100000/15minutes",
     "PORTAL_LIMIT_ADDRESS": "100000/15minutes",
     "PORTAL_LIMIT_FLOOD": "100000/minute",
-    # All of the threads may come to one worker, and each may call.
+    # One worker may get all of the threads, and each of them may call Zype.
     "PORTAL_THREADS": "48",
     "PORTAL_ZYPE_CONCURRENCY": str(THREADS),
 }
@@ -54,12 +54,12 @@ class Post:
 
 @pytest.fixture
 def environ(environ: dict[str, str]) -> dict[str, str]:
-    """Limits that nobody reaches here."""
+    """Limits that are too high to be reached here."""
     return environ | CALM
 
 
 def posts(count: int, tvs: list[TV]) -> list[Post]:
-    """Return so many posts: every TV's PIN by two viewers, and magic PINs of which none occurs twice."""
+    """Return this many posts: every TV's PIN by two viewers, and magic PINs, each of them once."""
     contested = [Post((n + more) % VIEWERS, tv.pin, "tv") for n, tv in enumerate(tvs) for more in (0, 1)]
     kinds = random.choices(list(KINDS), [WEIGHTS.get(kind, 2) for kind in KINDS], k=count - len(contested))
     magic = [Post(random.randrange(VIEWERS), f"{kind}{n}", kind) for n, kind in enumerate(kinds)]
@@ -69,7 +69,7 @@ def posts(count: int, tvs: list[TV]) -> list[Post]:
 
 
 def send_all(crowd: Crowd, sent: list[Post]) -> list[Shown]:
-    """Let 32 threads send the posts, four of each viewer's; return what was shown, in the same order."""
+    """Send the posts from 32 threads, four for each viewer; return the answers in the same order."""
     viewers = crowd.viewers(VIEWERS)
     tabs = {viewer.number: [crowd.tab_of(viewer) for _ in range(THREADS // VIEWERS)] for viewer in viewers}
     shown: dict[Post, Shown] = {}
@@ -91,7 +91,7 @@ def send_all(crowd: Crowd, sent: list[Post]) -> list[Shown]:
 def agree(
     sent: list[Post], shown: list[Shown], rows: list[sa.RowMapping], sandbox: SimulatedZype, settings: Settings
 ) -> None:
-    """Compare the three stories, post by post."""
+    """Compare pages, ledger and record, post by post."""
     calls = {(call["consumer_id"], call["pin"]): call for call in sandbox.record()}
     assert len(calls) == len(sandbox.record()) == len(sent), "a PIN was sent twice, or not at all"
     begun = {(row["consumer_id"], row["pin_fingerprint"]): row["attempt_id"] for row in rows if not row["outcome"]}
@@ -106,14 +106,14 @@ def agree(
             Outcome.LINKED if call["done"] else Outcome.NOT_FOUND,
         )
         assert (call["status"], row["outcome"]) == (status, outcome), post
-        # Which of the two it is, is the operator's business.
+        # A viewer does not see the difference; only the operator does.
         told = Outcome.UNAVAILABLE if outcome is Outcome.MISCONFIGURED else outcome
         assert page.outcome is told, (post, page)
         assert row["consumer_id"] == row["actor_id"] == consumer_id
 
 
 def each_tv_has_one_owner(sent: list[Post], shown: list[Shown], tvs: list[TV]) -> None:
-    """Of the two viewers who sent a TV's PIN one was told that it is linked, and it is linked to that one."""
+    """Of the two viewers who sent a TV's PIN, one saw "linked", and the TV is linked to that viewer."""
     owners: dict[str, list[str]] = {tv.pin: [] for tv in tvs}
     for post, page in zip(sent, shown, strict=True):
         if post.kind == "tv" and page.outcome is Outcome.LINKED:
@@ -121,7 +121,7 @@ def each_tv_has_one_owner(sent: list[Post], shown: list[Shown], tvs: list[TV]) -
     assert all(owners[tv.pin] == [tv.owner()] for tv in tvs)
 
 
-def test_a_thousand_pins_of_32_threads_are_told_alike_by_pages_ledger_and_zype(
+def test_pages_ledger_and_zype_agree_on_a_thousand_pins_from_32_threads(
     processes: Processes, crowd: Crowd, sandbox: SimulatedZype, settings: Settings
 ) -> None:
     tvs = [sandbox.tv() for _ in range(40)]
@@ -144,7 +144,7 @@ class TestOnPostgreSQL:
         """The same, on PostgreSQL."""
         return environ | {"PORTAL_DATABASE_URL": postgresql_url}
 
-    def test_three_hundred_pins_are_told_alike_by_pages_ledger_and_zype(
+    def test_pages_ledger_and_zype_agree_on_three_hundred_pins(
         self, processes: Processes, crowd: Crowd, sandbox: SimulatedZype, settings: Settings
     ) -> None:
         tvs = [sandbox.tv() for _ in range(20)]

@@ -1,4 +1,4 @@
-"""No secret comes to rest: not in a log, the database, a cookie, an address or a metric."""
+"""No secret is in a log, the database, a cookie, an address or a metric."""
 
 import html
 import random
@@ -35,12 +35,12 @@ KEYS = {name: f"{name[:3]}{number}".lower() * 8 for number, name in enumerate(("
 WRONG_PASSWORD = "wrong-horse-battery-staple"
 MAIL_PASSWORD = "m41l-password-of-the-stories"
 OIDC_SECRET = "0idc-secret-of-the-stories"
-# Kinds of PINs that make Zype answer in every way that ends in another page or another line of the log.
+# Kinds of PINs that make Zype answer in all ways that lead to a different page or log line.
 KINDS = ("good", "used", "refused", "another", "http302", "http401", "http429", "http500", "html", "broken", "torn")
 
 
 class Remembering(random.SystemRandom):
-    """The sandbox's randomness, which remembers what tokens and authorization codes it made."""
+    """The sandbox's randomness; it keeps a list of the tokens and authorization codes that it made."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,13 +56,13 @@ class Remembering(random.SystemRandom):
 
 @pytest.fixture
 def randomness() -> Remembering:
-    """What the sandbox's tokens are made of."""
+    """The source of the sandbox's tokens."""
     return Remembering()
 
 
 @pytest.fixture
 def sandbox(port: Port, randomness: Remembering) -> Iterator[SimulatedZype]:
-    """A sandbox with credentials that nothing else looks like."""
+    """A sandbox with unmistakable credentials."""
     state = Sandbox(
         api_key=API_KEY,
         client_id="client-of-the-stories",
@@ -79,7 +79,7 @@ def sandbox(port: Port, randomness: Remembering) -> Iterator[SimulatedZype]:
 
 @pytest.fixture
 def mail_server() -> Iterator[MailServer]:
-    """A mail server that wants a password."""
+    """A mail server that requires a password."""
     server = MailServer(options={"auth_require_tls": False})
     server.options["authenticator"] = server.authenticate
     with server.serve_in_thread():
@@ -88,7 +88,7 @@ def mail_server() -> Iterator[MailServer]:
 
 @pytest.fixture
 def environ(environ: dict[str, str], any_database_url: str, mail_server: MailServer) -> dict[str, str]:
-    """Every secret set, and the metrics shown."""
+    """All secrets are set, and metrics are exposed."""
     return environ | {
         "PORTAL_DATABASE_URL": any_database_url,
         "PORTAL_SECRET_KEY": KEYS["SEC"],
@@ -109,7 +109,7 @@ def environ(environ: dict[str, str], any_database_url: str, mail_server: MailSer
 
 
 def database_as_bytes(url: str) -> bytes:
-    """Return everything that a database holds, as it rests."""
+    """Return the stored bytes of a database."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return b"".join(file.read_bytes() for file in Path(parsed.database or "").parent.glob("portal.db*"))
@@ -121,7 +121,7 @@ def database_as_bytes(url: str) -> bytes:
 
 
 def signs_in_at_zype(viewer: Alice) -> None:
-    """Sign in through the login service's own page."""
+    """Sign in on the login service's own page."""
     address = viewer.browser.get("/sign-in/code", 302).location or ""
     with requests.Session() as http:
         http.trust_env = False
@@ -133,8 +133,8 @@ def signs_in_at_zype(viewer: Alice) -> None:
     viewer.browser.get(f"{back.path}?{back.query}", 303)
 
 
-def live_through(viewer: Alice, sandbox: SimulatedZype) -> dict[str, str]:
-    """Do everything in which a secret takes part; return the PINs and passwords that were typed."""
+def use_every_secret_of_a_viewer(viewer: Alice, sandbox: SimulatedZype) -> dict[str, str]:
+    """Use every secret of a viewer's pages; return the PINs and passwords that were typed."""
     tvs = [sandbox.tv() for _ in range(5)]
     magic = [f"{kind}{number}" for number, kind in enumerate(KINDS, 7183046)]
     viewer.opens("/sign-in").signs_in(WRONG_PASSWORD, status=422)
@@ -147,7 +147,7 @@ def live_through(viewer: Alice, sandbox: SimulatedZype) -> dict[str, str]:
     viewer.browser.submit(viewer.page, "/activate", 200)
     viewer.sends_the_pin_of_a_link(tvs[2].pin).confirms()
     viewer.opens("/activate").types_pin("no pin at all 81649357204", 422)
-    # Ways in which a PIN comes to the wrong place.
+    # A PIN in the wrong place.
     viewer.browser.send("POST", "/activate", 422, data={"pin": tvs[3].pin, "from": ""})
     viewer.browser.get(f"/activate/{tvs[3].pin}", 404)
     viewer.browser.get(f"/sign-in?next=/activate&pin={tvs[3].pin}")
@@ -163,15 +163,15 @@ def live_through(viewer: Alice, sandbox: SimulatedZype) -> dict[str, str]:
     }
 
 
-def live_through_support(supervisor: Supervisor, sandbox: SimulatedZype) -> dict[str, str]:
-    """Do the same as the staff do it: sign in, find, link, fail, unlink and read about it; return what was typed."""
+def use_every_secret_of_support(supervisor: Supervisor, sandbox: SimulatedZype) -> dict[str, str]:
+    """Use every secret of the console: sign in, find, link, fail, unlink, read the history; return the typed PINs."""
     tvs = [sandbox.tv() for _ in range(3)]
     desk = f"/support/viewers/{seed.ALICE.id}"
     why = {"reason": "other", "details": "What the caller said.", "ticket": "T-1", "identity_checked": "y"}
     supervisor.gives_password(WRONG_PASSWORD, status=422).gives_password()
-    # A code of six digits may stand anywhere by chance; this one was not used up by being wrong.
+    # Six digits can occur anywhere by chance, so codes are not searched for; a wrong one uses none up.
     supervisor.gives_code("000000", status=422).gives_code()
-    # The provider is not there, which is one way to an error in the log.
+    # The provider can't be reached, which puts an error into the log.
     supervisor.browser.get("/support/sign-in/provider", 503)
     browser = supervisor.browser
     for who in (seed.ALICE.email, "nobody@example.com"):
@@ -179,7 +179,7 @@ def live_through_support(supervisor: Supervisor, sandbox: SimulatedZype) -> dict
     for pin, status in ((tvs[0].pin, 303), ("used7183990", 422), ("http5007183991", 503), ("http4017183992", 503)):
         page = browser.submit(browser.get(f"{desk}/link"), f"{desk}/link", 200, pin=pin, **why)
         browser.submit(page, f"{desk}/link/confirm", status, button="Yes, link this TV")
-    # Ways in which a PIN comes to the wrong place.
+    # A PIN in the wrong place.
     page = browser.get(f"{desk}/link")
     browser.submit(page, f"{desk}/link", 422, pin=tvs[1].pin, **why | {"details": f"She said {tvs[1].pin}, I think."})
     browser.submit(page, f"{desk}/link", 422, pin="used7183990", **why | {"reason": ""})
@@ -193,7 +193,7 @@ def live_through_support(supervisor: Supervisor, sandbox: SimulatedZype) -> dict
 
 
 def wait_for_mails(server: MailServer, count: int) -> None:
-    """Wait until the mailer has sent what the viewer is to know."""
+    """Wait until the mailer has sent this many mails."""
     end = time.monotonic() + 20
     while len(server.messages) < count:
         assert time.monotonic() < end, server.messages
@@ -210,13 +210,13 @@ def remembered(
     sandbox: SimulatedZype,
     randomness: Remembering,
 ) -> Remembered:
-    """What a life of the portal left behind, and the secrets that took part in it."""
+    """The data that a running portal stored, logged and sent, and the secrets that were used."""
     browser = Browser(processes.url)
     services = services_of(app)
     supervisor = Supervisor(PageClient(browser, settings)).is_hired(services)
     recovery = services.second_factor.renew_recovery_codes("supervisor") or ()
-    typed = live_through(Alice(PageClient(browser, settings)), sandbox)
-    typed |= live_through_support(supervisor, sandbox)
+    typed = use_every_secret_of_a_viewer(Alice(PageClient(browser, settings)), sandbox)
+    typed |= use_every_secret_of_support(supervisor, sandbox)
     wait_for_mails(mail_server, 2)
     browser.session.close()
     with requests.Session() as http:
@@ -240,13 +240,13 @@ def remembered(
     )
 
 
-def test_no_secret_comes_to_rest(remembered: Remembered) -> None:
+def test_no_secret_is_stored_or_logged(remembered: Remembered) -> None:
     assert remembered.leaks() == []
-    # An address is no secret, and sessions hold it; but no log, address of a page or metric does.
+    # An e-mail address is not secret, and sessions contain it; logs, page addresses and metrics must not.
     for place in ("the log", "an address", "the metrics"):
         assert seed.ALICE.email.encode() not in remembered.places[place]
 
-    # The search has looked through the real things: each holds what it should hold.
+    # The search looked at real data: each place contains what it should contain.
     for place, known in {
         "the database": seed.ALICE.id,
         "a cookie": "csrf_token",
@@ -259,13 +259,13 @@ def test_no_secret_comes_to_rest(remembered: Remembered) -> None:
 
 
 @pytest.mark.parametrize("write", [str, quote, lambda text: text.encode().hex(), lambda text: f'{{"a": "{text}"}}'])
-def test_the_search_finds_a_secret_however_it_is_written(write: Callable[[str], str]) -> None:
+def test_the_search_finds_a_secret_in_every_encoding(write: Callable[[str], str]) -> None:
     for place in ("the log", "the database"):
         remembered = Remembered({place: b"before " + write(API_KEY).encode() + b" after"}, {"the API key": API_KEY})
         assert remembered.leaks() == [f"the API key in {place}"]
 
 
-def test_the_search_opens_a_cookie() -> None:
+def test_the_search_decodes_a_cookie() -> None:
     for packed in (b'{"pin": "zizm529"}', zlib.compress(b'{"pin": "zizm529"}')):
         cookie = "activate=." + b64encode(packed, b"-_").rstrip(b"=").decode() + ".YXNpZ25hdHVyZQ; Path=/"
         assert b"zizm529" in opened(cookie)

@@ -1,4 +1,4 @@
-"""Stopping finishes what is under way, a crash leaves a trace, and the sandbox ends with the portal."""
+"""A stop finishes requests under way, a crash leaves a pending attempt, and the sandbox stops with the portal."""
 
 import http.client
 import os
@@ -27,16 +27,16 @@ SECONDS = 10.0
 
 
 def wait_until(is_so: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-    """Return as soon as something is so."""
+    """Return as soon as the condition is true."""
     deadline = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < deadline, f"Not after {seconds} seconds: {what}"
+        assert time.monotonic() < deadline, f"After {seconds} seconds still not true: {what}"
         time.sleep(0.02)
 
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
-    """A thread for what a viewer waits for."""
+    """A thread for a request that the viewer waits for."""
     with ThreadPoolExecutor(1) as pool:
         yield pool
 
@@ -44,19 +44,19 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 def send_and_wait_until_zype_has_it(
     pool: ThreadPoolExecutor, viewer: HastyViewer, pin: str, sandbox: SimulatedZype
 ) -> Future[Shown]:
-    """Let a viewer send a PIN; return when the call has arrived at Zype, and is under way there."""
+    """Send a PIN; return as soon as the call has arrived at Zype and is under way."""
     future = pool.submit(viewer.sends, pin)
     wait_until(sandbox.record, "the call has arrived")
     return future
 
 
 def terminate(serve: Processes) -> None:
-    """Stop it as a service manager does."""
+    """Stop it with SIGTERM, as a service manager does."""
     serve.process.terminate()
 
 
 def press_ctrl_c(serve: Processes) -> None:
-    """Stop it as a terminal does, which sends the signal to the workers too."""
+    """Stop it with SIGINT, as a terminal does, which sends the signal to the workers too."""
     os.killpg(serve.process.pid, signal.SIGINT)
 
 
@@ -80,7 +80,7 @@ def test_a_stop_lets_a_link_in_flight_finish(
 
 
 class Operator:
-    """Somebody at a shell on the portal's machine.
+    """The operator's shell on the portal's machine.
 
     Args:
         environ: the portal's own variables.
@@ -105,7 +105,7 @@ def operator(environ: dict[str, str], tmp_path: Path) -> Operator:
     return Operator(environ, tmp_path)
 
 
-def test_a_worker_that_is_killed_leaves_an_attempt_for_the_operator_to_resolve(
+def test_a_killed_worker_leaves_a_pending_attempt_that_the_operator_can_resolve(
     processes: Processes,
     crowd: Crowd,
     pool: ThreadPoolExecutor,
@@ -131,12 +131,12 @@ def test_a_worker_that_is_killed_leaves_an_attempt_for_the_operator_to_resolve(
     assert operator.audit("pending", "--older-than", "0") == ""
     assert "Nothing was written" in operator.audit("resolve", attempt_id[0], "linked", exit_code=1)
 
-    # Another worker has taken its place, and nothing keeps the viewer from going on.
+    # Another worker has replaced it, and the viewer can continue.
     assert crowd.viewer(1).sends("good1").outcome is Outcome.LINKED
 
 
 def child_named(command: str, children: list[int]) -> int:
-    """Return the process that runs this command of ours."""
+    """Return the process that runs this command."""
     return next(
         child for child in children if command.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
     )
@@ -145,30 +145,30 @@ def child_named(command: str, children: list[int]) -> int:
 class TestInSandboxMode:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
-        """With a sandbox and a mailer of its own beside the portal."""
+        """Sandbox mode, in which serve starts a sandbox and a mailer."""
         return environ | {"PORTAL_MODE": "sandbox"} | sandbox_addresses()
 
     @pytest.fixture
     def serve(self, environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
-        """The portal with nothing given that it can know by itself."""
+        """The portal without settings that have defaults."""
         with servers.processes(environ, port, tmp_path) as serve:
             yield serve
 
-    def test_a_stop_ends_the_sandbox(self, serve: Processes, environ: dict[str, str]) -> None:
+    def test_stopping_the_portal_stops_the_sandbox(self, serve: Processes, environ: dict[str, str]) -> None:
         started = children_of(serve.process.pid)
         assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
         terminate(serve)
         assert serve.process.wait(SECONDS) == 0
         assert not [process for process in started if is_running(process)]
 
-    def test_the_sandbox_ends_with_a_portal_that_was_killed(self, serve: Processes) -> None:
+    def test_the_sandbox_stops_if_the_portal_is_killed(self, serve: Processes) -> None:
         started = children_of(serve.process.pid)
         assert len(started) == 4, "two workers, the sandbox and the mailer"
         serve.process.kill()
         serve.process.wait(SECONDS)
         wait_until(lambda: not any(is_running(process) for process in started), "workers, sandbox and mailer are gone")
 
-    def test_the_sandbox_outlives_a_worker(self, serve: Processes, environ: dict[str, str]) -> None:
+    def test_the_sandbox_keeps_running_if_a_worker_stops(self, serve: Processes, environ: dict[str, str]) -> None:
         started = children_of(serve.process.pid)
         sandbox, mailer = (child_named(name, started) for name in ("sandbox", "mailer"))
         worker = next(child for child in started if child not in (sandbox, mailer))
@@ -177,7 +177,7 @@ class TestInSandboxMode:
         assert is_running(sandbox)
         assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
 
-    def test_a_mailer_that_is_killed_is_started_again(self, serve: Processes) -> None:
+    def test_a_killed_mailer_is_restarted(self, serve: Processes) -> None:
         mailer = child_named("mailer", children_of(serve.process.pid))
         os.kill(mailer, signal.SIGKILL)
         wait_until(lambda: "process_restarted" in serve.log(), "it is started again, and the log says so", seconds=20)

@@ -1,4 +1,4 @@
-"""Which worker process is behind a connection, as the kernel tells it in /proc."""
+"""Which worker process handles a connection, according to /proc."""
 
 import os
 import time
@@ -20,18 +20,18 @@ def workers_of(serve: int, count: int = 2) -> list[int]:
     """
     deadline = time.monotonic() + SECONDS
     while len(found := children_of(serve)) != count:
-        assert time.monotonic() < deadline, f"There are {len(found)} workers in place of {count}"
+        assert time.monotonic() < deadline, f"There are {len(found)} workers instead of {count}"
         time.sleep(0.02)
     return found
 
 
 def children_of(process: int) -> list[int]:
-    """Return the process ids of what a process has started and is still running."""
+    """Return the process ids of a process's running children."""
     return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def is_running(process: int) -> bool:
-    """Tell whether there is such a process, one that has ended but was not waited for yet left out."""
+    """Tell whether a process is running; a zombie is not."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -52,7 +52,7 @@ def worker_behind(workers: list[int], port: int, client_port: int) -> int:
 
 
 def tabs_on_each(workers: list[int], crowd: Crowd, viewer: HastyViewer, port: Port, count: int) -> list[HastyViewer]:
-    """Return tabs of a viewer, so many that are connected to the first worker, then as many to the next.
+    """Return tabs of a viewer, this many connected to the first worker, then as many to the next.
 
     Args:
         workers: their process ids.
