@@ -34,7 +34,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     """Logs as `serve` sets them up; call it for what was written since the last call, one object a line."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    chatty = {name: logging.getLogger(name).level for name in logs.CHATTY}
+    levels = {name: logging.getLogger(name).level for name in logs.VERBOSE_LOGGERS}
     logs.configure(load(SECRETS))
 
     def written() -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     logging.captureWarnings(False)
     root.handlers = handlers
     root.setLevel(level)
-    for name, before in chatty.items():
+    for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
 
 

@@ -1,4 +1,7 @@
-"""Which agent is signed in. Their session has a cookie of its own, and opens no page of a viewer's, nor the reverse."""
+"""Which agent is signed in. Agents have a session cookie of their own; it opens no page for viewers, nor the reverse.
+
+Every function but ``cached_agent`` raises sqlalchemy.exc.SQLAlchemyError if the database fails.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +16,7 @@ from portal.services import services
 from portal.settings.settings import Settings
 from portal.staff.agents import Account
 
-# For this long after a sign-in an agent may do what cannot be taken back.
+# For this long after a sign-in an agent may do what can't be undone.
 FRESH = timedelta(minutes=5)
 
 
@@ -23,9 +26,9 @@ class Agent:
 
     Args:
         id: as the ledger names them.
-        name: to greet them by.
+        name: for the pages.
         role: what they may do, as of this request.
-        is_fresh: whether they proved who they are within the last few minutes.
+        is_fresh: whether they signed in within the last few minutes.
     """
 
     id: str
@@ -40,40 +43,31 @@ class Agent:
 
     @property
     def actor(self) -> Actor:
-        """The agent as the one who acts, with where this request came from."""
+        """The agent as an actor, with the address of this request."""
         return request_actor(ActorKind.AGENT, self.id)
 
 
 def current_agent() -> Agent | None:
-    """Return the agent who is signed in and not disabled, looked up once a request.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: sessions or accounts can't be read.
-    """
+    """Return the agent who is signed in and not disabled, looked up once a request."""
     if "agent" not in g:
         g.agent = _find_agent()
-    agent: Agent | None = g.agent
-    return agent
+    return cached_agent()
 
 
 def cached_agent() -> Agent | None:
-    """Return the agent if this request has looked them up already; it calls nothing that can fail."""
+    """Return the agent if this request has looked them up already; this can't fail."""
     agent: Agent | None = g.get("agent")
     return agent
 
 
 def pending_agent() -> Account | None:
-    """Return the account whose password was given and whose second factor is missing; none for a disabled account.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: sessions or accounts can't be read.
-    """
+    """Return the account whose password was given and whose second factor is missing; none for a disabled account."""
     session = _session(SessionKind.PENDING_AGENT)
     return _account(session) if session else None
 
 
 def begin_pending(response: Response, account: Account, password_hash: str) -> bool:
-    """Begin the session of an agent whose password was right and whose second factor is missing. As ``begin``.
+    """Begin the session of an agent whose password was right and whose second factor is missing.
 
     Args:
         response: to send the cookie with.
@@ -93,7 +87,7 @@ def begin_pending(response: Response, account: Account, password_hash: str) -> b
 
 
 def complete_pending(response: Response, account: Account) -> bool:
-    """Begin the session of an agent whose second factor was right, in place of the pending one. As ``begin``.
+    """Begin the session of an agent whose second factor was right, in place of the pending one.
 
     Returns:
         Whether there is a session. There is none if the pending one was ended meanwhile, by a reset or from elsewhere.
@@ -107,25 +101,18 @@ def complete_pending(response: Response, account: Account) -> bool:
 
 
 def begin(response: Response, account: Account, authenticated_at: datetime | None = None) -> None:
-    """Begin an agent's session in place of the one that this browser had, and send its cookie along with an answer.
+    """Begin an agent's session in place of the one that this browser had, and set its cookie.
 
     Args:
-        response: the answer.
-        account: whose.
-        authenticated_at: when a provider says that they proved who they are; none means now.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: nobody is signed in.
+        response: to set the cookie in.
+        account: the agent's.
+        authenticated_at: when the identity provider authenticated the agent; none means now.
     """
     _replace_session(response, _create(account, SessionKind.AGENT, authenticated_at))
 
 
 def end(response: Response) -> None:
-    """End the session of this browser, if it has one.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: it still lives on the server.
-    """
+    """End the session of this browser, if it has one."""
     _end_session()
     pin_cookie.staff.forget(response)
     settings = services().settings
@@ -144,7 +131,7 @@ def _create(account: Account, kind: SessionKind, authenticated_at: datetime | No
 
 
 def _replace_session(response: Response, session_id: str) -> None:
-    """Send the cookie of a new session, which takes the place of the one that this browser had."""
+    """Set the cookie of a new session, in place of the one that this browser had."""
     _end_session()
     pin_cookie.staff.forget(response)
     settings = services().settings

@@ -1,4 +1,4 @@
-"""The PIN between two requests: in an encrypted cookie, for half an hour at most."""
+"""The PIN between two requests: in an encrypted cookie, for at most half an hour."""
 
 import base64
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ LIFETIME_SECONDS = 30 * 60
 
 @dataclass(frozen=True)
 class PinCookie:
-    """One of the cookies that hold a PIN; what one of them holds, no other can read.
+    """A cookie with a PIN, encrypted with a key of its own.
 
     Args:
-        name: with https it gets a prefix.
+        name: without the prefix that it gets with https.
         purpose: of the key that encrypts it.
     """
 
@@ -27,13 +27,7 @@ class PinCookie:
     purpose: Purpose
 
     def keep(self, response: Response, pin: Pin, owner: str = "") -> None:
-        """Send a PIN along with an answer, so that the next request has it.
-
-        Args:
-            response: the answer.
-            pin: what it keeps.
-            owner: whoever asks for the PIN has to give the same.
-        """
+        """Set the cookie in a response; to read the PIN, the same owner has to be given."""
         settings = services().settings
         response.set_cookie(
             self._name(settings),
@@ -45,14 +39,14 @@ class PinCookie:
         )
 
     def keep_typed(self, response: Response, typed: str) -> None:
-        """Send along what was typed, if it can be a PIN at all; if not, what was kept before is forgotten."""
+        """Set the cookie to what was typed; if that can't be a PIN, delete the cookie."""
         try:
             self.keep(response, services().settings.pin_rules.normalise(typed))
         except MalformedPin:
             self.forget(response)
 
     def read(self, owner: str = "") -> Pin | None:
-        """Return the PIN that this request brings along, or none if it is somebody else's or its time is up."""
+        """Return the PIN in this request's cookie; none if it has expired or has another owner."""
         settings = services().settings
         value = request.cookies.get(self._name(settings))
         if value is None:
@@ -65,7 +59,7 @@ class PinCookie:
         return Pin(text.removeprefix(label)) if text.startswith(label) else None
 
     def forget(self, response: Response) -> None:
-        """Take the PIN out of the browser."""
+        """Delete the cookie, if this request has it."""
         settings = services().settings
         if self._name(settings) in request.cookies:
             response.delete_cookie(self._name(settings), secure=settings.is_https, httponly=True, samesite="Lax")
@@ -81,16 +75,16 @@ class PinCookie:
 
 _viewers = PinCookie("activate-pin", Purpose.PIN_COOKIE)
 keep, keep_typed, read, forget = _viewers.keep, _viewers.keep_typed, _viewers.read, _viewers.forget
-# An agent's browser may be a viewer's too, and an agent may help two viewers at once.
+# An agent may use the same browser as a viewer.
 staff = PinCookie("activate-staff-pin", Purpose.STAFF_PIN_COOKIE)
 
 
 def handle(pin: Pin) -> str:
-    """Return a text that stands for a PIN in a form, and tells nothing of it."""
+    """Return a keyed hash of a PIN, for a form that must not contain the PIN."""
     secret = services().settings.secret_key.get_secret_value().encode()
     return LedgerKey(secret).digest(Purpose.PIN_SHOWN, pin.secret)
 
 
 def _labelled(owner: str, secret: str) -> str:
-    # No PIN and no id holds a line break.
+    # No PIN and no id contains a line break.
     return f"{owner}\n{secret}" if owner else secret

@@ -1,4 +1,7 @@
-"""Who is signed in. The only place that knows the keys of the session cookie."""
+"""Which viewer is signed in. The only module that knows the keys of the session cookie.
+
+What reads or ends sessions raises sqlalchemy.exc.SQLAlchemyError if the database fails.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,49 +52,34 @@ class Viewer:
 
     @property
     def actor(self) -> Actor:
-        """The viewer as the one who acts, with where this request came from."""
+        """The viewer as an actor, with the address of this request."""
         return request_actor(ActorKind.VIEWER, self.consumer_id)
 
 
 def current_viewer() -> Viewer | None:
-    """Return the viewer who is signed in, looked up once a request.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the sessions can't be read.
-    """
+    """Return the viewer who is signed in, looked up once a request."""
     if "viewer" not in g:
         g.viewer = _find_viewer()
-    viewer: Viewer | None = g.viewer
-    return viewer
+    return cached_viewer()
 
 
 def cached_viewer() -> Viewer | None:
-    """Return the viewer if this request has looked them up already; it calls nothing that can fail."""
+    """Return the viewer if this request has looked them up already; this can't fail."""
     viewer: Viewer | None = g.get("viewer")
     return viewer
 
 
 def sign_in(consumer_id: str, name: str | None, email: str | None) -> None:
-    """Begin a new session for a viewer, in place of any that this browser had.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: nobody is signed in.
-    """
-    sessions = services().sessions
-    session_id = sessions.create(
-        SessionKind.VIEWER, consumer_id, name=name, email=email, address=request.remote_addr or ""
-    )
+    """Begin a new session for a viewer, in place of any that this browser had."""
+    address = request.remote_addr or ""
+    session_id = services().sessions.create(SessionKind.VIEWER, consumer_id, name=name, email=email, address=address)
     sign_out()
     session[_SESSION_ID] = session_id
     g.viewer = Viewer(consumer_id, name, email)
 
 
 def sign_out() -> None:
-    """End the session of this browser, if it has one.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the session still lives on the server.
-    """
+    """End the session of this browser, if it has one."""
     session_id = session.get(_SESSION_ID)
     if session_id:
         services().sessions.end(session_id)
@@ -100,11 +88,7 @@ def sign_out() -> None:
 
 
 def sign_out_everywhere(viewer: Viewer) -> None:
-    """End every session of a viewer, that of this browser included.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the sessions still live on the server.
-    """
+    """End every session of a viewer, that of this browser included."""
     services().sessions.end_all(SessionKind.VIEWER, viewer.consumer_id)
     session.clear()
     g.viewer = None
@@ -122,18 +106,18 @@ def take_flash() -> str | None:
 
 
 def remember_link(attempt_id: str) -> None:
-    """Keep which attempt the page after it is about."""
+    """Keep the id of the attempt that linked a TV, for the page about it."""
     session[_LAST_LINK] = attempt_id
 
 
 def last_link() -> str | None:
-    """Return the attempt that linked a TV in this session."""
+    """Return the id of the last attempt that linked a TV in this session."""
     attempt_id: str | None = session.get(_LAST_LINK)
     return attempt_id
 
 
 def remember_next(path: str) -> None:
-    """Keep where to go on after a sign-in that leads through another host."""
+    """Keep the path to go to after a sign-in on another host."""
     session[_NEXT] = path
 
 
@@ -145,7 +129,7 @@ def drop_old_pending_authorizations() -> None:
 
 
 def next_path() -> str | None:
-    """Return where to go on after sign-in."""
+    """Return the path to go to after sign-in."""
     path: str | None = session.get(_NEXT)
     return path
 

@@ -1,4 +1,4 @@
-"""Alive, and ready: for load balancers and service managers. Neither page tells more than yes or no."""
+"""Health checks for load balancers and service managers: alive, and ready."""
 
 import structlog
 from flask import Blueprint

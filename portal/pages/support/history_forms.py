@@ -1,7 +1,8 @@
-"""The form by which a supervisor says which attempts they mean, and what it says of them."""
+"""The form with which a supervisor filters the history."""
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -25,13 +26,10 @@ def _trimmed(text: str | None) -> str:
 
 
 class FilterHistoryForm(PortalForm):
-    """Which attempts. It reads the address too, where a page of the history keeps what was asked for."""
+    """The filter: sent by POST, and in the query of the pages of the history."""
 
     class Meta(PortalForm.Meta):
-        """How the form reads a request."""
-
         def wrap_formdata(self, form: Form, formdata: object) -> Mapping[str, Any] | None:
-            """Read what was sent, or what the address says."""
             return request.args if request.method == "GET" else request.form
 
     agent = StringField(
@@ -44,28 +42,25 @@ class FilterHistoryForm(PortalForm):
     until = StringField(name="to", filters=[_trimmed])
 
     def validate_agent(self, field: Field) -> None:
-        """Accept an agent's id, which may hold an e-mail address only where the provider made it so."""
+        """Accept an agent's id: it contains an e-mail address only if the identity provider's subject does."""
         if "@" in field.data and not field.data.startswith(OIDC_PREFIX):
             raise ValidationError(_("Enter the id of an agent, as the list shows it, and no e-mail address."))
 
     def validate_viewer(self, field: Field) -> None:
-        """Accept a consumer id alone: an e-mail address has no place in the address of a page."""
+        """Accept only a consumer id: an e-mail address must not be in the address of a page."""
         if "@" in field.data:
             raise ValidationError(_("Enter a consumer id. To get it, find the viewer by e-mail first."))
         if field.data and not CONSUMER_ID.fullmatch(field.data):
             raise ValidationError(_("Enter a consumer id: letters and digits."))
 
     def validate_outcome(self, field: Field) -> None:
-        """Accept the closed set."""
         if field.data not in ANY_OUTCOME:
             raise ValidationError(_("Choose an outcome from the list."))
 
     def validate_since(self, field: Field) -> None:
-        """Accept a day."""
         _day(field.data)
 
     def validate_until(self, field: Field) -> None:
-        """Accept a day that is not before the first."""
         last = _day(field.data)
         try:
             first = _day(self.since.data)
@@ -76,7 +71,7 @@ class FilterHistoryForm(PortalForm):
 
     @property
     def attempt_filter(self) -> AttemptFilter:
-        """What is meant, once the form is valid."""
+        """The filter, once the form is valid."""
         return AttemptFilter(
             agent=self.agent.data or None,
             viewer=self.viewer.data or None,
@@ -87,19 +82,17 @@ class FilterHistoryForm(PortalForm):
 
     @property
     def query(self) -> dict[str, str]:
-        """What the address of the page says: every field that is filled in."""
+        """The query of the page: every field that is filled in."""
         fields = (self.agent, self.viewer, self.outcome, self.since, self.until)
         return {field.name: field.data for field in fields if field.data}
 
 
 def _day(text: str | None) -> date | None:
-    """Return a day as browsers send it, or none for an empty text."""
+    """Return a day as browsers send it; none for an empty text."""
     if not text:
         return None
-    try:
+    with suppress(ValueError):
         day = date.fromisoformat(text)
-    except ValueError as error:
-        raise ValidationError(_("Enter a day such as 2026-11-24.")) from error
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ValidationError(_("Enter a day such as 2026-11-24."))
-    return day
+        if FIRST_YEAR <= day.year <= LAST_YEAR:
+            return day
+    raise ValidationError(_("Enter a day such as 2026-11-24."))

@@ -1,4 +1,4 @@
-"""What everybody did, for supervisors: on pages, and as a file to keep."""
+"""The history of all attempts, for supervisors: as pages and as a file."""
 
 import re
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from portal.services import services
 bp = Blueprint("support_history", __name__)
 
 HISTORY = "/support/history"
-# None, or one that every database can compare.
+# Empty, or a number that every database can compare.
 ROW_ID = re.compile("[0-9]{0,18}")
 
 
@@ -66,7 +66,7 @@ def history_again(agent: Agent) -> Response:
 
 
 def _record_export(supervisor: Agent, attempt_filter: AttemptFilter, kind: str) -> None:
-    """Write down who takes the history away; without that it is not handed out."""
+    """Record the export in the ledger; raises LedgerUnavailable, so that none is given out unrecorded."""
     ledger = services().ledger
     attempt = Attempt(Action.EXPORT, supervisor.actor, reason=Reason(f"{kind}: {attempt_filter}"))
     ledger.begin(attempt)
@@ -74,8 +74,8 @@ def _record_export(supervisor: Agent, attempt_filter: AttemptFilter, kind: str) 
 
 
 def _page(form: FilterHistoryForm, *, before: int | None = None, status: int = 200) -> Response:
-    is_sound = status == 200
-    found = services().history.page(form.attempt_filter, before) if is_sound else None
+    is_valid = status == 200
+    found = services().history.page(form.attempt_filter, before) if is_valid else None
     older = urlencode({**form.query, "before": found.before}) if found and found.before else None
     return render_page(
         "support/history.html",
@@ -84,7 +84,7 @@ def _page(form: FilterHistoryForm, *, before: int | None = None, status: int = 2
         found=found,
         older=f"{HISTORY}?{older}" if older else None,
         newest=f"{HISTORY}?{urlencode(form.query)}" if before is not None else None,
-        budgets=services().budgets.near_limit() if is_sound else {},
+        budgets=services().budgets.near_limit() if is_valid else {},
         outcomes=ANY_OUTCOME,
         in_words=in_words,
     )

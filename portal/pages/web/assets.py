@@ -19,7 +19,7 @@ from portal.settings.settings import Settings
 
 URL = "/static/"
 STYLESHEET = "site.css"
-# The parts of the stylesheet in their order: names first, then the page, then each component.
+# The parts of the stylesheet in their order.
 STYLE_PARTS = ("css/tokens.css", "css/base.css", "css/components/*.css")
 OTHER_PARTS = ("js/*.js", "img/*")
 COMPRESSED = (".css", ".js", ".svg")
@@ -45,11 +45,7 @@ class Assets:
         self.logo = self._add(f"brand/logo{logo.suffix}", logo.read_bytes()) if logo else None
 
     def url(self, name: str) -> str:
-        """Return where a file is served.
-
-        Raises:
-            KeyError: there is no such file.
-        """
+        """Return the path at which a file is served. Raises KeyError if there is no such file."""
         return self._urls[name]
 
     def _add(self, name: str, content: bytes) -> str:
@@ -60,7 +56,7 @@ class Assets:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         if path.suffix in COMPRESSED:
-            # No time in it, so that all workers' copies are the same to the byte.
+            # Without the time, so that the files of all workers are equal.
             target.with_name(f"{target.name}.gz").write_bytes(gzip.compress(content, mtime=0))
         self._urls[name] = URL + hashed.as_posix()
         return self._urls[name]
@@ -72,7 +68,7 @@ def _assets(accent: str, logo: Path | None, overrides: Path | None) -> Assets:
 
 
 def init_app(app: Flask, settings: Settings) -> Assets:
-    """Serve the static files, past Flask and all its handlers."""
+    """Serve the static files before Flask is asked."""
     overrides = settings.overrides_dir / "static" if settings.overrides_dir else None
     assets = _assets(settings.brand_accent, settings.brand_logo, overrides)
     headers = [*for_every_answer(settings), *STATIC]
@@ -87,7 +83,7 @@ def init_app(app: Flask, settings: Settings) -> Assets:
         prefix=URL,
         autorefresh=False,
         allow_all_origins=False,
-        # The name tells the content, so it never changes.
+        # A name contains the hash of its content, so that never changes.
         immutable_file_test=lambda _path, _url: True,
         add_headers_function=add_headers,
     )
@@ -95,7 +91,7 @@ def init_app(app: Flask, settings: Settings) -> Assets:
 
 
 def on_accent(accent: str) -> str:
-    """Return black or white, whichever is easier to read on a colour (WCAG 2.2, relative luminance).
+    """Return black or white, whichever has more contrast with a colour (WCAG 2.2, relative luminance).
 
     Args:
         accent: ``#rrggbb``.
@@ -117,7 +113,7 @@ def _stylesheet(sources: list[Path], accent: str) -> bytes:
 
 
 def _files(sources: list[Path], patterns: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    """Yield names and files, in the order of the patterns; a later source replaces what an earlier one has."""
+    """Yield names and files, in the order of the patterns; files of a later source replace those of an earlier one."""
     for pattern in patterns:
         found = {path.relative_to(source).as_posix(): path for source in sources for path in source.glob(pattern)}
         yield from sorted(found.items())

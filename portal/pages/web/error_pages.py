@@ -1,5 +1,7 @@
 """The one table that turns exceptions into pages. The pages for 5xx call nothing that can fail."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import structlog
@@ -30,26 +32,24 @@ KINDS = {
 
 
 def init_app(app: Flask) -> None:
-    """Show a page of ours for every exception."""
-    app.register_error_handler(CSRFError, _stale)
-    app.register_error_handler(NotSignedIn, _sign_in_first)
-    app.register_error_handler(StaffNotSignedIn, _staff_sign_in_first)
-    app.register_error_handler(NotAllowed, _forbidden)
-    app.register_error_handler(LedgerUnavailable, _unavailable)
-    app.register_error_handler(SQLAlchemyError, _database_failed)
-    app.register_error_handler(RateLimitExceeded, _flood)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _bug)
+    """Register a page for every exception."""
+    handlers: dict[type[Exception], Callable[[Any], AnyResponse]] = {
+        CSRFError: _stale_form,
+        NotSignedIn: _not_signed_in,
+        StaffNotSignedIn: _staff_not_signed_in,
+        NotAllowed: lambda _: error_page(403, "forbidden"),
+        LedgerUnavailable: lambda _: error_page(503, "unavailable", RETRY_SECONDS),
+        SQLAlchemyError: _database_failed,
+        RateLimitExceeded: lambda _: error_page(429, "too_many", seconds_to_wait()),
+        HTTPException: _http_exception,
+        Exception: _unhandled,
+    }
+    for exception, handler in handlers.items():
+        app.register_error_handler(exception, handler)
 
 
 def error_page(status: int, kind: str, retry_after: int | None = None) -> Response:
-    """Return the page for an error.
-
-    Args:
-        status: of the answer.
-        kind: which words the page uses.
-        retry_after: seconds until trying again may help.
-    """
+    """Return the page for an error; the kind picks the words in ``errors/error.html``."""
     return render_page(
         "errors/error.html",
         status,
@@ -61,7 +61,7 @@ def error_page(status: int, kind: str, retry_after: int | None = None) -> Respon
     )
 
 
-def _stale(_: CSRFError) -> Response:
+def _stale_form(_: CSRFError) -> Response:
     page = stale_pages.get(request.endpoint or "") or stale_pages.get(request.blueprint or "")
     if page is None:
         return error_page(400, "stale")
@@ -75,36 +75,24 @@ def _stale(_: CSRFError) -> Response:
         return current_app.make_response(current_app.handle_user_exception(error))
 
 
-def _sign_in_first(_: NotSignedIn) -> Response:
-    # The first page is the one that asks to sign in, and keeps the PIN meanwhile.
+def _not_signed_in(_: NotSignedIn) -> Response:
+    # /activate asks to sign in, and keeps the PIN meanwhile.
     return see_other("/sign-in?next=/devices" if request.blueprint == "devices" else "/activate")
 
 
-def _staff_sign_in_first(error: StaffNotSignedIn) -> Response:
-    # A form that was sent can't be sent again after sign-in: then it is the page with the form that comes next.
+def _staff_not_signed_in(error: StaffNotSignedIn) -> Response:
+    # A form can't be sent again after sign-in: the page with the form comes next.
     query = f"?next={quote(request.path)}" + ("&again=1" if error.reauthenticate else "")
     return see_other(f"/support/sign-in{query}")
 
 
-def _forbidden(_: NotAllowed) -> Response:
-    return error_page(403, "forbidden")
-
-
-def _unavailable(_: LedgerUnavailable) -> Response:
-    return error_page(503, "unavailable", RETRY_SECONDS)
-
-
 def _database_failed(error: SQLAlchemyError) -> Response:
     log.error("database_failed", exc_info=error)
-    # Something may have been linked before this, so it does not say that nothing has changed.
+    # A TV may have been linked before this, so the page does not say that nothing has changed.
     return error_page(503, "error", RETRY_SECONDS)
 
 
-def _flood(_: RateLimitExceeded) -> Response:
-    return error_page(429, "too_many", seconds_to_wait())
-
-
-def _http(error: HTTPException) -> AnyResponse:
+def _http_exception(error: HTTPException) -> AnyResponse:
     status = error.code or 500
     if status < 400:
         return error.get_response()
@@ -116,6 +104,6 @@ def _http(error: HTTPException) -> AnyResponse:
     return response
 
 
-def _bug(error: Exception) -> Response:
+def _unhandled(error: Exception) -> Response:
     log.error("unhandled_exception", exc_info=error)
     return error_page(500, "error")

@@ -19,18 +19,16 @@ stale_pages: dict[str, Callable[..., Response]] = {}
 
 
 class PortalForm(FlaskForm):  # type: ignore[misc]
-    """A form of ours. Its CSRF token is checked before any view runs, by the extension below."""
+    """A form whose CSRF token is checked before any view runs, by the extension above."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
-        """How a form reads a request."""
-
         def wrap_formdata(self, form: Form, formdata: object) -> Mapping[str, Any] | None:
-            """Read fields of a form alone: an upload or a JSON document would put other things than text there."""
+            """Read form fields only, so that every value is text: no upload and no JSON."""
             return request.form if formdata is not None else None
 
 
 def no_control_characters(form: Form, field: Field) -> None:
-    """Refuse what no keyboard types and no field of ours means."""
+    """Refuse control characters."""
     if any(unicodedata.category(character) == "Cc" for character in field.data or ""):
         raise ValidationError(_("Leave out characters that can't be seen."))
 
@@ -54,7 +52,7 @@ def on_stale_form(*names: str) -> Callable[[StalePage], StalePage]:
 
 
 def init_app(app: Flask) -> None:
-    """Protect every POST: one without the session's token reaches no view, but the handler of its page."""
+    """Protect every POST: one without the session's token reaches no view, only what ``on_stale_form`` registered."""
     app.config.update(
         # The token lives as long as the session that it is tied to.
         WTF_CSRF_TIME_LIMIT=None,

@@ -1,4 +1,4 @@
-"""Which hosts the portal answers to, and what every answer tells the browser to refuse."""
+"""The check of the Host header, and the security headers of every response."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("portal.web")
 
-# Load balancers ask by address, not by name.
+# Load balancers use the address, not the name.
 ANY_HOST = frozenset({"/healthz", "/readyz"})
 PORTS = {"http": ":80", "https": ":443"}
 YEAR_SECONDS = 365 * 24 * 60 * 60
@@ -31,7 +31,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-# Not no-referrer, with which browsers send "Origin: null" with our own forms. Nobody else learns an address either way.
+# Not no-referrer, with which browsers send "Origin: null" with our own forms. Other sites get no address either way.
 COMMON = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "same-origin"),
@@ -43,16 +43,14 @@ PAGE = (
     ("Permissions-Policy", "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ("Cache-Control", "no-store"),
 )
-# A picture that somebody opens by itself is a document of this origin: it may do nothing.
+# A picture that is opened by itself is a document of this origin: it may do nothing.
 STATIC = (("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Answer to PORTAL_PUBLIC_URL's host alone, and put the security headers on every page.
+    """Refuse every host but that of PORTAL_PUBLIC_URL, and set the security headers of every page.
 
-    Args:
-        app: whose WSGI application so far, static files included, is kept behind the host check.
-        settings: say how viewers reach the portal.
+    Call it last: the host check wraps the WSGI application as it is, static files included.
     """
     headers = [*for_every_answer(settings), *PAGE]
 
@@ -65,37 +63,31 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def for_every_answer(settings: Settings) -> list[tuple[str, str]]:
-    """Return the headers of pages and static files alike."""
+    """Return the headers of both pages and static files."""
     if settings.is_https:
         return [*COMMON, ("Strict-Transport-Security", f"max-age={YEAR_SECONDS}")]
     return list(COMMON)
 
 
 class HostCheck:
-    """Refuses a foreign Host before anything else looks at the request.
-
-    Args:
-        application: what answers everybody else.
-        public_url: the origin at which viewers reach the portal.
-    """
+    """WSGI middleware that answers requests for another host than that of the public URL with 400."""
 
     def __init__(self, application: "WSGIApplication", public_url: str) -> None:
         self._application = application
         parts = urlsplit(public_url.lower())
         self._default_port = PORTS[parts.scheme]
         self._host = parts.netloc.removesuffix(self._default_port)
-        # Whoever gets this may have typed localhost for 127.0.0.1.
+        # For example, localhost was typed for 127.0.0.1.
         self._body = f"This address is not served here. Open {public_url}\n".encode()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer as WSGI says."""
         host = environ.get("HTTP_HOST", "")
         if host == self._host or host.lower().removesuffix(self._default_port) == self._host:
             return self._application(environ, start_response)
         if environ.get("PATH_INFO") in ANY_HOST:
             environ["HTTP_HOST"] = self._host
             return self._application(environ, start_response)
-        # An operator whose proxy does not pass the Host on must find out why nothing works.
+        # So that an operator whose proxy does not pass the Host header on finds out why nothing works.
         log.warning("foreign_host", host=host[:100], expected=self._host, status=400)
         start_response(
             "400 Bad Request",

@@ -1,4 +1,4 @@
-"""Which language the pages speak: the one that was chosen, else what the browser asks for, else the operator's."""
+"""The language of the pages: the one that was chosen, else one that the browser asks for, else the operator's."""
 
 import re
 from functools import cache
@@ -19,18 +19,18 @@ from portal.settings.settings import Settings
 bp = Blueprint("language", __name__)
 log = structlog.get_logger("portal.language")
 
-_SHOWN_AGAIN = (
+_PAGES = (
     *("/activate", "/activate/done", "/devices", "/sign-in"),
     *("/support", "/support/account", "/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
-_A_VIEWER = re.compile("/support/viewers/[A-Za-z0-9]{1,64}")
+_VIEWER_PAGE = re.compile("/support/viewers/[A-Za-z0-9]{1,64}")
 _COOKIE = "activate-language"
 _COOKIE_SECONDS = 365 * 24 * 3600
 
 
 @bp.post("/language")
 def choose_language() -> Response:
-    response = see_other(here(request.form.get("next", "")))
+    response = see_other(page_to_return_to(request.form.get("next", "")))
     chosen = request.form.get("language")
     if chosen in languages():
         secure = services().settings.is_https
@@ -40,13 +40,9 @@ def choose_language() -> Response:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Make the pages speak the language of each request."""
+    """Translate each page into the language of its request."""
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
-
-    def select() -> Locale:
-        return _locale(_chosen(settings))
-
-    Babel(app, locale_selector=select)
+    Babel(app, locale_selector=lambda: _locale(_chosen(settings)))
     app.register_blueprint(bp)
 
 
@@ -57,31 +53,30 @@ def current_language() -> str:
 
 def text_direction() -> str:
     """Return ``ltr`` or ``rtl``."""
-    direction: str = get_locale().text_direction
-    return direction
+    return str(get_locale().text_direction)
 
 
 def choices() -> list[tuple[str, str]]:
-    """Return each language's code and its name in that language, as it stands in a list."""
+    """Return each language's code and its name in that language, for a list."""
     names = {code: _locale(code).get_display_name() or code for code in languages()}
-    # Within a sentence some languages write their own name small.
+    # Within a sentence some languages write their own name in lower case.
     return [(code, name[0].upper() + name[1:]) for code, name in names.items()]
 
 
-def here(path: str) -> str:
-    """Return a path of a page that can be shown again by a GET, else a page that it belongs to."""
-    viewer = _A_VIEWER.match(path)
+def page_to_return_to(path: str) -> str:
+    """Return the path of a page if a GET can show it again, else the path of a page that it belongs to."""
+    viewer = _VIEWER_PAGE.match(path)
     if viewer:
         return viewer[0]
     if path.startswith("/devices/"):
         return "/devices"
-    if path in _SHOWN_AGAIN:
+    if path in _PAGES:
         return path
     return "/support" if path.startswith("/support/") else "/activate"
 
 
 def remember(code: str) -> None:
-    """Keep the language that the viewer who is signed in uses, for mails to them; failing to is no error."""
+    """Save the viewer's language, for mails to them; a failure is only logged."""
     try:
         viewer = current_viewer()
         if viewer and services().preferences.language(viewer.consumer_id) != code:
@@ -94,15 +89,15 @@ def _chosen(settings: Settings) -> str:
     chosen = request.cookies.get(_COOKIE)
     if chosen in languages():
         return chosen
-    # Werkzeug's best_match puts an exact match before the browser's order: English for "pt-PT, pt;q=0.9, en;q=0.8".
-    wanted = (tag.lower() for tag, quality in request.accept_languages if quality > 0)
-    fitting = (_tags().get(tag) or _tags().get(tag.partition("-")[0]) for tag in wanted)
-    return next(filter(None, fitting), settings.language)
+    # Werkzeug's best_match prefers an exact match to the browser's order: English for "pt-PT, pt;q=0.9, en;q=0.8".
+    tags = (tag.lower() for tag, quality in request.accept_languages if quality > 0)
+    supported = (_tags().get(tag) or _tags().get(tag.partition("-")[0]) for tag in tags)
+    return next(filter(None, supported), settings.language)
 
 
 @cache
 def _tags() -> dict[str, str]:
-    """Return the language for each tag that asks for it: for its own, and for its first part."""
+    """Return the language for each tag that asks for it: the whole tag, or its first part."""
     codes = languages()
     return {code.partition("-")[0]: code for code in codes} | {code.lower(): code for code in codes}
 

@@ -1,6 +1,6 @@
-"""Keeps floods out: so many requests a minute from one address, whatever they ask for, by Flask-Limiter.
+"""Limits the requests of one address against floods, with Flask-Limiter.
 
-Attempts to link or to sign in are limited elsewhere, from the ledger.
+Attempts to link or to sign in have limits of their own, which are counted in the ledger.
 """
 
 import time
@@ -14,25 +14,22 @@ from portal.settings.addresses import network_prefix
 from portal.settings.settings import Settings
 
 EXEMPT = frozenset({"ops.healthz", "ops.readyz"})
-# Redis is on the way of every request, so it gets no longer than this to answer.
+# Every request waits for Redis, so its time-out is short.
 REDIS_SECONDS = 0.3
 _EXTENSION = "portal.limits"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Refuse a flood from one address with 429, before anything else is done for it.
+    """Raise flask_limiter.RateLimitExceeded in the requests of an address that sends too many.
 
-    Counted in each worker's memory, or in Redis for all of them, and in memory again while that is gone. A limit's
-    time begins with the first request of an address.
-
-    Raises in the request:
-        flask_limiter.RateLimitExceeded: ``seconds_to_wait`` tells how long the limit holds.
+    They are counted in each worker's memory, or in Redis for all workers, and in memory again while Redis does not
+    answer. The window of a limit begins with the first request of an address.
     """
     limiter = Limiter(
         key_func=lambda: network_prefix(client_address()),
         application_limits=["; ".join(str(item) for item in settings.limit_flood)],
         application_limits_exempt_when=lambda: request.endpoint in EXEMPT,
-        # Left to itself it lets pass what no route answers to.
+        # By default requests that match no route are not counted.
         request_identifier=lambda: request.endpoint or "nowhere",
         strategy="fixed-window",
         key_prefix="portal-flood",
@@ -43,18 +40,15 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def client_address() -> str:
-    """Return the address of whoever sent this request, as the operator's proxies saw it.
-
-    It is never empty, since an empty key would switch the limit off.
-    """
+    """Return the client's address; never empty, because an empty key would switch the limit off."""
     return request.remote_addr or "unknown"
 
 
 def seconds_to_wait() -> int:
-    """Return the seconds until the limit that this request met is over, at least one."""
+    """Return the seconds until the limit that this request exceeded is reset, at least one."""
     limiter: Limiter = current_app.extensions[_EXTENSION]
-    met = limiter.current_limit
-    return max(1, ceil(met.reset_at - time.time())) if met else 1
+    exceeded = limiter.current_limit
+    return max(1, ceil(exceeded.reset_at - time.time())) if exceeded else 1
 
 
 def _storage(settings: Settings) -> dict[str, Any]:

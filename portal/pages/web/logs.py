@@ -1,4 +1,4 @@
-"""JSON logs on standard output, our own and those of libraries, through one redaction; one line a request."""
+"""JSON logs on standard output, our own and those of libraries, without secrets; one line a request."""
 
 import logging
 import re
@@ -17,8 +17,8 @@ from portal.pages.web.redaction import Redactor
 from portal.settings.settings import Settings
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# They write a line for each connection, request or migration, some with its query.
-CHATTY = ("urllib3", "werkzeug", "alembic", "asyncio")
+# These write a line for each connection, request or migration, some with its query.
+VERBOSE_LOGGERS = ("urllib3", "werkzeug", "alembic", "asyncio")
 
 log = structlog.get_logger("portal.access")
 
@@ -26,14 +26,14 @@ CountRequest = Callable[[str | None, str, int, float], None]
 
 
 class _Output:
-    """Where all lines go: standard output as it is at that moment, one whole line at a time."""
+    """Standard output, one whole line at a time; looked up for each line, because tests replace it."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self.redactor = Redactor()
 
     def write(self, line: str) -> None:
-        with self._turn:
+        with self._lock:
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
 
@@ -42,7 +42,7 @@ _output = _Output()
 
 
 class _Logger:
-    """What structlog hands a finished line to."""
+    """Receives the finished lines of structlog."""
 
     def __init__(self, name: str = "portal") -> None:
         self.name = name
@@ -54,7 +54,7 @@ class _Logger:
 
 
 class _Handler(logging.Handler):
-    """What the logging of libraries hands a record to."""
+    """Receives the records that libraries log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -71,13 +71,13 @@ def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return _output.redactor.event(event)
 
 
-_FIRST: list[Processor] = [
+_SHARED_PROCESSORS: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.processors.add_log_level,
     structlog.processors.format_exc_info,
 ]
-_LAST: list[Processor] = [
+_OUTPUT_PROCESSORS: list[Processor] = [
     _redact,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.JSONRenderer(),
@@ -85,37 +85,32 @@ _LAST: list[Processor] = [
 
 
 def configure(settings: Settings, level: int = logging.INFO) -> None:
-    """Send every log of this process to standard output as JSON, without a secret in it.
-
-    Args:
-        settings: whose secrets must never be written.
-        level: the least level that is written, as logging numbers them.
-    """
+    """Send every log of this process from this level on to standard output, without the secrets of the settings."""
     _output.redactor = Redactor(settings.secret_values)
     structlog.configure(
-        processors=[*_FIRST, *_LAST],
+        processors=[*_SHARED_PROCESSORS, *_OUTPUT_PROCESSORS],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_Logger,
     )
     handler = _Handler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_FIRST],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_LAST],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_SHARED_PROCESSORS],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_OUTPUT_PROCESSORS],
         )
     )
     root = logging.getLogger()
     root.handlers = [other for other in root.handlers if not isinstance(other, _Handler)] + [handler]
     root.setLevel(level)
-    for name in CHATTY:
+    for name in VERBOSE_LOGGERS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)
 
 
 def init_app(app: Flask, count: CountRequest) -> None:
-    """Give every request an id, and write and count it when it is answered.
+    """Give every request an id, and log and count it.
 
-    A proxy's X-Request-ID is kept if it is harmless, so that its logs and ours can be joined.
+    The X-Request-ID of a proxy is used if it is harmless, so that its logs and ours can be joined.
 
     Args:
         app: the portal.
@@ -132,11 +127,11 @@ def init_app(app: Flask, count: CountRequest) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        facts: dict[str, Any] = g.__dict__
-        # Neither is there if the request failed before the first handler.
-        seconds = time.perf_counter() - facts.get("request_start", time.perf_counter())
-        response.headers["X-Request-ID"] = facts.get("request_id", "none")
-        # The rule, never the path: what somebody typed into the address bar may be a PIN.
+        context: dict[str, Any] = g.__dict__
+        # Both are missing if the request failed before the first handler.
+        seconds = time.perf_counter() - context.get("request_start", time.perf_counter())
+        response.headers["X-Request-ID"] = context.get("request_id", "none")
+        # The rule, never the path, which may contain a PIN that was typed into the address bar.
         rule = request.url_rule.rule if request.url_rule else None
         count(rule, request.method, response.status_code, seconds)
         milliseconds = round(seconds * 1000, 1)

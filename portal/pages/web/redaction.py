@@ -1,4 +1,4 @@
-"""What must never stand in a log: the one function that every line goes through on its way out."""
+"""Removes secrets from everything that is logged."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 REDACTED = "[redacted]"
-# Shorter ones would take harmless words out of every line; no real secret is that short.
-_SHORTEST = 4
+# A shorter value would remove harmless words from every line; no real secret is that short.
+_MIN_LENGTH = 4
 
 KEYS = frozenset(
     {
@@ -37,26 +37,22 @@ _NAMED = re.compile(
     rf"""{_EQUALS}(?:{_QUOTED}|[^\s&,;"'<>)\]}}]+)""",
     re.IGNORECASE,
 )
-# These have values of several words: whatever follows on the line is theirs.
+# These have values of several words: the rest of the line is removed.
 _HEADER = re.compile(rf"""(?<![a-z0-9])(cookie|authorization){_EQUALS}(?:{_QUOTED}|[^\r\n"']+)""", re.IGNORECASE)
 _SCHEME = re.compile(r"\b(Bearer|Basic)( +)[A-Za-z0-9._~+/=-]{8,}")
 _CREDENTIALS = re.compile(r"//[^/\s@]*:[^/\s@]*@")
 
 
 class Redactor:
-    """Takes secrets out of what is about to be logged.
-
-    Args:
-        secrets: exact values that must not appear, in the clear.
-    """
+    """Removes exact secrets, and what follows the name of a secret."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
-        # The longest first: a secret that holds another one must not leave its rest behind.
-        self._values = sorted(forms, key=len, reverse=True)
+        encodings = {encoding for secret in secrets for encoding in _encodings(secret) if len(encoding) >= _MIN_LENGTH}
+        # The longest first, so that nothing is left of a secret that contains another one.
+        self._values = sorted(encodings, key=len, reverse=True)
 
     def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an event without its secrets, whatever they are nested in."""
+        """Return an event without its secrets, however deeply they are nested."""
         return {key: REDACTED if key.lower() in KEYS else self._value(value) for key, value in event.items()}
 
     def text(self, text: str) -> str:
@@ -84,13 +80,13 @@ class Redactor:
         return self.text(str(value))
 
 
-def _forms(secret: str) -> set[str]:
-    """Return the ways in which a secret may be written: as it is, in a URL, in a form, inside JSON."""
-    forms = {secret, secret.strip()}
+def _encodings(secret: str) -> set[str]:
+    """Return how a secret may be written: as it is, in a URL, in a form, in JSON."""
+    encodings = {secret, secret.strip()}
     with suppress(ValueError):
-        forms.add(urlsplit(secret).password or "")
-    forms |= {escape(form) for form in tuple(forms) for escape in (quote, _quote_all, quote_plus)}
-    return forms | {form.encode("unicode_escape").decode() for form in forms}
+        encodings.add(urlsplit(secret).password or "")
+    encodings |= {escape(encoding) for encoding in tuple(encodings) for escape in (quote, _quote_all, quote_plus)}
+    return encodings | {encoding.encode("unicode_escape").decode() for encoding in encodings}
 
 
 def _quote_all(text: str) -> str:

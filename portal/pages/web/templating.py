@@ -1,6 +1,5 @@
-"""What every template knows, and a Jinja that raises on what it does not know."""
+"""What every template is given, and a Jinja that raises on undefined names."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, request
@@ -13,22 +12,11 @@ from portal.pages.web.assets import Assets
 from portal.settings.settings import Settings
 
 
-@dataclass(frozen=True)
-class Brand:
-    """The operator's name and addresses, for the frame of every page."""
-
-    name: str
-    logo_url: str | None
-    support_url: str | None
-    terms_url: str | None
-    privacy_url: str | None
-
-
 def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
-    """Give the templates the brand, the language and whoever is signed in.
+    """Give the templates the brand, the language, and the viewer or agent who is signed in.
 
-    The operator's own templates, in ``templates`` of PORTAL_OVERRIDES_DIR, come before ours of the same name.
-    What this request has not looked up already is not looked up for a page: the pages for errors must not fail.
+    The operator's own templates, in ``templates`` of PORTAL_OVERRIDES_DIR, replace ours of the same name. A page looks
+    up no viewer or agent that its request has not looked up already: the pages for errors must not fail.
     """
     language.init_app(app, settings)
     app.jinja_env.undefined = StrictUndefined
@@ -36,15 +24,15 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["asset"] = assets.url
     if settings.overrides_dir and app.jinja_loader:
-        theirs = FileSystemLoader(settings.overrides_dir / "templates")
-        app.jinja_loader = ChoiceLoader([theirs, app.jinja_loader])
-    brand = Brand(
-        name=settings.brand_name,
-        logo_url=assets.logo,
-        support_url=settings.brand_support_url,
-        terms_url=settings.brand_terms_url,
-        privacy_url=settings.brand_privacy_url,
-    )
+        overrides = FileSystemLoader(settings.overrides_dir / "templates")
+        app.jinja_loader = ChoiceLoader([overrides, app.jinja_loader])
+    brand = {
+        "name": settings.brand_name,
+        "logo_url": assets.logo,
+        "support_url": settings.brand_support_url,
+        "terms_url": settings.brand_terms_url,
+        "privacy_url": settings.brand_privacy_url,
+    }
     languages = language.choices()
 
     @app.context_processor
@@ -56,5 +44,5 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
             "languages": languages,
             "current_language": language.current_language(),
             "text_direction": language.text_direction(),
-            "here": language.here(request.path),
+            "return_path": language.page_to_return_to(request.path),
         }

@@ -6,11 +6,7 @@ from flask_babel import ngettext
 
 
 def in_words(seconds: int | None) -> str | None:
-    """Return a time to wait as a person would say it, rounded up, or none where there is none to say.
-
-    Args:
-        seconds: at least one; ``Retry-After`` carries the same number.
-    """
+    """Return a time to wait in words, rounded up; none for none."""
     if seconds is None:
         return None
     if seconds <= 90:
