@@ -1,4 +1,4 @@
-"""Ways in which a database fails while the portal is using it; each is real for the portal's processes."""
+"""Ways in which a database fails while the portal uses it; each happens to the portal's real processes."""
 
 import resource
 import sqlite3
@@ -16,33 +16,33 @@ from tests.harness.postgres import Cluster
 NO_LIMIT = resource.RLIM_INFINITY
 
 
-class Break(Protocol):
-    """Breaks the database of a portal while a block runs, given the process ids of the portal's workers."""
+class Inject(Protocol):
+    """Makes the database of a portal fail while a block runs, given the process ids of the portal's workers."""
 
     def __call__(self, workers: list[int]) -> AbstractContextManager[None]:
-        """Break it at the start of the block, and mend it at the end."""
+        """Make it fail at the start of the block, and repair it at the end."""
         ...
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A database, and what becomes of it.
+    """A database, and how it fails.
 
     Args:
-        url: where the portal finds it.
-        breaks: for the length of a block.
-        said: what the log has to say then.
-        can_be_read: whether pages that only read go on.
+        url: of the database.
+        inject: makes it fail while a block runs.
+        log_text: is in the log then.
+        is_readable: whether pages that only read still work.
     """
 
     url: str
-    breaks: Break
-    said: str
-    can_be_read: bool
+    inject: Inject
+    log_text: str
+    is_readable: bool
 
 
 def locked(url: str) -> Fault:
-    """Another process is writing, for longer than anyone should wait."""
+    """Another process keeps writing, for longer than LOCK_SECONDS."""
 
     @contextmanager
     def lock(workers: list[int]) -> Iterator[None]:
@@ -51,11 +51,11 @@ def locked(url: str) -> Fault:
             yield
             other.execute("ROLLBACK")
 
-    return Fault(url, lock, "database is locked", can_be_read=True)
+    return Fault(url, lock, "database is locked", is_readable=True)
 
 
 def full(url: str) -> Fault:
-    """No file of the portal's workers may grow, as on a disk that is full."""
+    """No file of the portal's workers can grow, as on a full disk."""
 
     @contextmanager
     def fill(workers: list[int]) -> Iterator[None]:
@@ -64,11 +64,11 @@ def full(url: str) -> Fault:
         yield
         _limit(workers, NO_LIMIT)
 
-    return Fault(url, fill, "disk I/O error", can_be_read=True)
+    return Fault(url, fill, "disk I/O error", is_readable=True)
 
 
 def read_only(cluster: Cluster, url: str) -> Fault:
-    """PostgreSQL takes no writes, as a replica does, and as an operator may set it to."""
+    """PostgreSQL refuses to write, as a replica does."""
     name = sql.Identifier(make_url(url).database or "")
 
     @contextmanager
@@ -79,11 +79,11 @@ def read_only(cluster: Cluster, url: str) -> Fault:
         cluster.run(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
         _end_connections(cluster, url)
 
-    return Fault(url, forbid, "read-only transaction", can_be_read=True)
+    return Fault(url, forbid, "read-only transaction", is_readable=True)
 
 
 def stopped(cluster: Cluster, url: str) -> Fault:
-    """PostgreSQL is stopped, and started again later."""
+    """PostgreSQL is stopped, and later started again."""
 
     @contextmanager
     def stop(workers: list[int]) -> Iterator[None]:
@@ -91,18 +91,18 @@ def stopped(cluster: Cluster, url: str) -> Fault:
         yield
         cluster.start()
 
-    return Fault(url, stop, "onnection refused", can_be_read=False)
+    return Fault(url, stop, "onnection refused", is_readable=False)
 
 
 def _end_connections(cluster: Cluster, url: str) -> None:
-    """End the portal's connections: what a database is set to holds for new ones."""
+    """End the portal's connections, since a database's settings apply to new ones only."""
     name = sql.Literal(make_url(url).database)
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}"
     cluster.run(sql.SQL(end).format(name))
 
 
 def _limit(processes: list[int], size: int) -> None:
-    """Let no file of some processes grow beyond a size in bytes; what they have written stays."""
+    """Let no file of these processes grow beyond a size in bytes."""
     for process in processes:
         resource.prlimit(process, resource.RLIMIT_FSIZE, (size, NO_LIMIT))
 

@@ -43,7 +43,7 @@ def read_only(postgres_cluster: postgres.Cluster, postgresql_url: str) -> Fault:
 
 @pytest.fixture
 def stopped() -> Iterator[Fault]:
-    """A PostgreSQL of this test's own, which stops."""
+    """A PostgreSQL of this test's own, to be stopped."""
     with postgres.running() as cluster:
         cluster.create("portal")
         url = cluster.url("portal")
@@ -53,7 +53,7 @@ def stopped() -> Iterator[Fault]:
 
 @pytest.fixture(params=["locked", "full", "read_only", "stopped"])
 def fault(request: pytest.FixtureRequest) -> Fault:
-    """Each of them."""
+    """Each way to fail."""
     fault: Fault = request.getfixturevalue(request.param)
     return fault
 
@@ -66,7 +66,7 @@ def environ(environ: dict[str, str], fault: Fault) -> dict[str, str]:
 
 @pytest.fixture
 def alice(processes: Processes, browse_over_http: Callable[[str], PageClient]) -> Alice:
-    """Alice, signed in while all was well."""
+    """Alice, who signed in while the database was well."""
     return Alice(browse_over_http(processes.url)).signs_in()
 
 
@@ -76,40 +76,50 @@ def mallory(processes: Processes, browse_over_http: Callable[[str], PageClient])
     return Mallory(browse_over_http(processes.url)).opens("/sign-in")
 
 
-def lines(log: str, event: str) -> list[dict[str, str]]:
-    """Return the lines of a log about an event."""
-    found = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    return [line for line in found if line["event"] == event]
+def log_lines(log: str, event: str) -> list[dict[str, str]]:
+    """Return the lines of a log with an event."""
+    parsed = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return [line for line in parsed if line["event"] == event]
 
 
-def test_nothing_is_sent_to_zype_and_all_is_well_again_with_the_database(
-    fault: Fault,
-    processes: Processes,
-    alice: Alice,
-    mallory: Mallory,
-    sandbox: SimulatedZype,
-    settings: Settings,
+def test_no_call_goes_unrecorded_and_no_answer_is_hidden(
+    fault: Fault, processes: Processes, alice: Alice, mallory: Mallory, sandbox: SimulatedZype, settings: Settings
+) -> None:
+    """One test, since starting the processes takes most of the time."""
+    workers = workers_of(processes.process.pid)
+    sends_nothing_while_attempts_can_not_be_written(fault, workers, processes, alice, mallory, sandbox)
+    links_again_when_the_database_is_back(alice, mallory, sandbox, settings)
+    shows_and_logs_an_outcome_that_can_not_be_written(fault, workers, processes, alice, sandbox, settings)
+
+
+def sends_nothing_while_attempts_can_not_be_written(
+    fault: Fault, workers: list[int], processes: Processes, alice: Alice, mallory: Mallory, sandbox: SimulatedZype
 ) -> None:
     tv = sandbox.tv()
     alice.opens("/activate")
     before = len(processes.log())
-    with fault.breaks(workers_of(processes.process.pid)):
+    with fault.inject(workers):
         alice.types_pin(tv.pin, 503)
         assert int(alice.page.header("Retry-After")) > 0
-        if fault.can_be_read:
+        if fault.is_readable:
             assert "nothing has changed" in alice.page.summary
             assert alice.page.value("#pin") == tv.pin
         mallory.signs_in(status=503)
         alice.browser.get("/healthz")
-        alice.browser.get("/activate", 200 if fault.can_be_read else 503)
-        alice.browser.get("/readyz", 200 if fault.can_be_read else 503)
-    said = lines(processes.log()[before:], "ledger_failed" if fault.can_be_read else "database_failed")
-    assert said
-    assert all(line["level"] == "error" for line in said)
-    assert fault.said in json.dumps(said)
+        alice.browser.get("/activate", 200 if fault.is_readable else 503)
+        alice.browser.get("/readyz", 200 if fault.is_readable else 503)
+    logged = log_lines(processes.log()[before:], "ledger_failed" if fault.is_readable else "database_failed")
+    assert logged
+    assert all(line["level"] == "error" for line in logged)
+    assert fault.log_text in json.dumps(logged)
     assert sandbox.record() == []
     assert not tv.is_linked()
 
+
+def links_again_when_the_database_is_back(
+    alice: Alice, mallory: Mallory, sandbox: SimulatedZype, settings: Settings
+) -> None:
+    tv = sandbox.tv()
     mallory.opens("/sign-in").signs_in()
     alice.opens("/activate").types_pin(tv.pin)
     assert alice.page.heading == "Your TV is linked"
@@ -117,21 +127,28 @@ def test_nothing_is_sent_to_zype_and_all_is_well_again_with_the_database(
     assert [row["outcome"] for row in rows_of(settings)] == [None, Outcome.LINKED]
 
 
-def test_what_zype_said_is_shown_and_logged_where_the_outcome_can_not_be_written(
-    fault: Fault, processes: Processes, alice: Alice, sandbox: SimulatedZype, settings: Settings
+def shows_and_logs_an_outcome_that_can_not_be_written(
+    fault: Fault,
+    workers: list[int],
+    processes: Processes,
+    alice: Alice,
+    sandbox: SimulatedZype,
+    settings: Settings,
 ) -> None:
     alice.opens("/activate")
-    workers = workers_of(processes.process.pid)
-    form = 'form[action="/activate"]'
+    before, sent_before = len(processes.log()), len(sandbox.record())
     with ThreadPoolExecutor(1) as pool:
-        sent = pool.submit(alice.browser.submit, alice.page, form, 303, **{"pin": "slow1", "from": ""})
+        link = pool.submit(
+            alice.browser.submit, alice.page, 'form[action="/activate"]', 303, **{"pin": "slow1", "from": ""}
+        )
         deadline = time.monotonic() + SECONDS
-        while not sandbox.record():
+        while len(sandbox.record()) == sent_before:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        with fault.breaks(workers):
-            assert sent.result(SECONDS).location == "/activate/done"
-    assert [row["outcome"] for row in rows_of(settings)] == [None]
-    said = lines(processes.log(), "ledger_failed")
-    assert [(line["outcome"], line["level"]) for line in said] == [(Outcome.LINKED, "error")]
-    assert [row["attempt_id"] for row in rows_of(settings)] == [said[0]["attempt_id"]]
+        with fault.inject(workers):
+            assert link.result(SECONDS).location == "/activate/done"
+    rows = rows_of(settings)
+    assert [row["outcome"] for row in rows] == [None, Outcome.LINKED, None]
+    logged = log_lines(processes.log()[before:], "ledger_failed")
+    assert [(line["outcome"], line["level"]) for line in logged] == [(Outcome.LINKED, "error")]
+    assert logged[0]["attempt_id"] == rows[-1]["attempt_id"]
