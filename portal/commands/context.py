@@ -39,6 +39,14 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 
 @contextmanager
+def configured_database() -> Iterator[tuple[Settings, Database]]:
+    """Yield the settings of the environment, and the database that they name, for the block."""
+    settings = load_settings(environment())
+    with open_database(settings) as database:
+        yield settings, database
+
+
+@contextmanager
 def open_database(settings: Settings) -> Iterator[Database]:
     """Yield the database for the block. If the database fails, the command ends with the database's own message."""
     database = Database(settings.database_url.get_secret_value(), connections=1)
