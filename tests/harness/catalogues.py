@@ -1,4 +1,4 @@
-"""The texts of the pages, as Babel finds them, and what a translation of one keeps to."""
+"""The texts of the pages, as Babel finds them, and the rules for their translations."""
 
 import re
 from collections import Counter
@@ -20,9 +20,9 @@ CATALOGUES = {path.parent.parent.name: path for path in sorted(TRANSLATIONS.glob
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 _TAG = re.compile(r"</?[a-z][^>]*>")
-# What must be recognised, whatever the language: it stands on the TV's screen, or is the TV.
+# Words that every translation keeps: they are on the TV's screen, or are the TV.
 _NAMES = {"PIN": ("PIN",), "TV": ("TV", "تلفزيون")}
-_MOST = 1000
+_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ def texts() -> frozenset[Text]:
     return frozenset(_text(message) for _, _, message, _, _ in found)
 
 
+@cache
 def catalogue(folder: str) -> Catalog:
-    """Return the texts of a language as its file holds them."""
+    """Return the texts of a language, from its file."""
     with CATALOGUES[folder].open("rb") as file:
         # A fault in the file is an error here, where Babel would print a line and go on.
         return read_po(file, locale=folder, abort_invalid=True)
@@ -74,8 +75,8 @@ def faults(text: Text, strings: tuple[str, ...], plural_rule: str) -> Iterator[s
         if not string.strip():
             yield f"no words for {source!r}"
             continue
-        numbers = [n for n in range(_MOST) if c2py(plural_rule)(n) == form] if text.plural else []
-        if not _placeholders_fit(source, string, may_leave_out=len(numbers) == 1):
+        is_one_number = text.plural is not None and _counts(plural_rule)[form] == 1
+        if not _placeholders_fit(source, string, may_leave_out=is_one_number):
             yield f"other placeholders in {string!r} than in {source!r}"
         if Counter(_TAG.findall(string)) != Counter(_TAG.findall(source)):
             yield f"other elements in {string!r} than in {source!r}"
@@ -84,11 +85,18 @@ def faults(text: Text, strings: tuple[str, ...], plural_rule: str) -> Iterator[s
                 yield f"{name} is not recognised in {string!r}"
 
 
+@cache
+def _counts(plural_rule: str) -> Counter[int]:
+    """Return how many numbers each plural form is for."""
+    form_of = c2py(plural_rule)
+    return Counter(form_of(number) for number in range(_MAX))
+
+
 def _placeholders_fit(source: str, string: str, may_leave_out: bool) -> bool:
-    """Tell whether a string takes what its source is given; a form for one number alone may say it in words."""
-    wanted, there = set(_PLACEHOLDER.findall(source)), set(_PLACEHOLDER.findall(string))
-    bare = _PLACEHOLDER.sub("", string)
-    return "%" not in bare and (there <= wanted if may_leave_out else there == wanted)
+    """Tell whether the placeholders are those of the source; a form for only one number may say it in words."""
+    expected, found = set(_PLACEHOLDER.findall(source)), set(_PLACEHOLDER.findall(string))
+    rest = _PLACEHOLDER.sub("", string)
+    return "%" not in rest and (found <= expected if may_leave_out else found == expected)
 
 
 def _text(message: str | tuple[str, ...]) -> Text:
