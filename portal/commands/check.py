@@ -8,7 +8,7 @@ import click
 import sqlalchemy as sa
 from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.app import create_app
 from portal.commands.context import environment, fail, listen_fault, load_settings
@@ -24,8 +24,8 @@ from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.errors import BadCredentials, Misconfigured, ZypeError
 
-# An account that can't exist: asking for it tells whether our credentials are accepted, and nothing else.
-NOBODY = "nobody@example.invalid"
+# An account that can't exist: asking for it shows whether our credentials are accepted, and nothing else.
+UNKNOWN_ACCOUNT = "nobody@example.invalid"
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Finding:
     """What one check found.
 
     Args:
-        is_ok: whether the operator may go on.
-        text: a sentence without a value of any setting.
+        is_ok: whether it works.
+        text: a sentence without the value of any setting.
     """
 
     is_ok: bool
@@ -69,7 +69,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     finally:
         zype.close()
     if "code" in settings.sign_in:
-        yield _code(settings)
+        yield _authorization_code(settings)
     if settings.staff_oidc_issuer:
         yield _staff_provider(settings)
     yield _mail(settings)
@@ -106,11 +106,11 @@ def _database(settings: Settings) -> Iterator[Finding]:
 def _writable(database: Database) -> Finding:
     try:
         with database.write() as connection:
-            # Changes nothing, but only a database that can be written to lets it pass.
+            # Changes nothing, but succeeds only if the database can be written to.
             for table in ("pending", "outbox"):
                 connection.execute(sa.text(f"DELETE FROM {table} WHERE attempt_id = ''"))  # noqa: S608
     except SQLAlchemyError as error:
-        return Finding(False, f"database: it can't be written to: {describe(error)}")
+        return Finding(False, f"database: can't write to it: {describe(error)}")
     return Finding(True, "database: it can be written to")
 
 
@@ -122,8 +122,8 @@ def _append_only(database: Database) -> Finding:
     try:
         with database.read() as connection:
             is_guarded = connection.execute(sa.text(query)).scalar_one() >= 2
-    except DBAPIError as error:
-        return Finding(False, f"ledger: its triggers can't be looked at: {describe(error)}")
+    except SQLAlchemyError as error:
+        return Finding(False, f"ledger: can't read its triggers: {describe(error)}")
     if not is_guarded:
         return Finding(False, "ledger: the triggers that refuse to change it are gone; restore the schema")
     return Finding(True, "ledger: the database refuses to change it")
@@ -134,15 +134,15 @@ def _redis(settings: Settings) -> Finding:
     try:
         is_up = storage_from_string(url, socket_connect_timeout=3, socket_timeout=3).check()
     except ConfigurationError:
-        return Finding(False, "redis: PORTAL_REDIS_URL is no address of Redis, or its client is not installed")
+        return Finding(False, "redis: PORTAL_REDIS_URL is not an address of Redis, or its client is not installed")
     if not is_up:
-        return Finding(False, "redis: it does not answer; the limit on floods would count in each worker alone")
+        return Finding(False, "redis: it does not answer; each worker would count floods by itself")
     return Finding(True, "redis: it answers")
 
 
 def _api(zype: ZypeClient) -> Finding:
     try:
-        zype.consumers_by_email(NOBODY)
+        zype.consumers_by_email(UNKNOWN_ACCOUNT)
     except Misconfigured:
         return Finding(False, "Zype's API: it refuses PORTAL_ZYPE_API_KEY; an Admin key is needed")
     except ZypeError as error:
@@ -152,7 +152,7 @@ def _api(zype: ZypeClient) -> Finding:
 
 def _password(zype: ZypeClient) -> Finding:
     try:
-        zype.token(NOBODY, uuid4().hex)
+        zype.token(UNKNOWN_ACCOUNT, uuid4().hex)
     except BadCredentials:
         return Finding(True, "Zype's login: it answers, and accepts the client")
     except Misconfigured:
@@ -162,7 +162,7 @@ def _password(zype: ZypeClient) -> Finding:
     return Finding(False, "Zype's login: it gave a token to an account that can't exist")
 
 
-def _code(settings: Settings) -> Finding:
+def _authorization_code(settings: Settings) -> Finding:
     app = create_app(settings)
     try:
         with app.app_context():
@@ -183,7 +183,7 @@ def _mail(settings: Settings) -> Finding:
         smtp_client(settings).check()
     except NotSent as error:
         return Finding(False, f"mail: the server of PORTAL_SMTP_URL can't be used: {error}")
-    return Finding(True, "mail: the server of PORTAL_SMTP_URL answers, and takes who we say we are")
+    return Finding(True, "mail: the server of PORTAL_SMTP_URL answers, and accepts our sign-in")
 
 
 def _staff_provider(settings: Settings) -> Finding:

@@ -87,7 +87,7 @@ def test_a_read_only_database_fails(judge: Judge, postgresql_url: str) -> None:
     with psycopg.connect(postgresql_url.replace("+psycopg", "")) as connection:
         connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
     failed = judge(PORTAL_DATABASE_URL=postgresql_url)
-    assert failed["database"].text.startswith("database: it can't be written to")
+    assert failed["database"].text.startswith("database: can't write to it")
 
 
 def test_a_ledger_that_lost_its_triggers_fails_on_sqlite(judge: Judge, sqlite_url: str) -> None:
