@@ -1,4 +1,4 @@
-"""``check`` tries everything, says a line each, fails if one fails, and shows no value."""
+"""``check`` tries everything, prints a line for each, fails if one fails, and shows no value."""
 
 import shutil
 import sqlite3
@@ -14,7 +14,7 @@ from tests.commands.conftest import Run
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import Port, free_port
 
-Judge = Callable[..., dict[str, Finding]]
+FailedChecks = Callable[..., dict[str, Finding]]
 
 
 @pytest.fixture
@@ -31,24 +31,24 @@ def environ(environ: dict[str, str], mail_server: MailServer) -> dict[str, str]:
 
 
 @pytest.fixture
-def judge(environ: dict[str, str]) -> Judge:
-    """Return a judge of settings: what fails, by the subject."""
+def failed_checks(environ: dict[str, str]) -> FailedChecks:
+    """Return what fails with these settings, by the subject of the line."""
 
-    def judge(**given: str) -> dict[str, Finding]:
+    def failed_checks(**given: str) -> dict[str, Finding]:
         found = list(check(load(environ | given)))
         for finding in found:
             for value in given.values():
                 assert value not in finding.text or len(value) < 12
         return {finding.text.split(":")[0]: finding for finding in found if not finding.is_ok}
 
-    return judge
+    return failed_checks
 
 
-def test_every_line_is_ok_where_everything_works(any_database_url: str, judge: Judge) -> None:
-    assert judge(PORTAL_DATABASE_URL=any_database_url) == {}
+def test_every_line_is_ok_where_everything_works(any_database_url: str, failed_checks: FailedChecks) -> None:
+    assert failed_checks(PORTAL_DATABASE_URL=any_database_url) == {}
 
 
-def test_it_prints_a_line_each_and_ends_well(run: Run, environ: dict[str, str]) -> None:
+def test_it_prints_a_line_for_each_and_ends_with_status_0(run: Run, environ: dict[str, str]) -> None:
     done = run("check", **environ)
     assert done.exit_code == 0, done.stdout + done.stderr
     assert done.stderr == ""
@@ -58,98 +58,98 @@ def test_it_prints_a_line_each_and_ends_well(run: Run, environ: dict[str, str]) 
     assert not any(value in done.stdout for name, value in environ.items() if "KEY" in name or "URL" in name)
 
 
-def test_it_ends_badly_when_one_line_is_red(run: Run, environ: dict[str, str]) -> None:
+def test_it_ends_with_status_1_when_one_fails(run: Run, environ: dict[str, str]) -> None:
     done = run("check", **environ | {"PORTAL_ZYPE_API_URL": f"http://127.0.0.1:{free_port()}"})
     assert done.exit_code == 1
     assert [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert done.stderr == "3 to mend\n"
 
 
-def test_https_needs_a_proxy_in_front(judge: Judge) -> None:
-    assert [*judge(PORTAL_PUBLIC_URL="https://tv.example.com")] == ["PORTAL_PROXY_HOPS"]
-    assert judge(PORTAL_PUBLIC_URL="https://tv.example.com", PORTAL_PROXY_HOPS="1") == {}
+def test_https_needs_a_proxy_in_front(failed_checks: FailedChecks) -> None:
+    assert [*failed_checks(PORTAL_PUBLIC_URL="https://tv.example.com")] == ["PORTAL_PROXY_HOPS"]
+    assert failed_checks(PORTAL_PUBLIC_URL="https://tv.example.com", PORTAL_PROXY_HOPS="1") == {}
 
 
-def test_an_empty_database_is_told_how_to_mend(judge: Judge, tmp_path: Path) -> None:
-    failed = judge(PORTAL_DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}")
+def test_an_empty_database_fails_with_the_command_to_run(failed_checks: FailedChecks, tmp_path: Path) -> None:
+    failed = failed_checks(PORTAL_DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}")
     assert "zype-activate db upgrade" in failed["database"].text
 
 
-def test_a_database_that_is_not_there_fails(judge: Judge, tmp_path: Path) -> None:
-    assert "database" in judge(PORTAL_DATABASE_URL=f"sqlite:///{tmp_path / 'no/folder/portal.db'}")
+def test_a_database_that_is_not_there_fails(failed_checks: FailedChecks, tmp_path: Path) -> None:
+    assert "database" in failed_checks(PORTAL_DATABASE_URL=f"sqlite:///{tmp_path / 'no/folder/portal.db'}")
     url = f"postgresql+psycopg://portal:hushhushhush@127.0.0.1:{free_port()}/portal"
-    failed = judge(PORTAL_DATABASE_URL=url)
+    failed = failed_checks(PORTAL_DATABASE_URL=url)
     assert "hushhushhush" not in failed["database"].text
 
 
-def test_a_read_only_database_fails(judge: Judge, postgresql_url: str) -> None:
+def test_a_read_only_database_fails(failed_checks: FailedChecks, postgresql_url: str) -> None:
     name = postgresql_url.rpartition("/")[2]
     with psycopg.connect(postgresql_url.replace("+psycopg", "")) as connection:
         connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    failed = judge(PORTAL_DATABASE_URL=postgresql_url)
+    failed = failed_checks(PORTAL_DATABASE_URL=postgresql_url)
     assert failed["database"].text.startswith("database: can't write to it")
 
 
-def test_a_ledger_that_lost_its_triggers_fails_on_sqlite(judge: Judge, sqlite_url: str) -> None:
+def test_a_ledger_that_lost_its_triggers_fails_on_sqlite(failed_checks: FailedChecks, sqlite_url: str) -> None:
     with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {name}")
     connection.close()
-    assert [*judge()] == ["ledger"]
+    assert [*failed_checks()] == ["ledger"]
 
 
-def test_a_ledger_that_lost_its_triggers_fails_on_postgresql(judge: Judge, postgresql_url: str) -> None:
+def test_a_ledger_that_lost_its_triggers_fails_on_postgresql(failed_checks: FailedChecks, postgresql_url: str) -> None:
     with psycopg.connect(postgresql_url.replace("+psycopg", "")) as connection:
         connection.execute("ALTER TABLE ledger DISABLE TRIGGER USER")
-    assert [*judge(PORTAL_DATABASE_URL=postgresql_url)] == ["ledger"]
+    assert [*failed_checks(PORTAL_DATABASE_URL=postgresql_url)] == ["ledger"]
 
 
-def test_a_redis_that_does_not_answer_fails(judge: Judge) -> None:
-    assert [*judge(PORTAL_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")] == ["redis"]
+def test_a_redis_that_does_not_answer_fails(failed_checks: FailedChecks) -> None:
+    assert [*failed_checks(PORTAL_REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")] == ["redis"]
 
 
-def test_a_key_that_zype_refuses_fails(judge: Judge) -> None:
-    assert [*judge(PORTAL_ZYPE_API_KEY="another-api-key")] == ["Zype's API"]
+def test_a_key_that_zype_refuses_fails(failed_checks: FailedChecks) -> None:
+    assert [*failed_checks(PORTAL_ZYPE_API_KEY="another-api-key")] == ["Zype's API"]
 
 
 @pytest.mark.parametrize("setting", ["PORTAL_ZYPE_CLIENT_ID", "PORTAL_ZYPE_CLIENT_SECRET"])
-def test_a_client_that_zype_refuses_fails(setting: str, judge: Judge) -> None:
-    assert [*judge(**{setting: "another-client"})] == ["Zype's login"]
+def test_a_client_that_zype_refuses_fails(setting: str, failed_checks: FailedChecks) -> None:
+    assert [*failed_checks(**{setting: "another-client"})] == ["Zype's login"]
 
 
-def test_zype_out_of_reach_fails_in_all_three_lines(judge: Judge) -> None:
-    assert [*judge(PORTAL_ZYPE_API_URL=f"http://127.0.0.1:{free_port()}")] == [
+def test_zype_out_of_reach_fails_in_all_three_lines(failed_checks: FailedChecks) -> None:
+    assert [*failed_checks(PORTAL_ZYPE_API_URL=f"http://127.0.0.1:{free_port()}")] == [
         "Zype's API",
         "Zype's login",
         "Zype's sign-in page",
     ]
 
 
-def test_a_mail_server_is_tried_without_sending_anything(judge: Judge, mail_server: MailServer) -> None:
-    assert judge() == {}
+def test_a_mail_server_is_tried_without_sending_anything(failed_checks: FailedChecks, mail_server: MailServer) -> None:
+    assert failed_checks() == {}
     assert mail_server.accepted == []
-    failed = judge(PORTAL_SMTP_URL=mail_server.url.replace("//", "//portal:hushhushhush@"))
+    failed = failed_checks(PORTAL_SMTP_URL=mail_server.url.replace("//", "//portal:hushhushhush@"))
     assert failed["mail"].text == "mail: the server of PORTAL_SMTP_URL can't be used: SMTPNotSupportedError"
-    failed = judge(PORTAL_SMTP_URL=f"smtp://127.0.0.1:{free_port()}")
+    failed = failed_checks(PORTAL_SMTP_URL=f"smtp://127.0.0.1:{free_port()}")
     assert failed["mail"].text.endswith(": ConnectionRefusedError")
 
 
-def test_no_mail_server_is_said_and_no_fault(environ: dict[str, str]) -> None:
+def test_no_mail_server_is_mentioned_and_no_fault(environ: dict[str, str]) -> None:
     settings = load(environ).model_copy(update={"smtp_url": None})
     [said] = [finding for finding in check(settings) if finding.text.startswith("mail:")]
     assert said == Finding(True, "mail: PORTAL_SMTP_URL is not set, so viewers get no mail")
 
 
 @pytest.mark.parametrize("setting", ["PORTAL_BIND", "PORTAL_METRICS_BIND"])
-def test_a_port_that_is_taken_fails(setting: str, judge: Judge) -> None:
+def test_a_port_in_use_fails(setting: str, failed_checks: FailedChecks) -> None:
     taken = Port()
-    assert [*judge(**{setting: taken.bind})] == [setting]
+    assert [*failed_checks(**{setting: taken.bind})] == [setting]
     taken.close()
 
 
-def test_it_leaves_no_trace_in_the_ledger(judge: Judge, sqlite_url: str, tmp_path: Path) -> None:
+def test_it_leaves_no_trace_in_the_ledger(failed_checks: FailedChecks, sqlite_url: str, tmp_path: Path) -> None:
     file = sqlite_url.removeprefix("sqlite:///")
-    judge()
+    failed_checks()
     shutil.copy(file, tmp_path / "copy.db")
     connection = sqlite3.connect(tmp_path / "copy.db")
     assert connection.execute("SELECT count(*) FROM ledger").fetchone() == (0,)
