@@ -32,13 +32,13 @@ def at_zype() -> Iterator[requests.Session]:
         yield http
 
 
-def set_out(browser: PageClient, next_path: str | None = None) -> str:
+def authorization_url(browser: PageClient, next_path: str | None = None) -> str:
     """Press the button on the sign-in page; return where the browser is sent."""
     query = f"?{urlencode({'next': next_path})}" if next_path is not None else ""
     return browser.get(f"/sign-in/code{query}", 302).location or ""
 
 
-def signs_in_there(http: requests.Session, address: str, who: Consumer, button: str | None = None) -> str:
+def sign_in_at_zype(http: requests.Session, address: str, who: Consumer, button: str | None = None) -> str:
     """Sign in on the login service's own page; return the path that its redirect leads back to."""
     page = BeautifulSoup(http.get(address, timeout=SECONDS).text, "html.parser")
     action = page.select("form")[0]["action"]
@@ -50,7 +50,7 @@ def signs_in_there(http: requests.Session, address: str, who: Consumer, button: 
     return f"{back.path}?{back.query}"
 
 
-def changed(path: str, **values: str | None) -> str:
+def with_query(path: str, **values: str | None) -> str:
     """Return a path with other values in its query; None takes a parameter out."""
     parts = urlsplit(path)
     query = {**dict(parse_qsl(parts.query)), **values}
@@ -61,12 +61,12 @@ def is_signed_in(browser: PageClient) -> bool:
     return browser.get("/activate").heading == "Link your TV"
 
 
-def says_not_yet(page: Page) -> bool:
+def shows_not_yet(page: Page) -> bool:
     return page.heading == "Sign in to link your TV" and NOT_YET in page.text(".notice")
 
 
-def test_it_sends_the_browser_off_with_a_challenge_and_no_secret(client: PageClient, sandbox: SimulatedZype) -> None:
-    address = set_out(client)
+def test_the_authorization_request_has_a_challenge_and_no_secret(client: PageClient, sandbox: SimulatedZype) -> None:
+    address = authorization_url(client)
 
     query = dict(parse_qsl(urlsplit(address).query))
     assert address.startswith(f"{sandbox.url}/oauth/authorize?")
@@ -78,15 +78,15 @@ def test_it_sends_the_browser_off_with_a_challenge_and_no_secret(client: PageCli
     assert not {"client_secret", "code_verifier"} & set(query)
 
 
-def test_each_departure_has_a_state_and_a_challenge_of_its_own(client: PageClient) -> None:
-    first, second = (dict(parse_qsl(urlsplit(set_out(client)).query)) for _ in range(2))
+def test_each_authorization_request_has_its_own_state_and_challenge(client: PageClient) -> None:
+    first, second = (dict(parse_qsl(urlsplit(authorization_url(client)).query)) for _ in range(2))
 
     assert first["state"] != second["state"]
     assert first["code_challenge"] != second["code_challenge"]
 
 
-def test_whoever_comes_back_is_signed_in(client: PageClient, app: Flask, at_zype: requests.Session) -> None:
-    back = client.get(signs_in_there(at_zype, set_out(client), seed.ALICE), 303)
+def test_the_callback_signs_the_viewer_in(client: PageClient, app: Flask, at_zype: requests.Session) -> None:
+    back = client.get(sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE), 303)
 
     assert back.location == "/activate"
     assert "alice@example.com" in client.follow(back).text(".account")
@@ -94,23 +94,26 @@ def test_whoever_comes_back_is_signed_in(client: PageClient, app: Flask, at_zype
     assert [row["consumer_id"] for row in rows(app, ledger)][-1] == seed.ALICE.id
 
 
-def test_the_language_of_whoever_comes_back_is_kept(
+def test_the_callback_stores_the_language(
     app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session
 ) -> None:
     browser = browse(app, language="fr")
-    browser.get(signs_in_there(at_zype, set_out(browser), seed.ALICE), 303)
+    browser.get(sign_in_at_zype(at_zype, authorization_url(browser), seed.ALICE), 303)
 
     assert rows(app, viewers) == [{"consumer_id": seed.ALICE.id, "language": "fr"}]
 
 
-def test_it_leads_back_to_the_page_of_tvs(client: PageClient, at_zype: requests.Session) -> None:
-    assert client.get(signs_in_there(at_zype, set_out(client, "/devices"), seed.ALICE), 303).location == "/devices"
+def test_the_callback_leads_to_the_page_that_was_opened(client: PageClient, at_zype: requests.Session) -> None:
+    assert (
+        client.get(sign_in_at_zype(at_zype, authorization_url(client, "/devices"), seed.ALICE), 303).location
+        == "/devices"
+    )
 
 
-def test_the_verifier_and_the_same_redirect_uri_go_with_the_exchange(
+def test_the_token_request_has_the_verifier_and_the_same_redirect_uri(
     client: PageClient, sandbox: SimulatedZype, at_zype: requests.Session
 ) -> None:
-    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    path = sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE)
     with recording_calls(sandbox) as calls:
         client.get(path, 303)
 
@@ -120,10 +123,10 @@ def test_the_verifier_and_the_same_redirect_uri_go_with_the_exchange(
     assert fields["redirect_uri"] == client.settings.public_url + CALLBACK
 
 
-def test_the_token_is_revoked_and_kept_nowhere(
+def test_the_token_is_revoked_and_stored_nowhere(
     client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session
 ) -> None:
-    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    path = sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE)
     with recording_calls(sandbox) as calls, logged() as events:
         client.get(path, 303)
 
@@ -134,56 +137,62 @@ def test_the_token_is_revoked_and_kept_nowhere(
     assert not [token for token in revoked if token in kept]
 
 
-def test_nothing_of_the_way_there_is_left_in_the_session(client: PageClient, at_zype: requests.Session) -> None:
+def test_the_session_contains_no_pending_authorization_afterwards(
+    client: PageClient, at_zype: requests.Session
+) -> None:
     before = cookie(client, "activate")
-    client.get(signs_in_there(at_zype, set_out(client), seed.ALICE), 303)
+    client.get(sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE), 303)
 
     after = cookie(client, "activate") or ""
     assert after != before
     assert len(after) < 300
 
 
-def test_the_pin_survives_the_way_there_and_back(client: PageClient, at_zype: requests.Session) -> None:
+def test_the_pin_is_kept_through_the_sign_in(client: PageClient, at_zype: requests.Session) -> None:
     client.get("/activate?pin=good1", 303)
-    address = set_out(client)
+    address = authorization_url(client)
     assert "good1" not in address
 
-    client.get(signs_in_there(at_zype, address, seed.ALICE), 303)
+    client.get(sign_in_at_zype(at_zype, address, seed.ALICE), 303)
 
     assert client.get("/activate").value("#pin") == "good1"
 
 
-@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "/unknown", "\0", ""])
-def test_a_way_on_that_is_not_ours_is_ignored(client: PageClient, at_zype: requests.Session, path: str) -> None:
-    back = signs_in_there(at_zype, set_out(client, path), seed.ALICE)
+def test_a_sign_in_leads_to_no_other_path(
+    app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session, subtests: pytest.Subtests
+) -> None:
+    for path in ("//evil.example", "https://evil.example", "/\\evil.example", "/unknown", "\0", ""):
+        with subtests.test(path=path):
+            client = browse(app)
+            callback = sign_in_at_zype(at_zype, authorization_url(client, path), seed.ALICE)
+            assert client.get(callback, 303).location == "/activate"
 
-    assert client.get(back, 303).location == "/activate"
 
-
-def test_coming_back_as_another_forgets_the_pin(client: PageClient, at_zype: requests.Session) -> None:
-    client.get(signs_in_there(at_zype, set_out(client), seed.ALICE), 303)
+def test_a_callback_of_another_viewer_forgets_the_pin(client: PageClient, at_zype: requests.Session) -> None:
+    client.get(sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE), 303)
     client.get("/activate?pin=good1", 303)
 
-    client.get(signs_in_there(at_zype, set_out(client), seed.MALLORY), 303)
+    client.get(sign_in_at_zype(at_zype, authorization_url(client), seed.MALLORY), 303)
 
     page = client.get("/activate")
     assert "mallory@example.com" in page.text(".account")
     assert page.value("#pin") == ""
 
 
-def test_turning_back_there_leads_to_a_sentence(client: PageClient, app: Flask, at_zype: requests.Session) -> None:
+def test_a_viewer_who_cancels_is_not_signed_in(client: PageClient, app: Flask, at_zype: requests.Session) -> None:
     client.get("/activate?pin=good1", 303)
 
-    page = client.get(signs_in_there(at_zype, set_out(client), seed.ALICE, button="cancel"))
+    page = client.get(sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE, button="cancel"))
 
-    assert says_not_yet(page)
+    assert shows_not_yet(page)
     assert not page.select_one("#pin-kept").has_attr("hidden")
     assert session_rows(app) == []
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
+def test_a_changed_callback_signs_nobody_in(
+    app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session, subtests: pytest.Subtests
+) -> None:
+    changes: list[dict[str, str | None]] = [
         {"state": "another"},
         {"state": None},
         {"code": "another"},
@@ -194,28 +203,23 @@ def test_turning_back_there_leads_to_a_sentence(client: PageClient, app: Flask, 
         {"iss": ""},
         {"iss": None},
         {"error": "server_error", "error_description": "<script>alert(1)</script>"},
-    ],
-    ids=str,
-)
-def test_what_we_did_not_ask_for_signs_nobody_in(
-    client: PageClient, app: Flask, at_zype: requests.Session, values: dict[str, str | None]
-) -> None:
-    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
-
-    page = client.get(changed(path, **values))
-
-    assert says_not_yet(page)
-    assert "alert(1)" not in page.source
-    assert session_rows(app) == []
-    assert outcomes(app, "sign_in") in ([], ["wrong"])
+    ]
+    for changed in changes:
+        with subtests.test(changed=changed):
+            client = browse(app)
+            page = client.get(with_query(sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE), **changed))
+            assert shows_not_yet(page)
+            assert "alert(1)" not in page.source
+            assert session_rows(app) == []
+            assert set(outcomes(app, "sign_in")) <= {"wrong"}
 
 
 def test_a_code_of_another_issuer_is_not_sent_to_ours(
     client: PageClient, sandbox: SimulatedZype, at_zype: requests.Session
 ) -> None:
-    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    path = sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE)
     with recording_calls(sandbox) as calls:
-        client.get(changed(path, iss="https://evil.example"))
+        client.get(with_query(path, iss="https://evil.example"))
 
     assert "/oauth/token" not in [path for path, _ in calls]
 
@@ -223,31 +227,31 @@ def test_a_code_of_another_issuer_is_not_sent_to_ours(
 def test_a_code_from_another_browser_signs_nobody_in(
     client: PageClient, app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session
 ) -> None:
-    path = signs_in_there(at_zype, set_out(client), seed.MALLORY)
+    path = sign_in_at_zype(at_zype, authorization_url(client), seed.MALLORY)
     victim = browse(app)
-    set_out(victim)
+    authorization_url(victim)
 
-    assert says_not_yet(victim.get(path))
+    assert shows_not_yet(victim.get(path))
     assert not is_signed_in(victim)
 
 
-def test_a_code_comes_back_once(
+def test_a_code_is_accepted_once(
     client: PageClient, app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session
 ) -> None:
-    address = set_out(client)
+    address = authorization_url(client)
     copied = cookie(client, "activate") or ""
-    path = signs_in_there(at_zype, address, seed.ALICE)
+    path = sign_in_at_zype(at_zype, address, seed.ALICE)
     client.get(path, 303)
     thief = browse(app)
     give_cookie(thief, "activate", copied)
 
-    assert says_not_yet(thief.get(path))
+    assert shows_not_yet(thief.get(path))
     assert not is_signed_in(thief)
     assert outcomes(app, "sign_in") == ["signed_in", "wrong"]
 
 
-def test_a_refresh_of_the_way_back_does_not_sign_out(client: PageClient, at_zype: requests.Session) -> None:
-    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+def test_a_reload_of_the_callback_does_not_sign_out(client: PageClient, at_zype: requests.Session) -> None:
+    path = sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE)
     client.get(path, 303)
 
     client.get(path)
@@ -255,28 +259,28 @@ def test_a_refresh_of_the_way_back_does_not_sign_out(client: PageClient, at_zype
     assert is_signed_in(client)
 
 
-def test_coming_out_of_nowhere_leads_to_a_sentence(client: PageClient, app: Flask) -> None:
-    assert says_not_yet(client.get(CALLBACK))
-    assert says_not_yet(client.get(f"{CALLBACK}?code=a&state=b"))
+def test_a_callback_without_an_authorization_request_signs_nobody_in(client: PageClient, app: Flask) -> None:
+    assert shows_not_yet(client.get(CALLBACK))
+    assert shows_not_yet(client.get(f"{CALLBACK}?code=a&state=b"))
     assert session_rows(app) == []
 
 
-def test_setting_out_often_does_not_overflow_the_cookie(client: PageClient, at_zype: requests.Session) -> None:
-    addresses = [set_out(client) for _ in range(40)]
+def test_many_authorization_requests_do_not_overflow_the_cookie(client: PageClient, at_zype: requests.Session) -> None:
+    addresses = [authorization_url(client) for _ in range(40)]
 
     assert len(cookie(client, "activate") or "") < 3500
-    client.get(signs_in_there(at_zype, addresses[-1], seed.ALICE), 303)
+    client.get(sign_in_at_zype(at_zype, addresses[-1], seed.ALICE), 303)
     assert is_signed_in(client)
 
 
-def test_two_tabs_can_set_out_side_by_side(client: PageClient, at_zype: requests.Session) -> None:
-    first, _ = set_out(client), set_out(client)
+def test_two_tabs_can_sign_in_side_by_side(client: PageClient, at_zype: requests.Session) -> None:
+    first, _ = authorization_url(client), authorization_url(client)
 
-    client.get(signs_in_there(at_zype, first, seed.ALICE), 303)
+    client.get(sign_in_at_zype(at_zype, first, seed.ALICE), 303)
     assert is_signed_in(client)
 
 
-def test_a_login_service_that_is_down_is_told_so(
+def test_a_login_service_that_is_down_is_unavailable(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient]
 ) -> None:
     browser = browse(make_app(zype_login_url=f"http://127.0.0.1:{free_port()}"))
@@ -285,12 +289,14 @@ def test_a_login_service_that_is_down_is_told_so(
 
 
 @pytest.mark.parametrize("status", [500, 503, 404, 302])
-def test_a_login_service_without_metadata_is_told_so(client: PageClient, sandbox: SimulatedZype, status: int) -> None:
+def test_a_login_service_without_metadata_is_unavailable(
+    client: PageClient, sandbox: SimulatedZype, status: int
+) -> None:
     with answering(sandbox, METADATA, status):
         assert NOT_NOW in client.get("/sign-in/code", 503).summary
 
 
-BENT: list[object] = [
+INVALID_METADATA: list[object] = [
     [],
     "text",
     None,
@@ -303,23 +309,24 @@ BENT: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("bent", BENT, ids=str)
-def test_metadata_that_lead_elsewhere_are_refused_until_they_are_mended(
-    client: PageClient, sandbox: SimulatedZype, at_zype: requests.Session, bent: object
+def test_invalid_metadata_are_refused_until_they_are_corrected(
+    client: PageClient, sandbox: SimulatedZype, at_zype: requests.Session, subtests: pytest.Subtests
 ) -> None:
-    honest = at_zype.get(sandbox.url + METADATA, timeout=SECONDS).json()
-    document = honest | bent if isinstance(bent, dict) and bent else bent
-    with answering(sandbox, METADATA, 200, document):
-        assert NOT_NOW in client.get("/sign-in/code", 503).summary
+    valid = at_zype.get(sandbox.url + METADATA, timeout=SECONDS).json()
+    for metadata in INVALID_METADATA:
+        with subtests.test(metadata=metadata):
+            document = valid | metadata if isinstance(metadata, dict) and metadata else metadata
+            with answering(sandbox, METADATA, 200, document):
+                assert NOT_NOW in client.get("/sign-in/code", 503).summary
 
-    assert set_out(client).startswith(sandbox.url)
+    assert authorization_url(client).startswith(sandbox.url)
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_an_exchange_that_fails_is_not_the_viewer_s_fault(
     client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session, status: int
 ) -> None:
-    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
+    path = sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE)
     with answering(sandbox, "/oauth/token", status):
         page = client.get(path, 503)
 
@@ -328,27 +335,30 @@ def test_an_exchange_that_fails_is_not_the_viewer_s_fault(
     assert outcomes(app, "sign_in") == ["unavailable"]
 
 
-@pytest.mark.parametrize(
-    "document", [{}, [], {"access_token": None}, {"access_token": 5}, {"access_token": ""}], ids=str
-)
-def test_an_exchange_without_a_token_signs_nobody_in(
-    client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session, document: object
+def test_a_response_without_a_token_signs_nobody_in(
+    app: Flask,
+    browse: Callable[..., PageClient],
+    sandbox: SimulatedZype,
+    at_zype: requests.Session,
+    subtests: pytest.Subtests,
 ) -> None:
-    path = signs_in_there(at_zype, set_out(client), seed.ALICE)
-    with answering(sandbox, "/oauth/token", 200, document):
-        page = browser_get(client, path)
+    for document in ({}, [], {"access_token": None}, {"access_token": 5}, {"access_token": ""}):
+        with subtests.test(document=document):
+            client = browse(app)
+            path = sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE)
+            with answering(sandbox, "/oauth/token", 200, document):
+                page = get_200_or_503(client, path)
+            assert page.heading == "Sign in to link your TV"
+            assert session_rows(app) == []
+            assert outcomes(app, "sign_in")
 
-    assert page.heading == "Sign in to link your TV"
-    assert session_rows(app) == []
-    assert outcomes(app, "sign_in")
 
-
-def test_a_client_that_zype_refuses_is_the_operator_s_to_mend(
+def test_a_wrong_client_secret_is_an_error_for_the_operator(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient], at_zype: requests.Session
 ) -> None:
     app = make_app(zype_client_secret="another-secret")
     browser = browse(app)
-    path = signs_in_there(at_zype, set_out(browser), seed.ALICE)
+    path = sign_in_at_zype(at_zype, authorization_url(browser), seed.ALICE)
 
     with logged() as events:
         page = browser.get(path, 503)
@@ -358,7 +368,7 @@ def test_a_client_that_zype_refuses_is_the_operator_s_to_mend(
     assert [event["log_level"] for event in events if event["event"] == "zype_refused_our_client"] == ["error"]
 
 
-def test_it_is_not_there_where_it_is_not_a_way_to_sign_in(
+def test_without_the_setting_both_addresses_lead_to_the_first_page(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype
 ) -> None:
     app = make_app(sign_in="password")
@@ -370,7 +380,7 @@ def test_it_is_not_there_where_it_is_not_a_way_to_sign_in(
     assert rows(app, ledger) == []
 
 
-def browser_get(browser: PageClient, path: str) -> Page:
+def get_200_or_503(browser: PageClient, path: str) -> Page:
     """Open a path whose page may come with 200 or 503."""
     answer = browser.transport.send("GET", path, {}, {"Accept-Language": "en"})
     assert answer.status in (200, 503)

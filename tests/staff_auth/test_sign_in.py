@@ -19,7 +19,7 @@ from tests.harness.page import Page, PageClient
 COOKIE = "activate-staff"
 WRONG_PASSWORD = "wrong"
 WRONG = "That name and password don't go together"
-NOT_OURS = (
+OUTSIDE = (
     "//evil.example",
     "https://evil.example/support",
     "/support//evil.example",
@@ -47,20 +47,20 @@ def sign_in(browser: PageClient, status: int, name: str = "bob", password: str =
 def test_password_and_code_lead_to_the_console(bob: Bob, app: Flask) -> None:
     page = bob.gives_password().page
     assert (page.path, page.heading) == ("/support/sign-in/second-factor", "Enter your code")
-    half = cookie(bob.browser, COOKIE)
+    pending = cookie(bob.browser, COOKIE)
     assert [row["kind"] for row in session_rows(app)] == ["half_agent"]
 
     bob._submits("/support/sign-in/second-factor", 303, code=bob.code())
 
     assert bob.page.path == "/support"
     assert [row["kind"] for row in session_rows(app)] == ["agent"]
-    assert cookie(bob.browser, COOKIE) != half
+    assert cookie(bob.browser, COOKIE) != pending
     assert outcomes(app, "sign_in") == ["half", "signed_in"]
     assert {(row["actor_kind"], row["actor_id"]) for row in rows(app, ledger)} == {("agent", "bob")}
 
 
 @pytest.mark.parametrize("name", ["bob", "nobody", "no name at all"])
-def test_a_wrong_password_is_told_alike_for_known_and_unknown(
+def test_a_wrong_password_gets_the_same_page_for_known_and_unknown_names(
     bob: Bob, client: PageClient, app: Flask, name: str
 ) -> None:
     page = sign_in(client, 422, name)
@@ -73,14 +73,14 @@ def test_a_wrong_password_is_told_alike_for_known_and_unknown(
     assert {row["actor_id"] for row in rows(app, ledger)} == {"bob" if name == "bob" else "", ""}
 
 
-def test_the_name_is_taken_in_any_case_and_with_blanks(bob: Bob, client: PageClient) -> None:
+def test_the_name_may_be_in_any_case_and_have_white_space_around_it(bob: Bob, client: PageClient) -> None:
     sign_in(client, 303, " BOB ", Bob.password)
 
 
 @pytest.mark.parametrize(
     "fields", [{"name": "", "password": ""}, {"name": "a\0b", "password": "x"}, {"name": "a" * 101}]
 )
-def test_a_form_with_something_missing_says_what(client: PageClient, app: Flask, fields: dict[str, str]) -> None:
+def test_an_incomplete_form_says_what_is_missing(client: PageClient, app: Flask, fields: dict[str, str]) -> None:
     page = client.submit(client.get("/support/sign-in"), "/support/sign-in", 422, **fields)
 
     assert "Please check your name and password" in page.summary
@@ -101,7 +101,7 @@ def test_a_stale_form_keeps_the_name_and_never_the_password(client: PageClient, 
 
 
 @pytest.mark.parametrize("path", ["/support/sign-in/second-factor", "/support/sign-in/enrol", "/support/sign-out"])
-def test_a_stale_form_further_on_changes_nothing(bob: Bob, app: Flask, path: str) -> None:
+def test_a_stale_form_of_a_later_step_changes_nothing(bob: Bob, app: Flask, path: str) -> None:
     if "enrol" in path:
         services_of(app).agents.reset("bob")
         services_of(app).agents.add("newcomer", Role.AGENT, Bob.password)
@@ -117,25 +117,29 @@ def test_a_stale_form_further_on_changes_nothing(bob: Bob, app: Flask, path: str
     assert (rows(app, ledger), session_rows(app)) == before
 
 
-@pytest.mark.parametrize("path", NOT_OURS)
-def test_a_way_on_that_is_no_page_of_the_console_is_ignored(bob: Bob, client: PageClient, path: str) -> None:
-    form = client.send("GET", "/support/sign-in", 200, data={"next": path})
-    assert form.value('form[action="/support/sign-in"] [name=next]') == "/support"
+def test_a_path_outside_the_console_is_not_where_a_sign_in_leads(client: PageClient, subtests: pytest.Subtests) -> None:
+    for path in OUTSIDE:
+        with subtests.test(path=path):
+            form = client.send("GET", "/support/sign-in", 200, data={"next": path})
+            assert form.value('form[action="/support/sign-in"] [name=next]') == "/support"
 
+
+@pytest.mark.parametrize("path", ["//evil.example", "/support/sign-out"])
+def test_no_step_of_a_sign_in_leads_outside_the_console(bob: Bob, client: PageClient, path: str) -> None:
     fields = {"name": "bob", "password": Bob.password, "next": path}
-    page = client.submit(form, "/support/sign-in", 303, **fields)
+    page = client.submit(client.get("/support/sign-in"), "/support/sign-in", 303, **fields)
     assert page.location == "/support/sign-in/second-factor"
     second = client.follow(page)
     assert client.submit(second, page.location, 303, code=bob.code(), next=path).location == "/support"
 
 
-def test_a_way_on_within_the_console_is_kept(bob: Bob) -> None:
+def test_a_sign_in_leads_to_the_page_that_was_opened(bob: Bob) -> None:
     bob.opens("/support/account", 303).signs_in()
 
     assert bob.page.path == "/support/account"
 
 
-def test_one_who_has_to_prove_it_again_goes_the_same_way(bob: Bob, app: Flask) -> None:
+def test_an_agent_who_has_to_sign_in_again_takes_the_same_steps(bob: Bob, app: Flask) -> None:
     bob.opens("/support/sign-in?next=/support/account").signs_in()
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=6), tick=True):
         form = bob.opens("/support/account").page
@@ -151,7 +155,7 @@ def test_one_who_has_to_prove_it_again_goes_the_same_way(bob: Bob, app: Flask) -
 
 
 @pytest.mark.parametrize("path", ["/support/sign-in/second-factor", "/support/sign-in/enrol"])
-def test_without_a_password_there_is_no_second_factor_to_give(client: PageClient, app: Flask, path: str) -> None:
+def test_without_a_password_no_second_factor_is_asked_for(client: PageClient, app: Flask, path: str) -> None:
     token = str(client.get("/support/sign-in").select("[name=csrf_token]")[0]["value"])
 
     assert client.get(path, 303).location == "/support/sign-in"
@@ -159,7 +163,7 @@ def test_without_a_password_there_is_no_second_factor_to_give(client: PageClient
     assert rows(app, ledger) == []
 
 
-def test_half_a_session_opens_no_page_of_the_console(bob: Bob) -> None:
+def test_a_pending_session_opens_no_page_of_the_console(bob: Bob) -> None:
     bob.gives_password()
 
     page = bob.browser.get("/support/account", 303)
@@ -193,26 +197,29 @@ def test_a_session_of_one_kind_in_the_cookie_of_the_other_opens_nothing(
     [(29, 1, 200), (31, 1, 303), (29, 24, 200), (29, 25, 303)],
     ids=["29 minutes idle", "31 minutes idle", "11.6 hours busy", "12.1 hours busy"],
 )
-def test_a_session_ends_by_itself(bob: Bob, idle: int, times: int, status: int) -> None:
+def test_a_session_expires(bob: Bob, app: Flask, idle: int, times: int, status: int) -> None:
     bob.opens("/support/sign-in?next=/support/account").signs_in()
+    session_id = cookie(bob.browser, COOKIE) or ""
     start = datetime.now(UTC)
 
-    for time in range(1, times + 1):
+    for time in range(1, times):
         with time_machine.travel(start + timedelta(minutes=idle * time), tick=True):
-            page = bob.browser.get("/support/account", status if time == times else 200)
+            assert services_of(app).sessions.find(session_id)
+    with time_machine.travel(start + timedelta(minutes=idle * times), tick=True):
+        page = bob.browser.get("/support/account", status)
 
     assert (page.location or "").startswith("/support/sign-in") == (status == 303)
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(9, 200), (11, 303)])
-def test_half_a_session_ends_after_ten_minutes(bob: Bob, minutes: int, status: int) -> None:
+def test_a_pending_session_expires_after_ten_minutes(bob: Bob, minutes: int, status: int) -> None:
     bob.gives_password()
 
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=minutes), tick=True):
         bob.browser.get("/support/sign-in/second-factor", status)
 
 
-def test_signing_out_ends_this_session_alone(bob: Bob, app: Flask, browse: Callable[..., PageClient]) -> None:
+def test_signing_out_ends_only_this_session(bob: Bob, app: Flask, browse: Callable[..., PageClient]) -> None:
     elsewhere = Bob(browse(app))
     bob.opens("/support/sign-in?next=/support/account").signs_in()
     elsewhere._used_step = bob._used_step
@@ -226,7 +233,7 @@ def test_signing_out_ends_this_session_alone(bob: Bob, app: Flask, browse: Calla
     elsewhere.opens("/support/account")
 
 
-def test_signing_out_everywhere_ends_all_of_ones_own(
+def test_signing_out_everywhere_ends_all_sessions_of_the_agent(
     bob: Bob, supervisor: Supervisor, app: Flask, browse: Callable[..., PageClient]
 ) -> None:
     elsewhere = Bob(browse(app))
@@ -234,8 +241,8 @@ def test_signing_out_everywhere_ends_all_of_ones_own(
     bob.opens("/support/sign-in?next=/support/account").signs_in()
     elsewhere._used_step = bob._used_step
     elsewhere.opens("/support/sign-in?next=/support/account").signs_in()
-    half = sign_in(browse(app), 303, "bob", Bob.password)
-    assert half.location == "/support/sign-in/second-factor"
+    pending = sign_in(browse(app), 303, "bob", Bob.password)
+    assert pending.location == "/support/sign-in/second-factor"
 
     bob.signs_out_everywhere()
 
@@ -244,7 +251,7 @@ def test_signing_out_everywhere_ends_all_of_ones_own(
     supervisor.opens("/support/account")
 
 
-def test_an_agent_who_is_disabled_is_out_at_the_next_request(bob: Bob, app: Flask) -> None:
+def test_a_disabled_agent_is_signed_out_at_the_next_request(bob: Bob, app: Flask) -> None:
     bob.opens("/support/sign-in?next=/support/account").signs_in()
     session_id = cookie(bob.browser, COOKIE)
 
@@ -260,14 +267,14 @@ def test_an_agent_who_is_disabled_is_out_at_the_next_request(bob: Bob, app: Flas
     bob.browser.get("/support/account", 303)
 
 
-def test_half_a_session_of_somebody_who_is_disabled_ends(bob: Bob, app: Flask) -> None:
+def test_the_pending_session_of_a_disabled_agent_ends(bob: Bob, app: Flask) -> None:
     bob.gives_password()
     services_of(app).agents.disable("bob")
 
     bob.browser.get("/support/sign-in/second-factor", 303)
 
 
-def test_no_log_holds_a_name_or_a_secret(bob: Bob, app: Flask) -> None:
+def test_no_log_contains_a_name_or_a_secret(bob: Bob, app: Flask) -> None:
     with logged() as events:
         sign_in(bob.browser, 422, "bob", "wrong-password")
         bob.gives_password()
@@ -291,9 +298,7 @@ def with_provider(make_app: Callable[..., Flask]) -> Flask:
     )
 
 
-def test_where_there_is_a_provider_the_page_leads_there(
-    with_provider: Flask, browse: Callable[..., PageClient]
-) -> None:
+def test_with_a_provider_the_page_links_to_it(with_provider: Flask, browse: Callable[..., PageClient]) -> None:
     page = browse(with_provider).get("/support/sign-in?next=/support/account")
     assert page.select_one("main a.button")["href"] == "/support/sign-in/provider?next=/support/account"
     assert not page.select("#password")
@@ -302,7 +307,7 @@ def test_where_there_is_a_provider_the_page_leads_there(
     assert browse(with_provider).get("/support/sign-in").select("#password")
 
 
-def test_without_a_form_a_password_is_not_asked_for_again(
+def test_without_local_accounts_a_sent_password_form_is_not_shown_again(
     with_provider: Flask, browse: Callable[..., PageClient]
 ) -> None:
     browser = browse(with_provider)
@@ -314,7 +319,7 @@ def test_without_a_form_a_password_is_not_asked_for_again(
 
 
 @pytest.mark.parametrize("path", ["/support/sign-in", "/support/sign-in/second-factor"])
-def test_a_form_without_its_token_while_the_database_fails_is_told_to_wait(app: Flask, path: str) -> None:
+def test_a_form_without_its_token_gets_503_while_the_database_fails(app: Flask, path: str) -> None:
     with services_of(app).database.write() as connection:
         connection.execute(sa.text("ALTER TABLE agents RENAME TO elsewhere"))
         connection.execute(sa.text("ALTER TABLE sessions RENAME TO elsewhere_too"))
