@@ -89,15 +89,7 @@ class Ledger:
             raise LedgerUnavailable("the attempt could not be written") from error
 
     def finish(
-        self,
-        attempt: Attempt,
-        outcome: str,
-        *,
-        linked_device_id: str | None = None,
-        consumer_id: str | None = None,
-        pin_fingerprint: str | None = None,
-        milliseconds: int | None = None,
-        is_repeat: bool = False,
+        self, attempt: Attempt, outcome: str, *, milliseconds: int | None = None, is_repeat: bool = False
     ) -> None:
         """Write the outcome of an attempt.
 
@@ -105,18 +97,12 @@ class Ledger:
         ``audit resolve`` adds the row.
 
         Args:
-            attempt: as it was begun.
+            attempt: as it was begun; what only Zype's answer contained may be filled in.
             outcome: one of the outcomes of its action.
-            linked_device_id: the TV, if only Zype's answer named it.
-            consumer_id: the account, if only Zype's answer named it.
-            pin_fingerprint: of the PIN, if only Zype's answer contained it.
             milliseconds: how long Zype took.
             is_repeat: the outcome is that of an earlier attempt, so ``on_outcome`` is not called again.
         """
         row = row_of(attempt, self.keyring) | {"outcome": outcome, "zype_milliseconds": milliseconds}
-        row["linked_device_id"] = linked_device_id or attempt.linked_device_id
-        row["consumer_id"] = consumer_id or attempt.consumer_id
-        row["pin_fingerprint"] = pin_fingerprint or attempt.pin_fingerprint
         with self._log_failure(attempt, outcome), self._database.write() as connection:
             now = self._database.now(connection)
             if self._on_outcome and not is_repeat:

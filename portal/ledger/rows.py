@@ -1,4 +1,4 @@
-"""How an attempt becomes a row of the ledger, signed over all that it says, and how a row is read again."""
+"""Conversion of an attempt to a signed row of the ledger, and of a row to an entry."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", 
 
 
 def row_of(attempt: Attempt, keyring: Keyring) -> dict[str, Any]:
-    """Return the columns of an attempt without an outcome; the address is only ever hashed."""
+    """Return the columns of an attempt without an outcome; of the address only a hash."""
     return {
         "action": attempt.action.value,
         "attempt_id": attempt.id,
@@ -38,18 +38,18 @@ def row_of(attempt: Attempt, keyring: Keyring) -> dict[str, Any]:
 
 
 def sign(row: Mapping[str, Any], key: LedgerKey, now: datetime) -> dict[str, Any]:
-    """Return a whole row: with its time, the name of its key, and the keyed hash of all of these."""
-    whole = {**row, "at": now, "key_id": key.id}
-    return whole | {"row_hash": key.digest(Purpose.LEDGER_ROW, canonical(whole))}
+    """Return a row with its time, the id of its key, and the keyed hash of all columns."""
+    row = {**row, "at": now, "key_id": key.id}
+    return {**row, "row_hash": key.digest(Purpose.LEDGER_ROW, canonical(row))}
 
 
 def canonical(row: Mapping[str, Any]) -> str:
-    """Return the text of a row that its keyed hash is made of: every column but the id and the hash itself."""
+    """Return the text that is hashed: every column but the id and the hash itself."""
     values = {**row, "at": row["at"].isoformat(timespec="microseconds")}
     return json.dumps([values[name] for name in _SIGNED], separators=(",", ":"))
 
 
 def entry_of(row: sa.RowMapping) -> Entry:
-    """Return a row as the portal reads it again."""
+    """Return the entry of a row."""
     values = {name: row[name] for name in Entry.__dataclass_fields__}
     return Entry(**values | {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])})

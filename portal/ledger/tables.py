@@ -8,9 +8,9 @@ from portal.domain.outcomes import CHANGED_NOTHING, LookUpOutcome, Outcome, Sign
 
 # Outcomes that count against the limits on attempts: each may have been a guess.
 COUNTED = (Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, SignInOutcome.WRONG)
-# As plain SQL and not as parameters, so that the database can tell that a partial index holds these rows.
+# As SQL text and not as parameters, so that the database can use a partial index on these rows.
 counted = sa.text("outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in COUNTED)))
-# Outcomes that use up an agent's day: Zype was asked, whatever it said. A success of a stolen account is no less one.
+# Outcomes that use up an agent's day: all of calls to Zype. With a stolen account, successes do harm too.
 SPENT = (Outcome.LINKED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, LookUpOutcome.FOUND)
 spent = sa.text("outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in SPENT)))
 by_agent = sa.text(f"actor_kind = '{ActorKind.AGENT}'")
@@ -54,8 +54,8 @@ ledger = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# A working list of the attempts that have no outcome yet, so that counting them does not mean searching the ledger.
-# The ledger stays the truth: an attempt is pending if it has no outcome there.
+# A list of the attempts that have no outcome yet, so that counting them needs no search of the ledger. The ledger
+# decides all the same: an attempt is pending if it has no outcome there.
 pending = sa.Table(
     "pending",
     metadata,

@@ -104,9 +104,8 @@ class Linking:
         started = time.monotonic()
         result = self._link(pin, consumer_id, attempt)
         self._ledger.finish(
-            attempt,
+            replace(attempt, linked_device_id=result.linked_device_id),
             result.outcome,
-            linked_device_id=result.linked_device_id,
             milliseconds=round((time.monotonic() - started) * 1000),
             # Reconciliation found that an earlier attempt had linked the TV.
             is_repeat=result.attempt_id != attempt.id,

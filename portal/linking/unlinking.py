@@ -2,7 +2,7 @@
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import structlog
@@ -150,8 +150,9 @@ class Unlinking:
         started = time.monotonic()
         outcome, pin = self._unlink(linked_device_id, consumer_id)
         milliseconds = round((time.monotonic() - started) * 1000)
-        fingerprint = self._fingerprint(pin) if pin else None
-        self._ledger.finish(attempt, outcome, pin_fingerprint=fingerprint, milliseconds=milliseconds)
+        if pin:
+            attempt = replace(attempt, pin_fingerprint=self._fingerprint(pin))
+        self._ledger.finish(attempt, outcome, milliseconds=milliseconds)
         if outcome is UnlinkOutcome.UNLINKED:
             self._forget_name(linked_device_id, consumer_id)
         return outcome

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -143,8 +143,9 @@ class Directory:
         if isinstance(begun, RateLimited):
             return LookUpResult(LookUpOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
         result = self._call_zype(text)
-        found = result.viewer.consumer_id if result.viewer else None
-        self._ledger.finish(attempt, result.outcome, consumer_id=found)
+        if result.viewer:
+            attempt = replace(attempt, consumer_id=result.viewer.consumer_id)
+        self._ledger.finish(attempt, result.outcome)
         return result
 
     def open(self, consumer_id: str, actor: Actor) -> LookUpResult:

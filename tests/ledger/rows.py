@@ -1,5 +1,6 @@
 """A ledger with a few rows, and changes to it that its triggers would refuse."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ def write_attempts(ledger: Ledger) -> list[Attempt]:
     attempts = [Attempt(Action.LINK, actor("alice"), "alice", pin_fingerprint="1" * 64) for _ in range(3)]
     for attempt in attempts[:-1]:
         ledger.begin(attempt)
-        ledger.finish(attempt, Outcome.LINKED, linked_device_id="tv-1", milliseconds=7)
+        ledger.finish(replace(attempt, linked_device_id="tv-1"), Outcome.LINKED, milliseconds=7)
     ledger.begin(attempts[-1])
     ledger.record(Attempt(Action.LINK, actor("mallory"), "mallory", reason=FORMULA), Outcome.MALFORMED)
     return attempts

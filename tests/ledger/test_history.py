@@ -1,5 +1,6 @@
 """The queries that pair an attempt with its outcome, on either database."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from portal.database.database import Database
@@ -20,7 +21,7 @@ def test_an_attempt_is_paired_with_its_outcome(ledger: Ledger, history: History)
     [in_flight] = history.page(AttemptFilter()).attempts
     assert (in_flight.attempt_id, in_flight.outcome, in_flight.ended_at) == (attempt.id, None, None)
 
-    ledger.finish(attempt, Outcome.LINKED, linked_device_id="tv-1", milliseconds=7)
+    ledger.finish(replace(attempt, linked_device_id="tv-1"), Outcome.LINKED, milliseconds=7)
     [ended] = history.page(AttemptFilter()).attempts
     assert (ended.id, ended.outcome, ended.linked_device_id, ended.zype_milliseconds) == (
         in_flight.id,
@@ -38,7 +39,7 @@ def test_an_attempt_is_paired_with_its_outcome(ledger: Ledger, history: History)
 def test_a_filter_matches_either_row_of_an_attempt(ledger: Ledger, history: History) -> None:
     look_up = Attempt(Action.LOOK_UP, agent())
     ledger.begin(look_up)
-    ledger.finish(look_up, LookUpOutcome.FOUND, consumer_id="alice")
+    ledger.finish(replace(look_up, consumer_id="alice"), LookUpOutcome.FOUND)
     link = Attempt(Action.LINK, actor("mallory"), "mallory")
     ledger.begin(link)
     today = history.page(AttemptFilter()).now.date()
@@ -85,7 +86,7 @@ def test_activity_is_ordered_by_the_last_row(ledger: Ledger, history: History) -
     ledger.begin(sign_in)
     ledger.begin(first)
     ledger.begin(second)
-    ledger.finish(sign_in, SignInOutcome.SIGNED_IN, consumer_id="alice")
+    ledger.finish(replace(sign_in, consumer_id="alice"), SignInOutcome.SIGNED_IN)
     ledger.finish(first, Outcome.NOT_FOUND)
     ledger.record(Attempt(Action.LOOK_UP, agent(), "alice"), LookUpOutcome.FOUND)
     ledger.record(Attempt(Action.LINK, actor("mallory"), "mallory"), Outcome.MALFORMED)

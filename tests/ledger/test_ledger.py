@@ -1,5 +1,6 @@
 """The ledger writes attempts and outcomes, and the database itself refuses to change a row."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -38,7 +39,7 @@ def test_the_attempt_is_written_before_the_outcome(ledger: Ledger, database: Dat
     assert ledger.begin(tried) == Begun()
     assert [row["outcome"] for row in rows(database)] == [None]
 
-    ledger.finish(tried, "linked", linked_device_id="tv-1", milliseconds=12)
+    ledger.finish(replace(tried, linked_device_id="tv-1"), "linked", milliseconds=12)
     before, after = rows(database)
     assert (after["outcome"], after["linked_device_id"], after["zype_milliseconds"]) == ("linked", "tv-1", 12)
     assert before["attempt_id"] == after["attempt_id"] == tried.id

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -85,7 +86,7 @@ def test_a_joined_outcome_says_when_to_try_again_if_that_may_help(services: Serv
 
 def test_an_agent_who_joins_the_viewer_s_own_link_is_recorded(services: Services, sandbox: SimulatedZype) -> None:
     own = begin_link(services, "inflight")
-    thread = threading.Timer(0.1, services.ledger.finish, [own, Outcome.LINKED], {"linked_device_id": "tv-1"})
+    thread = threading.Timer(0.1, services.ledger.finish, [replace(own, linked_device_id="tv-1"), Outcome.LINKED])
     thread.start()
     result = services.linking.link("inflight", VIEWER, agent(), REASON)
     thread.join()

@@ -6,6 +6,7 @@ import json
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -171,7 +172,7 @@ class TestFilter:
         book = services_of(app).ledger
         look_up = Attempt(Action.LOOK_UP, BOB, subject_hash="0" * 64)
         book.begin(look_up)
-        book.finish(look_up, LookUpOutcome.FOUND, consumer_id=seed.ALICE.id)
+        book.finish(replace(look_up, consumer_id=seed.ALICE.id), LookUpOutcome.FOUND)
         assert listed(supervisor.get(f"{HISTORY}?viewer={seed.ALICE.id}")) == [look_up.id]
 
     def test_an_e_mail_address_gets_into_no_address(self, app: Flask, supervisor: PageClient) -> None:

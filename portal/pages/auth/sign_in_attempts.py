@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Generic, TypeVar
 
@@ -68,7 +68,7 @@ def run_attempt(
         return SignInResult(SignInOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
     result = authenticate()
     consumer_id = result.value.consumer_id if isinstance(result.value, Profile) else None
-    ledger.finish(attempt, result.outcome, consumer_id=consumer_id)
+    ledger.finish(replace(attempt, consumer_id=consumer_id), result.outcome)
     return result
 
 
