@@ -44,12 +44,7 @@ class BudgetUse:
 
 
 class Budgets:
-    """The agents' limits and their use.
-
-    Args:
-        database: where the ledger is.
-        settings: the limits.
-    """
+    """The agents' limits and their use."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database

@@ -67,11 +67,7 @@ class AttemptPage:
 
 
 class History:
-    """Queries on the ledger. Every method raises sqlalchemy.exc.SQLAlchemyError if the ledger can't be read.
-
-    Args:
-        database: where the ledger is.
-    """
+    """Queries on the ledger. Every method raises sqlalchemy.exc.SQLAlchemyError if the ledger can't be read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -143,7 +139,7 @@ class History:
         """Return the newest attempts that match.
 
         Args:
-            filters: which attempts.
+            filters: all of them apply.
             before: only attempts with a smaller id, so that attempts written meanwhile don't shift the pages.
         """
         older = ledger.c.id < before if before is not None else sa.true()

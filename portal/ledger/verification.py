@@ -44,12 +44,7 @@ class Report:
 
 
 class Verification:
-    """Checks on one ledger. Every method raises sqlalchemy.exc.SQLAlchemyError if it can't be read.
-
-    Args:
-        database: where the ledger is.
-        keyring: the keys that its rows may be signed with.
-    """
+    """Checks on one ledger. Every method raises sqlalchemy.exc.SQLAlchemyError if it can't be read."""
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database

@@ -57,10 +57,6 @@ class SingleFlight:
     def begin(self, attempt: Attempt, limits: tuple[Limit, ...]) -> Begun | RateLimited | Joined:
         """Write the attempt to the ledger, or wait for the outcome of the same attempt.
 
-        Args:
-            attempt: what is about to be tried.
-            limits: as Ledger.begin takes them.
-
         Raises:
             LedgerUnavailable: nothing was written; Zype must not be called.
         """

@@ -42,14 +42,11 @@ class Reconciliation:
     def reconcile(
         self, zype_outcome: Outcome, pin: Pin, attempt: Attempt, consumer_id: str, deadline: Deadline
     ) -> LinkResult:
-        """Return the result of an attempt.
+        """Return the result of an attempt in flight that Zype answered with not_found or refused.
 
         Args:
             zype_outcome: not_found or refused.
-            pin: that Zype answered so for.
-            attempt: in flight.
-            consumer_id: the account.
-            deadline: for all calls to Zype for this attempt.
+            deadline: of all calls to Zype for this attempt.
         """
         try:
             earlier = self._earlier_entry(pin, consumer_id, attempt)

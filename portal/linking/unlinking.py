@@ -76,11 +76,7 @@ class Unlinking:
         self._preferences = preferences
 
     def recent_link(self, attempt_id: str, consumer_id: str) -> RecentLink | None:
-        """Return what is known of a link, or none if it was not made for this consumer.
-
-        Args:
-            attempt_id: of an attempt that Zype confirmed.
-            consumer_id: the account.
+        """Return what is known of a link that Zype confirmed, or none if it was not made for this consumer.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
@@ -96,12 +92,7 @@ class Unlinking:
         return RecentLink(self._history.is_undone(link), ceil(left) if can_undo else None, link.linked_device_id)
 
     def undo(self, attempt_id: str, consumer_id: str, actor: Actor) -> UnlinkOutcome:
-        """Unlink the TV that was just linked by an attempt.
-
-        Args:
-            attempt_id: of the link.
-            consumer_id: the account.
-            actor: who undoes it.
+        """Unlink the TV that an attempt of this consumer, or for them, has just linked.
 
         Raises:
             LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.

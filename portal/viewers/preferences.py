@@ -25,11 +25,7 @@ tv_names = sa.Table(
 
 
 class ViewerPreferences:
-    """The viewers' preferences. Every method raises sqlalchemy.exc.SQLAlchemyError if the database fails.
-
-    Args:
-        database: where they are.
-    """
+    """The viewers' preferences. Every method raises sqlalchemy.exc.SQLAlchemyError if the database fails."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
