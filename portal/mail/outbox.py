@@ -87,7 +87,7 @@ class Outbox:
         Of any number of mailers, on any number of machines, one gets it. It is due again after CLAIM_DURATION, so a
         notice whose mailer crashed is not lost.
         """
-        # Reading first is cheap and blocks no other connection; on SQLite a claim keeps every other connection from writing.
+        # Reading first is cheap and blocks nothing; on SQLite a claim keeps every other connection from writing.
         with self._database.read() as connection:
             if connection.execute(_DUE, {"now": self._database.now(connection)}).first() is None:
                 return None

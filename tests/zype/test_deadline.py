@@ -10,11 +10,14 @@ import pytest
 
 from portal.domain.pins import Pin
 from portal.zype.client import ZypeClient
+from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
 from portal.zype.errors import Unavailable, Unknown
+from portal.zype.wire import Transport
 from tests.harness.servers import free_port
 from tests.harness.timing import at_most
-from tests.zype.scripted_server import Connection, Reply, ScriptedServer, answer, raw
+from tests.zype.conftest import settings_for
+from tests.zype.scripted_server import OK, Connection, Reply, ScriptedServer, answer, raw
 
 PIN = Pin("zizm529")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -47,6 +50,21 @@ def test_a_slow_answer_ends_at_the_deadline(way: str, server: ScriptedServer, cl
         client.link(PIN, "consumer", Deadline(0.3))
     assert "timed out" in str(caught.value)
     assert len(server.requests) == 1
+
+
+def test_sending_on_a_kept_connection_ends_at_the_deadline(server: ScriptedServer) -> None:
+    def answer_and_stop_reading(connection: Connection) -> None:
+        OK(connection)
+        connection.hang()
+
+    server.replies = [answer_and_stop_reading]
+    transport = Transport(settings_for(server.url, zype_connect_timeout=20))
+    transport.send("PUT", server.url, "/x", Call(Deadline(20)))
+    # More than the buffers of a connection hold.
+    with at_most(AT_MOST), pytest.raises(Unknown):
+        transport.send("PUT", server.url, "/x", Call(Deadline(1), query="x=" + "y" * 8_000_000))
+    transport.close()
+    assert server.connections == 1
 
 
 def test_a_read_that_timed_out_is_not_retried(server: ScriptedServer, make_client: Callable[..., ZypeClient]) -> None:

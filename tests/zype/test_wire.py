@@ -1,6 +1,8 @@
 """Connections kept and replaced, writes sent once, no redirects and cookies, and secrets that stay on the wire."""
 
 import logging
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
 from portal.zype.errors import Unavailable, Unknown, ZypeError
 from portal.zype.wire import Transport
+from tests.harness.mail_servers import tcp_server
 from tests.zype.conftest import CLIENT_SECRET, KEY, settings_for
 from tests.zype.scripted_server import Connection, ScriptedServer, answer, leaks, raw
 
@@ -113,6 +116,36 @@ def test_the_environments_proxy_is_used_if_that_is_set(server: ScriptedServer, m
     client.link(PIN, "consumer")
     client.close()
     assert server.requests[0].target.startswith("http://127.0.0.2:9/pin/link?consumer_id=consumer&pin=")
+
+
+def test_a_tunnel_that_a_proxy_refuses_means_that_nothing_was_sent(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "")
+    server.replies = [raw(b"HTTP/1.1 502 Bad Gateway\r\n\r\n", Connection.close)]
+    client = ZypeClient(settings_for("https://127.0.0.2:9").model_copy(update={"outbound_proxy": True}))
+    with pytest.raises(Unavailable, match="could not connect"):
+        client.link(PIN, "consumer")
+    client.close()
+    assert {(request.method, request.target) for request in server.requests} == {("CONNECT", "127.0.0.2:9")}
+
+
+def test_a_write_cut_off_before_its_end_was_not_sent() -> None:
+    connections = []
+
+    def reset(connection: socket.socket, _stop: threading.Event) -> None:
+        connections.append(connection.recv(1))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with tcp_server(reset) as port:
+        transport = Transport(settings_for(f"http://127.0.0.1:{port}"))
+        # More than the buffers of a connection hold, so that the reset comes while it is sent.
+        call = Call(Deadline(20), query="x=" + "y" * 8_000_000)
+        with pytest.raises(Unavailable):
+            transport.send("PUT", f"http://127.0.0.1:{port}", "/x", call)
+        transport.close()
+    assert len(connections) == 2, "it is retried once, like any failure to connect"
 
 
 def test_nothing_above_the_connection_sees_the_query_or_the_form(
