@@ -40,7 +40,7 @@ demo: $(VENV)/.run $(TEXTS:.po=.mo)
 	@$(BIN)/python -m portal demo $(ARGS)
 
 test: $(VENV)/.test $(TEXTS:.po=.mo)
-	$(BIN)/python -m pytest -n 2 --dist=worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist=loadgroup $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

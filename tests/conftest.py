@@ -28,12 +28,12 @@ from tests.harness import postgres, servers
 from tests.harness.cast import Alice, Bob, Mallory, Supervisor
 from tests.harness.chromium import chromium
 from tests.harness.database_pool import DatabasePool
+from tests.harness.environment import live_environ, portal_environ
 from tests.harness.page import PageClient
 from tests.harness.servers import Port, Processes
 from tests.harness.simulated_zype import SimulatedZype, simulated_zype
 from tests.harness.transports import InProcess, OverHTTP
 
-SECRET_KEY = "5ec4e7" * 11
 MEMORY = Path("/dev/shm")  # noqa: S108 - Pytest makes a folder of its own there.
 MEMORY_BYTES = 2**30
 # A busy machine is slow now and then: that is no fault of the code.
@@ -45,6 +45,14 @@ def pytest_configure() -> None:
     """Keep the folders of the tests in memory where there is room: each commit of a database waits for the disk."""
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that need Chromium in one worker, so that it is started once."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("chromium"))
 
 
 def services_of(app: Flask) -> Services:
@@ -115,14 +123,7 @@ def sandbox(port: Port) -> Iterator[SimulatedZype]:
 @pytest.fixture
 def environ(sandbox: SimulatedZype, sqlite_url: str, port: Port) -> dict[str, str]:
     """The PORTAL_* variables of this test's portal."""
-    return {
-        "PORTAL_SECRET_KEY": SECRET_KEY,
-        "PORTAL_PUBLIC_URL": port.url,
-        "PORTAL_BIND": port.bind,
-        "PORTAL_ZYPE_API_URL": sandbox.url,
-        "PORTAL_DATABASE_URL": sqlite_url,
-        "PORTAL_SIGN_IN": "password,code",
-    }
+    return portal_environ(port, sandbox.url, sqlite_url)
 
 
 @pytest.fixture
@@ -225,17 +226,7 @@ def live(app: Flask, port: Port) -> Iterator[str]:
 @pytest.fixture
 def processes(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
     """The portal as ``zype-activate serve`` runs it: two worker processes, on this test's settings."""
-    # Live mode, or it would start a sandbox of its own beside the one of this test.
-    settings = Settings()
-    given = {
-        "PORTAL_MODE": "live",
-        "PORTAL_WORKERS": "2",
-        "PORTAL_ZYPE_LOGIN_URL": environ["PORTAL_ZYPE_API_URL"],
-        "PORTAL_ZYPE_API_KEY": settings.zype_api_key.get_secret_value(),
-        "PORTAL_ZYPE_CLIENT_ID": settings.zype_client_id,
-        "PORTAL_ZYPE_CLIENT_SECRET": settings.zype_client_secret.get_secret_value(),
-    }
-    with servers.processes(given | environ, port, tmp_path) as processes:
+    with servers.processes(live_environ(environ), port, tmp_path) as processes:
         yield processes
 
 

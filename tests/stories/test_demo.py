@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyotp
@@ -26,33 +28,60 @@ from tests.stories.workers import children_of, is_running
 UP_SECONDS = 60.0
 
 
-@pytest.fixture
-def environ(port: Port, tmp_path: Path) -> dict[str, str]:
-    """Only the addresses to listen on and the folder for temporary files, as in a newcomer's environment."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    return {
-        "PORTAL_BIND": port.bind,
-        **sandbox_addresses(),
-        "TMPDIR": str(folder),
-    }
+pytestmark = pytest.mark.xdist_group("demo")
 
 
-@pytest.fixture
-def demo(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
-    """A running demo, which has printed its instructions."""
+@dataclass(frozen=True)
+class Demo:
+    """A running demo, which has printed its instructions.
+
+    Args:
+        processes: its processes.
+        environ: its environment variables.
+        temporary: the folder for its temporary files.
+    """
+
+    processes: Processes
+    environ: dict[str, str]
+    temporary: Path
+
+    @property
+    def printed(self) -> str:
+        """The text that it has printed."""
+        return self.processes.log()
+
+    @property
+    def settings(self) -> Settings:
+        """The demo's settings, which the page client needs to check its pages."""
+        return load({name: value for name, value in self.environ.items() if name.startswith("PORTAL_")})
+
+
+@contextmanager
+def running_demo(folder: Path) -> Iterator[Demo]:
+    """Run the demo with only the addresses to listen on and the folder for temporary files, as a newcomer would."""
+    port, temporary = Port(), folder / "temporary"
+    temporary.mkdir()
+    environ = {"PORTAL_BIND": port.bind, **sandbox_addresses(), "TMPDIR": str(temporary)}
     started = time.monotonic()
-    with servers.processes(environ, port, tmp_path, "demo") as demo:
-        while "Ctrl-C stops" not in demo.log():
-            assert time.monotonic() < started + UP_SECONDS, demo.log()
+    with servers.processes(environ, port, folder, "demo") as processes:
+        while "Ctrl-C stops" not in processes.log():
+            assert time.monotonic() < started + UP_SECONDS, processes.log()
             time.sleep(0.05)
+        yield Demo(processes, environ, temporary)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """A demo that the tests of this module share."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
         yield demo
 
 
 @pytest.fixture
-def settings(environ: dict[str, str]) -> Settings:
-    """The demo's settings, which the page client needs to check its pages."""
-    return load({name: value for name, value in environ.items() if name.startswith("PORTAL_")})
+def demo_to_stop(tmp_path: Path) -> Iterator[Demo]:
+    """A demo that one test may stop."""
+    with running_demo(tmp_path) as demo:
+        yield demo
 
 
 def step(printed: str, number: int, pattern: str) -> re.Match[str]:
@@ -62,14 +91,8 @@ def step(printed: str, number: int, pattern: str) -> re.Match[str]:
     return found
 
 
-def stops_by_ctrl_c(demo: Processes) -> int:
-    """Press Ctrl-C, which the terminal sends to the workers too, and return the exit code."""
-    os.killpg(demo.process.pid, signal.SIGINT)
-    return demo.process.wait(20)
-
-
-def test_the_printed_instructions_link_the_tv_and_it_greets_alice(demo: Processes, settings: Settings) -> None:
-    printed = demo.log()
+def test_the_printed_instructions_link_the_tv_and_it_greets_alice(demo: Demo) -> None:
+    printed = demo.printed
     tv_page = step(printed, 1, r"Open the TV: +(\S+)")[1]
     portal = step(printed, 2, r"Open the portal: +(\S+)")[1]
     email, password = step(printed, 3, r"Sign in: +(\S+) +password: (\S+)").groups()
@@ -82,7 +105,7 @@ def test_the_printed_instructions_link_the_tv_and_it_greets_alice(demo: Processe
         assert portal.removeprefix("http://") in http.get(tv_page, timeout=5).text
         tv = TV(http, tv_page.removesuffix("/tv"), "living-room")
         transport = OverHTTP(portal.removesuffix("/activate"))
-        browser = PageClient(transport, settings)
+        browser = PageClient(transport, demo.settings)
         page = browser.get("/activate")
         page = browser.follow(browser.submit(page, "/sign-in", 303, email=email, password=password))
         page = linked(browser, page, tv.pin, button)
@@ -96,10 +119,8 @@ def linked(browser: PageClient, page: Page, pin: str, button: str) -> Page:
     return browser.follow(browser.submit(page, "/activate", 303, button=button, pin=pin))
 
 
-def test_the_printed_instructions_open_the_console_for_the_agent_and_the_supervisor(
-    demo: Processes, settings: Settings
-) -> None:
-    printed = demo.log()
+def test_the_printed_instructions_open_the_console_for_the_agent_and_the_supervisor(demo: Demo) -> None:
+    printed = demo.printed
     console = step(printed, 6, r"Open the console: +(\S+)")[1]
     name, password = step(printed, 7, r"Sign in: +(\S+) +password: (\S+)").groups()
     phone = step(printed, 8, r"Enter the code of his phone, which this page plays: (\S+)")[1]
@@ -110,10 +131,10 @@ def test_the_printed_instructions_open_the_console_for_the_agent_and_the_supervi
     with requests.Session() as http:
         http.trust_env = False
         code = BeautifulSoup(http.get(phone, timeout=5).text, "html.parser").select(f"#now-{name}")[0].text
-    page = at_the_console(console, settings, name, password, code)
+    page = at_the_console(console, demo.settings, name, password, code)
     assert "bob, Agent" in page.text(".staff-bar p")
 
-    page = at_the_console(console, settings, *supervisor.groups(), pyotp.TOTP(secrets[supervisor[1]]).now())
+    page = at_the_console(console, demo.settings, *supervisor.groups(), pyotp.TOTP(secrets[supervisor[1]]).now())
     assert "supervisor, Supervisor" in page.text(".staff-bar p")
 
 
@@ -130,30 +151,31 @@ def at_the_console(console: str, settings: Settings, name: str, password: str, c
     return page
 
 
-def test_it_prints_its_instructions_and_nothing_else(demo: Processes) -> None:
-    assert demo.log().lstrip().startswith("Zype Activate is running")
-    assert '"event"' not in demo.log()
+def test_it_prints_its_instructions_and_nothing_else(demo: Demo) -> None:
+    assert demo.printed.lstrip().startswith("Zype Activate is running")
+    assert '"event"' not in demo.printed
 
 
-def test_ctrl_c_stops_all_processes_and_removes_the_data(demo: Processes, environ: dict[str, str]) -> None:
+def test_ctrl_c_stops_all_processes_and_removes_the_data(demo_to_stop: Demo) -> None:
+    demo, process = demo_to_stop, demo_to_stop.processes.process
     # Two workers, the sandbox and the mailer; the demo answers before the second worker has started.
     deadline = time.monotonic() + 10
-    while len(started := children_of(demo.process.pid)) < 4:
+    while len(started := children_of(process.pid)) < 4:
         assert time.monotonic() < deadline, started
         time.sleep(0.02)
-    assert list(Path(environ["TMPDIR"]).glob("zype-activate-demo-*/demo.db"))
-    assert stops_by_ctrl_c(demo) == 0
-    assert not [process for process in started if is_running(process)]
-    assert list(Path(environ["TMPDIR"]).iterdir()) == []
-    assert "Traceback" not in demo.log()
+    assert list(demo.temporary.glob("zype-activate-demo-*/demo.db"))
+    # A terminal sends Ctrl-C to the workers too.
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(20) == 0
+    assert not [child for child in started if is_running(child)]
+    assert list(demo.temporary.iterdir()) == []
+    assert "Traceback" not in demo.printed
 
 
 @pytest.mark.parametrize("taken", ["PORTAL_BIND", "PORTAL_ZYPE_API_URL", "PORTAL_SMTP_URL"])
-def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(
-    demo: Processes, environ: dict[str, str], taken: str, tmp_path: Path
-) -> None:
+def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(demo: Demo, taken: str, tmp_path: Path) -> None:
     free = {"PORTAL_BIND": f"127.0.0.1:{free_port()}"}
-    given = environ | free | sandbox_addresses() | {taken: environ[taken]}
+    given = demo.environ | free | sandbox_addresses() | {taken: demo.environ[taken]}
     second = subprocess.run(
         [sys.executable, "-m", "portal", "demo"],
         cwd=tmp_path,
@@ -166,5 +188,5 @@ def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(
     assert second.stdout == ""
     said = second.stderr.strip().splitlines()
     assert len(said) == 1, second.stderr
-    assert environ[taken].rpartition("/")[2] in said[0]
+    assert demo.environ[taken].rpartition("/")[2] in said[0]
     assert taken in said[0]

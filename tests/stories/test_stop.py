@@ -154,13 +154,6 @@ class TestInSandboxMode:
         with servers.processes(environ, port, tmp_path) as serve:
             yield serve
 
-    def test_stopping_the_portal_stops_the_sandbox(self, serve: Processes, environ: dict[str, str]) -> None:
-        started = children_of(serve.process.pid)
-        assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
-        terminate(serve)
-        assert serve.process.wait(SECONDS) == 0
-        assert not [process for process in started if is_running(process)]
-
     def test_the_sandbox_stops_if_the_portal_is_killed(self, serve: Processes) -> None:
         started = children_of(serve.process.pid)
         assert len(started) == 4, "two workers, the sandbox and the mailer"
@@ -168,22 +161,24 @@ class TestInSandboxMode:
         serve.process.wait(SECONDS)
         wait_until(lambda: not any(is_running(process) for process in started), "workers, sandbox and mailer are gone")
 
-    def test_the_sandbox_keeps_running_if_a_worker_stops(self, serve: Processes, environ: dict[str, str]) -> None:
+    def test_the_sandbox_outlives_a_worker_a_killed_mailer_is_restarted_and_a_stop_ends_all(
+        self, serve: Processes, environ: dict[str, str]
+    ) -> None:
         started = children_of(serve.process.pid)
         sandbox, mailer = (child_named(name, started) for name in ("sandbox", "mailer"))
         worker = next(child for child in started if child not in (sandbox, mailer))
+
         os.kill(worker, signal.SIGTERM)
+        os.kill(mailer, signal.SIGKILL)
         wait_until(lambda: not is_running(worker), "the worker is gone")
         assert is_running(sandbox)
         assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
-
-    def test_a_killed_mailer_is_restarted(self, serve: Processes) -> None:
-        mailer = child_named("mailer", children_of(serve.process.pid))
-        os.kill(mailer, signal.SIGKILL)
         wait_until(lambda: "process_restarted" in serve.log(), "it is started again, and the log says so", seconds=20)
+        wait_until(lambda: len(children_of(serve.process.pid)) == 4, "worker and mailer are replaced")
         started = children_of(serve.process.pid)
-        assert len(started) == 4
+        assert child_named("sandbox", started) == sandbox
         assert child_named("mailer", started) != mailer
+
         terminate(serve)
         assert serve.process.wait(SECONDS) == 0
         assert not [process for process in started if is_running(process)]

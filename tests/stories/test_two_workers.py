@@ -1,0 +1,103 @@
+"""Simultaneous requests to two workers: clicks have one outcome, and an attempt limit holds across both."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.domain.outcomes import Outcome
+from tests.harness.database_pool import DatabasePool
+from tests.stories.crowd import HastyViewer, all_at_once
+from tests.stories.two_workers import TwoWorkers, two_workers
+
+LIMIT = 5
+PINS = 30
+# A short time limit for Zype, so that a PIN that hangs does not delay the tests.
+SETTINGS = {"PORTAL_ZYPE_READ_TIMEOUT": "2"}
+
+pytestmark = pytest.mark.xdist_group("two_workers")
+
+
+@pytest.fixture(scope="module")
+def sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
+    folder = tmp_path_factory.mktemp("two_workers")
+    database = shutil.copy(sqlite_template, folder)
+    with two_workers(f"sqlite:///{database}", folder, SETTINGS) as portal:
+        yield portal
+
+
+@pytest.fixture(scope="module")
+def postgresql(postgresql_databases: DatabasePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
+    folder = tmp_path_factory.mktemp("two_workers")
+    with postgresql_databases.database() as url, two_workers(url, folder, SETTINGS) as portal:
+        yield portal
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def portal(request: pytest.FixtureRequest) -> TwoWorkers:
+    """A portal on each database, which the tests of this module share."""
+    portal: TwoWorkers = request.getfixturevalue(request.param)
+    return portal
+
+
+def click(tabs: list[HastyViewer], pin: str) -> list[Outcome | None]:
+    """Send one PIN from all tabs at the same moment; return the outcome that each shows."""
+    return [page.outcome for page in all_at_once(lambda tab: tab.sends(pin), tabs)]
+
+
+@pytest.mark.parametrize(("pin", "outcome"), [("slow1", Outcome.LINKED), ("hang1", Outcome.UNKNOWN)])
+def test_two_simultaneous_clicks_make_one_call_and_show_the_same_outcome(
+    portal: TwoWorkers, pin: str, outcome: Outcome
+) -> None:
+    viewer = portal.viewer()
+    assert click(portal.tabs(viewer, 1), pin) == [outcome, outcome]
+    assert len(portal.calls(viewer)) == 1
+    assert [row["outcome"] for row in portal.rows(viewer)] == [None, outcome]
+
+
+def test_many_simultaneous_clicks_make_one_call(portal: TwoWorkers) -> None:
+    viewer = portal.viewer()
+    shown = click(portal.tabs(viewer, 4), "slow2")
+    # One asks Zype, one in each worker may wait for it, and the rest are asked to try again.
+    assert shown.count(Outcome.LINKED) in (2, 3)
+    assert shown.count(Outcome.LINKED) + shown.count(Outcome.UNAVAILABLE) == 8
+    assert len(portal.calls(viewer)) == 1
+    assert [row["outcome"] for row in portal.rows(viewer)] == [None, Outcome.LINKED]
+
+
+def test_a_late_click_on_another_worker_shows_the_success(portal: TwoWorkers) -> None:
+    viewer = portal.viewer()
+    first, second = portal.tabs(viewer, 1)
+    tv = portal.sandbox.tv()
+    assert first.sends(tv.pin).outcome is Outcome.LINKED
+    assert second.sends(tv.pin).outcome is Outcome.LINKED
+    assert tv.owner() == viewer.consumer_id
+    assert [call["status"] for call in portal.calls(viewer)] == [200, 404]
+
+
+def test_of_thirty_simultaneous_wrong_pins_only_as_many_as_the_limit_reach_zype(portal: TwoWorkers) -> None:
+    viewer = portal.viewer()
+    tabs = portal.tabs(viewer, PINS // 2)
+
+    pins = [f"used{n}" for n in range(PINS)]
+    shown = all_at_once(lambda pair: pair[0].sends(pair[1]), list(zip(tabs, pins, strict=True)))
+
+    assert len(portal.calls(viewer)) == LIMIT
+    assert sorted(page.status for page in shown) == [422] * LIMIT + [429] * (PINS - LIMIT)
+    assert sum(page.outcome is Outcome.NOT_FOUND for page in shown) == LIMIT
+    for page in shown:
+        if page.status == 429:
+            assert page.outcome is Outcome.TOO_MANY
+            assert page.retry_after is not None
+            assert 0 < page.retry_after <= 15 * 60
+
+
+def test_the_limit_of_one_viewer_does_not_affect_another(portal: TwoWorkers) -> None:
+    first, second = portal.viewer(), portal.viewer()
+    for n in range(LIMIT):
+        assert first.sends(f"used{n}").outcome is Outcome.NOT_FOUND
+    assert first.sends("good1").outcome is Outcome.TOO_MANY
+    assert second.sends("good2").outcome is Outcome.LINKED
+    assert len(portal.calls(first)) == LIMIT
+    assert len(portal.calls(second)) == 1
