@@ -1,6 +1,7 @@
-"""Sessions on the server: the cookie holds a random id, the row everything else. Signing out deletes the row."""
+"""Sessions on the server: the cookie holds a random id, a row holds everything else. Sign-out deletes the row."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,7 +29,17 @@ sessions = sa.Table(
     sa.Index("ix_sessions_created_at", "created_at"),
 )
 
+# How often the time of the last request is written.
 SEEN_EVERY = timedelta(minutes=1)
+_FIND = sa.select(
+    sessions.c.kind,
+    sessions.c.principal_id,
+    sessions.c.name,
+    sessions.c.email,
+    sessions.c.created_at,
+    sessions.c.seen_at,
+    sessions.c.authenticated_at,
+).where(sessions.c.id_hash == sa.bindparam("id_hash"))
 
 
 @dataclass(frozen=True)
@@ -36,8 +47,8 @@ class Lifetime:
     """How long a session lasts.
 
     Args:
-        absolute: from sign-in, whatever happens.
-        idle: from the last request.
+        absolute: since sign-in.
+        idle: since the last request.
     """
 
     absolute: timedelta
@@ -53,14 +64,14 @@ LIFETIMES = {
 
 @dataclass(frozen=True)
 class Session:
-    """Who is signed in.
+    """A session of the principal who is signed in.
 
     Args:
-        kind: what the session is good for.
+        kind: what the session allows.
         principal_id: a viewer's consumer_id, or an agent's id.
-        name: as Zype or the provider has it, if it has one.
-        email: likewise, if it could be asked.
-        authenticated_at: when an agent last proved who they are, by the clock of whoever they proved it to.
+        name: from Zype or the identity provider, if it has one.
+        email: likewise.
+        authenticated_at: when an agent last authenticated, by the clock of the portal or of the identity provider.
     """
 
     kind: SessionKind
@@ -73,11 +84,11 @@ class Session:
 
 
 class Sessions:
-    """The sessions, on one database.
+    """The sessions.
 
     Args:
         database: where they are.
-        key: hashes the random id, so that a copy of the table opens no session.
+        key: hashes the random ids, so that a copy of the table gives access to no session.
     """
 
     def __init__(self, database: Database, key: LedgerKey) -> None:
@@ -94,29 +105,25 @@ class Sessions:
         address: str,
         authenticated_at: datetime | None = None,
     ) -> str:
-        """Begin a session, and forget those whose time is up.
+        """Create a session, delete those that have expired, and return the random id for the cookie.
 
         Args:
-            kind: what it is good for.
+            kind: what it allows.
             principal_id: a consumer_id or an agent's id.
-            name: to greet them by.
-            email: to name the account by.
-            address: the client's; only its keyed hash is kept.
-            authenticated_at: when an agent proved who they are; none means now.
-
-        Returns:
-            The random id for the cookie.
+            name: for the page.
+            email: for the page.
+            address: the client's; only its keyed hash is stored.
+            authenticated_at: when an agent authenticated; None means now.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: there is no session.
+            sqlalchemy.exc.SQLAlchemyError: no session was created.
         """
         session_id = secrets.token_urlsafe(32)
         with self._database.write() as connection:
             now = self._database.now(connection)
-            for old, lifetime in LIFETIMES.items():
-                connection.execute(
-                    sessions.delete().where(sessions.c.kind == old, sessions.c.created_at < now - lifetime.absolute)
-                )
+            for each, lifetime in LIFETIMES.items():
+                has_expired = (sessions.c.kind == each, sessions.c.created_at < now - lifetime.absolute)
+                connection.execute(sessions.delete().where(*has_expired))
             connection.execute(
                 sessions.insert(),
                 {
@@ -134,10 +141,10 @@ class Sessions:
         return session_id
 
     def find(self, session_id: str) -> Session | None:
-        """Return the session with this id if its time is not up.
+        """Return the session with this id, or none if there is none or it has expired.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: nobody can tell.
+            sqlalchemy.exc.SQLAlchemyError: the database can't be read.
         """
         id_hash = self._hash(session_id)
         with self._database.read() as connection:
@@ -150,53 +157,38 @@ class Sessions:
         if now - session.created_at > lifetime.absolute or now - session.seen_at > lifetime.idle:
             return None
         if now - session.seen_at > SEEN_EVERY:
-            self._see(id_hash, now)
+            self._update_seen_at(id_hash, now)
         return session
 
     def end(self, session_id: str) -> bool:
-        """Delete a session, and tell whether it was still there.
+        """Delete a session, and return whether there was one.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: it still lives.
+            sqlalchemy.exc.SQLAlchemyError: it was not deleted.
         """
         with self._database.write() as connection:
-            own = sessions.delete().where(sessions.c.id_hash == self._hash(session_id))
-            return connection.execute(own).rowcount == 1
+            delete = sessions.delete().where(sessions.c.id_hash == self._hash(session_id))
+            return connection.execute(delete).rowcount == 1
 
     def end_all(self, kind: SessionKind, principal_id: str) -> int:
         """Delete every session of a viewer or an agent, and return how many there were.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: they still live.
+            sqlalchemy.exc.SQLAlchemyError: none was deleted.
         """
         with self._database.write() as connection:
-            theirs = (sessions.c.kind == kind, sessions.c.principal_id == principal_id)
-            return connection.execute(sessions.delete().where(*theirs)).rowcount
+            of_principal = (sessions.c.kind == kind, sessions.c.principal_id == principal_id)
+            return connection.execute(sessions.delete().where(*of_principal)).rowcount
 
-    def age_of_proof(self, session: Session) -> timedelta:
-        """Return how long ago the principal proved who they are, by the database's clock."""
+    def time_since_authentication(self, session: Session) -> timedelta:
+        """Return how long ago the principal authenticated, by the database's clock."""
         with self._database.read() as connection:
             return self._database.now(connection) - (session.authenticated_at or session.created_at)
 
-    def _see(self, id_hash: str, now: datetime) -> None:
-        try:
-            with self._database.write() as connection:
-                seen = sessions.update().where(sessions.c.id_hash == id_hash).values(seen_at=now)
-                connection.execute(seen)
-        except SQLAlchemyError:
-            # Only the idle limit is a minute less exact; the page can be shown all the same.
-            return
+    def _update_seen_at(self, id_hash: str, now: datetime) -> None:
+        # Without it the idle limit is a minute less exact, which is no reason to show no page.
+        with suppress(SQLAlchemyError), self._database.write() as connection:
+            connection.execute(sessions.update().where(sessions.c.id_hash == id_hash).values(seen_at=now))
 
     def _hash(self, session_id: str) -> str:
         return self._key.digest(Purpose.SESSION, session_id)
-
-
-_FIND = sa.select(
-    sessions.c.kind,
-    sessions.c.principal_id,
-    sessions.c.name,
-    sessions.c.email,
-    sessions.c.created_at,
-    sessions.c.seen_at,
-    sessions.c.authenticated_at,
-).where(sessions.c.id_hash == sa.bindparam("id_hash"))

@@ -150,7 +150,9 @@ def _find_agent() -> Agent | None:
     account = _account(session) if session else None
     if session is None or account is None:
         return None
-    return Agent(account.id, account.name, account.role, services().sessions.age_of_proof(session) <= FRESH)
+    return Agent(
+        account.id, account.name, account.role, services().sessions.time_since_authentication(session) <= FRESH
+    )
 
 
 def _session(kind: SessionKind) -> Session | None:
