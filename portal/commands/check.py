@@ -166,7 +166,7 @@ def _authorization_code(settings: Settings) -> Finding:
     app = create_app(settings)
     try:
         with app.app_context():
-            authorization_code.check()
+            authorization_code.check_metadata()
     except ZypeError as error:
         return Finding(False, f"Zype's sign-in page: {error}")
     finally:

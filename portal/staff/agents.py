@@ -82,14 +82,7 @@ class Agents:
             return bool(connection.execute(sa.select(sa.exists().where(agents.c.password_hash.is_not(None)))).scalar())
 
     def upsert(self, agent_id: str, name: str, email: str | None, role: Role) -> Account:
-        """Store what a provider says about an agent, and return the account; a disabled one stays disabled.
-
-        Args:
-            agent_id: ``oidc:`` and the provider's ``sub``.
-            name: for display.
-            email: if the provider gives it.
-            role: as of this sign-in.
-        """
+        """Store what a provider says about an agent at a sign-in, and return the account; it may be a disabled one."""
         claims = {"name": name, "email": email, "role": role}
         with self._database.write() as connection:
             row = {"id": agent_id, "created_at": self._database.now(connection), **claims}
@@ -102,7 +95,7 @@ class Agents:
         Args:
             name: to sign in with and for display; in lower case it is the account's id.
             role: what the agent may do.
-            password: given for the demo, whose accounts are no secret; otherwise one is generated.
+            password: of the demo's accounts, which are no secret; for all others one is generated.
 
         Raises:
             AccountError: the name is not allowed, or is taken.

@@ -18,7 +18,6 @@ from portal.pages.auth.zype_login import result_of_error, result_of_token
 from portal.pages.identity.viewer import has_pending_authorization
 from portal.services import services
 from portal.settings.settings import Settings
-from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import ContractBroken, Misconfigured, ZypeError, map_answer
 from portal.zype.payloads import Token
@@ -32,12 +31,25 @@ ENDPOINTS = ("authorization_endpoint", "token_endpoint")
 _EXTENSION = "portal.authorization_code"
 
 
+class _Session(OAuth2Session):  # type: ignore[misc]
+    """A requests session over the adapter of our client to Zype: its time-outs, its TLS and no redirects."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.trust_env = services().settings.outbound_proxy
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, services().zype.login_adapter)
+
+
+class _App(FlaskOAuth2App):  # type: ignore[misc]
+    client_cls = _Session
+
+
 def init_app(app: Flask, settings: Settings) -> None:
-    """Register the login service with Authlib, over the connections of our own client to Zype."""
-    zype = app.extensions["portal"].zype
+    """Register the login service with Authlib."""
     app.extensions[_EXTENSION] = OAuth(app).register(
         "zype",
-        client_cls=_app_class(zype),
+        client_cls=_App,
         client_id=settings.zype_client_id,
         client_secret=settings.zype_client_secret.get_secret_value(),
         server_metadata_url=get_well_known_url(settings.zype_login_url, external=True),
@@ -45,33 +57,37 @@ def init_app(app: Flask, settings: Settings) -> None:
     )
 
 
-def check() -> None:
-    """Get the login service's metadata and check them.
+def check_metadata() -> dict[str, Any]:
+    """Return the login service's metadata, after a check that they are its own: RFC 8414, section 3.3.
 
     Raises:
-        ZypeError: no sign-in could begin.
+        ZypeError: there are none, or they name another issuer or another host.
     """
-    _metadata(_client())
+    issuer, client = services().settings.zype_login_url, _client()
+    with services().zype.login_call("GET", METADATA_PATH):
+        try:
+            metadata: dict[str, Any] = client.load_server_metadata()
+        except TypeError as error:
+            raise ContractBroken("GET", METADATA_PATH, field="metadata") from error
+    wrong = [name for name in ENDPOINTS if _origin(str(metadata.get(name))) != _origin(issuer)]
+    if metadata.get("issuer") != issuer:
+        wrong = ["issuer"]
+    if wrong:
+        # Authlib would keep them until the process ends, even after the login service has corrected them.
+        client.server_metadata.clear()
+        raise ContractBroken("GET", METADATA_PATH, field=wrong[0])
+    return metadata
 
 
 def authorization_request() -> Response:
-    """Redirect the browser to the login service's authorization endpoint.
-
-    Raises:
-        ZypeError: the login service's metadata can't be had or are wrong.
-    """
-    client = _client()
-    _metadata(client)
-    redirect_uri = services().settings.public_url + CALLBACK_PATH
-    response: Response = client.authorize_redirect(redirect_uri)
+    """Redirect the browser to the login service's authorization endpoint. Raises as ``check_metadata``."""
+    check_metadata()
+    response: Response = _client().authorize_redirect(services().settings.public_url + CALLBACK_PATH)
     return response
 
 
 def callback(actor: Actor) -> SignInResult[Profile] | None:
     """Sign in the viewer whose authorization this request brings back.
-
-    Args:
-        actor: where the attempt comes from.
 
     Returns:
         None if there is no authorization that can be used: the viewer cancelled, or did not begin in this browser.
@@ -89,10 +105,9 @@ def callback(actor: Actor) -> SignInResult[Profile] | None:
 def _exchange() -> SignInResult[Profile]:
     """Exchange the authorization code for a token."""
     try:
-        client = _client()
-        _check_issuer(_metadata(client))
+        _check_issuer(check_metadata())
         with services().zype.login_call("POST", TOKEN_PATH):
-            answer: dict[str, Any] = client.authorize_access_token()
+            answer: dict[str, Any] = _client().authorize_access_token()
         token = Token(answer["access_token"], answer.get("refresh_token"))
     except (OAuthError, KeyError) as error:
         refusal = map_answer("POST", TOKEN_PATH, 400, oauth_error=getattr(error, "error", None))
@@ -110,34 +125,8 @@ def _client() -> Any:
     return current_app.extensions[_EXTENSION]
 
 
-def _metadata(client: Any) -> dict[str, Any]:
-    """Return the login service's metadata, after a check that they are its own: RFC 8414, section 3.3.
-
-    Raises:
-        ZypeError: there are none, or they name another issuer or another host.
-    """
-    issuer = services().settings.zype_login_url
-    with services().zype.login_call("GET", METADATA_PATH):
-        try:
-            metadata: dict[str, Any] = client.load_server_metadata()
-        except TypeError as error:
-            raise ContractBroken("GET", METADATA_PATH, field="metadata") from error
-    wrong = [name for name in ENDPOINTS if _origin(str(metadata.get(name))) != _origin(issuer)]
-    if metadata.get("issuer") != issuer:
-        wrong = ["issuer"]
-    if wrong:
-        # Authlib would keep them until the process ends, even after the login service has corrected them.
-        client.server_metadata.clear()
-        raise ContractBroken("GET", METADATA_PATH, field=wrong[0])
-    return metadata
-
-
 def _check_issuer(metadata: dict[str, Any]) -> None:
-    """Refuse an authorization that another issuer sent: RFC 9207.
-
-    Raises:
-        OAuthError: it did.
-    """
+    """Raise OAuthError for an authorization that another issuer sent: RFC 9207."""
     sent = request.args.get("iss")
     is_required = metadata.get("authorization_response_iss_parameter_supported")
     if sent != metadata["issuer"] and (sent is not None or is_required):
@@ -150,19 +139,3 @@ def _origin(url: str) -> tuple[str, str]:
     except ValueError:
         return "", ""
     return parts.scheme, parts.netloc
-
-
-def _app_class(zype: ZypeClient) -> type[FlaskOAuth2App]:
-    """Return Authlib's app, speaking over our adapter: its time-outs, its TLS and no redirects."""
-
-    class LoginSession(OAuth2Session):  # type: ignore[misc]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.trust_env = services().settings.outbound_proxy
-            for scheme in ("https://", "http://"):
-                self.mount(scheme, zype.login_adapter)
-
-    class LoginApp(FlaskOAuth2App):  # type: ignore[misc]
-        client_cls = LoginSession
-
-    return LoginApp

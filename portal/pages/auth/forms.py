@@ -1,5 +1,7 @@
 """Forms of signing in and out."""
 
+from typing import Any
+
 from flask_babel import lazy_gettext as _
 from wtforms import EmailField, HiddenField, PasswordField
 from wtforms.validators import InputRequired, Length
@@ -7,23 +9,16 @@ from wtforms.validators import InputRequired, Length
 from portal.pages.web.forms import PortalForm, no_control_characters
 
 
+def required(message: str, length: int = 1000) -> list[Any]:
+    """Return the validators of a field that has to be filled in; the message is for one that is empty or too long."""
+    return [InputRequired(message), Length(max=length, message=message), no_control_characters]
+
+
 class SignInForm(PortalForm):
     """E-mail and password of a viewer's account."""
 
-    email = EmailField(
-        validators=[
-            InputRequired(_("Enter your e-mail address.")),
-            Length(max=254, message=_("Enter your e-mail address.")),
-            no_control_characters,
-        ]
-    )
-    password = PasswordField(
-        validators=[
-            InputRequired(_("Enter your password.")),
-            Length(max=1000, message=_("Enter your password.")),
-            no_control_characters,
-        ]
-    )
+    email = EmailField(validators=required(_("Enter your e-mail address."), 254))
+    password = PasswordField(validators=required(_("Enter your password.")))
     next = HiddenField()
 
 

@@ -11,13 +11,7 @@ from portal.zype.errors import BadCredentials, ZypeError
 
 
 def sign_in(services: Services, email: str, password: str, actor: Actor) -> SignInResult[Profile]:
-    """Sign a viewer in.
-
-    Args:
-        services: the portal's.
-        email: as typed.
-        password: as typed.
-        actor: where the attempt comes from.
+    """Sign a viewer in with e-mail and password as typed.
 
     Raises:
         LedgerUnavailable: the attempt could not be written, so Zype was not asked.

@@ -2,39 +2,21 @@
 
 from flask_babel import lazy_gettext as _
 from wtforms import HiddenField, PasswordField, StringField
-from wtforms.validators import InputRequired, Length
 
-from portal.pages.web.forms import PortalForm, no_control_characters
+from portal.pages.auth.forms import required
+from portal.pages.web.forms import PortalForm
 
 
 class StaffSignInForm(PortalForm):
     """Name and password of a local account."""
 
-    name = StringField(
-        validators=[
-            InputRequired(_("Enter your name.")),
-            Length(max=100, message=_("Enter your name.")),
-            no_control_characters,
-        ]
-    )
-    password = PasswordField(
-        validators=[
-            InputRequired(_("Enter your password.")),
-            Length(max=1000, message=_("Enter your password.")),
-            no_control_characters,
-        ]
-    )
+    name = StringField(validators=required(_("Enter your name."), 100))
+    password = PasswordField(validators=required(_("Enter your password.")))
     next = HiddenField()
 
 
 class SecondFactorForm(PortalForm):
     """A code of an authenticator app, or a recovery code."""
 
-    code = StringField(
-        validators=[
-            InputRequired(_("Enter the code.")),
-            Length(max=100, message=_("Enter the code.")),
-            no_control_characters,
-        ]
-    )
+    code = StringField(validators=required(_("Enter the code."), 100))
     next = HiddenField()

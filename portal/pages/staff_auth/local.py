@@ -18,11 +18,7 @@ Value = TypeVar("Value")
 def check_password(services: Services, name: str, password: str, actor: Actor) -> SignInResult[tuple[Account, str]]:
     """Check a name and a password as typed, with the limits of the viewers' passwords.
 
-    Args:
-        services: the portal's.
-        name: as typed.
-        password: as typed.
-        actor: where the attempt comes from; the ledger names the account that was tried, if there is one.
+    The ledger names the account that was tried, if there is one, with the address of the actor.
 
     Returns:
         The account and its password hash, as ``Agents.verify`` does, if the second factor is to be asked for.

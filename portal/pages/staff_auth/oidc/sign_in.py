@@ -39,7 +39,7 @@ _EXTENSION = "portal.staff_oidc"
 
 
 class Problem(StrEnum):
-    """Why nobody was signed in; the page has words for each."""
+    """Why no agent was signed in; the page has words for each."""
 
     STALE = "stale"
     CANCELLED = "cancelled"
@@ -116,7 +116,7 @@ def authorization_url(next_path: str, reauthenticate: bool) -> str:
         reauthenticate: the provider must authenticate the agent again, even if they are signed in there.
 
     Raises:
-        ProviderError: the provider's metadata can't be had or are wrong.
+        ProviderError: as ``Provider.client``.
     """
     provider = _provider()
     redirect_uri = services().settings.public_url + CALLBACK_PATH
@@ -145,10 +145,6 @@ def take_pending_authorization() -> PendingAuthorization | None:
 
 def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:
     """Sign in the agent whose authorization this request brings back.
-
-    Args:
-        pending: the authorization request that it answers.
-        actor: where the attempt comes from.
 
     Raises:
         LedgerUnavailable: the attempt or its success could not be written, so nobody is signed in.
