@@ -36,7 +36,7 @@ def demo(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Proces
         yield demo
 
 
-def signs_in(page: Page, demo: Processes, name: str, password: str) -> None:
+def sign_in_at_console(page: Page, demo: Processes, name: str, password: str) -> None:
     """Sign in at the console by keyboard, with the code from the authenticator page."""
     phone = page.context.new_page()
     phone.goto(printed(demo, r"which this page plays: (\S+)"))
@@ -75,7 +75,7 @@ def test_an_agent_links_a_tv_and_a_supervisor_verifies_the_history(
     expect(tv.locator("#pin")).not_to_be_empty()
     pin = re.sub(r"\s", "", tv.locator("#pin").inner_text())
     bob = open_window(1280, 800)
-    signs_in(bob, demo, seed.BOB.name, seed.BOB.password)
+    sign_in_at_console(bob, demo, seed.BOB.name, seed.BOB.password)
 
     # Find the caller: nobody, then Alice.
     bob.get_by_label("E-mail or consumer id").fill("alicia@example.com")
@@ -117,7 +117,7 @@ def test_an_agent_links_a_tv_and_a_supervisor_verifies_the_history(
 
     # The history shows agent, viewer and reason, and its export can be verified.
     supervisor = open_window(1280, 800, accept_downloads=True)
-    signs_in(supervisor, demo, seed.SUPERVISOR.name, seed.SUPERVISOR.password)
+    sign_in_at_console(supervisor, demo, seed.SUPERVISOR.name, seed.SUPERVISOR.password)
     supervisor.get_by_role("link", name="History").click()
     row = supervisor.locator("tr", has_text="Link a TV: linked")
     expect(row).to_contain_text("bob")

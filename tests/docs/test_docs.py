@@ -113,12 +113,12 @@ def dependencies() -> set[str]:
     """Return the names of all packages in pyproject.toml except the project itself."""
     project = tomllib.loads(read("pyproject.toml"))
     extras = project["project"]["optional-dependencies"].values()
-    wanted = [
+    requirements = [
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
         *(w for e in extras for w in e),
     ]
-    return {re.split(r"[\[<>=~! ;]", want)[0] for want in wanted} - {project["project"]["name"]}
+    return {re.split(r"[\[<>=~! ;]", requirement)[0] for requirement in requirements} - {project["project"]["name"]}
 
 
 def test_every_dependency_has_a_reason_and_no_other_package_has_one() -> None:

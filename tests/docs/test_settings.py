@@ -62,8 +62,8 @@ def test_the_documented_default_is_correct(name: str) -> None:
     assert (in_live == "required") == (name in REQUIRED_LIVE)
     if name in REQUIRED_LIVE or name == "mode":
         return
-    said = live(**{name: in_backticks(in_live)}) if in_live else Settings()
-    assert getattr(live(), name) == getattr(said, name)
+    expected = live(**{name: in_backticks(in_live)}) if in_live else Settings()
+    assert getattr(live(), name) == getattr(expected, name)
 
 
 @pytest.mark.parametrize("name", NAMES)

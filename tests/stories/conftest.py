@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.harness.servers import Processes
-from tests.stories.crowd import Crowd
+from tests.stories.viewer_clients import ViewerClients
 
 
 @pytest.fixture
-def crowd(processes: Processes) -> Iterator[Crowd]:
+def clients(processes: Processes) -> Iterator[ViewerClients]:
     """Viewers of ``processes``; all connections are closed before it stops."""
-    crowd = Crowd(processes.url)
-    yield crowd
-    crowd.leaves()
+    clients = ViewerClients(processes.url)
+    yield clients
+    clients.close()

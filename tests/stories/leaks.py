@@ -13,7 +13,7 @@ from tests.harness.transports import Answer, OverHTTP
 
 
 @dataclass
-class Remembered:
+class SecretSearch:
     """The contents to search, by place, and the secrets to search for."""
 
     places: dict[str, bytes] = field(default_factory=dict)
@@ -25,18 +25,18 @@ class Remembered:
             f"{secret} in {place}"
             for place, content in self.places.items()
             for secret, value in self.secrets.items()
-            if any(form in content for form in written(value))
+            if any(form in content for form in encodings_of(value))
         ]
 
 
-def written(value: str) -> set[bytes]:
+def encodings_of(value: str) -> set[bytes]:
     """Return the encodings of a value: plain, as in a URL, as in a header, and hexadecimal as in a table."""
     raw = value.encode()
     texts = {value, quote(value, safe=""), quote_plus(value), raw.hex()}
     return {text.encode() for text in texts} | {b64encode(raw).rstrip(b"=")}
 
 
-class Browser(OverHTTP):
+class RecordingBrowser(OverHTTP):
     """A browser that keeps a copy of every cookie and address that it received."""
 
     def __init__(self, origin: str) -> None:
@@ -55,7 +55,7 @@ class Browser(OverHTTP):
         return answer
 
 
-def opened(cookie: str) -> bytes:
+def decoded(cookie: str) -> bytes:
     """Return a cookie and its decoded parts: base64, and compressed data in base64."""
     whole = cookie.encode()
     for part in re.findall(r"[A-Za-z0-9_-]{8,}", cookie):

@@ -11,7 +11,7 @@ import pytest
 
 from portal.domain.outcomes import Outcome
 from portal.settings.settings import Settings
-from tests.stories.crowd import Crowd, HastyViewer, Shown
+from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
 
 SIGNED_IN = 20
 POSTING = 200
@@ -39,32 +39,32 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
     }
 
 
-def get_again_and_again(viewer: HastyViewer, seconds: float) -> list[Shown]:
+def get_repeatedly(viewer: ViewerClient, seconds: float) -> list[Response]:
     """Open the page at a steady pace, as many different viewers would, and return the answers."""
-    shown: list[Shown] = []
+    shown: list[Response] = []
     start = time.monotonic()
     while (due := start + len(shown) / GETS_A_SECOND) < start + seconds:
         time.sleep(max(0.0, due - time.monotonic()))
-        shown.append(viewer.opens())
+        shown.append(viewer.open())
     return shown
 
 
-def p95(shown: list[Shown]) -> float:
+def p95(shown: list[Response]) -> float:
     """Return the seconds that 95 of a hundred answers did not exceed."""
     return statistics.quantiles([page.seconds for page in shown], n=20)[-1]
 
 
 @contextmanager
-def posting(tabs: list[HastyViewer]) -> Iterator[list[Shown]]:
+def posting(tabs: list[ViewerClient]) -> Iterator[list[Response]]:
     """Let every tab post PINs on which Zype hangs, spread evenly, while the block runs; yields the answers."""
-    shown: list[Shown] = []
+    shown: list[Response] = []
     stop = threading.Event()
 
-    def post(number: int, tab: HastyViewer) -> None:
+    def post(number: int, tab: ViewerClient) -> None:
         stop.wait(READING_SECONDS * number / len(tabs))
         sent = 0
         while not stop.is_set():
-            shown.append(tab.sends(f"hang{number}{sent:04}"))
+            shown.append(tab.enter_pin(f"hang{number}{sent:04}"))
             sent += 1
             stop.wait(READING_SECONDS)
 
@@ -79,14 +79,14 @@ def posting(tabs: list[HastyViewer]) -> Iterator[list[Shown]]:
             thread.join()
 
 
-def test_pages_stay_fast_while_zype_hangs_and_linking_recovers(crowd: Crowd, settings: Settings) -> None:
-    viewers = crowd.viewers(SIGNED_IN)
-    tabs = [crowd.tab_of(viewers[n % SIGNED_IN]) for n in range(POSTING)]
-    onlooker = crowd.tab_of(viewers[0])
-    idle = get_again_and_again(onlooker, 2)
+def test_pages_stay_fast_while_zype_hangs_and_linking_recovers(clients: ViewerClients, settings: Settings) -> None:
+    viewers = clients.viewers(SIGNED_IN)
+    tabs = [clients.tab_of(viewers[n % SIGNED_IN]) for n in range(POSTING)]
+    reader = clients.tab_of(viewers[0])
+    idle = get_repeatedly(reader, 2)
 
     with posting(tabs) as posts:
-        busy = get_again_and_again(onlooker, LOAD_SECONDS)
+        busy = get_repeatedly(reader, LOAD_SECONDS)
 
     assert {page.status for page in busy} == {200}
     assert p95(busy) < MOST_TIMES_IDLE * p95(idle) + SLACK_SECONDS
@@ -96,13 +96,13 @@ def test_pages_stay_fast_while_zype_hangs_and_linking_recovers(crowd: Crowd, set
     outcomes = Counter(page.outcome for page in posts)
     assert outcomes.keys() == {Outcome.UNKNOWN, Outcome.UNAVAILABLE}
     assert outcomes[Outcome.UNAVAILABLE] > outcomes[Outcome.UNKNOWN]
-    surplus = [page for page in posts if page.outcome is Outcome.UNAVAILABLE]
-    assert p95(surplus) < MOST_TIMES_IDLE * p95(idle) + SLACK_SECONDS
+    unavailable = [page for page in posts if page.outcome is Outcome.UNAVAILABLE]
+    assert p95(unavailable) < MOST_TIMES_IDLE * p95(idle) + SLACK_SECONDS
     assert all(page.status == 503 and page.retry_after for page in posts if page.outcome is Outcome.UNAVAILABLE)
 
     deadline = time.monotonic() + RECOVERY_SECONDS
-    linked_by = {tab.sends(f"good{number}").outcome for number, tab in enumerate(tabs[:10])}
+    linked_by = {tab.enter_pin(f"good{number}").outcome for number, tab in enumerate(tabs[:10])}
     while linked_by != {Outcome.LINKED}:
         assert time.monotonic() < deadline, linked_by
         time.sleep(0.5)
-        linked_by = {tab.sends(f"good{number}").outcome for number, tab in enumerate(tabs[:10])}
+        linked_by = {tab.enter_pin(f"good{number}").outcome for number, tab in enumerate(tabs[:10])}

@@ -108,13 +108,13 @@ def test_the_printed_instructions_link_the_tv_and_it_greets_alice(demo: Demo) ->
         browser = PageClient(transport, demo.settings)
         page = browser.get("/activate")
         page = browser.follow(browser.submit(page, "/sign-in", 303, email=email, password=password))
-        page = linked(browser, page, tv.pin, button)
+        page = link_tv(browser, page, tv.pin, button)
         assert page.heading == "Your TV is linked"
         assert tv.greeting() == name == "Alice"
         transport.session.close()
 
 
-def linked(browser: PageClient, page: Page, pin: str, button: str) -> Page:
+def link_tv(browser: PageClient, page: Page, pin: str, button: str) -> Page:
     """Enter a PIN and press the button with this name; return the next page."""
     return browser.follow(browser.submit(page, "/activate", 303, button=button, pin=pin))
 
@@ -131,14 +131,14 @@ def test_the_printed_instructions_open_the_console_for_the_agent_and_the_supervi
     with requests.Session() as http:
         http.trust_env = False
         code = BeautifulSoup(http.get(phone, timeout=5).text, "html.parser").select(f"#now-{name}")[0].text
-    page = at_the_console(console, demo.settings, name, password, code)
+    page = sign_in_at_console(console, demo.settings, name, password, code)
     assert "bob, Agent" in page.text(".staff-bar p")
 
-    page = at_the_console(console, demo.settings, *supervisor.groups(), pyotp.TOTP(secrets[supervisor[1]]).now())
+    page = sign_in_at_console(console, demo.settings, *supervisor.groups(), pyotp.TOTP(secrets[supervisor[1]]).now())
     assert "supervisor, Supervisor" in page.text(".staff-bar p")
 
 
-def at_the_console(console: str, settings: Settings, name: str, password: str, code: str) -> Page:
+def sign_in_at_console(console: str, settings: Settings, name: str, password: str, code: str) -> Page:
     """Sign in at the console in a new browser, and return its first page."""
     transport = OverHTTP(console.removesuffix("/support"))
     browser = PageClient(transport, settings)
@@ -172,21 +172,21 @@ def test_ctrl_c_stops_all_processes_and_removes_the_data(demo_to_stop: Demo) -> 
     assert "Traceback" not in demo.printed
 
 
-@pytest.mark.parametrize("taken", ["PORTAL_BIND", "PORTAL_ZYPE_API_URL", "PORTAL_SMTP_URL"])
-def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(demo: Demo, taken: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("busy_setting", ["PORTAL_BIND", "PORTAL_ZYPE_API_URL", "PORTAL_SMTP_URL"])
+def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(demo: Demo, busy_setting: str, tmp_path: Path) -> None:
     free = {"PORTAL_BIND": f"127.0.0.1:{free_port()}"}
-    given = demo.environ | free | sandbox_addresses() | {taken: demo.environ[taken]}
+    second_environ = demo.environ | free | sandbox_addresses() | {busy_setting: demo.environ[busy_setting]}
     second = subprocess.run(
         [sys.executable, "-m", "portal", "demo"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **given},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **second_environ},
         capture_output=True,
         text=True,
         timeout=30,
     )
     assert second.returncode == 1
     assert second.stdout == ""
-    said = second.stderr.strip().splitlines()
-    assert len(said) == 1, second.stderr
-    assert demo.environ[taken].rpartition("/")[2] in said[0]
-    assert taken in said[0]
+    lines = second.stderr.strip().splitlines()
+    assert len(lines) == 1, second.stderr
+    assert demo.environ[busy_setting].rpartition("/")[2] in lines[0]
+    assert busy_setting in lines[0]

@@ -15,8 +15,8 @@ from portal.settings.keys import keyring
 from portal.settings.settings import Settings
 from tests.harness.servers import Processes
 from tests.harness.simulated_zype import TV, SimulatedZype
-from tests.stories.crowd import Crowd, HastyViewer, Shown
 from tests.stories.ledger_rows import rows_of
+from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
 
 THREADS = 32
 VIEWERS = 8
@@ -33,7 +33,7 @@ KINDS = {
 }
 # Ten 500s in a row would open the circuit breaker, and the PINs after them would not be sent.
 WEIGHTS = {"good": 8, "used": 6, "http500": 1}
-CALM = {
+HIGH_LIMITS = {
     "PORTAL_LIMIT_VIEWER": "100000/15minutes",
     "PORTAL_LIMIT_ADDRESS": "100000/15minutes",
     "PORTAL_LIMIT_FLOOD": "100000/minute",
@@ -55,7 +55,7 @@ class Post:
 @pytest.fixture
 def environ(environ: dict[str, str]) -> dict[str, str]:
     """Limits that are too high to be reached here."""
-    return environ | CALM
+    return environ | HIGH_LIMITS
 
 
 def posts(count: int, tvs: list[TV]) -> list[Post]:
@@ -68,15 +68,15 @@ def posts(count: int, tvs: list[TV]) -> list[Post]:
     return mixed
 
 
-def send_all(crowd: Crowd, sent: list[Post]) -> list[Shown]:
+def send_all(clients: ViewerClients, sent: list[Post]) -> list[Response]:
     """Send the posts from 32 threads, four for each viewer; return the answers in the same order."""
-    viewers = crowd.viewers(VIEWERS)
-    tabs = {viewer.number: [crowd.tab_of(viewer) for _ in range(THREADS // VIEWERS)] for viewer in viewers}
-    shown: dict[Post, Shown] = {}
+    viewers = clients.viewers(VIEWERS)
+    tabs = {viewer.number: [clients.tab_of(viewer) for _ in range(THREADS // VIEWERS)] for viewer in viewers}
+    shown: dict[Post, Response] = {}
 
-    def work(tab: HastyViewer, share: list[Post]) -> None:
+    def work(tab: ViewerClient, share: list[Post]) -> None:
         for post in share:
-            shown[post] = tab.sends(post.pin)
+            shown[post] = tab.enter_pin(post.pin)
 
     shares = []
     for number, its_tabs in tabs.items():
@@ -88,31 +88,31 @@ def send_all(crowd: Crowd, sent: list[Post]) -> list[Shown]:
     return [shown[post] for post in sent]
 
 
-def agree(
-    sent: list[Post], shown: list[Shown], rows: list[sa.RowMapping], sandbox: SimulatedZype, settings: Settings
+def compare(
+    sent: list[Post], shown: list[Response], rows: list[sa.RowMapping], sandbox: SimulatedZype, settings: Settings
 ) -> None:
     """Compare pages, ledger and record, post by post."""
     calls = {(call["consumer_id"], call["pin"]): call for call in sandbox.record()}
     assert len(calls) == len(sandbox.record()) == len(sent), "a PIN was sent twice, or not at all"
-    begun = {(row["consumer_id"], row["pin_fingerprint"]): row["attempt_id"] for row in rows if not row["outcome"]}
-    ended = {row["attempt_id"]: row for row in rows if row["outcome"]}
-    assert len(begun) == len(ended) == len(sent) == len(rows) / 2, "attempts and outcomes are not one to one"
+    attempts = {(row["consumer_id"], row["pin_fingerprint"]): row["attempt_id"] for row in rows if not row["outcome"]}
+    outcomes = {row["attempt_id"]: row for row in rows if row["outcome"]}
+    assert len(attempts) == len(outcomes) == len(sent) == len(rows) / 2, "attempts and outcomes are not one to one"
     for post, page in zip(sent, shown, strict=True):
         consumer_id = f"{post.number:024x}"
         call = calls[consumer_id, sha256(post.pin.encode()).hexdigest()[:12]]
-        row = ended[begun[consumer_id, keyring(settings).fingerprint(Pin(post.pin))]]
+        row = outcomes[attempts[consumer_id, keyring(settings).fingerprint(Pin(post.pin))]]
         status, outcome = KINDS.get(post.kind) or (
             call["status"],
             Outcome.LINKED if call["done"] else Outcome.NOT_FOUND,
         )
         assert (call["status"], row["outcome"]) == (status, outcome), post
         # A viewer does not see the difference; only the operator does.
-        told = Outcome.UNAVAILABLE if outcome is Outcome.MISCONFIGURED else outcome
-        assert page.outcome is told, (post, page)
+        shown_outcome = Outcome.UNAVAILABLE if outcome is Outcome.MISCONFIGURED else outcome
+        assert page.outcome is shown_outcome, (post, page)
         assert row["consumer_id"] == row["actor_id"] == consumer_id
 
 
-def each_tv_has_one_owner(sent: list[Post], shown: list[Shown], tvs: list[TV]) -> None:
+def each_tv_has_one_owner(sent: list[Post], shown: list[Response], tvs: list[TV]) -> None:
     """Of the two viewers who sent a TV's PIN, one saw "linked", and the TV is linked to that viewer."""
     owners: dict[str, list[str]] = {tv.pin: [] for tv in tvs}
     for post, page in zip(sent, shown, strict=True):
@@ -122,12 +122,12 @@ def each_tv_has_one_owner(sent: list[Post], shown: list[Shown], tvs: list[TV]) -
 
 
 def test_pages_ledger_and_zype_agree_on_a_thousand_pins_from_32_threads(
-    processes: Processes, crowd: Crowd, sandbox: SimulatedZype, settings: Settings
+    processes: Processes, clients: ViewerClients, sandbox: SimulatedZype, settings: Settings
 ) -> None:
     tvs = [sandbox.tv() for _ in range(40)]
     sent = posts(1000, tvs)
-    shown = send_all(crowd, sent)
-    agree(sent, shown, rows_of(settings), sandbox, settings)
+    shown = send_all(clients, sent)
+    compare(sent, shown, rows_of(settings), sandbox, settings)
     each_tv_has_one_owner(sent, shown, tvs)
     assert Counter(page.outcome for page in shown).keys() == {
         Outcome.LINKED,
@@ -145,10 +145,10 @@ class TestOnPostgreSQL:
         return environ | {"PORTAL_DATABASE_URL": postgresql_url}
 
     def test_pages_ledger_and_zype_agree_on_three_hundred_pins(
-        self, processes: Processes, crowd: Crowd, sandbox: SimulatedZype, settings: Settings
+        self, processes: Processes, clients: ViewerClients, sandbox: SimulatedZype, settings: Settings
     ) -> None:
         tvs = [sandbox.tv() for _ in range(20)]
         sent = posts(300, tvs)
-        shown = send_all(crowd, sent)
-        agree(sent, shown, rows_of(settings), sandbox, settings)
+        shown = send_all(clients, sent)
+        compare(sent, shown, rows_of(settings), sandbox, settings)
         each_tv_has_one_owner(sent, shown, tvs)

@@ -27,7 +27,7 @@ from tests.harness.mail_servers import MailServer
 from tests.harness.page import PageClient
 from tests.harness.servers import Port, Processes, free_port
 from tests.harness.simulated_zype import APP_KEY, SimulatedZype
-from tests.stories.leaks import Browser, Remembered, opened
+from tests.stories.leaks import RecordingBrowser, SecretSearch, decoded
 
 API_KEY = "K7qApiKeyOfTheStories93"
 CLIENT_SECRET = "S4wClientSecretOfTheStories61"
@@ -39,7 +39,7 @@ OIDC_SECRET = "0idc-secret-of-the-stories"
 KINDS = ("good", "used", "refused", "another", "http302", "http401", "http429", "http500", "html", "broken", "torn")
 
 
-class Remembering(random.SystemRandom):
+class RecordingRandom(random.SystemRandom):
     """The sandbox's randomness; it keeps a list of the tokens and authorization codes that it made."""
 
     def __init__(self) -> None:
@@ -55,13 +55,13 @@ class Remembering(random.SystemRandom):
 
 
 @pytest.fixture
-def randomness() -> Remembering:
+def randomness() -> RecordingRandom:
     """The source of the sandbox's tokens."""
-    return Remembering()
+    return RecordingRandom()
 
 
 @pytest.fixture
-def sandbox(port: Port, randomness: Remembering) -> Iterator[SimulatedZype]:
+def sandbox(port: Port, randomness: RecordingRandom) -> Iterator[SimulatedZype]:
     """A sandbox with unmistakable credentials."""
     state = Sandbox(
         api_key=API_KEY,
@@ -166,8 +166,8 @@ def use_every_secret_of_a_viewer(viewer: Alice, sandbox: SimulatedZype) -> dict[
 def use_every_secret_of_support(supervisor: Supervisor, sandbox: SimulatedZype) -> dict[str, str]:
     """Use every secret of the console: sign in, find, link, fail, unlink, read the history; return the typed PINs."""
     tvs = [sandbox.tv() for _ in range(3)]
-    desk = f"/support/viewers/{seed.ALICE.id}"
-    why = {"reason": "other", "details": "What the caller said.", "ticket": "T-1", "identity_checked": "y"}
+    viewer_path = f"/support/viewers/{seed.ALICE.id}"
+    reason_fields = {"reason": "other", "details": "What the caller said.", "ticket": "T-1", "identity_checked": "y"}
     supervisor.gives_password(WRONG_PASSWORD, status=422).gives_password()
     # Six digits can occur anywhere by chance, so codes are not searched for; a wrong one uses none up.
     supervisor.gives_code("000000", status=422).gives_code()
@@ -177,15 +177,21 @@ def use_every_secret_of_support(supervisor: Supervisor, sandbox: SimulatedZype) 
     for who in (seed.ALICE.email, "nobody@example.com"):
         browser.submit(browser.get("/support"), "/support", 303 if who == seed.ALICE.email else 422, who=who)
     for pin, status in ((tvs[0].pin, 303), ("used7183990", 422), ("http5007183991", 503), ("http4017183992", 503)):
-        page = browser.submit(browser.get(f"{desk}/link"), f"{desk}/link", 200, pin=pin, **why)
-        browser.submit(page, f"{desk}/link/confirm", status, button="Yes, link this TV")
+        page = browser.submit(browser.get(f"{viewer_path}/link"), f"{viewer_path}/link", 200, pin=pin, **reason_fields)
+        browser.submit(page, f"{viewer_path}/link/confirm", status, button="Yes, link this TV")
     # A PIN in the wrong place.
-    page = browser.get(f"{desk}/link")
-    browser.submit(page, f"{desk}/link", 422, pin=tvs[1].pin, **why | {"details": f"She said {tvs[1].pin}, I think."})
-    browser.submit(page, f"{desk}/link", 422, pin="used7183990", **why | {"reason": ""})
+    page = browser.get(f"{viewer_path}/link")
+    browser.submit(
+        page,
+        f"{viewer_path}/link",
+        422,
+        pin=tvs[1].pin,
+        **reason_fields | {"details": f"It says {tvs[1].pin}."},
+    )
+    browser.submit(page, f"{viewer_path}/link", 422, pin="used7183990", **reason_fields | {"reason": ""})
     browser.submit(browser.get("/support"), "/support", 422, who=tvs[2].pin)
-    path = str(browser.get(desk).select(f'a[href^="{desk}/devices/"]')[0]["href"])
-    browser.submit(browser.get(path), path, 303, **why)
+    path = str(browser.get(viewer_path).select(f'a[href^="{viewer_path}/devices/"]')[0]["href"])
+    browser.submit(browser.get(path), path, 303, **reason_fields)
     browser.get("/support/history")
     supervisor.opens("/support/account").signs_out_everywhere()
     pins = [*(tv.pin for tv in tvs), "used7183990", "http5007183991", "http4017183992"]
@@ -201,17 +207,17 @@ def wait_for_mails(server: MailServer, count: int) -> None:
 
 
 @pytest.fixture
-def remembered(
+def search(
     app: Flask,
     mail_server: MailServer,
     processes: Processes,
     environ: dict[str, str],
     settings: Settings,
     sandbox: SimulatedZype,
-    randomness: Remembering,
-) -> Remembered:
+    randomness: RecordingRandom,
+) -> SecretSearch:
     """The data that a running portal stored, logged and sent, and the secrets that were used."""
-    browser = Browser(processes.url)
+    browser = RecordingBrowser(processes.url)
     services = services_of(app)
     supervisor = Supervisor(PageClient(browser, settings)).is_hired(services)
     recovery = services.second_factor.renew_recovery_codes("supervisor") or ()
@@ -228,10 +234,10 @@ def remembered(
     secrets |= {"a password of the staff": supervisor.password, "the secret of a phone": supervisor.secret}
     secrets |= {f"recovery code {number}": code for number, code in enumerate(recovery)}
     secrets |= {f"token {number}": token for number, token in enumerate(randomness.tokens)}
-    return Remembered(
+    return SecretSearch(
         {
             "the database": database_as_bytes(environ["PORTAL_DATABASE_URL"]),
-            "a cookie": b"\n".join(opened(cookie) for cookie in browser.cookies),
+            "a cookie": b"\n".join(decoded(cookie) for cookie in browser.cookies),
             "an address": "\n".join(browser.addresses).encode(),
             "the metrics": metrics,
             "the log": processes.log().encode(),
@@ -240,11 +246,11 @@ def remembered(
     )
 
 
-def test_no_secret_is_stored_or_logged(remembered: Remembered) -> None:
-    assert remembered.leaks() == []
+def test_no_secret_is_stored_or_logged(search: SecretSearch) -> None:
+    assert search.leaks() == []
     # An e-mail address is not secret, and sessions contain it; logs, page addresses and metrics must not.
     for place in ("the log", "an address", "the metrics"):
-        assert seed.ALICE.email.encode() not in remembered.places[place]
+        assert seed.ALICE.email.encode() not in search.places[place]
 
     # The search looked at real data: each place contains what it should contain.
     for place, known in {
@@ -254,18 +260,18 @@ def test_no_secret_is_stored_or_logged(remembered: Remembered) -> None:
         "the metrics": 'outcome="linked"',
         "the log": "/support/sign-in/provider",
     }.items():
-        assert known.encode() in remembered.places[place], place
-    assert len([name for name in remembered.secrets if name.startswith("token")]) >= 5
+        assert known.encode() in search.places[place], place
+    assert len([name for name in search.secrets if name.startswith("token")]) >= 5
 
 
 @pytest.mark.parametrize("write", [str, quote, lambda text: text.encode().hex(), lambda text: f'{{"a": "{text}"}}'])
 def test_the_search_finds_a_secret_in_every_encoding(write: Callable[[str], str]) -> None:
     for place in ("the log", "the database"):
-        remembered = Remembered({place: b"before " + write(API_KEY).encode() + b" after"}, {"the API key": API_KEY})
-        assert remembered.leaks() == [f"the API key in {place}"]
+        search = SecretSearch({place: b"before " + write(API_KEY).encode() + b" after"}, {"the API key": API_KEY})
+        assert search.leaks() == [f"the API key in {place}"]
 
 
 def test_the_search_decodes_a_cookie() -> None:
     for packed in (b'{"pin": "zizm529"}', zlib.compress(b'{"pin": "zizm529"}')):
         cookie = "activate=." + b64encode(packed, b"-_").rstrip(b"=").decode() + ".YXNpZ25hdHVyZQ; Path=/"
-        assert b"zizm529" in opened(cookie)
+        assert b"zizm529" in decoded(cookie)

@@ -19,9 +19,9 @@ from portal.settings.settings import Settings
 from tests.harness import servers
 from tests.harness.servers import ROOT, Port, Processes, sandbox_addresses
 from tests.harness.simulated_zype import SimulatedZype
-from tests.stories.crowd import Crowd, HastyViewer, Shown
 from tests.stories.ledger_rows import rows_of
-from tests.stories.workers import children_of, is_running, worker_behind, workers_of
+from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
+from tests.stories.workers import children_of, is_running, worker_of_connection, workers_of
 
 SECONDS = 10.0
 
@@ -42,10 +42,10 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 def send_and_wait_until_zype_has_it(
-    pool: ThreadPoolExecutor, viewer: HastyViewer, pin: str, sandbox: SimulatedZype
-) -> Future[Shown]:
+    pool: ThreadPoolExecutor, viewer: ViewerClient, pin: str, sandbox: SimulatedZype
+) -> Future[Response]:
     """Send a PIN; return as soon as the call has arrived at Zype and is under way."""
-    future = pool.submit(viewer.sends, pin)
+    future = pool.submit(viewer.enter_pin, pin)
     wait_until(sandbox.record, "the call has arrived")
     return future
 
@@ -64,12 +64,12 @@ def press_ctrl_c(serve: Processes) -> None:
 def test_a_stop_lets_a_link_in_flight_finish(
     stop: Callable[[Processes], None],
     processes: Processes,
-    crowd: Crowd,
+    clients: ViewerClients,
     pool: ThreadPoolExecutor,
     sandbox: SimulatedZype,
     settings: Settings,
 ) -> None:
-    viewer = crowd.viewer(1)
+    viewer = clients.viewer(1)
     under_way = send_and_wait_until_zype_has_it(pool, viewer, "slow1", sandbox)
     stop(processes)
     assert under_way.result(SECONDS).outcome is Outcome.LINKED
@@ -107,15 +107,15 @@ def operator(environ: dict[str, str], tmp_path: Path) -> Operator:
 
 def test_a_killed_worker_leaves_a_pending_attempt_that_the_operator_can_resolve(
     processes: Processes,
-    crowd: Crowd,
+    clients: ViewerClients,
     pool: ThreadPoolExecutor,
     port: Port,
     sandbox: SimulatedZype,
     operator: Operator,
     settings: Settings,
 ) -> None:
-    viewer = crowd.viewer(1)
-    worker = worker_behind(workers_of(processes.process.pid), port.number, viewer.local_port)
+    viewer = clients.viewer(1)
+    worker = worker_of_connection(workers_of(processes.process.pid), port.number, viewer.local_port)
     under_way = send_and_wait_until_zype_has_it(pool, viewer, "hang1", sandbox)
     os.kill(worker, signal.SIGKILL)
     with pytest.raises((http.client.HTTPException, ConnectionError)):
@@ -132,7 +132,7 @@ def test_a_killed_worker_leaves_a_pending_attempt_that_the_operator_can_resolve(
     assert "Nothing was written" in operator.audit("resolve", attempt_id[0], "linked", exit_code=1)
 
     # Another worker has replaced it, and the viewer can continue.
-    assert crowd.viewer(1).sends("good1").outcome is Outcome.LINKED
+    assert clients.viewer(1).enter_pin("good1").outcome is Outcome.LINKED
 
 
 def child_named(command: str, children: list[int]) -> int:

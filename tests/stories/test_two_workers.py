@@ -8,8 +8,8 @@ import pytest
 
 from portal.domain.outcomes import Outcome
 from tests.harness.database_pool import DatabasePool
-from tests.stories.crowd import HastyViewer, all_at_once
 from tests.stories.two_workers import TwoWorkers, two_workers
+from tests.stories.viewer_clients import ViewerClient, all_at_once
 
 LIMIT = 5
 PINS = 30
@@ -41,9 +41,9 @@ def portal(request: pytest.FixtureRequest) -> TwoWorkers:
     return portal
 
 
-def click(tabs: list[HastyViewer], pin: str) -> list[Outcome | None]:
+def click(tabs: list[ViewerClient], pin: str) -> list[Outcome | None]:
     """Send one PIN from all tabs at the same moment; return the outcome that each shows."""
-    return [page.outcome for page in all_at_once(lambda tab: tab.sends(pin), tabs)]
+    return [page.outcome for page in all_at_once(lambda tab: tab.enter_pin(pin), tabs)]
 
 
 @pytest.mark.parametrize(("pin", "outcome"), [("slow1", Outcome.LINKED), ("hang1", Outcome.UNKNOWN)])
@@ -70,8 +70,8 @@ def test_a_late_click_on_another_worker_shows_the_success(portal: TwoWorkers) ->
     viewer = portal.viewer()
     first, second = portal.tabs(viewer, 1)
     tv = portal.sandbox.tv()
-    assert first.sends(tv.pin).outcome is Outcome.LINKED
-    assert second.sends(tv.pin).outcome is Outcome.LINKED
+    assert first.enter_pin(tv.pin).outcome is Outcome.LINKED
+    assert second.enter_pin(tv.pin).outcome is Outcome.LINKED
     assert tv.owner() == viewer.consumer_id
     assert [call["status"] for call in portal.calls(viewer)] == [200, 404]
 
@@ -81,7 +81,7 @@ def test_of_thirty_simultaneous_wrong_pins_only_as_many_as_the_limit_reach_zype(
     tabs = portal.tabs(viewer, PINS // 2)
 
     pins = [f"used{n}" for n in range(PINS)]
-    shown = all_at_once(lambda pair: pair[0].sends(pair[1]), list(zip(tabs, pins, strict=True)))
+    shown = all_at_once(lambda pair: pair[0].enter_pin(pair[1]), list(zip(tabs, pins, strict=True)))
 
     assert len(portal.calls(viewer)) == LIMIT
     assert sorted(page.status for page in shown) == [422] * LIMIT + [429] * (PINS - LIMIT)
@@ -96,8 +96,8 @@ def test_of_thirty_simultaneous_wrong_pins_only_as_many_as_the_limit_reach_zype(
 def test_the_limit_of_one_viewer_does_not_affect_another(portal: TwoWorkers) -> None:
     first, second = portal.viewer(), portal.viewer()
     for n in range(LIMIT):
-        assert first.sends(f"used{n}").outcome is Outcome.NOT_FOUND
-    assert first.sends("good1").outcome is Outcome.TOO_MANY
-    assert second.sends("good2").outcome is Outcome.LINKED
+        assert first.enter_pin(f"used{n}").outcome is Outcome.NOT_FOUND
+    assert first.enter_pin("good1").outcome is Outcome.TOO_MANY
+    assert second.enter_pin("good2").outcome is Outcome.LINKED
     assert len(portal.calls(first)) == LIMIT
     assert len(portal.calls(second)) == 1

@@ -14,8 +14,8 @@ from tests.harness import servers
 from tests.harness.environment import live_environ, portal_environ
 from tests.harness.servers import Port, Processes
 from tests.harness.simulated_zype import SimulatedZype, simulated_zype
-from tests.stories.crowd import Crowd, HastyViewer
 from tests.stories.ledger_rows import rows_of
+from tests.stories.viewer_clients import ViewerClient, ViewerClients
 from tests.stories.workers import tabs_on_each, workers_of
 
 
@@ -34,28 +34,28 @@ class TwoWorkers:
         self._processes = processes
         self._port = port
         self._settings = settings
-        self._crowd = Crowd(processes.url)
+        self._clients = ViewerClients(processes.url)
         self._numbers = itertools.count(1)
 
-    def viewer(self) -> HastyViewer:
+    def viewer(self) -> ViewerClient:
         """Return a viewer who has signed in, and who was in no story before."""
-        return self._crowd.viewer(next(self._numbers))
+        return self._clients.viewer(next(self._numbers))
 
-    def tabs(self, viewer: HastyViewer, count: int) -> list[HastyViewer]:
+    def tabs(self, viewer: ViewerClient, count: int) -> list[ViewerClient]:
         """Return so many tabs of a viewer that are connected to the first worker, then as many to the second."""
-        return tabs_on_each(workers_of(self._processes.process.pid), self._crowd, viewer, self._port, count)
+        return tabs_on_each(workers_of(self._processes.process.pid), self._clients, viewer, self._port, count)
 
-    def calls(self, viewer: HastyViewer) -> list[dict[str, Any]]:
+    def calls(self, viewer: ViewerClient) -> list[dict[str, Any]]:
         """Return the calls to Zype to link for a viewer, oldest first."""
         return [call for call in self.sandbox.record() if call["consumer_id"] == viewer.consumer_id]
 
-    def rows(self, viewer: HastyViewer) -> list[sa.RowMapping]:
+    def rows(self, viewer: ViewerClient) -> list[sa.RowMapping]:
         """Return the rows of the ledger about linking for a viewer, oldest first."""
         return [row for row in rows_of(self._settings) if row["consumer_id"] == viewer.consumer_id]
 
     def close(self) -> None:
         """Close every browser."""
-        self._crowd.leaves()
+        self._clients.close()
 
 
 @contextmanager

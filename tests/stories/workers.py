@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.harness.servers import Port
-from tests.stories.crowd import Crowd, HastyViewer
+from tests.stories.viewer_clients import ViewerClient, ViewerClients
 
 SECONDS = 5.0
 
@@ -39,7 +39,7 @@ def is_running(process: int) -> bool:
     return state != "Z"
 
 
-def worker_behind(workers: list[int], port: int, client_port: int) -> int:
+def worker_of_connection(workers: list[int], port: int, client_port: int) -> int:
     """Return the worker that has accepted a connection.
 
     Args:
@@ -51,20 +51,22 @@ def worker_behind(workers: list[int], port: int, client_port: int) -> int:
     return next(worker for worker in workers if f"socket:[{inode}]" in _open_files(worker))
 
 
-def tabs_on_each(workers: list[int], crowd: Crowd, viewer: HastyViewer, port: Port, count: int) -> list[HastyViewer]:
+def tabs_on_each(
+    workers: list[int], clients: ViewerClients, viewer: ViewerClient, port: Port, count: int
+) -> list[ViewerClient]:
     """Return tabs of a viewer, this many connected to the first worker, then as many to the next.
 
     Args:
         workers: their process ids.
-        crowd: whose viewer it is.
+        clients: keeps the tabs, to close them at the end.
         viewer: signed in.
         port: where the portal listens.
         count: how many for each.
     """
-    tabs: dict[int, list[HastyViewer]] = {worker: [] for worker in workers}
+    tabs: dict[int, list[ViewerClient]] = {worker: [] for worker in workers}
     for _ in range(100 + 10 * count):
-        tab = crowd.tab_of(viewer)
-        tabs[worker_behind(workers, port.number, tab.local_port)].append(tab)
+        tab = clients.tab_of(viewer)
+        tabs[worker_of_connection(workers, port.number, tab.local_port)].append(tab)
         if all(len(found) >= count for found in tabs.values()):
             return [tab for found in tabs.values() for tab in found[:count]]
     raise AssertionError("One worker hardly ever takes a connection")

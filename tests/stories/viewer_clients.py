@@ -18,13 +18,13 @@ from urllib.parse import urlencode, urlsplit
 
 from portal.domain.outcomes import Outcome
 
-Given = TypeVar("Given")
-Got = TypeVar("Got")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 SECONDS = 30
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 # The heading of each outcome. To a viewer, misconfigured looks like unavailable on purpose.
-SAID = {
+HEADINGS = {
     "PIN not found": Outcome.NOT_FOUND,
     "This PIN can't be linked": Outcome.REFUSED,
     "Enter the PIN exactly as your TV shows it": Outcome.MALFORMED,
@@ -35,7 +35,7 @@ SAID = {
 
 
 @dataclass(frozen=True)
-class Shown:
+class Response:
     """The answer that a viewer got.
 
     Args:
@@ -57,11 +57,11 @@ class Shown:
         """The outcome that the page shows; none for a page about something else."""
         if self.status == 303 and self.location == "/activate/done":
             return Outcome.LINKED
-        said = [outcome for words, outcome in SAID.items() if f"<h2>{words}" in html.unescape(self.text)]
-        return said[0] if len(said) == 1 else None
+        found = [outcome for words, outcome in HEADINGS.items() if f"<h2>{words}" in html.unescape(self.text)]
+        return found[0] if len(found) == 1 else None
 
 
-class HastyViewer:
+class ViewerClient:
     """A numbered viewer of the sandbox.
 
     Args:
@@ -87,37 +87,37 @@ class HastyViewer:
         port: int = self._connection.sock.getsockname()[1]
         return port
 
-    def signs_in(self) -> Self:
+    def sign_in(self) -> Self:
         """Sign in, and open the page with the PIN field."""
-        self.opens("/sign-in")
+        self.open("/sign-in")
         given = {"email": f"u{self.number}@example.com", "password": f"pw-{self.number}"}
         shown = self._send("POST", "/sign-in", given)
         assert shown.status == 303, shown
-        self.opens()
+        self.open()
         return self
 
-    def another_tab(self) -> "HastyViewer":
+    def another_tab(self) -> "ViewerClient":
         """Return another connection with the cookies of this one."""
-        tab = HastyViewer(self._origin, self.number)
+        tab = ViewerClient(self._origin, self.number)
         tab._cookies = dict(self._cookies)
         return tab
 
-    def opens(self, path: str = "/activate") -> Shown:
+    def open(self, path: str = "/activate") -> Response:
         """Open a page."""
         shown = self._send("GET", path)
         found = TOKEN.search(shown.text)
         self._token = found[1] if found else self._token
         return shown
 
-    def sends(self, pin: str) -> Shown:
+    def enter_pin(self, pin: str) -> Response:
         """Type a PIN and press the button."""
         return self._send("POST", "/activate", {"pin": pin, "from": ""})
 
-    def leaves(self) -> None:
+    def close(self) -> None:
         """Close the browser."""
         self._connection.close()
 
-    def _send(self, method: str, path: str, fields: dict[str, str] | None = None) -> Shown:
+    def _send(self, method: str, path: str, fields: dict[str, str] | None = None) -> Response:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
         body = None
         if fields is not None:
@@ -132,10 +132,10 @@ class HastyViewer:
             self._cookies |= {name: morsel.value for name, morsel in SimpleCookie(value).items()}
         retry_after = answer.getheader("Retry-After")
         wait = int(retry_after) if retry_after else None
-        return Shown(answer.status, answer.getheader("Location"), wait, text, seconds)
+        return Response(answer.status, answer.getheader("Location"), wait, text, seconds)
 
 
-class Crowd:
+class ViewerClients:
     """All viewers of a portal, so that their connections can be closed at the end.
 
     Args:
@@ -144,38 +144,38 @@ class Crowd:
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
-        self._browsers: list[HastyViewer] = []
+        self._browsers: list[ViewerClient] = []
 
-    def viewer(self, number: int) -> HastyViewer:
+    def viewer(self, number: int) -> ViewerClient:
         """Return a viewer of the sandbox who has signed in."""
-        viewer = HastyViewer(self._origin, number)
+        viewer = ViewerClient(self._origin, number)
         self._browsers.append(viewer)
-        return viewer.signs_in()
+        return viewer.sign_in()
 
-    def viewers(self, count: int) -> list[HastyViewer]:
+    def viewers(self, count: int) -> list[ViewerClient]:
         """Return this many signed-in viewers, numbered from 0."""
         return [self.viewer(number) for number in range(count)]
 
-    def tab_of(self, viewer: HastyViewer) -> HastyViewer:
+    def tab_of(self, viewer: ViewerClient) -> ViewerClient:
         """Return another connection of the same browser, with the page with the PIN field open."""
         tab = viewer.another_tab()
         self._browsers.append(tab)
-        tab.opens()
+        tab.open()
         return tab
 
-    def leaves(self) -> None:
+    def close(self) -> None:
         """Close every browser."""
         for browser in self._browsers:
-            browser.leaves()
+            browser.close()
 
 
-def all_at_once(act: Callable[[Given], Got], given: Sequence[Given]) -> list[Got]:
+def all_at_once(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Call a function for all items at the same moment, each in its own thread; return the results in order."""
-    start = threading.Barrier(len(given))
+    start = threading.Barrier(len(items))
 
-    def wait_and_act(one: Given) -> Got:
+    def wait_and_call(item: Item) -> Result:
         start.wait(SECONDS)
-        return act(one)
+        return function(item)
 
-    with ThreadPoolExecutor(len(given)) as pool:
-        return list(pool.map(wait_and_act, given))
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(wait_and_call, items))
