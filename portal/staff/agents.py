@@ -187,23 +187,20 @@ class Agents:
         is_right = passwords.verify(password, password_hash)
         if not is_right or account is None or password_hash is None or account.disabled_at:
             return None
-        if passwords.needs_rehash(password_hash):
-            password_hash = self._rehash(account.id, password_hash, password)
-        return account, password_hash
+        if not passwords.needs_rehash(password_hash):
+            return account, password_hash
+        new_hash = passwords.hash_password(password)
+        # Only if no reset came in between: after one, the password that was just verified is no longer the right one.
+        unchanged = (agents.c.id == account.id, agents.c.password_hash == password_hash)
+        with self._database.write() as connection:
+            connection.execute(agents.update().where(*unchanged).values(password_hash=new_hash))
+        return account, new_hash
 
     def has_password_hash(self, agent_id: str, password_hash: str) -> bool:
         """Tell whether an account still has this password hash: a reset may have replaced it meanwhile."""
         query = sa.select(sa.exists().where(agents.c.id == agent_id, agents.c.password_hash == password_hash))
         with self._database.read() as connection:
             return bool(connection.execute(query).scalar())
-
-    def _rehash(self, agent_id: str, old_hash: str, password: str) -> str:
-        new_hash = passwords.hash_password(password)
-        # Only if no reset came in between: after one, the password that was just verified is no longer the right one.
-        unchanged = (agents.c.id == agent_id, agents.c.password_hash == old_hash)
-        with self._database.write() as connection:
-            connection.execute(agents.update().where(*unchanged).values(password_hash=new_hash))
-        return new_hash
 
     def _insert(self) -> sqlite.Insert | postgresql.Insert:
         return sqlite.insert(agents) if self._database.is_sqlite else postgresql.insert(agents)

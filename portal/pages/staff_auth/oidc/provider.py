@@ -48,10 +48,7 @@ class Provider:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        seconds: float = SIGN_IN_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        self, settings: Settings, seconds: float = SIGN_IN_SECONDS, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.framework = FlaskIntegration("staff")
         self._settings = settings
@@ -117,8 +114,7 @@ class ProviderClient:
 
     def authorization_request(self, redirect_uri: str, **parameters: str | int) -> dict[str, str]:
         """Return the ``url`` of an authorization request, with its ``state``, ``nonce`` and ``code_verifier``."""
-        sent: dict[str, str] = self._app.create_authorization_url(redirect_uri, **parameters)
-        return sent
+        return dict(self._app.create_authorization_url(redirect_uri, **parameters))
 
     def check_issuer(self, iss: str | None) -> None:
         """Refuse an authorization that another issuer sent: RFC 9207."""
@@ -129,10 +125,7 @@ class ProviderClient:
     def token(self, code: str, code_verifier: str, redirect_uri: str) -> Mapping[str, Any]:
         """Exchange an authorization code; return the token response."""
         with _call("token"):
-            token: Mapping[str, Any] = self._app.fetch_access_token(
-                redirect_uri, code=code, code_verifier=code_verifier
-            )
-        return token
+            return dict(self._app.fetch_access_token(redirect_uri, code=code, code_verifier=code_verifier))
 
     def id_token(self, token: Mapping[str, Any], nonce: str) -> dict[str, Any]:
         """Return the claims of the ID token, after a check of its signature, audience, times and nonce."""
@@ -147,8 +140,7 @@ class ProviderClient:
         with _call("ID token"):
             if "id_token" not in token:
                 raise ProviderMisconfigured("it sends no ID token")
-            claims = self._app.parse_id_token(token, nonce=nonce, claims_options=options, leeway=LEEWAY_SECONDS)
-        return dict(claims)
+            return dict(self._app.parse_id_token(token, nonce=nonce, claims_options=options, leeway=LEEWAY_SECONDS))
 
     def userinfo(self, token: Mapping[str, Any], subject: str) -> dict[str, Any]:
         """Return the claims of the userinfo endpoint; none where the provider has no such endpoint."""
@@ -158,7 +150,7 @@ class ProviderClient:
             claims = dict(self._app.userinfo(token=token))
             if claims.get("sub") != subject:
                 raise ProviderRefused("userinfo is about somebody else")
-        return claims
+            return claims
 
     def check_client(self) -> None:
         """Check the keys, the client's id and its secret, as far as is possible without a person who signs in."""
@@ -190,8 +182,7 @@ class _Session(OAuth2Session):  # type: ignore[misc]
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
         response: requests.Response = super().request(method, url, *args, **kwargs)
-        error = error_of(response)
-        if error is not None:
+        if error := error_of(response):
             raise error
         return response
 

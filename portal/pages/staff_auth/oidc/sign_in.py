@@ -89,16 +89,16 @@ class ProviderSignIn:
 
     Args:
         problem: none if the agent may be signed in.
-        account: the agent's.
-        authenticated_at: when the provider authenticated the agent.
         agent_id: for the ledger, if it is known.
+        account: the agent's, if they may be signed in.
+        authenticated_at: when the provider authenticated the agent.
         retry_after: seconds until trying again may help, where a limit is reached.
     """
 
     problem: Problem | None
+    agent_id: str = ""
     account: Account | None = None
     authenticated_at: datetime | None = None
-    agent_id: str = ""
     retry_after: int | None = None
 
 
@@ -200,24 +200,23 @@ def _claims(pending: PendingAuthorization) -> Claims:
         if claims.subject is None:
             raise ProviderRefused("its sub can't be kept").at("ID token")
         if claims.find(services().settings.staff_oidc_role_claim) is None or claims.find("name") is None:
-            claims = replace(claims, userinfo=client.userinfo(token, claims.subject))
+            return replace(claims, userinfo=client.userinfo(token, claims.subject))
     return claims
 
 
 def _sign_in(claims: Claims, pending: PendingAuthorization) -> ProviderSignIn:
     """Decide whether the agent of these claims may sign in, and store their account if so."""
-    agent_id = claims.agent_id
     if claims.authenticated_at is None:
         log.error("staff_provider_misconfigured", error="ID token: it does not say when somebody signed in (auth_time)")
-        return ProviderSignIn(Problem.NO_AUTH_TIME, agent_id=agent_id)
+        return ProviderSignIn(Problem.NO_AUTH_TIME, claims.agent_id)
     now = datetime.now(UTC)
     earliest = datetime.fromtimestamp(pending.requested_at, UTC) if pending.reauthenticate else now - MAX_AGE
     if not earliest - LEEWAY <= claims.authenticated_at <= now + LEEWAY:
-        return ProviderSignIn(Problem.OLD_PROOF, agent_id=agent_id)
+        return ProviderSignIn(Problem.OLD_PROOF, claims.agent_id)
     role = claims.role(services().settings)
     if role is None:
-        return ProviderSignIn(Problem.NO_ROLE, agent_id=agent_id)
-    account = services().agents.upsert(agent_id, claims.name, claims.email, role)
+        return ProviderSignIn(Problem.NO_ROLE, claims.agent_id)
+    account = services().agents.upsert(claims.agent_id, claims.name, claims.email, role)
     if account.disabled_at:
-        return ProviderSignIn(Problem.DISABLED, agent_id=agent_id)
-    return ProviderSignIn(None, account, min(claims.authenticated_at, now), agent_id)
+        return ProviderSignIn(Problem.DISABLED, claims.agent_id)
+    return ProviderSignIn(None, claims.agent_id, account, min(claims.authenticated_at, now))
