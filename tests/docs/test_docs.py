@@ -36,7 +36,7 @@ def commands(group: click.Group, prefix: str = "zype-activate") -> dict[str, set
 
 
 def documented_commands(text: str) -> dict[str, set[str]]:
-    """Return the options of every command that has a heading of its own."""
+    """Return the options of every command with its own heading."""
     sections = re.split(r"^### `([^`]+)`$", text, flags=re.MULTILINE)[1:]
     return {
         name: {cells[0] for cells in rows(section, r"`(--?[a-z-]+)`")}

@@ -9,7 +9,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, read
 
 QUOTED_PATH = re.compile(r"(?<![\w./-])(?:portal|tests|templates|static|requirements|docs|\.ci)/[\w./*<>-]*")
-# The second drawing stands to the right of the first: a column of the text separates them.
+# The column at which the second drawing begins, to the right of the first.
 SECOND_DRAWING = 56
 
 

@@ -1,4 +1,4 @@
-"""A portal with two worker processes that several stories share: each story has viewers of its own."""
+"""A portal with two worker processes shared by several stories; each story has its own viewers."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ class TwoWorkers:
         return self._clients.viewer(next(self._numbers))
 
     def tabs(self, viewer: ViewerClient, count: int) -> list[ViewerClient]:
-        """Return so many tabs of a viewer that are connected to the first worker, then as many to the second."""
+        """Return this many tabs of a viewer connected to the first worker, then as many to the second."""
         return tabs_on_each(workers_of(self._processes.process.pid), self._clients, viewer, self._port, count)
 
     def calls(self, viewer: ViewerClient) -> list[dict[str, Any]]:
