@@ -22,7 +22,7 @@ def with_pin(alice: Alice) -> Alice:
     return alice.signs_in().opens("/activate?pin=good1", 303)
 
 
-def test_it_deletes_the_row_and_the_pin(with_pin: Alice, app: Flask) -> None:
+def test_signing_out_deletes_the_session_and_the_pin(with_pin: Alice, app: Flask) -> None:
     assert len(session_rows(app)) == 1
 
     page = with_pin.signs_out().page
@@ -32,7 +32,7 @@ def test_it_deletes_the_row_and_the_pin(with_pin: Alice, app: Flask) -> None:
     assert cookie(with_pin.browser, PIN) is None
 
 
-def test_not_you_deletes_the_row_and_keeps_the_pin(with_pin: Alice, mallory: Mallory, app: Flask) -> None:
+def test_not_you_deletes_the_session_and_keeps_the_pin(with_pin: Alice, mallory: Mallory, app: Flask) -> None:
     page = with_pin.says_that_is_not_me().page
 
     assert session_rows(app) == []
@@ -43,7 +43,7 @@ def test_not_you_deletes_the_row_and_keeps_the_pin(with_pin: Alice, mallory: Mal
     assert "mallory@example.com" in page.text(".account")
 
 
-def test_not_you_leaves_the_pin_of_the_script_too(with_pin: Alice) -> None:
+def test_not_you_keeps_the_pin_of_the_script_too(with_pin: Alice) -> None:
     forms = {form["action"]: form for form in with_pin.page.select("form[data-forget-pin]")}
     assert "/sign-out" in forms
     assert not with_pin.page.select(".account form[data-forget-pin]")
@@ -73,14 +73,14 @@ def test_nothing_but_a_post_signs_out(with_pin: Alice, app: Flask, method: str) 
     assert len(session_rows(app)) == 1
 
 
-def test_another_site_can_sign_nobody_out(with_pin: Alice, app: Flask) -> None:
+def test_another_site_can_not_sign_a_viewer_out(with_pin: Alice, app: Flask) -> None:
     page = with_pin.browser.send("POST", "/sign-out", 400)
 
     assert page.heading == "This page was open for too long"
     assert len(session_rows(app)) == 1
 
 
-def test_without_a_session_it_leads_to_the_first_page(client: PageClient, alice: Alice) -> None:
+def test_signing_out_without_a_session_leads_to_the_first_page(client: PageClient, alice: Alice) -> None:
     alice.signs_in()
     form = alice.page
     alice.signs_out()
@@ -109,7 +109,7 @@ def elsewhere(app: Flask, browse: Callable[..., PageClient]) -> Alice:
     return Alice(browse(app)).signs_in()
 
 
-def test_everywhere_ends_every_session_of_the_viewer_and_says_so(
+def test_signing_out_everywhere_ends_every_session_of_the_viewer(
     with_pin: Alice, elsewhere: Alice, mallory: Mallory, app: Flask
 ) -> None:
     mallory.signs_in()
@@ -130,7 +130,7 @@ def test_everywhere_ends_every_session_of_the_viewer_and_says_so(
     assert mallory.opens("/devices").page.heading == "Your TVs"
 
 
-def test_everywhere_is_explained_beside_its_button(elsewhere: Alice) -> None:
+def test_the_page_explains_signing_out_everywhere(elsewhere: Alice) -> None:
     page = elsewhere.opens("/devices").page
 
     assert page.text('form[action="/sign-out/everywhere"] button') == "Sign out everywhere"
@@ -138,27 +138,27 @@ def test_everywhere_is_explained_beside_its_button(elsewhere: Alice) -> None:
     assert "This signs you out in every browser, here as well. Your TVs stay linked." in page.text()
 
 
-def test_everywhere_is_said_once_and_by_no_address(with_pin: Alice, client: PageClient) -> None:
+def test_the_message_after_signing_out_everywhere_is_shown_once(with_pin: Alice, client: PageClient) -> None:
     page = with_pin.opens("/devices").signs_out_everywhere().page
 
     assert not with_pin.opens(page.path).page.select(".notice")
     assert not client.get(page.path).select(".notice")
 
 
-def test_everywhere_leaves_a_form_that_signs_in_again(with_pin: Alice) -> None:
+def test_the_page_after_signing_out_everywhere_has_a_form_to_sign_in(with_pin: Alice) -> None:
     with_pin.opens("/devices").signs_out_everywhere()
 
     assert with_pin.signs_in().page.heading == "Link your TV"
 
 
-def test_everywhere_needs_a_session(client: PageClient, elsewhere: Alice, app: Flask) -> None:
+def test_signing_out_everywhere_needs_a_session(client: PageClient, elsewhere: Alice, app: Flask) -> None:
     token = client.get("/sign-in").select("[name=csrf_token]")[0]["value"]
 
     assert client.send("POST", "/sign-out/everywhere", 303, data={"csrf_token": str(token)}).location == "/activate"
     assert len(session_rows(app)) == 1
 
 
-def test_another_site_can_sign_nobody_out_everywhere(elsewhere: Alice, app: Flask) -> None:
+def test_another_site_can_not_sign_a_viewer_out_everywhere(elsewhere: Alice, app: Flask) -> None:
     page = elsewhere.browser.send("POST", "/sign-out/everywhere", 400)
 
     assert page.heading == "This page was open for too long"
@@ -172,7 +172,7 @@ def test_nothing_but_a_post_signs_out_everywhere(elsewhere: Alice, app: Flask, m
     assert len(session_rows(app)) == 1
 
 
-def test_where_the_sessions_can_t_be_ended_nobody_is_told_that_they_were(elsewhere: Alice, app: Flask) -> None:
+def test_a_failure_to_end_the_sessions_is_not_shown_as_a_success(elsewhere: Alice, app: Flask) -> None:
     page = elsewhere.opens("/devices").page
     with services_of(app).database.write() as connection:
         refuse = "CREATE TRIGGER full BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
@@ -184,7 +184,7 @@ def test_where_the_sessions_can_t_be_ended_nobody_is_told_that_they_were(elsewhe
 
 
 @pytest.mark.parametrize("url", ["sqlite_url", "postgresql_url"])
-def test_everywhere_is_every_browser_on_either_database(
+def test_signing_out_everywhere_works_on_both_databases(
     request: pytest.FixtureRequest, make_app: Callable[..., Flask], browse: Callable[..., PageClient], url: str
 ) -> None:
     app = make_app(database_url=request.getfixturevalue(url))

@@ -31,11 +31,11 @@ def code_of(secret: str, step: int) -> str:
 
 @pytest.fixture
 def newcomer(app: Flask, client: PageClient) -> PageClient:
-    """The browser of Newcomer, who has given the password that she was handed, for the first time."""
+    """The browser of a new agent, who has just entered the password for the first time."""
     password = services_of(app).agents.add("Newcomer", Role.AGENT)
     form = client.get("/support/sign-in?next=/support/account")
-    half = client.submit(form, "/support/sign-in", 303, name="newcomer", password=password)
-    assert client.follow(half, 303).location == f"{ENROL}?next=/support/account"
+    response = client.submit(form, "/support/sign-in", 303, name="newcomer", password=password)
+    assert client.follow(response, 303).location == f"{ENROL}?next=/support/account"
     return client
 
 
@@ -64,7 +64,7 @@ def test_the_first_sign_in_asks_to_enrol(newcomer: PageClient, app: Flask) -> No
     assert outcomes(app, "sign_in") == ["half", "signed_in"]
 
 
-def test_nothing_is_enrolled_before_a_right_code_came(newcomer: PageClient, app: Flask) -> None:
+def test_a_wrong_code_enrols_nothing(newcomer: PageClient, app: Flask) -> None:
     page = newcomer.get(ENROL)
     secret = secret_on(page)
     wrong = code_of(secret, step_now() + 100)
@@ -80,7 +80,7 @@ def test_nothing_is_enrolled_before_a_right_code_came(newcomer: PageClient, app:
     assert newcomer.submit(page, ENROL, 422, code="").select('[role=alert] a[href="#code"]')
 
 
-def test_the_code_that_enrolled_signs_nobody_in_again(newcomer: PageClient, app: Flask) -> None:
+def test_the_code_of_the_enrolment_is_used_up(newcomer: PageClient, app: Flask) -> None:
     page = newcomer.get(ENROL)
     code = code_of(secret_on(page), step_now())
     newcomer.submit(page, ENROL, 200, code=code)
@@ -88,7 +88,7 @@ def test_the_code_that_enrolled_signs_nobody_in_again(newcomer: PageClient, app:
     assert not services_of(app).second_factor.verify("newcomer", code)
 
 
-def test_a_second_factor_is_not_replaced_by_whoever_knows_the_password(bob: Bob, app: Flask) -> None:
+def test_the_password_alone_can_not_replace_a_second_factor(bob: Bob, app: Flask) -> None:
     bob.gives_password()
     kept = rows(app, agents)
     token = str(bob.page.select("[name=csrf_token]")[0]["value"])
@@ -101,7 +101,7 @@ def test_a_second_factor_is_not_replaced_by_whoever_knows_the_password(bob: Bob,
     assert rows(app, agents) == kept
 
 
-def test_no_secret_is_kept_in_the_clear(newcomer: PageClient, app: Flask) -> None:
+def test_no_secret_is_stored_in_the_clear(newcomer: PageClient, app: Flask) -> None:
     page = newcomer.get(ENROL)
     secret = secret_on(page)
     seen = [str(rows(app, agents)), cookie(newcomer, "activate") or "", cookie(newcomer, "activate-staff") or ""]
@@ -113,7 +113,7 @@ def test_no_secret_is_kept_in_the_clear(newcomer: PageClient, app: Flask) -> Non
         assert not [code for code in page.text(".recovery-codes").split() if code.replace("-", "") in text]
 
 
-def test_a_wrong_code_is_told_and_never_shown_again(bob: Bob, app: Flask) -> None:
+def test_a_wrong_code_is_refused_and_never_shown_again(bob: Bob, app: Flask) -> None:
     bob.gives_password()
     wrong = code_of(Bob.secret, step_now() + 100)
 
@@ -125,9 +125,7 @@ def test_a_wrong_code_is_told_and_never_shown_again(bob: Bob, app: Flask) -> Non
     assert outcomes(app, "sign_in") == ["half", "wrong"]
 
 
-def test_a_code_that_was_used_is_refused_in_another_sign_in(
-    bob: Bob, browse: Callable[..., PageClient], app: Flask
-) -> None:
+def test_a_used_code_is_refused_in_another_sign_in(bob: Bob, browse: Callable[..., PageClient], app: Flask) -> None:
     code = bob.opens("/support/sign-in?next=/support/account").gives_password().code()
     bob.gives_code(code)
     shoulder = Bob(browse(app)).gives_password()
@@ -147,7 +145,7 @@ def test_a_recovery_code_signs_in_once(app: Flask, client: PageClient, browse: C
     Bob(browse(app)).gives_password().gives_code(codes[3], 422)
 
 
-def test_new_recovery_codes_take_the_place_of_the_old(app: Flask, client: PageClient) -> None:
+def test_new_recovery_codes_replace_the_old_ones(app: Flask, client: PageClient) -> None:
     services = services_of(app)
     services.agents.add("bob", Role.AGENT, Bob.password)
     old = services.second_factor.enrol("bob", Bob.secret) or ()
