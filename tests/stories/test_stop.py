@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,11 +136,13 @@ def test_a_killed_worker_leaves_a_pending_attempt_that_the_operator_can_resolve(
     assert clients.viewer(1).enter_pin("good1").outcome is Outcome.LINKED
 
 
-def child_named(command: str, children: list[int]) -> int:
-    """Return the process that runs this command."""
-    return next(
-        child for child in children if command.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-    )
+def child_named(command: str, children: list[int]) -> int | None:
+    """Return the process that runs this command; None before it was executed."""
+    for child in children:
+        with suppress(FileNotFoundError):
+            if command.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
+                return child
+    return None
 
 
 class TestInSandboxMode:
@@ -166,6 +169,8 @@ class TestInSandboxMode:
     ) -> None:
         started = children_of(serve.process.pid)
         sandbox, mailer = (child_named(name, started) for name in ("sandbox", "mailer"))
+        assert sandbox
+        assert mailer
         worker = next(child for child in started if child not in (sandbox, mailer))
 
         os.kill(worker, signal.SIGTERM)
@@ -175,6 +180,7 @@ class TestInSandboxMode:
         assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
         wait_until(lambda: "process_restarted" in serve.log(), "it is started again, and the log says so", seconds=20)
         wait_until(lambda: len(children_of(serve.process.pid)) == 4, "worker and mailer are replaced")
+        wait_until(lambda: child_named("mailer", children_of(serve.process.pid)), "the new mailer runs its command")
         started = children_of(serve.process.pid)
         assert child_named("sandbox", started) == sandbox
         assert child_named("mailer", started) != mailer

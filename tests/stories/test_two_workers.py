@@ -1,6 +1,7 @@
 """Simultaneous requests to two workers: clicks have one outcome, and an attempt limit holds across both."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,12 +84,16 @@ def test_of_thirty_simultaneous_wrong_pins_only_as_many_as_the_limit_reach_zype(
     pins = [f"used{n}" for n in range(PINS)]
     shown = all_at_once(lambda pair: pair[0].enter_pin(pair[1]), list(zip(tabs, pins, strict=True)))
 
-    assert len(portal.calls(viewer)) == LIMIT
-    assert sorted(page.status for page in shown) == [422] * LIMIT + [429] * (PINS - LIMIT)
-    assert sum(page.outcome is Outcome.NOT_FOUND for page in shown) == LIMIT
+    outcomes = Counter(page.outcome for page in shown)
+    # A viewer has few calls in flight in a worker at once: past that an attempt is unavailable and does not count.
+    unavailable = outcomes.pop(Outcome.UNAVAILABLE, 0)
+    assert LIMIT - unavailable <= len(portal.calls(viewer)) <= LIMIT
+    assert outcomes == {
+        Outcome.NOT_FOUND: len(portal.calls(viewer)),
+        Outcome.TOO_MANY: PINS - unavailable - len(portal.calls(viewer)),
+    }
     for page in shown:
         if page.status == 429:
-            assert page.outcome is Outcome.TOO_MANY
             assert page.retry_after is not None
             assert 0 < page.retry_after <= 15 * 60
 
