@@ -28,10 +28,6 @@ class Mailer:
     """Sends notices, one after the other. Any number of mailers may share one outbox.
 
     Args:
-        database: with the outbox and the viewers' own settings.
-        zype: knows the viewers' e-mail addresses.
-        writer: writes the messages.
-        smtp: sends them.
         count: called with the result of each try: sent, delayed or failed.
     """
 

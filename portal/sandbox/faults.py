@@ -40,10 +40,9 @@ def error(status: int, message: str | None = None) -> Response:
 
 
 def failure(word: str, stopping: Event) -> Response | None:
-    """Return the response of a magic PIN that links nothing; None for any other word.
+    """Return the response of a magic PIN that links nothing, by its word; None for any other word.
 
     Args:
-        word: the magic PIN without its digits.
         stopping: ends a hanging response when the sandbox stops.
     """
     match word:
@@ -66,8 +65,6 @@ def distorted(word: str, document: JSON, stopping: Event) -> Response:
     """Return the response of a magic PIN that answers 200 or tries to; for a word without a fault, the document itself.
 
     Args:
-        word: the magic PIN without its digits.
-        document: the DevicePin as PUT /pin/link gives it.
         stopping: ends a slow response when the sandbox stops.
     """
     match word:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
@@ -36,12 +36,7 @@ class _Handler:
 
 @contextmanager
 def receive_mail(mailbox: Mailbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
-    """Receive mail in a thread while the block runs; yields the port.
-
-    Args:
-        mailbox: where the mails go.
-        host: the address to listen on.
-        port: the port to listen on; 0 for a free one.
+    """Receive mail in a thread while the block runs; yields the port, which is a free one for port 0.
 
     Raises:
         CannotReceiveMail: if it can't listen.
@@ -53,28 +48,24 @@ def receive_mail(mailbox: Mailbox, host: str = "127.0.0.1", port: int = 0) -> It
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise CannotReceiveMail(error.errno, f"the sandbox can't receive mail on {host}:{port}: {reason}") from error
-    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = Thread(target=lambda: asyncio.run(_serve(listener, mailbox, started)), daemon=True)
+    started: Future[Callable[[], object]] = Future()
+
+    async def serve() -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+        def connection() -> SMTP:
+            handler = _Handler(mailbox)
+            return SMTP(handler, data_size_limit=_MAX_MAIL, enable_SMTPUTF8=True, hostname="sandbox", loop=loop)
+
+        async with await loop.create_server(connection, sock=listener):
+            started.set_result(lambda: loop.call_soon_threadsafe(stop.set))
+            await stop.wait()
+
+    thread = Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    loop, stop = started.result()
+    stop_serving = started.result()
     try:
         yield listener.getsockname()[1]
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        stop_serving()
         thread.join()
-
-
-async def _serve(
-    listener: socket.socket,
-    mailbox: Mailbox,
-    started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]",
-) -> None:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    handler = _Handler(mailbox)
-
-    def connection() -> SMTP:
-        return SMTP(handler, data_size_limit=_MAX_MAIL, enable_SMTPUTF8=True, hostname="sandbox", loop=loop)
-
-    async with await loop.create_server(connection, sock=listener):
-        started.set_result((loop, stop))
-        await stop.wait()

@@ -77,10 +77,7 @@ def serve(app: Flask, host: str, port: int, stop: Event, mail_address: tuple[str
 def serve_in_thread(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve the sandbox in a thread while the block runs; yields its origin, such as http://127.0.0.1:8001.
 
-    Args:
-        app: from create_app.
-        host: the address to listen on.
-        port: the port to listen on; 0 for a free one.
+    Port 0 takes a free port.
 
     Raises:
         OSError: if it can't listen.
@@ -97,11 +94,7 @@ def serve_in_thread(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Itera
 
 
 def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
-    """Return a server of the sandbox that listens already and accepts nothing yet.
-
-    Raises:
-        OSError: if the address can't be listened on.
-    """
+    """Return a server that listens and does not accept connections yet; raises OSError if it can't listen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         # Werkzeug ends the process if it can't listen, so it gets a socket that listens already.

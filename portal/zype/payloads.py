@@ -193,16 +193,13 @@ def _parse(body: bytes) -> Any:
     if len(body) > BODY_LIMIT:
         return None
     try:
-        return _DECODER.decode(body.decode("utf-8-sig"))
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _is_text(value: object) -> bool:
