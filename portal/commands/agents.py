@@ -12,7 +12,7 @@ from portal.domain.errors import AccountError
 from portal.settings.keys import keyring
 from portal.staff.agents import Account, Agents
 
-agents = click.Group()
+agents = click.Group(help="The support staff.")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from portal.ledger.verification import Report, Verification
 from portal.mail.outbox import queue_notice
 from portal.settings.keys import keyring
 
-audit = click.Group()
+audit = click.Group(help="The ledger.")
 
 # As text: click offers the names of an enumeration, while the log and the ledger hold its values.
 ANY_OUTCOME = sorted({str(outcome) for outcomes in OUTCOMES.values() for outcome in outcomes})

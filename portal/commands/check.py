@@ -44,17 +44,18 @@ class Finding:
         return f"{'ok  ' if self.is_ok else 'FAIL'}  {self.text}"
 
 
-def run_check() -> None:
-    """Print what each check found, and end with status 1 if one failed."""
+@click.command()
+def check() -> None:
+    """Try every setting and connection, and say of each whether it works."""
     failed = 0
-    for finding in check(load_settings(environment())):
+    for finding in findings(load_settings(environment())):
         click.echo(finding)
         failed += not finding.is_ok
     if failed:
         fail(f"{failed} to mend")
 
 
-def check(settings: Settings) -> Iterator[Finding]:
+def findings(settings: Settings) -> Iterator[Finding]:
     """Yield a finding for everything that the portal needs, in the order in which it needs it."""
     yield Finding(True, f"settings: all can be read; the mode is {settings.mode}")
     yield _address(settings)

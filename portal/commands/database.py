@@ -7,7 +7,7 @@ from portal.commands.context import environment, fail, load_settings
 from portal.database import migration
 from portal.database.database import describe
 
-db = click.Group()
+db = click.Group(help="The database.")
 
 
 @db.command()

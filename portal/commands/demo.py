@@ -30,8 +30,10 @@ INHERITED = (
 )
 
 
-def run_demo(once: bool) -> None:
-    """Serve a demo until SIGTERM or SIGINT, or if it is to run once, until it is up."""
+@click.command()
+@click.option("--once", is_flag=True, help="Stop as soon as everything is up.")
+def demo(once: bool) -> None:
+    """Try everything, with a simulated Zype and TV and no credentials."""
     server = os.getpid()
     with temporary_folder("demo") as folder:
         environ = _environment(os.environ, folder)

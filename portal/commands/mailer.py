@@ -2,6 +2,8 @@
 
 import logging
 
+import click
+
 from portal.commands.child_process import stop_event
 from portal.commands.context import environment, fail, load_settings, open_database
 from portal.mail.mailer import Mailer
@@ -12,14 +14,12 @@ from portal.pages.web import logs
 from portal.zype.client import ZypeClient
 
 
-def run_mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
-    """Send mails.
-
-    Args:
-        once: send what is due, and return; otherwise go on until SIGTERM or SIGINT.
-        quiet: log warnings and errors alone.
-        stop_with_stdin: stop when standard input ends, too.
-    """
+@click.command()
+@click.option("--once", is_flag=True, help="Send what is due, and end.")
+@click.option("--quiet", is_flag=True, help="Log warnings and errors alone.")
+@click.option("--stop-with-stdin", is_flag=True, help="Stop when standard input ends.")
+def mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
+    """Send the mails that let viewers know what was done with their TVs."""
     settings = load_settings(environment())
     if settings.smtp_url is None:
         fail("PORTAL_SMTP_URL: is not set, so there are no mails to send")
@@ -27,5 +27,5 @@ def run_mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
     stop = stop_event(stop_with_stdin)
     zype = ZypeClient(settings, metrics.observe_zype)
     with open_database(settings) as database:
-        mailer = Mailer(database, zype, MessageWriter(settings), smtp_client(settings), metrics.count_notice)
-        mailer.send_due(stop) if once else mailer.run(stop)
+        sender = Mailer(database, zype, MessageWriter(settings), smtp_client(settings), metrics.count_notice)
+        sender.send_due(stop) if once else sender.run(stop)

@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+import click
+
 from portal.commands.child_process import stop_event
 from portal.commands.context import environment, fail, load_settings
 from portal.sandbox.app import create_app
@@ -10,8 +12,10 @@ from portal.sandbox.server import serve
 from portal.sandbox.state import Sandbox
 
 
-def run_sandbox(stop_with_stdin: bool) -> None:
-    """Serve until SIGTERM or SIGINT, or until standard input ends if that is asked for."""
+@click.command()
+@click.option("--stop-with-stdin", is_flag=True, help="Stop when standard input ends.")
+def sandbox(stop_with_stdin: bool) -> None:
+    """Serve the simulated Zype and its TV alone."""
     settings = load_settings(environment())
     if settings.mode != "sandbox":
         fail("PORTAL_MODE: is live; the sandbox serves in sandbox mode alone")

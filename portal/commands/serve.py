@@ -1,4 +1,4 @@
-"""``zype-activate serve``: gunicorn with the portal, and the mailer and the sandbox as child processes."""
+"""Runs gunicorn with the portal, and the mailer and the sandbox as child processes."""
 
 import http.client
 import logging

@@ -2,7 +2,7 @@
 
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -31,15 +31,6 @@ sessions = sa.Table(
 
 # How often the time of the last request is written.
 SEEN_EVERY = timedelta(minutes=1)
-_FIND = sa.select(
-    sessions.c.kind,
-    sessions.c.principal_id,
-    sessions.c.name,
-    sessions.c.email,
-    sessions.c.created_at,
-    sessions.c.seen_at,
-    sessions.c.authenticated_at,
-).where(sessions.c.id_hash == sa.bindparam("id_hash"))
 
 
 @dataclass(frozen=True)
@@ -83,8 +74,13 @@ class Session:
     authenticated_at: datetime | None
 
 
+_FIND = sa.select(*(sessions.c[field.name] for field in fields(Session))).where(
+    sessions.c.id_hash == sa.bindparam("id_hash")
+)
+
+
 class Sessions:
-    """The sessions.
+    """The sessions. Where the database fails, a method raises sqlalchemy.exc.SQLAlchemyError and has changed nothing.
 
     Args:
         database: where they are.
@@ -114,9 +110,6 @@ class Sessions:
             email: for the page.
             address: the client's; only its keyed hash is stored.
             authenticated_at: when an agent authenticated; None means now.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: no session was created.
         """
         session_id = secrets.token_urlsafe(32)
         with self._database.write() as connection:
@@ -141,11 +134,7 @@ class Sessions:
         return session_id
 
     def find(self, session_id: str) -> Session | None:
-        """Return the session with this id, or none if there is none or it has expired.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the database can't be read.
-        """
+        """Return the session with this id, or none if there is none or it has expired."""
         id_hash = self._hash(session_id)
         with self._database.read() as connection:
             row = connection.execute(_FIND, {"id_hash": id_hash}).one_or_none()
@@ -161,21 +150,13 @@ class Sessions:
         return session
 
     def end(self, session_id: str) -> bool:
-        """Delete a session, and return whether there was one.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: it was not deleted.
-        """
+        """Delete a session, and return whether there was one."""
         with self._database.write() as connection:
             delete = sessions.delete().where(sessions.c.id_hash == self._hash(session_id))
             return connection.execute(delete).rowcount == 1
 
     def end_all(self, kind: SessionKind, principal_id: str) -> int:
-        """Delete every session of a viewer or an agent, and return how many there were.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: none was deleted.
-        """
+        """Delete every session of a viewer or an agent, and return how many there were."""
         with self._database.write() as connection:
             of_principal = (sessions.c.kind == kind, sessions.c.principal_id == principal_id)
             return connection.execute(sessions.delete().where(*of_principal)).rowcount

@@ -8,28 +8,8 @@ from limits import parse
 from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, FilePath, SecretStr, model_validator
 
 from portal.domain.pins import PinCase, PinRules
+from portal.settings import types
 from portal.settings.addresses import is_loopback, plain_smtp_address, sandbox_smtp_url, split_bind
-from portal.settings.types import (
-    SMTPURL,
-    URL,
-    Bind,
-    ClientID,
-    Color,
-    Credential,
-    DatabaseURL,
-    EmailAddress,
-    Issuer,
-    Key,
-    Language,
-    Limits,
-    Link,
-    Name,
-    Origin,
-    Pattern,
-    RedisURL,
-    Role,
-    SignInMethods,
-)
 
 DEFAULT_BIND = "127.0.0.1:8000"
 SANDBOX_URL = "http://127.0.0.1:8001"
@@ -51,52 +31,52 @@ class Settings(BaseModel):
     )
 
     mode: Literal["sandbox", "live"] = "sandbox"
-    secret_key: Key = Field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
-    secret_key_previous: Key | None = None
-    ledger_key: Key | None = None
-    ledger_key_previous: Key | None = None
-    language: Language = "en"
-    bind: Bind = DEFAULT_BIND
-    metrics_bind: Bind | None = None
+    secret_key: types.Key = Field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
+    secret_key_previous: types.Key | None = None
+    ledger_key: types.Key | None = None
+    ledger_key_previous: types.Key | None = None
+    language: types.Language = "en"
+    bind: types.Bind = DEFAULT_BIND
+    metrics_bind: types.Bind | None = None
     workers: int = Field(default=2, ge=1, le=64)
     threads: int = Field(default=32, ge=2, le=256)
-    public_url: Origin = f"http://{DEFAULT_BIND}"
+    public_url: types.Origin = f"http://{DEFAULT_BIND}"
     proxy_hops: int = Field(default=0, ge=0, le=10)
-    zype_api_url: URL = SANDBOX_URL
-    zype_login_url: URL = SANDBOX_URL
-    zype_api_key: Credential = SecretStr("sandbox-api-key")
-    zype_client_id: ClientID = "sandbox-client"
-    zype_client_secret: Credential = SecretStr("sandbox-client-secret")
+    zype_api_url: types.URL = SANDBOX_URL
+    zype_login_url: types.URL = SANDBOX_URL
+    zype_api_key: types.Credential = SecretStr("sandbox-api-key")
+    zype_client_id: types.ClientID = "sandbox-client"
+    zype_client_secret: types.Credential = SecretStr("sandbox-client-secret")
     zype_connect_timeout: float = Field(default=3.0, gt=0, le=30)
     zype_read_timeout: float = Field(default=8.0, gt=0, le=60)
     zype_concurrency: int = Field(default=16, ge=1, le=255)
-    sign_in: SignInMethods = ("password",)
-    database_url: DatabaseURL = SecretStr("sqlite:///zype-activate.db")
-    redis_url: RedisURL | None = None
+    sign_in: types.SignInMethods = ("password",)
+    database_url: types.DatabaseURL = SecretStr("sqlite:///zype-activate.db")
+    redis_url: types.RedisURL | None = None
     pin_case: PinCase = "lower"
-    pin_pattern: Pattern = re.compile("[a-z0-9]{4,16}")
-    ticket_pattern: Pattern = re.compile("[A-Za-z0-9#][A-Za-z0-9._/#-]{0,59}")
-    staff_oidc_issuer: Issuer | None = None
-    staff_oidc_client_id: ClientID | None = None
-    staff_oidc_client_secret: Credential | None = None
-    staff_oidc_role_claim: Role = "roles"
-    staff_oidc_agent_role: Role = "agent"
-    staff_oidc_supervisor_role: Role = "supervisor"
-    smtp_url: SMTPURL | None = None
-    mail_from: EmailAddress = "support@example.invalid"
-    brand_name: Name = "Zype Activate"
+    pin_pattern: types.Pattern = re.compile("[a-z0-9]{4,16}")
+    ticket_pattern: types.Pattern = re.compile("[A-Za-z0-9#][A-Za-z0-9._/#-]{0,59}")
+    staff_oidc_issuer: types.Issuer | None = None
+    staff_oidc_client_id: types.ClientID | None = None
+    staff_oidc_client_secret: types.Credential | None = None
+    staff_oidc_role_claim: types.Role = "roles"
+    staff_oidc_agent_role: types.Role = "agent"
+    staff_oidc_supervisor_role: types.Role = "supervisor"
+    smtp_url: types.SMTPURL | None = None
+    mail_from: types.EmailAddress = "support@example.invalid"
+    brand_name: types.Name = "Zype Activate"
     brand_logo: FilePath | None = None
-    brand_accent: Color = "#1f5eff"
-    brand_support_url: Link | None = None
-    brand_terms_url: Link | None = None
-    brand_privacy_url: Link | None = None
+    brand_accent: types.Color = "#1f5eff"
+    brand_support_url: types.Link | None = None
+    brand_terms_url: types.Link | None = None
+    brand_privacy_url: types.Link | None = None
     overrides_dir: DirectoryPath | None = None
-    limit_viewer: Limits = (parse("5/15minutes"), parse("20/day"))
-    limit_agent: Limits = (parse("60/day"),)
-    limit_lookup: Limits = (parse("200/day"),)
-    limit_address: Limits = (parse("200/15minutes"),)
-    limit_sign_in: Limits = (parse("10/15minutes"),)
-    limit_flood: Limits = (parse("6000/minute"),)
+    limit_viewer: types.Limits = (parse("5/15minutes"), parse("20/day"))
+    limit_agent: types.Limits = (parse("60/day"),)
+    limit_lookup: types.Limits = (parse("200/day"),)
+    limit_address: types.Limits = (parse("200/15minutes"),)
+    limit_sign_in: types.Limits = (parse("10/15minutes"),)
+    limit_flood: types.Limits = (parse("6000/minute"),)
     # Not a setting: whether the environment names a proxy for requests that leave this machine.
     outbound_proxy: bool = Field(default=False, exclude=True)
 

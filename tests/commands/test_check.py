@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from portal.commands.check import Finding, check
+from portal.commands.check import Finding, findings
 from portal.settings.loading import load
 from tests.commands.conftest import Run
 from tests.harness.mail_servers import MailServer
@@ -35,7 +35,7 @@ def failed_checks(environ: dict[str, str]) -> FailedChecks:
     """Return what fails with these settings, by the subject of the line."""
 
     def failed_checks(**given: str) -> dict[str, Finding]:
-        found = list(check(load(environ | given)))
+        found = list(findings(load(environ | given)))
         for finding in found:
             for value in given.values():
                 assert value not in finding.text or len(value) < 12
@@ -136,7 +136,7 @@ def test_a_mail_server_is_tried_without_sending_anything(failed_checks: FailedCh
 
 def test_no_mail_server_is_mentioned_and_no_fault(environ: dict[str, str]) -> None:
     settings = load(environ).model_copy(update={"smtp_url": None})
-    [said] = [finding for finding in check(settings) if finding.text.startswith("mail:")]
+    [said] = [finding for finding in findings(settings) if finding.text.startswith("mail:")]
     assert said == Finding(True, "mail: PORTAL_SMTP_URL is not set, so viewers get no mail")
 
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from pytest_iam import Server
 
-from portal.commands.check import check
+from portal.commands.check import findings
 from portal.domain.actors import Role
 from portal.ledger.tables import ledger
 from portal.settings.environment import variable
@@ -296,7 +296,7 @@ def test_a_wrong_client_secret_is_an_error_for_the_operator(
 def test_check_tries_the_provider(environ: dict[str, str], client_registration: Any) -> None:
     def found(**settings: str) -> list[str]:
         given = environ | {variable(name): value for name, value in settings.items()}
-        return [str(finding) for finding in check(load(given)) if "staff" in finding.text]
+        return [str(finding) for finding in findings(load(given)) if "staff" in finding.text]
 
     [good] = found()
     assert good.startswith("ok    staff's identity provider: ")
