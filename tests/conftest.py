@@ -207,13 +207,13 @@ def mallory(app: Flask, browse: Callable[..., PageClient]) -> Mallory:
 @pytest.fixture
 def bob(app: Flask, browse: Callable[..., PageClient]) -> Bob:
     """Bob, an agent, at a browser of his own, signed in nowhere."""
-    return Bob(browse(app)).is_hired(services_of(app))
+    return Bob(browse(app)).with_account(services_of(app))
 
 
 @pytest.fixture
 def supervisor(app: Flask, browse: Callable[..., PageClient]) -> Supervisor:
     """A supervisor at another browser, signed in nowhere."""
-    return Supervisor(browse(app)).is_hired(services_of(app))
+    return Supervisor(browse(app)).with_account(services_of(app))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from portal.domain.actors import Role
 from portal.sandbox import seed
 from portal.sandbox.seed import Consumer
 from portal.services import Services
+from tests.harness.accounts import add_account
 from tests.harness.page import Page, PageClient
 
 
@@ -115,9 +116,9 @@ class Staff(Person):
         super().__init__(browser)
         self._used_step = 0
 
-    def is_hired(self, services: Services) -> Self:
-        """Give them an account with a second factor, as if they had signed in before."""
-        services.agents.add(self.name, self.role, self.password)
+    def with_account(self, services: Services) -> Self:
+        """Store their account with a second factor, as if they had signed in before."""
+        add_account(services, self.name, self.role, self.password)
         services.second_factor.enrol(self.name, self.secret)
         return self
 

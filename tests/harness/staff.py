@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from flask import Flask
 
 from portal.domain.actors import Role, SessionKind
-from portal.staff.agents import agents
 from tests.conftest import services_of
+from tests.harness.accounts import add_account
 from tests.harness.inside import give_cookie
 from tests.harness.page import PageClient
 
@@ -20,18 +20,15 @@ def sign_in_staff(
 ) -> str:
     """Make an account unless there is one, begin a session of it in a browser, and return the session's id."""
     services = services_of(app)
-    now = datetime.now(UTC)
     if services.agents.find(agent_id) is None:
-        row = {"id": agent_id, "name": agent_id.capitalize(), "email": None, "role": role, "created_at": now}
-        with services.database.write() as connection:
-            connection.execute(agents.insert(), row)
+        add_account(services, agent_id, role)
     session_id = services.sessions.create(
         SessionKind.AGENT,
         agent_id,
         name=None,
         email=None,
         address="127.0.0.1",
-        authenticated_at=now - signed_in_ago,
+        authenticated_at=datetime.now(UTC) - signed_in_ago,
     )
     prefix = "__Host-" if browser.settings.is_https else ""
     give_cookie(browser, f"{prefix}activate-staff", session_id)

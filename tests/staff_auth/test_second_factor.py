@@ -11,6 +11,7 @@ from flask import Flask
 from portal.domain.actors import Role
 from portal.staff.tables import agents, recovery_codes
 from tests.conftest import services_of
+from tests.harness.accounts import add_account
 from tests.harness.cast import Bob
 from tests.harness.inside import cookie, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
@@ -135,7 +136,7 @@ def test_a_used_code_is_refused_in_another_sign_in(bob: Bob, browse: Callable[..
 
 def test_a_recovery_code_signs_in_once(app: Flask, client: PageClient, browse: Callable[..., PageClient]) -> None:
     services = services_of(app)
-    services.agents.add("bob", Role.AGENT, Bob.password)
+    add_account(services, "bob", Role.AGENT, Bob.password)
     codes = services.second_factor.enrol("bob", Bob.secret) or ()
     bob = Bob(client).opens("/support/sign-in?next=/support/account").gives_password()
 
@@ -147,7 +148,7 @@ def test_a_recovery_code_signs_in_once(app: Flask, client: PageClient, browse: C
 
 def test_new_recovery_codes_replace_the_old_ones(app: Flask, client: PageClient) -> None:
     services = services_of(app)
-    services.agents.add("bob", Role.AGENT, Bob.password)
+    add_account(services, "bob", Role.AGENT, Bob.password)
     old = services.second_factor.enrol("bob", Bob.secret) or ()
     bob = Bob(client).opens("/support/sign-in?next=/support/account").signs_in()
 

@@ -12,6 +12,7 @@ from portal.domain.actors import Role, SessionKind
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.conftest import services_of
+from tests.harness.accounts import add_account
 from tests.harness.cast import Alice, Bob, Supervisor
 from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
@@ -104,7 +105,7 @@ def test_a_stale_form_keeps_the_name_and_never_the_password(client: PageClient, 
 def test_a_stale_form_of_a_later_step_changes_nothing(bob: Bob, app: Flask, path: str) -> None:
     if "enrol" in path:
         services_of(app).agents.reset("bob")
-        services_of(app).agents.add("newcomer", Role.AGENT, Bob.password)
+        add_account(services_of(app), "newcomer", Role.AGENT, Bob.password)
         sign_in(bob.browser, 303, "newcomer", Bob.password)
     elif "second-factor" in path:
         bob.gives_password()

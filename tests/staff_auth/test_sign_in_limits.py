@@ -13,6 +13,7 @@ from portal.ledger.tables import ledger
 from portal.pages.auth import sign_in_attempts
 from portal.settings.keys import keyring
 from tests.conftest import services_of
+from tests.harness.accounts import add_account
 from tests.harness.cast import Bob
 from tests.harness.inside import outcomes, rows
 from tests.harness.page import Page, PageClient
@@ -132,7 +133,7 @@ def test_wrong_passwords_do_not_lock_the_second_factor(guessed_at: Bob) -> None:
 
 
 def test_wrong_codes_of_an_enrolment_are_limited_too(app: Flask, client: PageClient) -> None:
-    services_of(app).agents.add("newcomer", Role.AGENT, Bob.password)
+    add_account(services_of(app), "newcomer", Role.AGENT, Bob.password)
     sign_in(client, 303, "newcomer", Bob.password)
     page = client.get("/support/sign-in/enrol")
     for _ in range(2):

@@ -219,7 +219,7 @@ def search(
     """The data that a running portal stored, logged and sent, and the secrets that were used."""
     browser = RecordingBrowser(processes.url)
     services = services_of(app)
-    supervisor = Supervisor(PageClient(browser, settings)).is_hired(services)
+    supervisor = Supervisor(PageClient(browser, settings)).with_account(services)
     recovery = services.second_factor.renew_recovery_codes("supervisor") or ()
     typed = use_every_secret_of_a_viewer(Alice(PageClient(browser, settings)), sandbox)
     typed |= use_every_secret_of_support(supervisor, sandbox)
