@@ -31,11 +31,6 @@ def consumer(linked_devices: Any) -> dict[str, Any]:
     return {"response": {"_id": seed.ALICE.id, "email": seed.ALICE.email, "linked_devices": linked_devices}}
 
 
-@pytest.fixture
-def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
-    return environ | {"PORTAL_DATABASE_URL": any_database_url}
-
-
 def test_it_lists_what_zype_lists(linked: Alice, app: Flask, tv: TV) -> None:
     page = linked.opens("/devices").page
 

@@ -21,11 +21,6 @@ LONG = "Wohnzimmer im Erdgeschoss, an der Wand !"
 
 
 @pytest.fixture
-def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
-    return environ | {"PORTAL_DATABASE_URL": any_database_url}
-
-
-@pytest.fixture
 def path(app: Flask, linked: Alice, tv: TV) -> str:
     """Where Alice names her TV."""
     return f"/devices/{handle(app, seed.ALICE.id, tv.device_id)}/name"

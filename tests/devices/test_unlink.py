@@ -87,6 +87,7 @@ def test_it_unlinks_the_tv_and_forgets_its_name(
     page = alice.browser.follow(alice.browser.submit(alice.opens(path).page, path, 303))
 
     assert (page.path, page.heading, entries(page)) == ("/devices", "Your TVs", ["Alice's"])
+    assert "by you" in page.text(".tv-entry"), "who linked it is read from either database"
     assert page.text(".notice--success") == UNLINKED
     assert (tv.is_linked(), other.is_linked()) == (False, True)
     assert outcomes(app, "unlink") == ["unlinked"]

@@ -1,4 +1,4 @@
-"""Bob, who has Alice on the telephone: a browser with an agent's session, and what an agent does in it."""
+"""Bob, who helps Alice on the telephone: a browser with an agent's session, and what an agent does in it."""
 
 from collections.abc import Callable, Iterator
 from typing import Self
@@ -20,7 +20,7 @@ WHY = {
     "ticket": "T-4711",
     "identity_checked": "y",
 }
-# What the ledger keeps of it.
+# How the ledger stores it.
 REASON = "The viewer needs a hand with the remote: Her remote has no letters left on it."
 UNLINK_WHY = WHY | {"reason": "gone", "details": "She sold it in the spring."}
 UNLINK_REASON = "The viewer no longer has this TV: She sold it in the spring."
@@ -30,12 +30,12 @@ class Bob(cast.Bob):
     """The agent, at work."""
 
     def finds(self, who: str, status: int = 303) -> Self:
-        """Look somebody up; a viewer who is found is shown."""
+        """Look a viewer up; if there is one, their page is shown."""
         self.opens("/support")
         return self._submits("/support", status, who=who)
 
     def enters(self, pin: str, status: int = 200, **fields: str | None) -> Self:
-        """Enter a PIN for Alice, and why; with 200 it is shown to be read back."""
+        """Enter a PIN for Alice, and a reason; with 200 the page to read it back is shown."""
         if self._page is None or not self.page.select(f'form[action="{VIEWER}/link"]'):
             self.opens(f"{VIEWER}/link")
         page = self.browser.submit(self.page, f"{VIEWER}/link", status, **{**WHY, **fields, "pin": pin})
@@ -62,10 +62,21 @@ class Bob(cast.Bob):
         return self._looks_at(self.browser.submit(self.page, path, status, **{**UNLINK_WHY, **fields}))
 
 
+# For tests whose queries are not tested on both databases in the rooms below.
+on_any_database = pytest.mark.parametrize("database_url", ["sqlite_url", "postgresql_url"], indirect=True)
+
+
 @pytest.fixture
-def environ(environ: dict[str, str]) -> dict[str, str]:
-    """Zype gets little time here, so that the PINs that hang do not hold up the tests."""
-    return environ | {"PORTAL_ZYPE_READ_TIMEOUT": "1.2"}
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated SQLite database, and a PostgreSQL one too if the test is marked ``on_any_database``."""
+    url: str = request.getfixturevalue(getattr(request, "param", "sqlite_url"))
+    return url
+
+
+@pytest.fixture
+def environ(environ: dict[str, str], database_url: str) -> dict[str, str]:
+    """The database, and a short time-out, so that PINs that hang do not hold up the tests."""
+    return environ | {"PORTAL_ZYPE_READ_TIMEOUT": "1.2", "PORTAL_DATABASE_URL": database_url}
 
 
 @pytest.fixture
@@ -77,7 +88,7 @@ def bob(app: Flask, browse: Callable[..., PageClient]) -> Bob:
 
 
 @pytest.fixture
-def desk_window(live: str, app: Flask, browser: Browser, browse: Callable[..., PageClient]) -> Iterator[Page]:
+def console_window(live: str, app: Flask, browser: Browser, browse: Callable[..., PageClient]) -> Iterator[Page]:
     """A window of Chromium with a session of Bob's, which fails its test at any error."""
     session_id = sign_in_staff(app, browse(app))
     context = browser.new_context(locale="en")

@@ -1,4 +1,4 @@
-"""An agent's limits, as an agent and a viewer meet them on the pages, on either database."""
+"""An agent's limits, as an agent and a viewer meet them on the pages."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from tests.harness.cast import Alice
 from tests.harness.inside import outcomes
 from tests.harness.page import PageClient
 from tests.harness.staff import sign_in_staff
-from tests.support.conftest import VIEWER, Bob
+from tests.support.conftest import VIEWER, Bob, on_any_database
 
 WAIT = "You have tried as often as you may for now."
 MakeApp = Callable[..., Flask]
@@ -22,10 +22,10 @@ Browse = Callable[..., PageClient]
 
 
 @pytest.fixture
-def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
-    """Either database, and limits that are soon reached."""
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """Limits that are soon reached."""
     limits = {"PORTAL_LIMIT_AGENT": "3/day", "PORTAL_LIMIT_VIEWER": "2/15minutes", "PORTAL_LIMIT_LOOKUP": "3/day"}
-    return environ | limits | {"PORTAL_DATABASE_URL": any_database_url}
+    return environ | limits
 
 
 def pending_link(app: Flask, kind: ActorKind, who: str, number: int) -> None:
@@ -35,6 +35,7 @@ def pending_link(app: Flask, kind: ActorKind, who: str, number: int) -> None:
     services_of(app).ledger.begin(attempt)
 
 
+@on_any_database
 def test_a_day_has_so_many_links_successes_included(bob: Bob, app: Flask) -> None:
     bob.links("good1").links("used1", 422).links("good2")
 

@@ -17,7 +17,7 @@ from tests.harness.page import PageClient
 from tests.harness.staff import sign_in_staff
 
 SMALLEST_TARGET = 44
-LOOKS = {"a small phone": (320, 640, "light"), "a desk in the dark": (1280, 800, "dark")}
+SCREENS = {"a small phone": (320, 640, "light"), "a dark desktop": (1280, 800, "dark")}
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def window(live: str, app: Flask, browser: Browser, browse: Callable[..., PageCl
     assert watch.faults() == []
 
 
-@pytest.mark.parametrize(("width", "height", "scheme"), LOOKS.values(), ids=LOOKS.keys())
+@pytest.mark.parametrize(("width", "height", "scheme"), SCREENS.values(), ids=SCREENS.keys())
 def test_it_fits_and_can_be_read_and_pressed(window: Page, live: str, width: int, height: int, scheme: str) -> None:
     window.set_viewport_size({"width": width, "height": height})
     window.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

@@ -13,9 +13,9 @@ from tests.support.conftest import VIEWER
 
 SMALLEST_TARGET = 44
 PRESSED = "main :is(button, select, textarea, a.button, label:has([type=checkbox]), .field > input, .pin-field > input)"
-LOOKS = {
+SCREENS = {
     "a small phone": (320, 640, "light"),
-    "a desk in the dark": (1280, 800, "dark"),
+    "a dark desktop": (1280, 800, "dark"),
 }
 
 
@@ -69,33 +69,35 @@ def pages(page: Page, origin: str) -> Iterator[str]:
     yield "some unlinked"
 
 
-@pytest.mark.parametrize(("width", "height", "scheme"), LOOKS.values(), ids=LOOKS.keys())
+@pytest.mark.parametrize(("width", "height", "scheme"), SCREENS.values(), ids=SCREENS.keys())
 def test_it_fits_and_can_be_read_and_pressed(
-    desk_window: Page, live: str, alice: Alice, sandbox: SimulatedZype, width: int, height: int, scheme: str
+    console_window: Page, live: str, alice: Alice, sandbox: SimulatedZype, width: int, height: int, scheme: str
 ) -> None:
     alice.signs_in().types_pin(sandbox.tv().pin)
-    desk_window.set_viewport_size({"width": width, "height": height})
-    desk_window.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    console_window.set_viewport_size({"width": width, "height": height})
+    console_window.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     axe = Axe()
-    for name in pages(desk_window, live):
-        found = axe.run(desk_window)
+    for name in pages(console_window, live):
+        found = axe.run(console_window)
         assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-        overflow = desk_window.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        overflow = console_window.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         assert overflow <= 0, f"{name} is {overflow} px too wide at {width} px"
-        for target in desk_window.locator(
+        for target in console_window.locator(
             "main :is(button, select, textarea, label:has([type=checkbox]), a.button)"
         ).all():
             box = target.bounding_box()
             assert box is None or box["height"] >= SMALLEST_TARGET, f"{name}: {target.inner_text()!r} is {box}"
 
 
-def test_whose_account_it_is_stays_in_sight(desk_window: Page, live: str) -> None:
-    desk_window.set_viewport_size({"width": 360, "height": 500})
-    desk_window.goto(f"{live}{VIEWER}/link")
+def test_whose_account_it_is_stays_in_sight(console_window: Page, live: str) -> None:
+    console_window.set_viewport_size({"width": 360, "height": 500})
+    console_window.goto(f"{live}{VIEWER}/link")
     for _ in range(6):
-        desk_window.keyboard.press("Tab")
-        bar = desk_window.locator(".viewer-bar").bounding_box()
-        focused = desk_window.locator(":focus").bounding_box()
+        console_window.keyboard.press("Tab")
+        bar = console_window.locator(".viewer-bar").bounding_box()
+        focused = console_window.locator(":focus").bounding_box()
         assert bar is not None
         assert focused is not None
         assert 0 <= bar["y"] <= 500 - bar["height"]

@@ -18,10 +18,10 @@ TYPED = {
 
 
 @pytest.fixture
-def form(desk_window: Page, live: str) -> Page:
+def form(console_window: Page, live: str) -> Page:
     """The form to link a TV, in a window of an agent's."""
-    desk_window.goto(f"{live}{VIEWER}/link")
-    return desk_window
+    console_window.goto(f"{live}{VIEWER}/link")
+    return console_window
 
 
 def test_it_is_spelled_while_it_is_typed(form: Page) -> None:

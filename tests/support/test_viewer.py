@@ -1,6 +1,5 @@
 """The page about a viewer: what an agent needs to know, what happened last, and nothing else of Zype's."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,10 +15,9 @@ from tests.conftest import services_of
 from tests.harness.cast import Alice
 from tests.harness.faulty_zype import answering
 from tests.harness.inside import outcomes
-from tests.harness.page import PageClient
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
-from tests.support.conftest import REASON, VIEWER, Bob
+from tests.support.conftest import REASON, VIEWER, Bob, on_any_database
 
 RUBBISH = {
     "10 kB": "a" * 10_000,
@@ -185,13 +183,8 @@ def test_what_happened_to_others_is_not_told(bob: Bob, app: Flask) -> None:
     assert "Nothing has happened here yet." in bob.opens(VIEWER).page.text()
 
 
-def test_it_works_on_either_database(
-    any_database_url: str, make_app: Callable[..., Flask], browse: Callable[..., PageClient]
-) -> None:
-    app = make_app(database_url=any_database_url)
-    bob = Bob(browse(app))
-    sign_in_staff(app, bob.browser)
-
+@on_any_database
+def test_the_newest_attempts_are_listed_first(bob: Bob) -> None:
     page = bob.finds(seed.ALICE.email).links("good1").undoes_link().opens(VIEWER).page
 
     assert [row.get_text(" ", strip=True).split(" UTC ")[1][:4] for row in page.select(".attempt")] == [
