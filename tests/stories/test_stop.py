@@ -4,8 +4,6 @@ import http.client
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,11 +12,13 @@ from pathlib import Path
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from portal.commands.cli import main
 from portal.domain.outcomes import Outcome
 from portal.settings.settings import Settings
 from tests.harness import servers
-from tests.harness.servers import ROOT, Port, Processes, sandbox_addresses
+from tests.harness.servers import Port, Processes, sandbox_addresses
 from tests.harness.simulated_zype import SimulatedZype
 from tests.stories.ledger_rows import rows_of
 from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
@@ -80,30 +80,16 @@ def test_a_stop_lets_a_link_in_flight_finish(
     assert "Traceback" not in processes.log()
 
 
-class Operator:
-    """The operator's shell on the portal's machine.
-
-    Args:
-        environ: the portal's own variables.
-        folder: where they are.
-    """
-
-    def __init__(self, environ: dict[str, str], folder: Path) -> None:
-        self._environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environ}
-        self._folder = folder
-
-    def audit(self, *words: str, exit_code: int = 0) -> str:
-        """Run ``zype-activate audit`` and return what it prints."""
-        command = [sys.executable, "-m", "portal", "audit", *words]
-        done = subprocess.run(command, cwd=self._folder, env=self._environ, capture_output=True, text=True, timeout=30)
-        assert done.returncode == exit_code, done.stderr
-        return done.stdout + done.stderr
-
-
 @pytest.fixture
-def operator(environ: dict[str, str], tmp_path: Path) -> Operator:
-    """The operator of ``processes``."""
-    return Operator(environ, tmp_path)
+def audit(environ: dict[str, str]) -> Callable[..., str]:
+    """Return a runner of ``zype-activate audit`` on the ledger of ``processes``, which returns what it prints."""
+
+    def audit(*command: str, exit_code: int = 0) -> str:
+        result = CliRunner(env=environ, catch_exceptions=False).invoke(main, ["audit", *command])
+        assert result.exit_code == exit_code, result.output
+        return result.output
+
+    return audit
 
 
 def test_a_killed_worker_leaves_a_pending_attempt_that_the_operator_can_resolve(
@@ -112,7 +98,7 @@ def test_a_killed_worker_leaves_a_pending_attempt_that_the_operator_can_resolve(
     pool: ThreadPoolExecutor,
     port: Port,
     sandbox: SimulatedZype,
-    operator: Operator,
+    audit: Callable[..., str],
     settings: Settings,
 ) -> None:
     viewer = clients.viewer(1)
@@ -122,15 +108,15 @@ def test_a_killed_worker_leaves_a_pending_attempt_that_the_operator_can_resolve(
     with pytest.raises((http.client.HTTPException, ConnectionError)):
         under_way.result(SECONDS)
 
-    assert operator.audit("pending") == "", "younger attempts may be under way"
-    listed = operator.audit("pending", "--older-than", "0")
+    assert audit("pending") == "", "younger attempts may be under way"
+    listed = audit("pending", "--older-than", "0")
     attempt_id = re.findall(r"\b[0-9a-f]{32}\b", listed)
     assert len(attempt_id) == 1, listed
     assert viewer.consumer_id in listed
-    operator.audit("resolve", attempt_id[0], "not_found")
+    audit("resolve", attempt_id[0], "not_found")
     assert [row["outcome"] for row in rows_of(settings)] == [None, Outcome.NOT_FOUND]
-    assert operator.audit("pending", "--older-than", "0") == ""
-    assert "Nothing was written" in operator.audit("resolve", attempt_id[0], "linked", exit_code=1)
+    assert audit("pending", "--older-than", "0") == ""
+    assert "Nothing was written" in audit("resolve", attempt_id[0], "linked", exit_code=1)
 
     # Another worker has replaced it, and the viewer can continue.
     assert clients.viewer(1).enter_pin("good1").outcome is Outcome.LINKED
