@@ -17,16 +17,9 @@ CLIENT_ERRORS = (
 
 
 class ProviderError(Exception):
-    """Base class. It contains no token, code, claim or text of the provider; its cause may.
+    """Base class; its text is in words of the portal. It contains no token, code or claim; its cause may."""
 
-    Args:
-        reason: in words of the portal.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.step = "sign-in"
+    step = "sign-in"
 
     def at(self, step: str) -> Self:
         """Name the call that failed, and return the error."""
@@ -34,7 +27,7 @@ class ProviderError(Exception):
         return self
 
     def __str__(self) -> str:
-        return f"{self.step}: {self.reason}"
+        return f"{self.step}: {super().__str__()}"
 
 
 class ProviderUnavailable(ProviderError):
