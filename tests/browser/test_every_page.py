@@ -3,14 +3,11 @@
 import gzip
 from collections.abc import Callable, Iterator
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from portal.sandbox import seed
+from tests.harness.visual_checks import PHONE, check_appearance
 
-SIZES = ((320, 640), (360, 740), (1280, 800))
-SMALLEST_TARGET = 44
 # What fits into the first round trip of a connection.
 MOST_BYTES = 14 * 1024
 
@@ -81,29 +78,10 @@ def pages_of_tvs(page: Page, origin: str) -> Iterator[str]:
     yield "signed out everywhere"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_violation(live: str, open_window: Callable[..., Page], scheme: str) -> None:
-    page = open_window(360, 740, color_scheme=scheme)
-    axe = Axe()
+def test_every_page_fits_and_can_be_read_and_pressed(live: str, open_window: Callable[..., Page]) -> None:
+    page = open_window(*PHONE)
     for name in pages(page, live):
-        found = axe.run(page)
-        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-
-
-@pytest.mark.parametrize(("width", "height"), SIZES)
-def test_nothing_overflows(live: str, open_window: Callable[..., Page], width: int, height: int) -> None:
-    page = open_window(width, height)
-    for name in pages(page, live):
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 0, f"{name} is {overflow} px too wide at {width} px"
-
-
-def test_targets_are_large_enough(live: str, open_window: Callable[..., Page]) -> None:
-    page = open_window(360, 740)
-    for name in pages(page, live):
-        for target in page.locator("main button, main input:not([type=hidden])").all():
-            box = target.bounding_box()
-            assert box is None or box["height"] >= SMALLEST_TARGET, f"{name}: {target.inner_text()!r} is {box}"
+        check_appearance(page, name)
 
 
 def test_the_pin_page_is_small(live: str, open_window: Callable[..., Page]) -> None:

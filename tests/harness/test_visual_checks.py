@@ -1,0 +1,54 @@
+"""The visual checks find what they look for, and accept a page that is sound."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser
+
+from tests.harness.servers import Port, serving
+from tests.harness.visual_checks import check_appearance
+
+SOUND = """<!DOCTYPE html><html lang=en><meta name=viewport content="width=device-width"><title>Sound</title>
+<style>
+:root { color-scheme: light dark } button { height: 44px }
+@media (prefers-color-scheme: dark) { body { background: #000; color: #fff } }
+</style>
+<main><h1>Sound</h1><button>Press</button></main></html>"""
+
+Check = Callable[[str], None]
+
+
+@pytest.fixture
+def check(browser: Browser, port: Port) -> Check:
+    """Check a page with this source."""
+
+    def check(source: str) -> None:
+        app = Flask(__name__)
+        app.add_url_rule("/", "page", lambda: source)
+        with serving(app, port) as origin, browser.new_page() as page:
+            page.goto(origin)
+            check_appearance(page, "the page")
+
+    return check
+
+
+def test_a_sound_page_passes(check: Check) -> None:
+    check(SOUND)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("Press", "Press" * 60, "too wide"),
+        ("height: 44px", "height: 40px", "40 px high"),
+        ("<h1>", "<img src='data:,'><h1>", "alternat"),
+        ("button {", "button { color: #eee; background: #fff;", "contrast"),
+        ("color: #fff", "color: #222", "in dark"),
+        ("height: 44px", "height: 44px; min-width: 400px", "too wide at 320"),
+    ],
+)
+def test_a_fault_is_found(check: Check, old: str, new: str, fault: str) -> None:
+    assert old in SOUND
+    with pytest.raises(AssertionError, match=fault):
+        check(SOUND.replace(old, new, 1))
