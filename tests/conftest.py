@@ -25,11 +25,11 @@ from portal.settings.environment import variable
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 from tests.harness import postgres, servers
-from tests.harness.cast import Alice, Bob, Mallory, Supervisor
 from tests.harness.chromium import chromium
 from tests.harness.database_pool import DatabasePool
 from tests.harness.environment import live_environ, portal_environ
 from tests.harness.page import PageClient
+from tests.harness.people import Alice, Bob, Mallory, Supervisor
 from tests.harness.servers import Port, Processes
 from tests.harness.simulated_zype import SimulatedZype, simulated_zype
 from tests.harness.transports import InProcess, OverHTTP

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.harness.cast import Alice
+from tests.harness.people import Alice
 
 
 @pytest.fixture

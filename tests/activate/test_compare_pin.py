@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 
 from portal.sandbox import seed
-from tests.harness.cast import Alice
-from tests.harness.inside import cookie, give_cookie, logged, outcomes
+from tests.harness.internals import cookie, give_cookie, logged, outcomes
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 
 COOKIE = "activate-pin"

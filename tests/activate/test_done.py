@@ -8,9 +8,9 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.harness.cast import Alice, Mallory
 from tests.harness.faulty_zype import answering
 from tests.harness.page import PageClient
+from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import SimulatedZype
 
 

@@ -11,9 +11,9 @@ from flask import Flask
 from portal.domain.outcomes import Outcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.harness.cast import Alice
-from tests.harness.inside import logged, outcomes, rows, send_body
+from tests.harness.internals import logged, outcomes, rows, send_body
 from tests.harness.page import PageClient
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 
 

@@ -9,10 +9,10 @@ from flask import Flask
 
 from portal.domain.outcomes import UnlinkOutcome
 from portal.ledger.tables import ledger
-from tests.harness.cast import Alice, Mallory
 from tests.harness.faulty_zype import answering
-from tests.harness.inside import outcomes, rows
+from tests.harness.internals import outcomes, rows
 from tests.harness.page import PageClient
+from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import SimulatedZype
 
 UNLINKED = (

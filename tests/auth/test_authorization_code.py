@@ -13,7 +13,7 @@ from portal.sandbox import seed
 from portal.sandbox.seed import Consumer
 from portal.viewers.preferences import viewers
 from tests.harness.faulty_zype import answering, recording_calls
-from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.harness.internals import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.servers import free_port
 from tests.harness.simulated_zype import SECONDS, SimulatedZype

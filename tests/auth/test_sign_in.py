@@ -8,10 +8,10 @@ from flask import Flask
 from portal.domain.outcomes import SignInOutcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.harness.cast import Alice, Mallory
 from tests.harness.faulty_zype import answering, recording_calls
-from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.harness.internals import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice, Mallory
 from tests.harness.servers import free_port
 from tests.harness.simulated_zype import SimulatedZype
 

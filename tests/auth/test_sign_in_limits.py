@@ -11,7 +11,7 @@ from flask import Flask
 from portal.pages.auth import sign_in_attempts
 from portal.sandbox import seed
 from tests.harness.faulty_zype import recording_calls
-from tests.harness.inside import outcomes
+from tests.harness.internals import outcomes
 from tests.harness.page import Page, PageClient
 from tests.harness.simulated_zype import SimulatedZype
 

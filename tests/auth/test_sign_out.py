@@ -8,9 +8,9 @@ from flask import Flask
 
 from portal.domain.actors import SessionKind
 from tests.conftest import services_of
-from tests.harness.cast import Alice, Mallory
-from tests.harness.inside import cookie, give_cookie, session_rows
+from tests.harness.internals import cookie, give_cookie, session_rows
 from tests.harness.page import PageClient
+from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import SimulatedZype
 
 PIN = "activate-pin"

@@ -12,8 +12,8 @@ from portal.settings.loading import load
 from portal.staff.agents import Account, Agents
 from portal.staff.second_factor import SecondFactor
 from tests.commands.conftest import Run
-from tests.harness.cast import Bob
 from tests.harness.environment import SECRET_KEY
+from tests.harness.people import Bob
 
 RunAgents = Callable[..., str]
 

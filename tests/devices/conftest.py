@@ -4,8 +4,8 @@ import pytest
 from flask import Flask
 
 from tests.conftest import services_of
-from tests.harness.cast import Alice
 from tests.harness.page import Page
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import TV, SimulatedZype
 
 

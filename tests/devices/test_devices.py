@@ -17,10 +17,10 @@ from portal.sandbox.seed import SHAPES
 from portal.settings.types import languages
 from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
-from tests.harness.cast import Alice, Mallory, Person
 from tests.harness.faulty_zype import answering
-from tests.harness.inside import logged, rows
+from tests.harness.internals import logged, rows
 from tests.harness.page import PageClient
+from tests.harness.people import Alice, Mallory, Person
 from tests.harness.simulated_zype import TV, SimulatedZype
 
 DAY = "2031-05-06T12:00:00Z"

@@ -11,10 +11,10 @@ from portal.sandbox import seed
 from portal.viewers.preferences import tv_names
 from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
-from tests.harness.cast import Alice, Mallory
 from tests.harness.faulty_zype import answering
-from tests.harness.inside import rows
+from tests.harness.internals import rows
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import TV, SimulatedZype
 
 LONG = "Wohnzimmer im Erdgeschoss, an der Wand !"

@@ -13,8 +13,8 @@ from portal.settings.settings import Settings
 from tests.faults import faults
 from tests.faults.faults import Fault
 from tests.harness import postgres
-from tests.harness.cast import Alice, Mallory
 from tests.harness.page import PageClient
+from tests.harness.people import Alice, Mallory
 from tests.harness.servers import Processes
 from tests.harness.simulated_zype import SimulatedZype
 from tests.stories.ledger_rows import rows_of

@@ -7,7 +7,7 @@ from flask import Flask
 from portal.domain.actors import Role, SessionKind
 from tests.conftest import services_of
 from tests.harness.accounts import add_account
-from tests.harness.inside import give_cookie
+from tests.harness.internals import give_cookie
 from tests.harness.page import PageClient
 
 

@@ -7,8 +7,8 @@ import requests
 
 from portal.database.database import Database
 from portal.database.migration import is_current
-from tests.harness.cast import Alice, Mallory
 from tests.harness.page import PageClient
+from tests.harness.people import Alice, Mallory
 from tests.harness.programs import need
 from tests.harness.servers import Processes
 from tests.harness.simulated_zype import SimulatedZype

@@ -11,9 +11,9 @@ from flask import Flask
 from portal.database.sessions import sessions
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.harness.cast import Alice
-from tests.harness.inside import cookie, flask_client, give_cookie, session_rows
+from tests.harness.internals import cookie, flask_client, give_cookie, session_rows
 from tests.harness.page import PageClient
+from tests.harness.people import Alice
 
 SESSION = "activate"
 START = datetime(2031, 5, 6, 12, 0, tzinfo=UTC)

@@ -9,9 +9,9 @@ from flask import Flask
 
 from portal.domain.pins import Pin
 from portal.pages.identity import pin_cookie
-from tests.harness.cast import Alice
-from tests.harness.inside import cookie, give_cookie
+from tests.harness.internals import cookie, give_cookie
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice
 
 COOKIE = "activate-pin"
 

@@ -25,7 +25,7 @@ from portal.sandbox.state import EXTENSION
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 from portal.viewers.preferences import ViewerPreferences
-from tests.harness.inside import logged
+from tests.harness.internals import logged
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import free_port
 from tests.harness.simulated_zype import SimulatedZype

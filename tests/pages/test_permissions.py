@@ -12,9 +12,9 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.staff.agents import agents
 from tests.conftest import services_of
-from tests.harness.cast import Alice, Mallory
-from tests.harness.inside import cookie, give_cookie, rows, session_rows
+from tests.harness.internals import cookie, give_cookie, rows, session_rows
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
 

@@ -7,9 +7,9 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from portal.ledger.tables import ledger
-from tests.harness.cast import Alice
-from tests.harness.inside import rows, session_rows
+from tests.harness.internals import rows, session_rows
 from tests.harness.page import PageClient
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 from tests.pages.test_permissions import EVERYBODY, MATRIX
 

@@ -12,8 +12,8 @@ from portal.settings.loading import load
 from portal.settings.settings import Settings
 from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
-from tests.harness.cast import Bob
 from tests.harness.environment import SECRET_KEY
+from tests.harness.people import Bob
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from portal.domain.actors import Role
 from portal.staff import passwords
 from portal.staff.agents import Agents
 from portal.staff.tables import agents
-from tests.harness.cast import Bob
+from tests.harness.people import Bob
 
 COSTS = "$argon2id$v=19$m=19456,t=2,p=1$"
 

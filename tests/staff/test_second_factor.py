@@ -14,8 +14,8 @@ from portal.database.database import Database
 from portal.settings.settings import Settings
 from portal.staff.second_factor import SecondFactor
 from portal.staff.tables import agents
-from tests.harness.cast import Bob
-from tests.harness.inside import logged
+from tests.harness.internals import logged
+from tests.harness.people import Bob
 
 
 def code_at(offset: int) -> str:

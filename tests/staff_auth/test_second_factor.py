@@ -12,9 +12,9 @@ from portal.domain.actors import Role
 from portal.staff.tables import agents, recovery_codes
 from tests.conftest import services_of
 from tests.harness.accounts import add_account
-from tests.harness.cast import Bob
-from tests.harness.inside import cookie, outcomes, rows, session_rows
+from tests.harness.internals import cookie, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Bob
 from tests.harness.staff import sign_in_staff
 
 ENROL = "/support/sign-in/enrol"

@@ -13,9 +13,9 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.accounts import add_account
-from tests.harness.cast import Alice, Bob, Supervisor
-from tests.harness.inside import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.harness.internals import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice, Bob, Supervisor
 
 COOKIE = "activate-staff"
 WRONG_PASSWORD = "wrong"

@@ -14,9 +14,9 @@ from portal.pages.auth import sign_in_attempts
 from portal.settings.keys import keyring
 from tests.conftest import services_of
 from tests.harness.accounts import add_account
-from tests.harness.cast import Bob
-from tests.harness.inside import outcomes, rows
+from tests.harness.internals import outcomes, rows
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Bob
 
 PAUSED = "Several sign-ins did not work, so they are paused for a while."
 WRONG_PASSWORD = "wrong"

@@ -13,8 +13,8 @@ from flask import Flask
 from portal.sandbox import seed
 from portal.settings.settings import Settings
 from tests.harness import servers
-from tests.harness.cast import Alice
 from tests.harness.page import PageClient
+from tests.harness.people import Alice
 from tests.harness.servers import Port, Processes, sandbox_addresses
 from tests.harness.simulated_zype import TV
 from tests.harness.staff import sign_in_staff

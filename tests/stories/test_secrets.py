@@ -22,9 +22,9 @@ from portal.sandbox.server import serve_in_thread
 from portal.sandbox.state import Sandbox
 from portal.settings.settings import Settings
 from tests.conftest import services_of
-from tests.harness.cast import Alice, Supervisor
 from tests.harness.mail_servers import MailServer
 from tests.harness.page import PageClient
+from tests.harness.people import Alice, Supervisor
 from tests.harness.servers import Port, Processes, free_port
 from tests.harness.simulated_zype import APP_KEY, SimulatedZype
 from tests.stories.leaks import RecordingBrowser, SecretSearch, decoded

@@ -8,7 +8,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from portal.sandbox import seed
-from tests.harness import cast
+from tests.harness import people
 from tests.harness.chromium import Watch
 from tests.harness.page import PageClient
 from tests.harness.staff import sign_in_staff
@@ -26,7 +26,7 @@ UNLINK_WHY = WHY | {"reason": "gone", "details": "She sold it in the spring."}
 UNLINK_REASON = "The viewer no longer has this TV: She sold it in the spring."
 
 
-class Bob(cast.Bob):
+class Bob(people.Bob):
     """The agent, at work."""
 
     def finds(self, who: str, status: int = 303) -> Self:

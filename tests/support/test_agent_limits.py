@@ -10,9 +10,9 @@ from portal.domain.outcomes import Action
 from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.harness.cast import Alice
-from tests.harness.inside import outcomes
+from tests.harness.internals import outcomes
 from tests.harness.page import PageClient
+from tests.harness.people import Alice
 from tests.harness.staff import sign_in_staff
 from tests.support.conftest import VIEWER, Bob, on_any_database
 

@@ -8,9 +8,9 @@ import time_machine
 from flask import Flask
 
 from portal.sandbox import seed
-from tests.harness.cast import Alice
-from tests.harness.inside import cookie, give_cookie, outcomes
+from tests.harness.internals import cookie, give_cookie, outcomes
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
 from tests.support.conftest import VIEWER, WHY, Bob

@@ -12,9 +12,9 @@ from portal.ledger.tables import ledger
 from portal.pages.support.signed_state import sign, verify
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.harness.cast import Alice
 from tests.harness.faulty_zype import answering
-from tests.harness.inside import outcomes, rows
+from tests.harness.internals import outcomes, rows
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
 from tests.support.conftest import VIEWER, Bob

@@ -12,7 +12,7 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.faulty_zype import answering
-from tests.harness.inside import logged, outcomes, rows, send_body
+from tests.harness.internals import logged, outcomes, rows, send_body
 from tests.harness.page import PageClient
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff

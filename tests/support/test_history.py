@@ -25,9 +25,9 @@ from portal.ledger.tables import ledger
 from portal.ledger.verification import Verification
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.harness.cast import Alice
-from tests.harness.inside import rows
+from tests.harness.internals import rows
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice
 from tests.harness.staff import sign_in_staff
 from tests.support.conftest import REASON, Bob, on_any_database
 

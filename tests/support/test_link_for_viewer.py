@@ -13,10 +13,10 @@ from portal.domain.outcomes import Outcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.harness.cast import Alice
 from tests.harness.faulty_zype import answering
-from tests.harness.inside import cookie, logged, outcomes, rows
+from tests.harness.internals import cookie, logged, outcomes, rows
 from tests.harness.page import PageClient
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
 from tests.support.conftest import REASON, VIEWER, WHY, Bob

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from playwright.sync_api import Page
 
 from portal.sandbox import seed
-from tests.harness.cast import Alice
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.visual_checks import check_appearance
 from tests.support.conftest import VIEWER

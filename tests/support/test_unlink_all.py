@@ -11,7 +11,7 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.faulty_zype import answering
-from tests.harness.inside import outcomes, rows
+from tests.harness.internals import outcomes, rows
 from tests.harness.page import Page, PageClient
 from tests.harness.page_rules import words
 from tests.harness.simulated_zype import SimulatedZype

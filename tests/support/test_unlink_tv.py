@@ -13,9 +13,9 @@ from portal.domain.outcomes import UnlinkOutcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.harness.cast import Mallory
 from tests.harness.faulty_zype import answering
-from tests.harness.inside import outcomes, rows
+from tests.harness.internals import outcomes, rows
+from tests.harness.people import Mallory
 from tests.harness.simulated_zype import SimulatedZype
 from tests.support.conftest import UNLINK_REASON, UNLINK_WHY, VIEWER, Bob
 

@@ -12,9 +12,9 @@ from portal.domain.outcomes import OUTCOMES, Action
 from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.harness.cast import Alice
 from tests.harness.faulty_zype import answering
-from tests.harness.inside import outcomes
+from tests.harness.internals import outcomes
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
 from tests.support.conftest import REASON, VIEWER, Bob, on_any_database

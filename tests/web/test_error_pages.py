@@ -12,10 +12,10 @@ from sqlalchemy import make_url
 from portal.database import database as db
 from portal.sandbox import seed
 from tests.conftest import services_of
-from tests.harness.cast import Alice
 from tests.harness.faulty_zype import recording_calls
-from tests.harness.inside import cookie, give_cookie, logged, outcomes, send_body
+from tests.harness.internals import cookie, give_cookie, logged, outcomes, send_body
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 
 SECRET_TEXT = "no page may show these words"

@@ -11,9 +11,9 @@ from portal.sandbox import seed
 from portal.settings.types import languages
 from portal.viewers.preferences import viewers
 from tests.conftest import services_of
-from tests.harness.cast import Alice
-from tests.harness.inside import cookie, give_cookie, logged, rows
+from tests.harness.internals import cookie, give_cookie, logged, rows
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice
 
 COOKIE = "activate-language"
 # As a browser could send them; none is a language of ours.

@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 
 from portal.settings.types import languages
-from tests.harness.cast import Alice
 from tests.harness.catalogues import Text, catalogue, translations
 from tests.harness.page import Page, PageClient
+from tests.harness.people import Alice
 
 TRANSLATED = [code for code in languages() if code != "en"]
 MINUTES = {

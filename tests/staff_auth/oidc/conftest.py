@@ -7,7 +7,7 @@ from flask import Flask
 from joserfc.jwk import RSAKey
 
 from portal.settings.environment import variable
-from tests.harness.inside import outcomes, session_rows
+from tests.harness.internals import outcomes, session_rows
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.provider_browser import ProviderBrowser, authorization_url, new_provider_browser
 from tests.staff_auth.oidc.scripted_provider import (

@@ -15,7 +15,7 @@ from portal.ledger.tables import ledger
 from portal.settings.environment import variable
 from portal.settings.loading import load
 from tests.conftest import services_of
-from tests.harness.inside import cookie, logged, outcomes, rows, session_rows
+from tests.harness.internals import cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.provider_browser import (
     CALLBACK,

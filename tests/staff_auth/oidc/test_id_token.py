@@ -14,7 +14,7 @@ from joserfc.jwk import RSAKey
 from portal.domain.actors import Role
 from portal.ledger.tables import ledger
 from tests.conftest import services_of
-from tests.harness.inside import logged, outcomes, rows, session_rows
+from tests.harness.internals import logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.conftest import SignIn
 from tests.staff_auth.oidc.provider_browser import ProviderBrowser, authorization_url, query_of, with_query

@@ -9,7 +9,7 @@ from joserfc.jwk import RSAKey
 
 from portal.pages.staff_auth.oidc.provider import METADATA_SECONDS, Provider
 from tests.conftest import services_of
-from tests.harness.inside import logged
+from tests.harness.internals import logged
 from tests.harness.page import PageClient
 from tests.staff_auth.oidc.conftest import SignIn
 from tests.staff_auth.oidc.provider_browser import AUTHORIZATION_REQUEST, authorization_url, query_of
