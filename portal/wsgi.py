@@ -1,15 +1,12 @@
 """The portal for those who run a server of their own: ``gunicorn portal.wsgi:app``."""
 
-import os
-
-from dotenv import dotenv_values
-
 from portal.app import create_app
+from portal.commands.context import environment
 from portal.domain.errors import SettingsError
 from portal.pages.web import logs
 from portal.settings.loading import load
 
-_settings = load({**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ})
+_settings = load(environment())
 if "secret_key" not in _settings.model_fields_set:
     raise SettingsError(["PORTAL_SECRET_KEY: is required here: each worker would make up one of its own"])
 logs.configure(_settings)

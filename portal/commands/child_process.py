@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from threading import Event, Thread
+from typing import Self
 
 import structlog
 
@@ -19,7 +19,7 @@ RESTART_SECONDS = 5.0
 
 
 class ChildProcess:
-    """A command of the portal in a child process.
+    """A command of the portal in a child process, which ends with the ``with`` block.
 
     Args:
         command: such as ``("sandbox",)``; it has to know ``--stop-with-stdin``.
@@ -29,8 +29,18 @@ class ChildProcess:
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
         self._command = [sys.executable, "-m", "portal", *command, "--stop-with-stdin"]
         self._environ = dict(environ)
-        self.name = command[0]
+        self._name = command[0]
+        self._owner = os.getpid()
         self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # A worker leaves the block too, since it was forked inside.
+        if os.getpid() == self._owner:
+            self._process.terminate()
+            self._wait()
 
     @property
     def is_running(self) -> bool:
@@ -41,14 +51,9 @@ class ChildProcess:
         """Start it again if it has ended, and log an error: it should not have."""
         if self.is_running or time.monotonic() < self._started + RESTART_SECONDS:
             return
-        log.error("process_restarted", process=self.name)
+        log.error("process_restarted", process=self._name)
         self._wait()
         self._start()
-
-    def stop(self) -> None:
-        """End it, and return when it has ended."""
-        self._process.terminate()
-        self._wait()
 
     def _start(self) -> None:
         self._started = time.monotonic()
@@ -61,24 +66,6 @@ class ChildProcess:
         if self._process.stdin:
             self._process.stdin.close()
         self._process.wait()
-
-
-@contextmanager
-def child_process(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[ChildProcess]:
-    """Run a command of the portal as a child process while the block runs.
-
-    Args:
-        command: such as ``("sandbox",)``.
-        environ: of the process.
-    """
-    owner = os.getpid()
-    process = ChildProcess(command, environ)
-    try:
-        yield process
-    finally:
-        # A worker leaves the block too, since it was forked inside.
-        if os.getpid() == owner:
-            process.stop()
 
 
 def stop_event(with_stdin: bool) -> Event:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from gunicorn.glogging import Logger
 from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 
 from portal.app import create_app
-from portal.commands.child_process import ChildProcess, child_process
+from portal.commands.child_process import ChildProcess
 from portal.commands.context import fail, listen_fault, open_database
 from portal.database.migration import is_current, upgrade
 from portal.pages.web import logs
@@ -86,17 +86,17 @@ def _sandbox_process(settings: Settings, environ: Mapping[str, str]) -> Iterator
     _check_port("PORTAL_ZYPE_API_URL", f"{parts.hostname}:{parts.port or 80}")
     if mail_address := settings.sandbox_mail_address:
         _check_port("PORTAL_SMTP_URL", "{}:{}".format(*mail_address))
-    with child_process(["sandbox"], environ) as sandbox:
+    with ChildProcess(["sandbox"], environ) as sandbox:
         if not _wait_until_healthy(settings.zype_api_url, lambda: sandbox.is_running):
             fail("The sandbox did not start; its output is above.")
         yield
 
 
-def _mailer_process(environ: Mapping[str, str]) -> AbstractContextManager[ChildProcess]:
-    """Run the mailer while the block runs, with the log level and the metrics of this process."""
+def _mailer_process(environ: Mapping[str, str]) -> ChildProcess:
+    """Start the mailer, with the log level and the metrics of this process."""
     command = ["mailer"] if log.is_enabled_for(logging.INFO) else ["mailer", "--quiet"]
     shared = {name: os.environ[name] for name in ("PROMETHEUS_MULTIPROC_DIR",) if name in os.environ}
-    return child_process(command, {**environ, **shared})
+    return ChildProcess(command, {**environ, **shared})
 
 
 def _wait_until_healthy(origin: str, is_running: Callable[[], bool] = lambda: True) -> bool:
