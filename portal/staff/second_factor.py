@@ -44,7 +44,7 @@ class SecondFactor:
 
     def is_enrolled(self, agent_id: str) -> bool:
         """Tell whether an account has a second factor."""
-        return self._value(agent_id, "totp_secret") is not None
+        return self._column_value(agent_id, "totp_secret") is not None
 
     def offer(self, agent_id: str) -> None:
         """Generate a secret for an account that has no second factor yet; it replaces one that was offered before."""
@@ -54,7 +54,7 @@ class SecondFactor:
 
     def offered(self, agent_id: str) -> str | None:
         """Return the secret that is offered to an account, in base32; none if a new sign-in has to offer one."""
-        return self._decrypt(self._value(agent_id, "totp_offered"))
+        return self._decrypt(self._column_value(agent_id, "totp_offered"))
 
     def accept(self, agent_id: str, code: str) -> tuple[str, ...] | None:
         """Enrol an account with the secret that it was offered, if the code as typed is one of that secret.
@@ -62,7 +62,7 @@ class SecondFactor:
         Returns:
             The recovery codes, to be shown once; none if the code is wrong, or the account has a second factor.
         """
-        offered = self._value(agent_id, "totp_offered")
+        offered = self._column_value(agent_id, "totp_offered")
         secret = self._decrypt(offered)
         step = _matching_step(secret, _normalised(code))
         return self.enrol(agent_id, secret, step, offered) if secret and step else None
@@ -101,7 +101,7 @@ class SecondFactor:
         code = _normalised(code)
         if not _SIX_DIGITS.fullmatch(code):
             return self._use_recovery_code(agent_id, code)
-        encrypted = self._value(agent_id, "totp_secret")
+        encrypted = self._column_value(agent_id, "totp_secret")
         step = _matching_step(self._decrypt(encrypted), code)
         return bool(encrypted and step and self._use_step(agent_id, step, encrypted))
 
@@ -145,7 +145,7 @@ class SecondFactor:
         """Return the hashes that a normalised recovery code may be stored as, that of the present key first."""
         return [key.digest(Purpose.RECOVERY_CODE, code) for key in self._recovery_keys]
 
-    def _value(self, agent_id: str, column: str) -> str | None:
+    def _column_value(self, agent_id: str, column: str) -> str | None:
         with self._database.read() as connection:
             value: str | None = connection.execute(sa.select(agents.c[column]).where(agents.c.id == agent_id)).scalar()
         return value

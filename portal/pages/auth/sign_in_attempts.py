@@ -89,11 +89,11 @@ def run_password_attempt(
         return verify()
 
     return run_attempt(
-        ledger, attempt, (Limit(("subject_hash", "address_hash"), items), by_address(items)), authenticate
+        ledger, attempt, (Limit(("subject_hash", "address_hash"), items), address_limit(items)), authenticate
     )
 
 
-def by_address(items: tuple[RateLimitItem, ...]) -> Limit:
+def address_limit(items: tuple[RateLimitItem, ...]) -> Limit:
     """Return the limit on an address, whatever accounts it tries."""
     tenfold = tuple(
         type(item)(item.amount * ADDRESS_FACTOR, item.multiples, namespace=item.namespace) for item in items

@@ -17,7 +17,7 @@ EXCLUDED = (SIGN_IN, "/support/sign-out")
 
 def known_staff_path(path: str | None) -> str:
     """Return the path to go on to after sign-in: of a page of the console, HOME for every other."""
-    return path if path and _is_page(path) else HOME
+    return path if path and _is_console_page(path) else HOME
 
 
 def redirect_to(path: str, next_path: str = HOME) -> Response:
@@ -59,7 +59,7 @@ def staff_sign_in_page(
     )
 
 
-def _is_page(path: str) -> bool:
+def _is_console_page(path: str) -> bool:
     """Tell whether a path is one of a page of the console that a GET opens."""
     is_below = path == HOME or path.startswith(f"{HOME}/")
     # A browser would remove dot segments and go elsewhere.

@@ -28,8 +28,8 @@ bp = Blueprint("staff", __name__)
 SECOND_FACTOR = f"{SIGN_IN}/second-factor"
 ENROL = f"{SIGN_IN}/enrol"
 ACCOUNT = "/support/account"
-# The secret is shown in groups of so many characters, for those who type it.
-GROUP = 4
+# The secret is shown in groups of this many characters, for those who type it.
+GROUP_LENGTH = 4
 
 
 def pending_agent_required(view: Callable[[Account], Response]) -> Callable[[], Response]:
@@ -160,7 +160,7 @@ def _enrol_page(account: Account, form: SecondFactorForm | None = None, **contex
     # Dark on light in dark mode too, since few apps read it the other way round.
     svg = segno.make(uri, error="m", micro=False).svg_inline(omitsize=True, svgclass=None, lineclass=None, light="#fff")
     picture = Markup(svg)  # noqa: S704 - drawn by segno, from no text
-    groups = [secret[start : start + GROUP] for start in range(0, len(secret), GROUP)]
+    groups = [secret[start : start + GROUP_LENGTH] for start in range(0, len(secret), GROUP_LENGTH)]
     return _code_page("staff/enrol.html", form, picture=picture, groups=groups, **context)
 
 

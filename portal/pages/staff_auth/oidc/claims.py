@@ -9,11 +9,9 @@ from portal.domain.actors import Role
 from portal.settings.settings import Settings
 from portal.staff.agents import OIDC_PREFIX
 
-# OpenID Connect Core, section 2: a sub is no longer.
-MAX_SUBJECT = 255
 MAX_NAME = 200
 # Claims to display as the agent's name, best first.
-NAMES = ("name", "preferred_username", "email")
+NAME_CLAIMS = ("name", "preferred_username", "email")
 
 
 @dataclass(frozen=True)
@@ -34,21 +32,19 @@ class Claims:
         return _find(self.userinfo, name) if claim is None else claim
 
     @property
-    def subject(self) -> str | None:
-        """The provider's permanent id of the agent; none where it can't be stored."""
-        subject = self.id_token.get("sub")
-        is_valid = isinstance(subject, str) and subject.isprintable() and 0 < len(subject) <= MAX_SUBJECT
-        return str(subject) if is_valid else None
+    def subject(self) -> str:
+        """The provider's permanent id of the agent."""
+        return str(self.id_token["sub"])
 
     @property
     def agent_id(self) -> str:
-        """The agent's id in the ledger; empty where the subject can't be stored."""
-        return f"{OIDC_PREFIX}{self.subject}" if self.subject else ""
+        """The agent's id in the ledger."""
+        return f"{OIDC_PREFIX}{self.subject}"
 
     @property
     def name(self) -> str:
         """The name to display."""
-        return next(filter(None, (self._text(name) for name in NAMES)), self.subject or "")
+        return next(filter(None, (self._text(name) for name in NAME_CLAIMS)), self.subject)
 
     @property
     def email(self) -> str | None:

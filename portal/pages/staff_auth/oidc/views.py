@@ -19,7 +19,7 @@ STATUSES = {
     Problem.STALE: 400,
     Problem.CANCELLED: 200,
     Problem.REFUSED: 400,
-    Problem.OLD_PROOF: 403,
+    Problem.TOO_OLD: 403,
     Problem.NO_ROLE: 403,
     Problem.DISABLED: 403,
     Problem.TOO_MANY: 429,
