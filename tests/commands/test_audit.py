@@ -29,8 +29,8 @@ def database(sqlite_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def given(sqlite_url: str) -> dict[str, str]:
-    """What the commands are told."""
+def environ(sqlite_url: str) -> dict[str, str]:
+    """The settings of the commands."""
     return {"PORTAL_DATABASE_URL": sqlite_url, "PORTAL_LEDGER_KEY": KEY}
 
 
@@ -39,22 +39,22 @@ def attempts(database: Database) -> list[Attempt]:
     """Three attempts of Bob's for Alice, the last without an outcome."""
     settings = load({"PORTAL_LEDGER_KEY": KEY})
     ledger = Ledger(database, keyring(settings))
-    made = [Attempt(Action.LINK, BOB, "alice", reason=Reason("Other: =1+1", "T-1")) for _ in range(3)]
-    for attempt, outcome in zip(made, (Outcome.LINKED, Outcome.NOT_FOUND, None), strict=True):
+    attempts = [Attempt(Action.LINK, BOB, "alice", reason=Reason("Other: =1+1", "T-1")) for _ in range(3)]
+    for attempt, outcome in zip(attempts, (Outcome.LINKED, Outcome.NOT_FOUND, None), strict=True):
         ledger.begin(attempt)
         if outcome:
             ledger.finish(attempt, outcome)
-    return made
+    return attempts
 
 
-def test_list_shows_the_newest_first(run: Run, given: dict[str, str], attempts: list[Attempt]) -> None:
-    lines = run("audit", "list", **given).stdout.splitlines()
+def test_list_shows_the_newest_first(run: Run, environ: dict[str, str], attempts: list[Attempt]) -> None:
+    lines = run("audit", "list", **environ).stdout.splitlines()
     assert [line.split("  ")[1] for line in lines] == [attempt.id for attempt in reversed(attempts)]
     assert lines[0].endswith("link  under way  agent bob  for alice")
     assert lines[2].endswith("link  linked  agent bob  for alice")
 
 
-def test_list_takes_every_filter(run: Run, given: dict[str, str], attempts: list[Attempt]) -> None:
+def test_list_takes_every_filter(run: Run, environ: dict[str, str], attempts: list[Attempt]) -> None:
     today = datetime.now(UTC).date()
     for options, expected in (
         (("--outcome", "linked"), 1),
@@ -64,59 +64,59 @@ def test_list_takes_every_filter(run: Run, given: dict[str, str], attempts: list
         (("--viewer", "alice", "--from", str(today - timedelta(days=1)), "--to", str(today + timedelta(days=1))), 3),
         (("--to", str(today - timedelta(days=2))), 0),
     ):
-        assert len(run("audit", "list", *options, **given).stdout.splitlines()) == expected, options
+        assert len(run("audit", "list", *options, **environ).stdout.splitlines()) == expected, options
 
 
-def test_an_option_that_can_t_be_is_told(run: Run, given: dict[str, str]) -> None:
-    assert run("audit", "list", "--from", "yesterday", **given).exit_code == 2
-    assert run("audit", "list", "--outcome", "anything", **given).exit_code == 2
-    # What is asked for is written into the ledger.
-    assert run("audit", "export", "--viewer", "alice@example.com", **given).exit_code == 2
-    assert run("audit", "list", "--from", "0001-01-01", "--to", "9999-12-31", **given).exit_code == 0
+def test_an_invalid_option_is_refused(run: Run, environ: dict[str, str]) -> None:
+    assert run("audit", "list", "--from", "yesterday", **environ).exit_code == 2
+    assert run("audit", "list", "--outcome", "anything", **environ).exit_code == 2
+    # The filters of an export are written to the ledger.
+    assert run("audit", "export", "--viewer", "alice@example.com", **environ).exit_code == 2
+    assert run("audit", "list", "--from", "0001-01-01", "--to", "9999-12-31", **environ).exit_code == 0
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_an_export_is_confirmed_until_a_row_is_gone(
-    run: Run, given: dict[str, str], attempts: list[Attempt], database: Database, tmp_path: Path, kind: str
+def test_an_export_is_verified_until_a_row_is_gone(
+    run: Run, environ: dict[str, str], attempts: list[Attempt], database: Database, tmp_path: Path, kind: str
 ) -> None:
     file = tmp_path / f"history.{kind}"
-    file.write_bytes(run("audit", "export", "--format", kind, "--agent", "bob", **given).stdout_bytes)
-    confirmed = run("audit", "verify", str(file), **given)
-    assert (confirmed.exit_code, confirmed.stdout) == (0, f"{file}: 3 attempts checked, 0 faults\n")
+    file.write_bytes(run("audit", "export", "--format", kind, "--agent", "bob", **environ).stdout_bytes)
+    verified = run("audit", "verify", str(file), **environ)
+    assert (verified.exit_code, verified.stdout) == (0, f"{file}: 3 attempts checked, 0 faults\n")
 
     with database.write() as connection:
         connection.exec_driver_sql("DROP TRIGGER ledger_no_delete")
         connection.exec_driver_sql("DELETE FROM ledger WHERE id = 5")
-    gone = run("audit", "verify", str(file), **given)
+    gone = run("audit", "verify", str(file), **environ)
     assert gone.exit_code == 1
     assert f"{file}: attempt {attempts[2].id}: the ledger lacks the row of its beginning" in gone.stdout
 
 
-def test_the_export_is_itself_in_the_ledger(run: Run, given: dict[str, str], attempts: list[Attempt]) -> None:
-    run("audit", "export", "--viewer", "alice", **given)
-    last = json.loads(run("audit", "export", **given).stdout.splitlines()[3])
+def test_the_export_is_itself_in_the_ledger(run: Run, environ: dict[str, str], attempts: list[Attempt]) -> None:
+    run("audit", "export", "--viewer", "alice", **environ)
+    last = json.loads(run("audit", "export", **environ).stdout.splitlines()[3])
     assert (last["action"], last["outcome"], last["actor_kind"]) == ("export", "exported", "operator")
     assert last["reason"] == "jsonl: viewer=alice"
 
 
-def test_verify_says_what_is_wrong_and_ends_with_one(
-    run: Run, given: dict[str, str], attempts: list[Attempt], database: Database
+def test_verify_reports_faults_and_ends_with_status_1(
+    run: Run, environ: dict[str, str], attempts: list[Attempt], database: Database
 ) -> None:
-    sound = run("audit", "verify", **given)
+    sound = run("audit", "verify", **environ)
     assert (sound.exit_code, sound.stdout) == (0, "The ledger: 5 rows checked, 0 faults\n")
 
     with database.write() as connection:
         connection.exec_driver_sql("DROP TRIGGER ledger_no_update")
         connection.exec_driver_sql("UPDATE ledger SET actor_id = 'mallory' WHERE id = 2")
-    changed = run("audit", "verify", **given)
+    changed = run("audit", "verify", **environ)
     assert changed.exit_code == 1
     assert "The ledger: row 2: it was changed or forged" in changed.stdout
 
 
-def test_a_key_that_was_rotated_is_named_until_it_is_set_as_the_previous_one(
-    run: Run, given: dict[str, str], attempts: list[Attempt]
+def test_rows_of_a_rotated_key_need_it_as_the_previous_key(
+    run: Run, environ: dict[str, str], attempts: list[Attempt]
 ) -> None:
-    rotated = given | {"PORTAL_LEDGER_KEY": NEXT_KEY}
+    rotated = environ | {"PORTAL_LEDGER_KEY": NEXT_KEY}
     unknown = run("audit", "verify", **rotated)
     assert unknown.exit_code == 1
     assert "set PORTAL_LEDGER_KEY_PREVIOUS" in unknown.stdout
@@ -125,16 +125,16 @@ def test_a_key_that_was_rotated_is_named_until_it_is_set_as_the_previous_one(
     assert run("audit", "verify", PORTAL_LEDGER_KEY_PREVIOUS=KEY, **rotated).exit_code == 0
 
 
-def test_a_file_that_is_no_export_is_told(run: Run, given: dict[str, str], tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_export_is_refused(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "rubbish"
     file.write_bytes(b"\0\xff rubbish\n")
-    answer = run("audit", "verify", str(file), **given)
+    answer = run("audit", "verify", str(file), **environ)
     assert answer.exit_code == 1
     assert "it is no export" in answer.stdout
-    assert run("audit", "verify", str(tmp_path / "missing"), **given).exit_code == 2
+    assert run("audit", "verify", str(tmp_path / "missing"), **environ).exit_code == 2
 
 
-def test_a_database_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_missing_database_is_an_error_in_one_sentence(run: Run, tmp_path: Path) -> None:
     for command in (("list",), ("export",), ("verify",), ("pending",)):
         answer = run("audit", *command, PORTAL_DATABASE_URL=f"sqlite:///{tmp_path}/no/such.db")
         assert answer.exit_code == 1, command

@@ -1,11 +1,9 @@
-"""The portal under a server of the operator's own."""
+"""The portal in a WSGI server of the operator's own."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from tests.harness.servers import ROOT
 
@@ -18,26 +16,22 @@ print(client.get("/healthz?pin=zizm529", base_url="http://127.0.0.1:8000").statu
 """
 
 
-@pytest.fixture
-def python(tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    """What importing the application prints, with a secret key in a .env file."""
-    (tmp_path / ".env").write_text(f"PORTAL_SECRET_KEY={KEY}\n")
-    return started(tmp_path)
-
-
-def started(folder: Path) -> subprocess.CompletedProcess[str]:
+def import_app(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Import the application in a process, in a folder, and send it requests."""
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", SCRIPT]
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
 
 
-def test_it_serves_and_logs_without_the_query(python: subprocess.CompletedProcess[str]) -> None:
-    assert python.returncode == 0, python.stderr
-    assert python.stdout.count('"rule": "/healthz"') == 2
-    assert "zizm529" not in python.stdout + python.stderr
+def test_it_serves_with_a_dotenv_file_and_logs_without_the_query(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"PORTAL_SECRET_KEY={KEY}\n")
+    done = import_app(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"rule": "/healthz"') == 2
+    assert "zizm529" not in done.stdout + done.stderr
 
 
 def test_it_refuses_to_start_without_a_secret_key(tmp_path: Path) -> None:
-    done = started(tmp_path)
+    done = import_app(tmp_path)
     assert done.returncode == 1
     assert "PORTAL_SECRET_KEY: is required" in done.stderr

@@ -85,7 +85,7 @@ def test_several_limits_hold_together(clock: time_machine.Traveller) -> None:
         (None, None, True),
     ],
 )
-def test_it_counts_a_household_as_one(
+def test_it_counts_an_ipv6_network_as_one_address(
     first: str | None, second: str | None, same: bool, clock: time_machine.Traveller
 ) -> None:
     client = client_with("1/minute")
