@@ -37,7 +37,7 @@ def test_a_pin_in_the_address_is_moved_into_the_cookie(signed_in: Alice, typed: 
 
 
 @pytest.mark.parametrize("typed", ["", "no", "a" * 300, "%00good", "%E2%80%AEgood1", "%3Cscript%3E"])
-def test_what_is_no_pin_is_dropped_from_the_address(signed_in: Alice, typed: str) -> None:
+def test_a_malformed_pin_is_dropped_from_the_address(signed_in: Alice, typed: str) -> None:
     moved = signed_in.browser.get(f"/activate?pin={typed}", 303)
 
     assert moved.location == "/activate"
@@ -130,7 +130,7 @@ def test_a_confirmation_that_shows_nothing_links_nothing(comparing: Alice, sandb
     assert sandbox.record() == []
 
 
-def test_what_was_shown_tells_nothing_of_the_pin(comparing: Alice) -> None:
+def test_the_confirmation_does_not_contain_the_pin(comparing: Alice) -> None:
     assert re.fullmatch("[0-9a-f]{64}", comparing.page.value("[name=shown]"))
 
 
@@ -185,7 +185,7 @@ def test_a_filled_in_text_that_is_no_pin_is_refused(signed_in: Alice, sandbox: S
     assert sandbox.record() == []
 
 
-def test_a_no_of_zype_to_a_confirmed_pin_leads_back_to_the_form(signed_in: Alice) -> None:
+def test_a_refused_confirmed_pin_is_back_in_the_form(signed_in: Alice) -> None:
     page = signed_in.sends_the_pin_of_a_link("used1").confirms(422).page
 
     assert "PIN not found" in page.summary

@@ -20,7 +20,7 @@ def linked(signed_in: Alice) -> Alice:
     return signed_in.types_pin("good1")
 
 
-def test_it_says_which_account_how_long_and_what_if_not(linked: Alice) -> None:
+def test_it_names_the_account_the_time_and_what_to_do_if_nothing_happens(linked: Alice) -> None:
     page = linked.page
 
     assert (page.path, page.status, page.heading) == ("/activate/done", 200, "Your TV is linked")
@@ -81,7 +81,7 @@ def test_without_a_link_it_leads_to_the_form(signed_in: Alice) -> None:
     assert signed_in.browser.get("/activate/done", 303).location == "/activate"
 
 
-def test_an_attempt_that_linked_nothing_is_no_link(signed_in: Alice) -> None:
+def test_after_a_failed_attempt_there_is_no_done_page(signed_in: Alice) -> None:
     signed_in.types_pin("used1", 422)
 
     assert signed_in.browser.get("/activate/done", 303).location == "/activate"
@@ -99,7 +99,7 @@ def test_the_next_account_in_this_browser_does_not_see_it(linked: Alice, mallory
     assert mallory.browser.get("/activate/done", 303).location == "/activate"
 
 
-def test_a_name_that_zype_does_not_tell_is_your_account(alice: Alice, sandbox: SimulatedZype) -> None:
+def test_an_account_without_a_name_is_called_your_account(alice: Alice, sandbox: SimulatedZype) -> None:
     with answering(sandbox, "/consumers/", 500):
         alice.signs_in()
 

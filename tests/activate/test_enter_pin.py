@@ -72,7 +72,7 @@ def test_every_outcome_is_shown_here() -> None:
 
 
 @pytest.mark.parametrize("magic", MAGIC, ids=lambda magic: magic.word)
-def test_each_no_of_zype_is_told_with_the_pin_still_in_the_field(
+def test_each_failure_has_its_words_and_keeps_the_pin_in_the_field(
     signed_in: Alice, app: Flask, sandbox: SimulatedZype, magic: seed.MagicPin
 ) -> None:
     expected = SHOWN[Outcome(magic.outcome)]
@@ -94,7 +94,7 @@ def test_each_no_of_zype_is_told_with_the_pin_still_in_the_field(
 
 
 @pytest.mark.parametrize("word", [magic.word for magic in seed.MAGIC_PINS if magic.outcome == "linked"])
-def test_a_yes_of_zype_leads_to_the_page_that_says_so(signed_in: Alice, app: Flask, word: str) -> None:
+def test_a_linked_pin_leads_to_the_done_page(signed_in: Alice, app: Flask, word: str) -> None:
     page = signed_in.types_pin(word, SHOWN[Outcome.LINKED].status).page
 
     assert page.path == "/activate/done"
@@ -112,7 +112,7 @@ def test_the_tv_is_linked_to_whoever_typed_its_pin(signed_in: Alice, sandbox: Si
 
 
 @pytest.mark.parametrize("typed", HOSTILE.values(), ids=HOSTILE.keys())
-def test_what_is_no_pin_is_refused_with_a_sentence(
+def test_a_malformed_pin_is_refused_with_a_sentence(
     signed_in: Alice, app: Flask, sandbox: SimulatedZype, typed: str
 ) -> None:
     page = signed_in.types_pin(typed, 422).page
@@ -123,7 +123,7 @@ def test_what_is_no_pin_is_refused_with_a_sentence(
     assert sandbox.record() == []
 
 
-def test_a_megabyte_is_too_long(signed_in: Alice, app: Flask, sandbox: SimulatedZype) -> None:
+def test_a_pin_of_a_megabyte_is_refused(signed_in: Alice, app: Flask, sandbox: SimulatedZype) -> None:
     signed_in.browser.submit(signed_in.page, "/activate", 413, pin="a" * 1_000_000)
 
     assert outcomes(app) == []
@@ -145,7 +145,7 @@ def test_a_megabyte_is_too_long(signed_in: Alice, app: Flask, sandbox: Simulated
     ],
     ids=["repeated", "empty", "not UTF-8", "missing", "uploaded"],
 )
-def test_a_body_that_no_form_of_ours_makes_is_refused(
+def test_a_body_that_no_form_sends_is_refused(
     signed_in: Alice, sandbox: SimulatedZype, content_type: str, body: str
 ) -> None:
     token = signed_in.page.value('form[action="/activate"] [name=csrf_token]')
@@ -158,14 +158,14 @@ def test_a_body_that_no_form_of_ours_makes_is_refused(
 
 
 @pytest.mark.parametrize("document", [{"pin": 5}, {"pin": ["good1"]}, {"pin": None}, [1], "good1"], ids=str)
-def test_json_is_no_form(signed_in: Alice, sandbox: SimulatedZype, document: object) -> None:
+def test_json_is_refused(signed_in: Alice, sandbox: SimulatedZype, document: object) -> None:
     page = send_body(signed_in.browser, "/activate", json.dumps(document).encode(), "application/json")
 
     assert page.status == 422
     assert sandbox.record() == []
 
 
-def test_the_limit_is_told_with_the_time_to_wait(signed_in: Alice, app: Flask, sandbox: SimulatedZype) -> None:
+def test_the_page_of_a_limit_says_how_long_to_wait(signed_in: Alice, app: Flask, sandbox: SimulatedZype) -> None:
     for number in range(5):
         signed_in.types_pin(f"used{number}", 422)
 

@@ -104,7 +104,7 @@ def test_after_ten_minutes_it_is_too_late(linked: Alice, sandbox: SimulatedZype)
     assert unlinks(sandbox) == 0
 
 
-def test_nobody_undoes_what_another_viewer_linked(
+def test_a_viewer_can_t_undo_another_viewer_s_link(
     signed_in: Alice, mallory: Mallory, app: Flask, sandbox: SimulatedZype
 ) -> None:
     tv = sandbox.tv()
@@ -119,7 +119,7 @@ def test_nobody_undoes_what_another_viewer_linked(
 
 
 @pytest.mark.parametrize("attempt", ["", "\0", "a" * 32, "A" * 32, "x" * 60_000, "' OR 1=1 --", "ä"])
-def test_an_attempt_that_is_none_undoes_nothing(linked: Alice, sandbox: SimulatedZype, attempt: str) -> None:
+def test_an_invalid_attempt_id_undoes_nothing(linked: Alice, sandbox: SimulatedZype, attempt: str) -> None:
     linked.browser.submit(linked.page, "/activate/undo", 422, attempt=attempt)
 
     assert unlinks(sandbox) == 0
@@ -173,7 +173,7 @@ def test_the_ledger_says_which_tv_it_was_and_holds_no_pin(linked: Alice, app: Fl
     assert "good1" not in str([asked, answered])
 
 
-def test_a_pin_that_is_kept_in_capitals_is_the_same_pin(
+def test_undo_works_where_the_case_of_pins_is_kept(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient]
 ) -> None:
     browser = browse(make_app(pin_case="keep", pin_pattern="[A-Za-z0-9]{4,16}"))

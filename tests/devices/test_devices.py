@@ -43,7 +43,7 @@ def test_it_lists_what_zype_lists(linked: Alice, app: Flask, tv: TV) -> None:
     assert "You're signed in as alice@example.com" in page.text(".account")
 
 
-def test_both_pages_of_the_pin_lead_there(linked: Alice) -> None:
+def test_the_entry_and_done_pages_link_to_it(linked: Alice) -> None:
     assert linked.page.select('main a[href="/devices"]')
     assert linked.opens("/activate").page.select('main a[href="/devices"]')
 
@@ -109,7 +109,7 @@ def test_of_a_tv_that_was_linked_elsewhere_again_it_says_nothing(linked: Alice, 
     assert not page.select(".tv-entry .quiet")
 
 
-def test_a_name_stands_in_place_of_the_number(linked: Alice, app: Flask, sandbox: SimulatedZype, tv: TV) -> None:
+def test_a_name_replaces_the_number(linked: Alice, app: Flask, sandbox: SimulatedZype, tv: TV) -> None:
     second = sandbox.tv()
     linked.types_pin(second.pin)
     preferences = services_of(app).preferences
@@ -121,7 +121,7 @@ def test_a_name_stands_in_place_of_the_number(linked: Alice, app: Flask, sandbox
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_shape_in_which_zype_may_list_them_is_read(
+def test_every_shape_of_zype_s_list_is_read(
     app: Flask, browse: Callable[..., PageClient], sandbox: SimulatedZype, shape: str
 ) -> None:
     viewer = next(consumer for consumer in seed.consumers() if consumer.devices == shape and consumer.name != "Alice")
@@ -144,7 +144,7 @@ def test_every_shape_in_which_zype_may_list_them_is_read(
         [{"linked_device_id": None}],
     ],
 )
-def test_a_list_with_nothing_in_it_is_no_tv(alice: Alice, sandbox: SimulatedZype, linked_devices: Any) -> None:
+def test_an_empty_list_is_no_tv(alice: Alice, sandbox: SimulatedZype, linked_devices: Any) -> None:
     alice.signs_in()
     with answering(sandbox, "/consumers/", 200, consumer(linked_devices)):
         assert "No TV is linked" in alice.opens("/devices").page.text()
@@ -174,7 +174,7 @@ def test_fifty_tvs_are_listed_in_zype_s_order(alice: Alice, app: Flask, sandbox:
         (403, None, "zype_refused_our_key"),
     ],
 )
-def test_where_zype_does_not_say_nothing_has_changed(
+def test_a_failed_list_says_that_nothing_has_changed(
     linked: Alice, sandbox: SimulatedZype, status: int, document: Any, event: str
 ) -> None:
     with answering(sandbox, "/consumers/", status, document), logged() as events:
@@ -189,7 +189,7 @@ def test_where_zype_does_not_say_nothing_has_changed(
     assert [line["event"] for line in events if line["event"] != "request"] == [event]
 
 
-def test_a_zype_that_hangs_gets_its_time_and_no_more(linked: Alice, sandbox: SimulatedZype) -> None:
+def test_a_hanging_zype_is_waited_for_until_the_deadline(linked: Alice, sandbox: SimulatedZype) -> None:
     sandbox.app.wsgi_app = Hanging(sandbox.app.wsgi_app)  # type: ignore[method-assign]
 
     assert "We can't show your TVs right now" in linked.opens("/devices", 503).page.summary
@@ -211,7 +211,7 @@ class Hanging:
         return self._honest(environ, start_response)
 
 
-def test_looking_is_no_attempt(linked: Alice, app: Flask) -> None:
+def test_listing_tvs_is_no_attempt(linked: Alice, app: Flask) -> None:
     before = rows(app, ledger)
 
     linked.opens("/devices")

@@ -89,7 +89,7 @@ def test_the_page_of_tvs_offers_it_and_renames(linked: Alice, app: Flask, path: 
         ("TV 7", "TV 7"),
     ],
 )
-def test_a_name_is_kept_and_shown_as_it_was_typed(linked: Alice, app: Flask, path: str, typed: str, kept: str) -> None:
+def test_a_name_is_saved_and_shown_trimmed(linked: Alice, app: Flask, path: str, typed: str, kept: str) -> None:
     assert len(LONG) == 40
     page = linked.browser.follow(post(linked.browser, path, typed, 303))
 
@@ -98,7 +98,7 @@ def test_a_name_is_kept_and_shown_as_it_was_typed(linked: Alice, app: Flask, pat
 
 
 @pytest.mark.parametrize("nothing", ["", "   ", "\u3000", "\u200b", "\u200b \u2060\ufeff"])
-def test_an_empty_name_takes_the_name_away(linked: Alice, app: Flask, path: str, nothing: str) -> None:
+def test_an_empty_name_deletes_the_name(linked: Alice, app: Flask, path: str, nothing: str) -> None:
     post(linked.browser, path, "Kitchen", 303)
     assert names(app)
 
@@ -119,7 +119,7 @@ def test_an_empty_name_takes_the_name_away(linked: Alice, app: Flask, path: str,
         ("\x85a\x9f", "Leave out characters that can't be seen."),
     ],
 )
-def test_what_is_no_name_is_refused_and_stays_in_the_field(
+def test_an_invalid_name_is_refused_and_stays_in_the_field(
     linked: Alice, app: Flask, path: str, typed: str, complaint: str
 ) -> None:
     page = post(linked.browser, path, typed, 422)
@@ -171,13 +171,13 @@ def test_a_tv_that_moved_to_another_account_has_the_new_viewer_s_name_there(
 
 
 @pytest.mark.parametrize("device", ["a", "A" * 32, "g" * 32, "a" * 33, "a" * 5000])
-def test_what_can_t_be_a_handle_is_not_asked_about(linked: Alice, sandbox: SimulatedZype, device: str) -> None:
+def test_an_invalid_handle_is_404_without_asking_zype(linked: Alice, sandbox: SimulatedZype, device: str) -> None:
     with answering(sandbox, "/consumers/", 503):
         post(linked.browser, f"/devices/{device}/name", "Kitchen", 404)
 
 
 @pytest.mark.parametrize("status", [503, 401])
-def test_where_zype_does_not_say_whose_it_is_nothing_is_named(
+def test_nothing_is_named_if_zype_does_not_list_the_tvs(
     linked: Alice, app: Flask, path: str, sandbox: SimulatedZype, status: int
 ) -> None:
     with answering(sandbox, "/consumers/", status):
@@ -208,7 +208,7 @@ def test_without_a_session_it_asks_to_sign_in(app: Flask, browse: Callable[..., 
     assert names(app) == {}
 
 
-def test_a_database_that_keeps_nothing_is_told(linked: Alice, app: Flask, path: str) -> None:
+def test_a_failed_write_is_an_error_page(linked: Alice, app: Flask, path: str) -> None:
     with services_of(app).database.write() as connection:
         connection.execute(sa.text("ALTER TABLE tv_names RENAME TO gone"))
 

@@ -105,7 +105,7 @@ def test_undo_forgets_the_name_too(linked: Alice, app: Flask, tv: TV) -> None:
     assert rows(app, tv_names) == []
 
 
-def test_a_name_that_can_t_be_forgotten_changes_nothing_else(linked: Alice, app: Flask, path: str, tv: TV) -> None:
+def test_a_name_that_can_t_be_deleted_does_not_stop_the_unlink(linked: Alice, app: Flask, path: str, tv: TV) -> None:
     services = services_of(app)
     services.preferences.name_tv(seed.ALICE.id, tv.device_id, "Living room")
     with services.database.write() as connection:
@@ -180,7 +180,7 @@ def test_where_the_attempt_can_t_be_written_zype_is_not_asked(
     assert unlinks(sandbox) == 0
 
 
-def test_pressed_again_it_says_calmly_that_the_tv_is_gone(
+def test_unlinking_twice_says_that_the_tv_is_not_linked(
     linked: Alice, app: Flask, path: str, sandbox: SimulatedZype
 ) -> None:
     form = linked.opens(path).page
@@ -196,7 +196,7 @@ def test_pressed_again_it_says_calmly_that_the_tv_is_gone(
 
 
 @pytest.mark.parametrize("status", [500, 503, 401])
-def test_where_zype_does_not_list_the_tvs_nothing_is_tried(
+def test_nothing_is_unlinked_if_zype_does_not_list_the_tvs(
     linked: Alice, app: Flask, path: str, sandbox: SimulatedZype, status: int
 ) -> None:
     form = linked.opens(path).page
@@ -213,7 +213,7 @@ def test_where_zype_does_not_list_the_tvs_nothing_is_tried(
 # Whose it is
 
 
-def test_alice_s_handle_is_nothing_to_mallory(
+def test_mallory_can_t_use_alice_s_handle(
     linked: Alice, mallory: Mallory, app: Flask, path: str, sandbox: SimulatedZype, tv: TV
 ) -> None:
     mallory.signs_in().types_pin(sandbox.tv().pin)
@@ -227,7 +227,7 @@ def test_alice_s_handle_is_nothing_to_mallory(
     assert tv.is_linked()
 
 
-def test_alice_s_tv_under_mallory_s_own_handle_is_nothing_to_her(
+def test_mallory_can_t_unlink_alice_s_tv_with_her_own_handle(
     linked: Alice, mallory: Mallory, app: Flask, sandbox: SimulatedZype, tv: TV
 ) -> None:
     # She knows the TV's id, and even what would stand for it if it were hers.
@@ -241,7 +241,7 @@ def test_alice_s_tv_under_mallory_s_own_handle_is_nothing_to_her(
     assert tv.is_linked()
 
 
-def test_what_the_form_says_decides_nothing(linked: Alice, mallory: Mallory, app: Flask, path: str, tv: TV) -> None:
+def test_fields_of_the_form_don_t_choose_the_tv(linked: Alice, mallory: Mallory, app: Flask, path: str, tv: TV) -> None:
     mallory.signs_in()
     token = mallory.page.value('form[action="/activate"] [name=csrf_token]')
     claims = {"csrf_token": token, "consumer_id": seed.ALICE.id, "linked_device_id": tv.device_id, "device": tv.pin}
@@ -260,7 +260,7 @@ def test_the_same_tv_has_another_handle_with_another_viewer(app: Flask, tv: TV) 
 
 
 @pytest.mark.parametrize("device", NO_HANDLES)
-def test_what_can_t_be_a_handle_is_not_asked_about(linked: Alice, sandbox: SimulatedZype, device: str) -> None:
+def test_an_invalid_handle_is_404_without_asking_zype(linked: Alice, sandbox: SimulatedZype, device: str) -> None:
     with answering(sandbox, "/consumers/", 503):
         linked.opens(f"/devices/{device}/unlink", 404)
         post(linked.browser, f"/devices/{device}/unlink", 404)
@@ -283,7 +283,7 @@ def test_a_stale_form_is_shown_again_and_unlinks_nothing(
 
 
 @pytest.mark.parametrize("broken", ["zype", "database", "handle"])
-def test_a_stale_form_while_something_else_is_wrong_is_a_page_too(
+def test_a_stale_form_shows_an_error_page_if_showing_it_again_fails(
     linked: Alice, app: Flask, path: str, sandbox: SimulatedZype, broken: str
 ) -> None:
     expected: dict[str, Any] = {"zype": 503, "database": 503, "handle": 404}

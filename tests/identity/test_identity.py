@@ -65,7 +65,7 @@ def test_the_id_cannot_be_guessed(alice: Alice) -> None:
 
 
 @pytest.mark.parametrize("stolen", ["id_hash", "principal_id"])
-def test_what_stands_in_the_table_opens_no_session(alice: Alice, app: Flask, stolen: str) -> None:
+def test_no_column_of_the_table_opens_a_session(alice: Alice, app: Flask, stolen: str) -> None:
     alice.signs_in()
     (row,) = session_rows(app)
     with flask_client(alice.browser).session_transaction(base_url=alice.browser.settings.public_url) as kept:
@@ -75,7 +75,7 @@ def test_what_stands_in_the_table_opens_no_session(alice: Alice, app: Flask, sto
 
 
 @pytest.mark.parametrize("value", [None, 5, ["a"], "", "\0", "x" * 3000])
-def test_an_id_that_is_none_opens_no_session(alice: Alice, value: object) -> None:
+def test_an_invalid_session_id_opens_no_session(alice: Alice, value: object) -> None:
     alice.signs_in()
     with flask_client(alice.browser).session_transaction(base_url=alice.browser.settings.public_url) as kept:
         kept["sid"] = value
@@ -103,7 +103,7 @@ def test_sign_in_begins_a_new_session_and_ends_the_old_one(alice: Alice, app: Fl
     assert len(session_rows(app)) == 1
 
 
-def test_a_session_cookie_that_was_planted_before_sign_in_gets_nobody_in(
+def test_a_session_cookie_from_before_sign_in_is_not_signed_in(
     alice: Alice, app: Flask, browse: Callable[..., PageClient]
 ) -> None:
     other = Alice(browse(app))
@@ -147,7 +147,7 @@ def test_when_it_was_last_seen_is_written_once_a_minute_at_most(alice: Alice, ap
         assert session_rows(app)[0]["seen_at"] == START + timedelta(seconds=61)
 
 
-def test_the_page_is_shown_though_that_can_t_be_written(alice: Alice, app: Flask) -> None:
+def test_the_page_is_shown_if_last_seen_can_t_be_written(alice: Alice, app: Flask) -> None:
     with time_machine.travel(START, tick=True) as clock:
         alice.signs_in()
         clock.shift(timedelta(minutes=5))
@@ -167,7 +167,7 @@ def test_sessions_whose_time_is_up_are_deleted_at_the_next_sign_in(
         assert len(session_rows(app)) == 1
 
 
-def test_a_row_of_another_kind_is_no_viewer(alice: Alice, app: Flask) -> None:
+def test_a_session_of_another_kind_signs_no_viewer_in(alice: Alice, app: Flask) -> None:
     alice.signs_in()
     with services_of(app).database.write() as connection:
         connection.execute(sessions.update().values(kind="agent"))

@@ -92,7 +92,7 @@ def test_the_same_pin_never_looks_the_same(signed_in: Alice) -> None:
     assert first != second
 
 
-def test_what_stands_for_a_pin_depends_on_the_key_and_tells_nothing(make_app: Callable[..., Flask]) -> None:
+def test_the_handle_of_a_pin_depends_on_the_key_and_does_not_contain_it(make_app: Callable[..., Flask]) -> None:
     seen = set()
     for app in (make_app(), make_app(), make_app(secret_key="another" * 10)):
         with app.app_context():
@@ -102,7 +102,7 @@ def test_what_stands_for_a_pin_depends_on_the_key_and_tells_nothing(make_app: Ca
     assert not [text for text in seen if "good1" in text]
 
 
-def test_a_forgotten_pin_is_taken_out_of_the_browser(signed_in: Alice) -> None:
+def test_a_discarded_pin_deletes_the_cookie(signed_in: Alice) -> None:
     signed_in.opens("/activate?pin=good1", 303)
 
     (line,) = set_cookies(signed_in.browser.submit(signed_in.page, ".site-header form", 303))

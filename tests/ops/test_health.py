@@ -21,14 +21,14 @@ def test_it_answers_whatever_the_host_header_says(path: str, host: str, app: Fla
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_it_starts_no_session_and_is_not_kept(path: str, client: PageClient) -> None:
+def test_it_starts_no_session_and_is_not_cached(path: str, client: PageClient) -> None:
     page = client.get(path)
     assert page.headers("Set-Cookie") == []
     assert page.header("Cache-Control") == "no-store"
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_nobody_posts_there(path: str, client: PageClient) -> None:
+def test_a_post_is_405(path: str, client: PageClient) -> None:
     client.send("POST", path, 405)
 
 

@@ -140,7 +140,7 @@ REFUSED = [(who, *route) for route, allowed in MATRIX.items() for who in PEOPLE 
 ALLOWED = [(who, *route) for route, allowed in MATRIX.items() for who in PEOPLE if who in allowed < EVERYBODY]
 
 
-def test_whoever_may_not_is_refused_and_nothing_happens(scene: Scene, app: Flask, sandbox: SimulatedZype) -> None:
+def test_other_people_are_refused_and_nothing_changes(scene: Scene, app: Flask, sandbox: SimulatedZype) -> None:
     before = (rows(app, ledger), sandbox.record())
     passed = [(who, method, rule) for who, method, rule in REFUSED if not is_refused(scene.asks(who, method, rule))]
 
@@ -148,7 +148,7 @@ def test_whoever_may_not_is_refused_and_nothing_happens(scene: Scene, app: Flask
     assert (rows(app, ledger), sandbox.record()) == before
 
 
-def test_whoever_may_is_not_refused(scene: Scene, app: Flask) -> None:
+def test_allowed_people_are_not_refused(scene: Scene, app: Flask) -> None:
     refused = [one for one in ALLOWED if one[1:] != EVERYWHERE and is_refused(scene.asks(*one))]
     assert refused == []
 
@@ -174,7 +174,7 @@ def test_a_session_of_one_kind_in_the_cookie_of_another_opens_nothing(
 
 
 @pytest.mark.parametrize("cleared", ["agents", "sessions"])
-def test_the_positive_control_fails_without_its_rows(scene: Scene, app: Flask, cleared: str) -> None:
+def test_an_agent_without_account_or_session_is_refused(scene: Scene, app: Flask, cleared: str) -> None:
     """An agent whose account or session is gone is refused, so being let in above says something."""
     with services_of(app).database.write() as connection:
         connection.exec_driver_sql(f"DELETE FROM {cleared}")  # noqa: S608 - one of two words

@@ -36,7 +36,7 @@ def pending_link(app: Flask, kind: ActorKind, who: str, number: int) -> None:
 
 
 @on_any_database
-def test_a_day_has_so_many_links_successes_included(bob: Bob, app: Flask) -> None:
+def test_successful_links_count_against_the_daily_limit(bob: Bob, app: Flask) -> None:
     bob.links("good1").links("used1", 422).links("good2")
 
     page = bob.links("good3", 429).page
@@ -50,7 +50,7 @@ def test_a_day_has_so_many_links_successes_included(bob: Bob, app: Flask) -> Non
     assert bob.links("good4").page.heading == "The TV is linked"
 
 
-def test_what_is_under_way_counts(bob: Bob, app: Flask) -> None:
+def test_pending_links_count_against_the_limit(bob: Bob, app: Flask) -> None:
     for number in range(3):
         pending_link(app, ActorKind.AGENT, "bob", number)
 
@@ -77,20 +77,20 @@ def test_ten_failures_for_one_viewer_in_a_quarter_of_an_hour(make_app: MakeApp, 
     assert bob.opens(VIEWER).links("good2").page.heading == "The TV is linked"
 
 
-def test_a_viewer_who_may_not_try_again_is_helped(bob: Bob, alice: Alice) -> None:
+def test_an_agent_can_link_for_a_viewer_who_reached_their_limit(bob: Bob, alice: Alice) -> None:
     alice.signs_in().types_pin("used1", 422).types_pin("used2", 422).types_pin("good1", 429)
 
     assert bob.links("good1").page.heading == "The TV is linked"
 
 
-def test_what_an_agent_could_not_link_leaves_the_viewer_their_own_attempts(bob: Bob, alice: Alice, app: Flask) -> None:
+def test_an_agent_s_failures_don_t_count_against_the_viewer(bob: Bob, alice: Alice, app: Flask) -> None:
     bob.links("used1", 422).links("used2", 422)
     pending_link(app, ActorKind.AGENT, "bob", 3)
 
     alice.signs_in().types_pin("used4", 422).types_pin("good1")
 
 
-def test_what_a_viewer_has_under_way_is_not_the_agent_s(bob: Bob, alice: Alice, app: Flask) -> None:
+def test_a_viewer_s_pending_attempts_don_t_count_for_an_agent(bob: Bob, alice: Alice, app: Flask) -> None:
     for number in range(10):
         pending_link(app, ActorKind.VIEWER, seed.ALICE.id, number)
 
@@ -98,7 +98,7 @@ def test_what_a_viewer_has_under_way_is_not_the_agent_s(bob: Bob, alice: Alice, 
     assert bob.links("good1").page.heading == "The TV is linked"
 
 
-def test_so_many_look_ups_a_day_whoever_they_are_about(bob: Bob, app: Flask) -> None:
+def test_look_ups_of_any_viewer_count_against_the_daily_limit(bob: Bob, app: Flask) -> None:
     bob.finds(seed.ALICE.email).finds("nobody@example.com", 422).opens(f"/support/viewers/{seed.MALLORY.id}")
 
     bob.opens(f"/support/viewers/{0:024x}", 429)
@@ -108,7 +108,7 @@ def test_so_many_look_ups_a_day_whoever_they_are_about(bob: Bob, app: Flask) -> 
     assert outcomes(app, "look_up") == ["found", "not_found", "found", "too_many", "too_many"]
 
 
-def test_a_look_up_too_many_on_the_way_keeps_what_was_typed(bob: Bob, app: Flask) -> None:
+def test_a_form_keeps_its_fields_when_the_look_up_limit_is_reached(bob: Bob, app: Flask) -> None:
     page = bob.opens(f"{VIEWER}/link").page
     sign_in_staff(app, bob.browser, "newcomer")
     for number in range(3):

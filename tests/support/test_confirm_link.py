@@ -23,7 +23,7 @@ def set_cookies(page: Page) -> list[str]:
     return [line for line in page.headers("Set-Cookie") if "activate-staff-pin=" in line]
 
 
-def test_it_shows_whose_account_it_is_and_the_pin_as_it_is_said(bob: Bob, sandbox: SimulatedZype) -> None:
+def test_it_shows_the_account_and_the_spelled_pin(bob: Bob, sandbox: SimulatedZype) -> None:
     page = bob.enters(" ZIZM-529 ").page
 
     assert page.heading == "Read this PIN to the caller"
@@ -33,7 +33,7 @@ def test_it_shows_whose_account_it_is_and_the_pin_as_it_is_said(bob: Bob, sandbo
     assert sandbox.record() == []
 
 
-def test_where_the_case_matters_capitals_are_said(
+def test_capitals_are_spelled_out_if_case_matters(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient]
 ) -> None:
     app = make_app(pin_case="keep", pin_pattern="[A-Za-z0-9]{4,16}")
@@ -82,7 +82,7 @@ def test_it_is_gone_once_the_agent_signs_out(bob: Bob) -> None:
     assert cookie(bob.browser, COOKIE) is None
 
 
-def test_no_changes_what_was_typed_and_keeps_the_rest(bob: Bob, sandbox: SimulatedZype) -> None:
+def test_no_leads_back_to_the_form_with_its_fields(bob: Bob, sandbox: SimulatedZype) -> None:
     page = bob.enters("good1").confirms_link(200, button="No, change something").page
 
     assert page.heading == "Link a TV for a viewer"
@@ -94,7 +94,7 @@ def test_no_changes_what_was_typed_and_keeps_the_rest(bob: Bob, sandbox: Simulat
     assert sandbox.record() == []
 
 
-def test_the_pin_of_another_tab_is_not_linked_unseen(bob: Bob, sandbox: SimulatedZype) -> None:
+def test_the_pin_of_another_tab_is_shown_before_it_is_linked(bob: Bob, sandbox: SimulatedZype) -> None:
     first = bob.enters("good1").page
     bob.opens(f"{VIEWER}/link").enters("good2")
 
@@ -106,7 +106,7 @@ def test_the_pin_of_another_tab_is_not_linked_unseen(bob: Bob, sandbox: Simulate
     assert len(sandbox.record()) == 1
 
 
-def test_the_tab_of_another_viewer_can_t_have_the_pin(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
+def test_the_tab_of_another_viewer_can_t_read_the_pin(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
     page = bob.enters("good1").page
     token = page.value(f'form[action="{CONFIRM}"] [name=csrf_token]')
     mallory = f"/support/viewers/{seed.MALLORY.id}/link/confirm"
@@ -119,7 +119,7 @@ def test_the_tab_of_another_viewer_can_t_have_the_pin(bob: Bob, app: Flask, sand
     assert outcomes(app) == []
 
 
-def test_another_agent_in_the_same_browser_can_t_have_the_pin(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
+def test_another_agent_in_the_same_browser_can_t_read_the_pin(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
     page = bob.enters("good1").page
     sign_in_staff(app, bob.browser, "newcomer")
 
@@ -129,7 +129,7 @@ def test_another_agent_in_the_same_browser_can_t_have_the_pin(bob: Bob, app: Fla
     assert sandbox.record() == []
 
 
-def test_neither_the_viewer_s_cookie_nor_the_agent_s_is_the_other_s(bob: Bob, alice: Alice) -> None:
+def test_the_pin_cookies_of_viewer_and_agent_are_separate(bob: Bob, alice: Alice) -> None:
     staff = cookie(bob.enters("good1").browser, COOKIE) or ""
     viewers = cookie(alice.signs_in().opens("/activate?pin=good1", 303).browser, "activate-pin") or ""
     give_cookie(alice.browser, "activate-pin", staff)
@@ -174,7 +174,9 @@ def test_after_half_an_hour_the_pin_is_asked_for_again(bob: Bob, app: Flask, san
         ("identity_checked", ""),
     ],
 )
-def test_what_comes_back_is_checked_again(bob: Bob, app: Flask, sandbox: SimulatedZype, name: str, value: str) -> None:
+def test_the_confirmed_fields_are_validated_again(
+    bob: Bob, app: Flask, sandbox: SimulatedZype, name: str, value: str
+) -> None:
     page = bob.enters("good1").page
 
     again = bob.browser.submit(page, CONFIRM, 422, button="Yes, link this TV", **{name: value})

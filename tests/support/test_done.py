@@ -113,7 +113,7 @@ def test_pressed_twice_it_is_done_once(bob: Bob, sandbox: SimulatedZype) -> None
 
 
 @pytest.mark.parametrize("attempt", ["", "a" * 32, "rubbish.x", "\0", "ä", "x" * 5000])
-def test_what_this_portal_did_not_link_is_not_said_to_be(bob: Bob, sandbox: SimulatedZype, attempt: str) -> None:
+def test_an_attempt_that_linked_nothing_has_no_done_page(bob: Bob, sandbox: SimulatedZype, attempt: str) -> None:
     page = bob.links("good1").page
 
     assert bob.opens(f"{VIEWER}/done?attempt={attempt.replace(chr(0), '%00')}", 303).page.path == VIEWER
@@ -133,7 +133,7 @@ def test_what_was_linked_for_one_viewer_is_not_undone_for_another(bob: Bob, sand
     assert unlinks(sandbox) == 0
 
 
-def test_a_seal_of_one_kind_or_viewer_is_none_of_another(bob: Bob, app: Flask) -> None:
+def test_a_signed_text_is_valid_for_its_kind_and_viewer_only(bob: Bob, app: Flask) -> None:
     with app.app_context():
         assert verify("attempt", sign("attempt", "a", "b")) == ["a", "b"]
         assert verify("caller", sign("attempt", "a", "b")) == []

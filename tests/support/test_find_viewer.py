@@ -89,7 +89,7 @@ def test_the_exact_address_or_id_leads_to_the_viewer(bob: Bob, app: Flask, who: 
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome, shown in SHOWN.items() if shown.zype not in (None, 200)])
-def test_each_no_is_told_with_what_was_typed_still_there(
+def test_each_failed_look_up_has_its_words_and_keeps_what_was_typed(
     bob: Bob, app: Flask, sandbox: SimulatedZype, outcome: LookUpOutcome
 ) -> None:
     expected = SHOWN[outcome]
@@ -106,7 +106,7 @@ def test_each_no_is_told_with_what_was_typed_still_there(
 
 
 @pytest.mark.parametrize("who", LOOK_ALIKES.values(), ids=LOOK_ALIKES.keys())
-def test_a_look_alike_finds_nobody(bob: Bob, app: Flask, who: str) -> None:
+def test_a_similar_address_or_id_finds_no_viewer(bob: Bob, app: Flask, who: str) -> None:
     page = bob.finds(who, 422).page
 
     assert page.value("#who") == who
@@ -114,23 +114,21 @@ def test_a_look_alike_finds_nobody(bob: Bob, app: Flask, who: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["\u212aate@example.com", "kate@example.com.", "\u1e33ate@example.com", "kaſe@x.com"])
-def test_a_search_of_zype_that_is_kinder_than_ours_finds_nobody_either(
-    bob: Bob, sandbox: SimulatedZype, kind: str
-) -> None:
+def test_a_partial_match_of_zype_s_search_finds_no_viewer(bob: Bob, sandbox: SimulatedZype, kind: str) -> None:
     kate = {"_id": seed.ALICE.id, "email": "kate@example.com", "name": "Kate"}
     case = kate | {"email": "kase@x.com"}
     with answering(sandbox, "/consumers", 200, {"response": [kate, case]}):
         assert SHOWN[LookUpOutcome.NOT_FOUND].sentence in bob.finds(kind, 422).page.summary
 
 
-def test_two_accounts_of_one_address_are_nobody(bob: Bob, sandbox: SimulatedZype) -> None:
+def test_two_accounts_with_one_address_are_no_match(bob: Bob, sandbox: SimulatedZype) -> None:
     twins = [{"_id": f"{n:024x}", "email": seed.ALICE.email, "name": "Alice"} for n in (1, 2)]
     with answering(sandbox, "/consumers", 200, {"response": twins}):
         bob.finds(seed.ALICE.email, 422)
 
 
 @pytest.mark.parametrize("who", RUBBISH.values(), ids=RUBBISH.keys())
-def test_what_can_be_nobody_is_told_so_and_zype_is_not_asked(
+def test_an_impossible_address_or_id_is_422_without_asking_zype(
     bob: Bob, app: Flask, sandbox: SimulatedZype, who: str
 ) -> None:
     with answering(sandbox, "/consumers", 500):
@@ -145,7 +143,7 @@ def test_what_can_be_nobody_is_told_so_and_zype_is_not_asked(
     ["csrf_token={}&who=alice%40example.com&who=mallory%40example.com", "csrf_token={}", "csrf_token={}&who=a%ff%40"],
     ids=["repeated", "missing", "not UTF-8"],
 )
-def test_a_body_that_no_form_of_ours_makes_finds_nobody(bob: Bob, body: str) -> None:
+def test_a_body_that_no_form_sends_finds_no_viewer(bob: Bob, body: str) -> None:
     token = bob.opens("/support").page.value('form[action="/support"] [name=csrf_token]')
 
     page = send_body(bob.browser, "/support", body.format(token).encode(), "application/x-www-form-urlencoded")
@@ -153,7 +151,7 @@ def test_a_body_that_no_form_of_ours_makes_finds_nobody(bob: Bob, body: str) -> 
     assert page.status == 422
 
 
-def test_the_limit_of_the_day_is_told_with_the_time_to_wait(
+def test_the_page_of_the_daily_limit_says_how_long_to_wait(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient]
 ) -> None:
     app = make_app(limit_lookup="2/day")
@@ -173,7 +171,7 @@ def test_the_limit_of_the_day_is_told_with_the_time_to_wait(
     assert bob.opens(VIEWER).page.heading == "Alice", "whom one has just found stays open"
 
 
-def test_the_record_says_who_looked_and_holds_no_address(bob: Bob, app: Flask) -> None:
+def test_the_look_up_is_recorded_without_the_e_mail_address(bob: Bob, app: Flask) -> None:
     bob.finds(seed.ALICE.email)
     bob.finds("nobody@example.com", 422)
 
@@ -194,7 +192,7 @@ def test_no_address_is_in_a_url_or_a_log(bob: Bob) -> None:
 
 
 @pytest.mark.parametrize("table", ["pending", "ledger"])
-def test_without_the_ledger_nobody_is_looked_up(bob: Bob, app: Flask, table: str, sandbox: SimulatedZype) -> None:
+def test_without_the_ledger_no_viewer_is_looked_up(bob: Bob, app: Flask, table: str, sandbox: SimulatedZype) -> None:
     bob.opens("/support")
     with services_of(app).database.write() as connection:
         connection.execute(sa.text(f"DROP TABLE {table}"))
@@ -207,7 +205,7 @@ def test_without_the_ledger_nobody_is_looked_up(bob: Bob, app: Flask, table: str
     assert page.header("Retry-After") == "60"
 
 
-def test_a_stale_form_comes_back_with_what_was_typed_and_nobody_is_looked_up(bob: Bob, app: Flask) -> None:
+def test_a_stale_form_keeps_what_was_typed_and_looks_nobody_up(bob: Bob, app: Flask) -> None:
     page = bob.browser.send("POST", "/support", 422, data={"who": seed.ALICE.email, "csrf_token": "stale"})
 
     assert "This page was open for too long" in page.summary
@@ -220,7 +218,7 @@ def test_a_stale_form_without_a_session_asks_to_sign_in(client: PageClient) -> N
     assert client.send("POST", "/support", 303, data={"who": seed.ALICE.email}).location == "/support/sign-in"
 
 
-def test_the_first_page_is_ready_to_be_typed_into(bob: Bob) -> None:
+def test_the_first_page_has_focus_in_its_field(bob: Bob) -> None:
     field = bob.opens("/support").page.select_one("#who")
 
     assert field.has_attr("autofocus")

@@ -162,7 +162,7 @@ class TestFilter:
         assert shown.select_one("option[selected]")["value"] == "linked"
         assert supervisor.submit(shown, HISTORY, 303, agent="", outcome="").location == HISTORY
 
-    def test_what_only_the_outcome_knows_is_found_too(self, app: Flask, supervisor: PageClient) -> None:
+    def test_a_filter_finds_the_viewer_of_the_outcome_s_row(self, app: Flask, supervisor: PageClient) -> None:
         """Of a look-up or a sign-in it is Zype's answer that tells who it was about."""
         book = services_of(app).ledger
         look_up = Attempt(Action.LOOK_UP, BOB, subject_hash="0" * 64)
@@ -170,7 +170,7 @@ class TestFilter:
         book.finish(replace(look_up, consumer_id=seed.ALICE.id), LookUpOutcome.FOUND)
         assert listed(supervisor.get(f"{HISTORY}?viewer={seed.ALICE.id}")) == [look_up.id]
 
-    def test_an_e_mail_address_gets_into_no_address(self, app: Flask, supervisor: PageClient) -> None:
+    def test_an_e_mail_address_is_refused_as_a_filter(self, app: Flask, supervisor: PageClient) -> None:
         page = supervisor.submit(supervisor.get(HISTORY), HISTORY, 422, viewer=seed.ALICE.email)
         assert "find the viewer by e-mail first" in page.summary
         assert page.value("#viewer") == seed.ALICE.email
@@ -200,14 +200,14 @@ class TestFilter:
         ],
         ids=lambda query: query[:30],
     )
-    def test_rubbish_gets_a_sentence(self, supervisor: PageClient, query: str) -> None:
+    def test_an_invalid_filter_is_422_with_a_sentence(self, supervisor: PageClient, query: str) -> None:
         page = supervisor.get(f"{HISTORY}?{query}", 422)
         assert page.title.startswith("Error: History")
         assert page.summary
 
 
 @on_any_database
-def test_pages_stay_where_they_are_while_new_attempts_arrive(app: Flask, supervisor: PageClient) -> None:
+def test_pages_keep_their_attempts_while_new_ones_are_added(app: Flask, supervisor: PageClient) -> None:
     made = [attempt.id for attempt in write(app, *[Outcome.NOT_FOUND] * 120)]
     first = supervisor.get(f"{HISTORY}?agent=bob")
     older = str(first.select_one("main nav a")["href"])
@@ -229,7 +229,9 @@ class TestNearTheLimit:
         return environ | {"PORTAL_LIMIT_AGENT": "5/day", "PORTAL_LIMIT_LOOKUP": "4/day"}
 
     @on_any_database
-    def test_from_four_fifths_on(self, app: Flask, bob: Bob, supervisor: PageClient) -> None:
+    def test_an_agent_is_listed_from_four_fifths_of_a_limit_on(
+        self, app: Flask, bob: Bob, supervisor: PageClient
+    ) -> None:
         write(app, Outcome.LINKED, Outcome.NOT_FOUND, Outcome.UNAVAILABLE, Outcome.MALFORMED, Outcome.UNKNOWN)
         assert "Near the limit" not in supervisor.get(HISTORY).text()
         write(app, Outcome.REFUSED)
@@ -244,7 +246,9 @@ class TestNearTheLimit:
             "bob: 5 of 5 links within 24 hours (limit reached); 4 of 4 look-ups within 24 hours (limit reached)" in text
         )
 
-    def test_all_that_they_used_stands_beside_it(self, app: Flask, bob: Bob, supervisor: PageClient) -> None:
+    def test_both_budgets_of_an_agent_near_a_limit_are_listed(
+        self, app: Flask, bob: Bob, supervisor: PageClient
+    ) -> None:
         other = Actor(ActorKind.AGENT, "eve", "192.0.2.9", "request-9")
         write(app, *[Outcome.LINKED] * 4)
         write(app, *[Outcome.LINKED] * 3, actor=other)
@@ -255,7 +259,7 @@ class TestNearTheLimit:
             "bob: 4 of 5 links within 24 hours; 1 of 4 look-ups within 24 hours"
         ]
 
-    def test_what_was_longer_ago_does_not_count(self, app: Flask, supervisor: PageClient) -> None:
+    def test_attempts_of_more_than_a_day_ago_don_t_count(self, app: Flask, supervisor: PageClient) -> None:
         write(app, *[Outcome.LINKED] * 4)
         assert "Near the limit" in supervisor.get(HISTORY).text()
         with services_of(app).database.write() as connection:
@@ -273,7 +277,7 @@ class TestExport:
         return supervisor.submit(page, f"{HISTORY}/export", 200, button=button)
 
     @on_any_database
-    def test_it_holds_what_the_filter_says_and_verifies(self, app: Flask, supervisor: PageClient) -> None:
+    def test_an_export_has_the_filtered_attempts_and_verifies(self, app: Flask, supervisor: PageClient) -> None:
         linked, missed = write(app, Outcome.LINKED, Outcome.NOT_FOUND)
         write(app, Outcome.LINKED, viewer=seed.MALLORY.id)
         services = services_of(app)
@@ -288,13 +292,13 @@ class TestExport:
             assert lines[0]["reason"] == REASON
             assert verification.export(lines).faults == []
 
-    def test_it_tells_nothing_that_is_hashed_but_the_rows(self, app: Flask, supervisor: PageClient) -> None:
+    def test_an_export_has_no_hash_but_that_of_the_row(self, app: Flask, supervisor: PageClient) -> None:
         write(app, Outcome.LINKED)
         header = next(csv.reader(io.StringIO(self.taken(supervisor, "csv").source.lstrip("\ufeff"))))
         assert header == list(export.COLUMNS)
         assert not {"pin_fingerprint", "address_hash", "subject_hash"} & set(header)
 
-    def test_that_it_was_taken_is_written_down(self, app: Flask, supervisor: PageClient) -> None:
+    def test_an_export_is_recorded(self, app: Flask, supervisor: PageClient) -> None:
         self.taken(supervisor, "jsonl", "?agent=bob")
         kept = [row for row in rows(app, ledger) if row["action"] == "export"]
         assert [row["outcome"] for row in kept] == [None, "exported"]
@@ -302,7 +306,7 @@ class TestExport:
         assert {row["reason"] for row in kept} == {"jsonl: agent=bob"}
         assert "Export the history: handed out" in supervisor.get(HISTORY).text("table")
 
-    def test_many_attempts_come_page_by_page(self, app: Flask, supervisor: PageClient) -> None:
+    def test_an_export_has_every_attempt_of_several_chunks(self, app: Flask, supervisor: PageClient) -> None:
         made = [attempt.id for attempt in write(app, *[Outcome.NOT_FOUND] * 520)]
         lines = self.taken(supervisor, "jsonl", "?agent=bob").source.splitlines()
         assert [json.loads(line)["attempt_id"] for line in lines[:-1]] == made
@@ -338,12 +342,12 @@ class TestExport:
         assert peak() < 1.5 * few
 
     @pytest.mark.parametrize("fields", [{"format": "exe"}, {"format": ""}, {"format": "csv", "from": "x"}])
-    def test_rubbish_is_not_handed_out(self, app: Flask, supervisor: PageClient, fields: dict[str, str]) -> None:
+    def test_an_invalid_export_is_422(self, app: Flask, supervisor: PageClient, fields: dict[str, str]) -> None:
         token = str(supervisor.get(HISTORY).select("[name=csrf_token]")[0]["value"])
         supervisor.send("POST", f"{HISTORY}/export", 422, data={"csrf_token": token, **fields})
         assert rows(app, ledger) == []
 
-    def test_it_is_no_page_to_open(self, supervisor: PageClient) -> None:
+    def test_the_export_is_no_get(self, supervisor: PageClient) -> None:
         supervisor.get(f"{HISTORY}/export", 405)
 
 
@@ -364,7 +368,7 @@ class TestOthers:
         assert supervisor.send("POST", f"{HISTORY}/export", 303).location == HISTORY
 
 
-def test_nothing_is_handed_out_that_could_not_be_written_down(app: Flask, supervisor: PageClient) -> None:
+def test_an_export_that_can_t_be_recorded_is_503(app: Flask, supervisor: PageClient) -> None:
     page = supervisor.get(HISTORY)
     with services_of(app).database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE pending RENAME TO not_there")

@@ -75,7 +75,7 @@ def test_every_outcome_is_shown_here() -> None:
 
 
 @pytest.mark.parametrize("magic", MAGIC, ids=lambda magic: magic.word)
-def test_each_no_of_zype_is_told_with_what_was_typed_still_there(
+def test_each_failure_has_its_words_and_keeps_what_was_typed(
     bob: Bob, app: Flask, sandbox: SimulatedZype, magic: seed.MagicPin
 ) -> None:
     expected = SHOWN[Outcome(magic.outcome)]
@@ -99,7 +99,7 @@ def test_each_no_of_zype_is_told_with_what_was_typed_still_there(
 
 
 @pytest.mark.parametrize("word", [magic.word for magic in seed.MAGIC_PINS if magic.outcome == "linked"])
-def test_a_yes_of_zype_leads_to_the_page_that_says_so(bob: Bob, app: Flask, word: str) -> None:
+def test_a_linked_pin_leads_to_the_done_page(bob: Bob, app: Flask, word: str) -> None:
     page = bob.links(word).page
 
     assert page.path.startswith(f"{VIEWER}/done?")
@@ -127,7 +127,7 @@ def test_both_rows_say_who_did_it_for_whom_and_why_and_hold_no_pin(bob: Bob, app
     assert "good" not in str([asked, answered])
 
 
-def test_the_record_is_in_english_whatever_the_agent_reads(app: Flask, browse: Callable[..., PageClient]) -> None:
+def test_the_recorded_reason_is_in_english(app: Flask, browse: Callable[..., PageClient]) -> None:
     bob = Bob(browse(app, language="de"))
     sign_in_staff(app, bob.browser)
     page = bob.enters("good1").page
@@ -143,7 +143,7 @@ def test_the_ticket_is_optional(bob: Bob, app: Flask, ticket: str) -> None:
     assert {row["ticket"] for row in rows(app, ledger)} == {None}
 
 
-def test_the_operator_says_how_a_ticket_looks(
+def test_a_ticket_must_match_the_operator_s_pattern(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient]
 ) -> None:
     app = make_app(ticket_pattern="[A-Z]{3}-[0-9]+")
@@ -156,7 +156,7 @@ def test_the_operator_says_how_a_ticket_looks(
 
 
 @pytest.mark.parametrize(("fields", "selector", "sentence"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_missing_is_told_beside_its_field(
+def test_a_missing_field_has_its_error_beside_it(
     bob: Bob, app: Flask, sandbox: SimulatedZype, fields: dict[str, str | None], selector: str, sentence: str
 ) -> None:
     page = bob.enters("zizm529", 422, **fields).page
@@ -173,7 +173,7 @@ def test_what_is_missing_is_told_beside_its_field(
 @pytest.mark.parametrize(
     "details", ["a" * 10, "a" * 500, "  ten chars!  ", "Two\r\nlines.", "日本語の理由を書きました。"]
 )
-def test_what_is_long_enough_is_kept_on_one_line(bob: Bob, app: Flask, details: str) -> None:
+def test_the_details_are_stored_on_one_line(bob: Bob, app: Flask, details: str) -> None:
     bob.enters("good1", details=details).confirms_link()
 
     kept = {row["reason"] for row in rows(app, ledger) if row["action"] == "link"}
@@ -181,7 +181,7 @@ def test_what_is_long_enough_is_kept_on_one_line(bob: Bob, app: Flask, details: 
 
 
 @pytest.mark.parametrize("typed", ["", "no", "a" * 300, "good\0", "<b>", "good\u202e529", "📺"], ids=ascii)
-def test_what_is_no_pin_is_recorded_and_told(bob: Bob, app: Flask, sandbox: SimulatedZype, typed: str) -> None:
+def test_a_malformed_pin_is_recorded_and_refused(bob: Bob, app: Flask, sandbox: SimulatedZype, typed: str) -> None:
     page = bob.enters(typed, 422).page
 
     assert SHOWN[Outcome.MALFORMED].sentence in page.summary
@@ -218,7 +218,7 @@ def wait_for(look: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def test_while_zype_can_t_name_the_viewer_what_was_typed_stays(bob: Bob, sandbox: SimulatedZype) -> None:
+def test_the_form_keeps_its_fields_while_zype_is_down(bob: Bob, sandbox: SimulatedZype) -> None:
     bob.opens(f"{VIEWER}/link")
     with answering(sandbox, "/consumers", 503):
         page = bob.enters("Good-1", 503).page
@@ -231,7 +231,7 @@ def test_while_zype_can_t_name_the_viewer_what_was_typed_stays(bob: Bob, sandbox
 
 
 @pytest.mark.parametrize("forged", ["", "rubbish", "WyJjYWxsZXIiXQ.x"])
-def test_who_calls_is_not_what_a_form_says(bob: Bob, sandbox: SimulatedZype, forged: str) -> None:
+def test_an_unsigned_summary_is_not_shown(bob: Bob, sandbox: SimulatedZype, forged: str) -> None:
     bob.opens(f"{VIEWER}/link")
     with answering(sandbox, "/consumers", 503):
         page = bob.enters("good1", 503, caller=forged).page
@@ -239,7 +239,7 @@ def test_who_calls_is_not_what_a_form_says(bob: Bob, sandbox: SimulatedZype, for
     assert page.text(".viewer-bar") == f"Viewer without a name {seed.ALICE.id}"
 
 
-def test_the_caller_of_another_viewer_s_page_is_not_shown_on_this_one(bob: Bob, sandbox: SimulatedZype) -> None:
+def test_a_summary_of_another_viewer_is_not_shown(bob: Bob, sandbox: SimulatedZype) -> None:
     other = bob.opens(f"/support/viewers/{seed.MALLORY.id}/link").page.value("[name=caller]")
     bob.opens(f"{VIEWER}/link")
     with answering(sandbox, "/consumers", 503):
@@ -287,7 +287,7 @@ def test_no_pin_and_no_address_is_logged(bob: Bob) -> None:
     assert "example.com" not in str(events)
 
 
-def test_the_form_is_ready_to_be_typed_into(bob: Bob) -> None:
+def test_the_form_has_focus_in_its_field(bob: Bob) -> None:
     page = bob.opens(f"{VIEWER}/link").page
 
     field = page.select_one("#pin")

@@ -69,7 +69,7 @@ def test_every_page_fits_and_can_be_read_and_pressed(
         check_appearance(console_window, name)
 
 
-def test_whose_account_it_is_stays_in_sight(console_window: Page, live: str) -> None:
+def test_the_viewer_bar_stays_visible(console_window: Page, live: str) -> None:
     console_window.set_viewport_size({"width": 360, "height": 500})
     console_window.goto(f"{live}{VIEWER}/link")
     for _ in range(6):

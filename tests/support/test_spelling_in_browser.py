@@ -30,7 +30,7 @@ def test_it_is_spelled_while_it_is_typed(form: Page) -> None:
         expect(form.locator("#pin-spelling")).to_have_text(spoken)
 
 
-def test_it_starts_in_the_field_and_enter_goes_on(form: Page) -> None:
+def test_the_field_has_focus_and_enter_submits(form: Page) -> None:
     expect(form.get_by_label("PIN from the caller's TV")).to_be_focused()
     form.keyboard.type("zizm529")
     with form.expect_navigation():

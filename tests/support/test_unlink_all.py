@@ -48,7 +48,7 @@ def test_every_tv_that_zype_lists_is_unlinked_with_an_attempt_each(
     assert len({row["attempt_id"] for row in kept}) == 3
 
 
-def test_what_came_of_each_is_told_where_some_stay(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
+def test_each_result_is_listed_if_some_tvs_stay_linked(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
     for pin in ("good1", "sticky1", "good2"):
         bob.links(pin)
 
@@ -79,7 +79,7 @@ def test_each_way_to_fail_has_its_words(bob: Bob, sandbox: SimulatedZype, zype: 
         assert words in unlinks_all(bob, status).summary
 
 
-def test_where_zype_is_slow_the_rest_is_not_tried(
+def test_tvs_are_left_when_the_time_is_up(
     bob: Bob, app: Flask, monkeypatch: pytest.MonkeyPatch, sandbox: SimulatedZype
 ) -> None:
     for pin in ("good1", "good2"):
@@ -120,7 +120,7 @@ def test_an_agent_who_signed_in_long_ago_signs_in_again_first(
 
 
 @pytest.mark.parametrize("field", ["reason", "details", "identity_checked"])
-def test_what_is_missing_is_told_and_nothing_is_unlinked(bob: Bob, sandbox: SimulatedZype, field: str) -> None:
+def test_a_missing_field_is_named_and_nothing_is_unlinked(bob: Bob, sandbox: SimulatedZype, field: str) -> None:
     bob.links("good1")
     sent: dict[str, str | None] = {**UNLINK_WHY, field: None if field == "identity_checked" else ""}
 

@@ -87,7 +87,7 @@ def test_both_rows_say_who_did_it_and_why(linked: Bob, app: Flask) -> None:
 
 
 @pytest.mark.parametrize("fields", WRONG.values(), ids=WRONG.keys())
-def test_what_is_missing_is_told_and_nothing_is_unlinked(
+def test_a_missing_field_is_named_and_nothing_is_unlinked(
     linked: Bob, sandbox: SimulatedZype, fields: dict[str, str | None]
 ) -> None:
     page = linked.unlinks(1, 422, **fields).page
@@ -132,7 +132,7 @@ def test_a_tv_that_acquired_a_new_pin_since_is_left_alone(bob: Bob, sandbox: Sim
     assert unlinks(sandbox) == 0
 
 
-def test_a_tv_that_is_gone_already_is_told_with_those_that_are_left(linked: Bob, sandbox: SimulatedZype) -> None:
+def test_a_404_for_a_tv_lists_the_tvs_that_are_linked(linked: Bob, sandbox: SimulatedZype) -> None:
     path = path_of(linked)
     page = linked.opens(path).page
     linked.browser.submit(page, path, 303, **UNLINK_WHY)
@@ -146,7 +146,7 @@ def test_a_tv_that_is_gone_already_is_told_with_those_that_are_left(linked: Bob,
 
 
 @pytest.mark.parametrize("handle", ["x", "0" * 32, "a" * 5000, "%00", "<b>", "' OR 1=1 --"])
-def test_a_handle_that_is_no_tv_s_is_told_so(linked: Bob, handle: str) -> None:
+def test_an_unknown_handle_is_404(linked: Bob, handle: str) -> None:
     page = linked.opens(f"{VIEWER}/devices/{handle}/unlink", 404).page
     assert page.title.startswith("Error: ")
 
@@ -211,7 +211,7 @@ def test_a_get_unlinks_nothing(linked: Bob, sandbox: SimulatedZype) -> None:
     assert unlinks(sandbox) == 0
 
 
-def test_what_was_unlinked_a_while_ago_is_no_news(linked: Bob) -> None:
+def test_an_older_unlink_has_no_notice(linked: Bob) -> None:
     assert linked.unlinks().page.select("main [role=status]")
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=True):
         assert not linked.opens(VIEWER).page.select("main [role=status]")

@@ -60,7 +60,7 @@ def test_a_tv_that_was_not_linked_here_was_linked_elsewhere(bob: Bob, sandbox: S
     assert "TV 1 Linked elsewhere" in bob.opens(VIEWER).page.text()
 
 
-def test_nothing_else_of_zype_s_reaches_a_page(bob: Bob, sandbox: SimulatedZype) -> None:
+def test_no_other_field_of_zype_is_on_a_page(bob: Bob, sandbox: SimulatedZype) -> None:
     tv = sandbox.tv()
     pages = [bob.finds(seed.ALICE.email).page, bob.enters(tv.pin).page, bob.confirms_link().page]
     pages += [bob.opens(VIEWER).page, bob.opens(f"{VIEWER}/unlink-all").page]
@@ -82,7 +82,7 @@ def test_nothing_else_of_zype_s_reaches_a_page(bob: Bob, sandbox: SimulatedZype)
         ({"name": "<b>\u202eecilA"}, "<b>\u202eecilA E-mail"),
     ],
 )
-def test_what_zype_does_not_say_is_not_made_up(
+def test_missing_fields_of_zype_are_shown_as_unknown(
     bob: Bob, sandbox: SimulatedZype, said: dict[str, object], shown: str
 ) -> None:
     alice = {"_id": seed.ALICE.id, "email": seed.ALICE.email, "name": "Alice"}
@@ -92,7 +92,7 @@ def test_what_zype_does_not_say_is_not_made_up(
 
 @pytest.mark.parametrize("path", RUBBISH.values(), ids=RUBBISH.keys())
 @pytest.mark.parametrize("below", ["", "/link", "/unlink-all", "/devices/x/unlink"])
-def test_an_id_that_is_nobody_s_is_told_so(bob: Bob, app: Flask, path: str, below: str) -> None:
+def test_an_unknown_consumer_id_is_404(bob: Bob, app: Flask, path: str, below: str) -> None:
     page = bob.opens(f"/support/viewers/{path}{below}", 404).page
 
     assert "There is no such viewer" in page.summary
@@ -101,7 +101,7 @@ def test_an_id_that_is_nobody_s_is_told_so(bob: Bob, app: Flask, path: str, belo
 
 
 @pytest.mark.parametrize(("zype", "shown"), [(503, "Please try again in 10 seconds."), (401, "Tell whoever runs")])
-def test_where_zype_does_not_say_the_page_to_find_a_viewer_does(
+def test_a_failed_look_up_shows_the_page_to_find_a_viewer(
     bob: Bob, sandbox: SimulatedZype, zype: int, shown: str
 ) -> None:
     with answering(sandbox, "/consumers", zype):
@@ -111,14 +111,14 @@ def test_where_zype_does_not_say_the_page_to_find_a_viewer_does(
     assert page.header("Retry-After") == "10"
 
 
-def test_without_the_ledger_nobody_is_shown(bob: Bob, app: Flask) -> None:
+def test_without_the_ledger_no_viewer_is_shown(bob: Bob, app: Flask) -> None:
     with services_of(app).database.write() as connection:
         connection.execute(sa.text("DROP TABLE ledger"))
 
     assert "Viewers can't be looked up right now" in bob.opens(VIEWER, 503).page.summary
 
 
-def test_opening_a_viewer_is_a_look_up_unless_they_were_just_found(bob: Bob, app: Flask) -> None:
+def test_opening_a_viewer_is_a_look_up_unless_they_were_found_recently(bob: Bob, app: Flask) -> None:
     bob.opens(VIEWER).opens(VIEWER).opens(f"{VIEWER}/link")
     assert outcomes(app, "look_up") == ["found"]
 
@@ -131,7 +131,7 @@ def test_opening_a_viewer_is_a_look_up_unless_they_were_just_found(bob: Bob, app
     assert outcomes(app, "look_up") == ["found", "found"]
 
 
-def test_what_happened_last_is_told_with_who_and_why(bob: Bob, alice: Alice) -> None:
+def test_the_last_attempts_are_listed_with_actor_and_reason(bob: Bob, alice: Alice) -> None:
     alice.signs_in("wrong", 422).signs_in().types_pin("used1", 422)
     bob.links("good1").undoes_link()
 
@@ -145,7 +145,7 @@ def test_what_happened_last_is_told_with_who_and_why(bob: Bob, alice: Alice) -> 
     ]
 
 
-def test_no_more_than_ten_are_told_and_the_newest_come_first(bob: Bob, app: Flask) -> None:
+def test_only_the_ten_newest_attempts_are_listed(bob: Bob, app: Flask) -> None:
     book = services_of(app).ledger
     for number in range(12):
         attempt = Attempt(Action.LINK, as_bob(), seed.ALICE.id)
@@ -177,7 +177,7 @@ def test_every_outcome_has_words(bob: Bob, app: Flask, action: Action) -> None:
     assert len(set(told)) == len(OUTCOMES[action])
 
 
-def test_what_happened_to_others_is_not_told(bob: Bob, app: Flask) -> None:
+def test_attempts_of_other_viewers_are_not_listed(bob: Bob, app: Flask) -> None:
     services_of(app).ledger.record(Attempt(Action.LINK, as_bob(), seed.MALLORY.id), "linked")
 
     assert "Nothing has happened here yet." in bob.opens(VIEWER).page.text()
@@ -201,5 +201,5 @@ def test_the_switch_of_the_language_leads_back_to_the_viewer(bob: Bob, below: st
 
 
 @pytest.mark.parametrize(("path", "status"), [("/support/no-such-page", 404), (f"{VIEWER}/undo", 405)])
-def test_what_is_no_page_of_the_console_leads_back_to_it(bob: Bob, path: str, status: int) -> None:
+def test_an_error_page_below_support_leads_back_to_the_console(bob: Bob, path: str, status: int) -> None:
     assert bob.opens(path, status).page.select_one("main a")["href"] == "/support"

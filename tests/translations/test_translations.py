@@ -78,7 +78,7 @@ def test_nothing_compiled_is_kept_in_the_repository() -> None:
     assert listed.stdout == ""
 
 
-def test_the_imitation_of_zype_is_not_translated() -> None:
+def test_the_sandbox_is_not_translated() -> None:
     assert Text("Link your TV") in texts()
     assert Text("Enter your password.") in texts(), "the messages of forms are texts as well"
     assert Text("%(num)d minute", "%(num)d minutes") in texts()

@@ -94,14 +94,14 @@ def test_text_on_the_accent_is_the_one_that_can_be_read(accent: str, text: str) 
     assert on_accent(accent) == text
 
 
-def test_another_content_has_another_name(served: Served) -> None:
+def test_other_content_has_another_name(served: Served) -> None:
     first, _ = served(brand_accent="#000000")
     same, _ = served(brand_accent="#000000")
     other, _ = served(brand_accent="#000001")
     assert first.url("site.css") == same.url("site.css") != other.url("site.css")
 
 
-def test_the_operator_s_files_take_the_place_of_ours(served: Served, tmp_path: Path) -> None:
+def test_the_operator_s_files_replace_ours(served: Served, tmp_path: Path) -> None:
     theirs = tmp_path / "static"
     (theirs / "css/components").mkdir(parents=True)
     (theirs / "img").mkdir()
@@ -144,7 +144,7 @@ def test_the_brand_s_logo_is_served(served: Served, tmp_path: Path) -> None:
         "/static//etc/passwd",
     ],
 )
-def test_there_is_nothing_else_under_static(path: str, served: Served) -> None:
+def test_no_other_file_is_served(path: str, served: Served) -> None:
     _, client = served()
     assert client.get(path).status_code == 404
 

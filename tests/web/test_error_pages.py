@@ -46,9 +46,7 @@ def test_an_unknown_path_is_404(client: PageClient, path: str) -> None:
         ("PROPFIND", "/activate/done", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_another_method_is_405_and_says_which_are_allowed(
-    client: PageClient, method: str, path: str, allowed: set[str]
-) -> None:
+def test_another_method_is_405_with_allow(client: PageClient, method: str, path: str, allowed: set[str]) -> None:
     page = client.send(method, path, 405)
 
     assert page.heading == "This page can't be opened like that"
@@ -64,7 +62,7 @@ def test_a_body_of_a_megabyte_is_413(client: PageClient, path: str, content_type
     assert page.heading == "That was too long"
 
 
-def test_a_field_that_never_ends_is_413(client: PageClient) -> None:
+def test_a_too_long_field_is_413(client: PageClient) -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="pin"\r\n\r\n' + b"a" * 65_000
 
     assert send_body(client, "/activate", body, "multipart/form-data; boundary=x").status in (303, 413, 422)
@@ -83,7 +81,7 @@ def test_a_field_that_never_ends_is_413(client: PageClient) -> None:
     ],
     ids=["not UTF-8", "many fields", "no boundary", "wrong boundary", "JSON", "XML", "unknown charset"],
 )
-def test_a_body_that_can_t_be_read_is_no_fault_of_ours(client: PageClient, body: bytes, content_type: str) -> None:
+def test_an_unreadable_body_is_a_client_error(client: PageClient, body: bytes, content_type: str) -> None:
     for path in ("/activate", "/sign-in", "/language"):
         assert send_body(client, path, body, content_type).status in (303, 400, 413, 422)
 
@@ -120,7 +118,7 @@ def test_an_address_may_flood_before_a_sign_in_is_asked_for(
 @pytest.mark.parametrize(
     "fault", [RuntimeError(SECRET_TEXT), KeyError(SECRET_TEXT), AssertionError(SECRET_TEXT)], ids=repr
 )
-def test_a_bug_is_500_and_told_to_the_operator_alone(
+def test_an_unhandled_exception_is_500_and_only_logged(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient], fault: Exception
 ) -> None:
     def fail() -> str:
@@ -252,7 +250,7 @@ def test_an_undo_that_can_t_be_written_is_not_sent(alice: Alice, app: Flask, san
     assert [call["path"] for call in sandbox.record()] == ["/pin/link"]
 
 
-def test_a_database_that_is_gone_is_503_and_signs_nobody_in(
+def test_without_the_database_it_is_503_and_signs_no_viewer_in(
     alice: Alice,
     make_app: Callable[..., Flask],
     browse: Callable[..., PageClient],

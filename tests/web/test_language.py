@@ -38,7 +38,7 @@ def test_the_browser_s_language_is_spoken(app: Flask, browse: Callable[..., Page
 
 
 @pytest.mark.parametrize("asked", ["", "*", "tlh", "tlh, en;q=0.5", "x" * 5000, "en;q=no", ";;,,", "en-GB", "en_US"])
-def test_a_language_that_is_not_spoken_is_answered_in_the_operator_s(
+def test_an_unsupported_language_falls_back_to_the_operator_s(
     app: Flask, browse: Callable[..., PageClient], asked: str
 ) -> None:
     assert language_of(browse(app, language=asked).get("/sign-in")) == "en"
@@ -76,12 +76,12 @@ def test_a_cookie_that_names_no_language_is_ignored(client: PageClient, language
 
 
 @pytest.mark.parametrize("path", ["/activate", "/activate/done", "/sign-in", "/devices"])
-def test_the_choice_leads_back_to_the_page(client: PageClient, path: str) -> None:
+def test_choosing_a_language_leads_back_to_the_page(client: PageClient, path: str) -> None:
     assert choose(client, "en", path).location == path
 
 
 @pytest.mark.parametrize("path", ["", "//evil.example", "https://evil.example", "/\\evil.example", "/sign-out", "/x\0"])
-def test_a_way_back_that_is_not_ours_is_ignored(client: PageClient, path: str) -> None:
+def test_an_unknown_return_path_is_ignored(client: PageClient, path: str) -> None:
     assert choose(client, "en", path).location == "/activate"
 
 
@@ -122,7 +122,7 @@ def test_the_choice_on_a_page_of_one_tv_leads_back_to_all_of_them(client: PageCl
 
 
 @pytest.mark.parametrize("url", ["sqlite_url", "postgresql_url"])
-def test_what_a_viewer_speaks_is_kept_at_each_sign_in_and_choice(
+def test_a_viewer_s_language_is_saved_at_sign_in_and_choice(
     request: pytest.FixtureRequest, make_app: Callable[..., Flask], browse: Callable[..., PageClient], url: str
 ) -> None:
     app = make_app(database_url=request.getfixturevalue(url))
@@ -137,14 +137,14 @@ def test_what_a_viewer_speaks_is_kept_at_each_sign_in_and_choice(
     assert rows(app, viewers) == [{"consumer_id": seed.ALICE.id, "language": "ja"}]
 
 
-def test_of_somebody_who_is_not_signed_in_nothing_is_kept(client: PageClient, app: Flask, alice: Alice) -> None:
+def test_without_a_session_no_language_is_saved(client: PageClient, app: Flask, alice: Alice) -> None:
     alice.signs_in("wrong", 422)
     choose(client, "ja")
 
     assert rows(app, viewers) == []
 
 
-def test_a_language_that_can_t_be_kept_stops_nobody(alice: Alice, app: Flask) -> None:
+def test_a_language_that_can_t_be_saved_is_only_logged(alice: Alice, app: Flask) -> None:
     with services_of(app).database.write() as connection:
         connection.execute(sa.text("DROP TABLE viewers"))
 

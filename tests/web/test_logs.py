@@ -90,7 +90,7 @@ def test_every_request_has_an_id_of_its_own(client: FlaskClient, lines: Lines) -
     assert len({line["request_id"] for line in access(lines())}) == 2
 
 
-def test_what_libraries_log_goes_the_same_way(lines: Lines) -> None:
+def test_records_of_libraries_are_logged_in_the_same_form(lines: Lines) -> None:
     logging.getLogger("library").warning("asked %s?api_key=abc123", "/pin/link", extra={"password": "two words"})
     [line] = lines()
     assert line["event"] == "asked /pin/link?api_key=[redacted]"
@@ -121,7 +121,7 @@ def test_no_secret_of_the_settings_is_written(lines: Lines) -> None:
     assert not any(secret in written for secret in SECRETS.values())
 
 
-def test_a_record_that_cannot_be_written_keeps_its_arguments_to_itself(
+def test_a_record_that_can_t_be_formatted_is_logged_without_its_arguments(
     lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = logging.getLogger()
@@ -154,7 +154,7 @@ def test_warnings_are_logged(lines: Lines) -> None:
     assert "token=[redacted]" in line["event"]
 
 
-def test_a_text_of_several_lines_stays_one_line(lines: Lines) -> None:
+def test_a_multi_line_text_is_logged_on_one_line(lines: Lines) -> None:
     structlog.get_logger("portal.tests").error('line\n{"event": "forged"}\r\nüñ')
     [line] = lines()
     assert line["event"].startswith("line\n")

@@ -74,7 +74,7 @@ def test_forms_complain_in_the_language(app: Flask, browse: Callable[..., PageCl
 
 
 @pytest.mark.parametrize("code", languages())
-def test_times_are_told_in_the_language(app: Flask, browse: Callable[..., PageClient], code: str) -> None:
+def test_times_are_in_the_language(app: Flask, browse: Callable[..., PageClient], code: str) -> None:
     alice = Alice(browse(app, language=code)).signs_in().types_pin("used", 422)
 
     assert MINUTES[code] in alice.types_pin("used", 429).page.summary
@@ -127,7 +127,7 @@ def test_the_order_in_which_a_browser_asks_decides_and_the_operator_s_language_c
 
 
 @pytest.mark.parametrize("code", languages())
-def test_the_switch_speaks_and_leads_back(client: PageClient, code: str) -> None:
+def test_the_language_switch_changes_the_language_and_leads_back(client: PageClient, code: str) -> None:
     page = client.get("/sign-in")
     name = page.text(f'.language[value="{code}"]')
 

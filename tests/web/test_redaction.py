@@ -34,7 +34,7 @@ SECRET = "zizm529"
         "postgresql+psycopg://portal:{}@localhost/portal",
     ],
 )
-def test_it_takes_named_secrets_out_of_text(text: str) -> None:
+def test_it_removes_named_secrets_from_text(text: str) -> None:
     redacted = Redactor().text(text.format(SECRET))
     assert SECRET not in redacted
     assert REDACTED in redacted
@@ -60,14 +60,14 @@ def test_what_follows_a_secret_stays_readable() -> None:
 
 
 @pytest.mark.parametrize("key", sorted(KEYS))
-def test_it_hides_what_an_event_holds_under_a_telling_key(key: str) -> None:
+def test_it_hides_the_value_of_a_secret_s_key(key: str) -> None:
     assert Redactor().event({key: SECRET, "n": {key.upper(): [SECRET]}}) == {
         key: REDACTED,
         "n": {key.upper(): REDACTED},
     }
 
 
-def test_it_looks_into_whatever_an_event_holds() -> None:
+def test_it_removes_nested_secrets() -> None:
     class Thing:
         def __str__(self) -> str:
             return f"pin={SECRET}"
@@ -89,11 +89,11 @@ def test_it_looks_into_whatever_an_event_holds() -> None:
         ("rediss://:p%40ss@h/0", "p%40ss"),
     ],
 )
-def test_it_knows_the_ways_in_which_a_secret_is_written(secret: str, written: str) -> None:
+def test_it_removes_a_secret_in_every_encoding(secret: str, written: str) -> None:
     assert written not in Redactor([secret]).text(f"seen {written} here")
 
 
-def test_a_secret_within_a_secret_leaves_no_rest() -> None:
+def test_nothing_is_left_of_a_secret_that_contains_another() -> None:
     assert Redactor(["abcd", "abcdefgh"]).text("x abcdefgh y") == f"x {REDACTED} y"
 
 

@@ -168,7 +168,6 @@ def _entry_page(
         outcome=result.outcome.value if result else None,
         stale=stale,
         prefilled=form.source.data == "link",
-        notice=None,
     )
 
 
