@@ -35,14 +35,10 @@ def staff_sign_in_page(
     status: int = 200,
     reauthenticate: bool = False,
 ) -> Response:
-    """Return the page that shows the ways to sign in to the console.
+    """Return the page that shows the ways to sign in to the console; its arguments are those of ``auth.sign_in_page``.
 
     Args:
-        form: as it was sent, if it was; the password is never shown again.
-        next_path: where to go on afterwards.
         problem: a name that ``components/staff_sign_in_outcome.html`` has words for.
-        retry_after: seconds until trying again may help.
-        status: of the answer; from 400 on the page counts as a form that failed.
         reauthenticate: the agent is signed in, but the page that they opened needs a sign-in of a few minutes ago.
     """
     has_provider = services().settings.staff_oidc_issuer is not None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import ceil
+from typing import Self
 
 import structlog
 from flask import Flask, current_app, request
@@ -39,27 +40,27 @@ _EXTENSION = "portal.staff_oidc"
 
 
 class Problem(StrEnum):
-    """Why no agent was signed in; the page has words for each."""
+    """Why no agent was signed in, with the status of the page that says so and the outcome in the ledger."""
 
-    STALE = "stale"
-    CANCELLED = "cancelled"
-    REFUSED = "refused"
-    TOO_OLD = "old_proof"
-    NO_ROLE = "no_role"
-    DISABLED = "disabled"
-    TOO_MANY = "too_many"
-    UNAVAILABLE = "unavailable"
-    MISCONFIGURED = "misconfigured"
-    NO_AUTH_TIME = "no_auth_time"
+    STALE = "stale", 400
+    CANCELLED = "cancelled", 200
+    REFUSED = "refused", 400
+    TOO_OLD = "old_proof", 403
+    NO_ROLE = "no_role", 403
+    DISABLED = "disabled", 403
+    TOO_MANY = "too_many", 429
+    UNAVAILABLE = "unavailable", 503, SignInOutcome.UNAVAILABLE
+    MISCONFIGURED = "misconfigured", 503, SignInOutcome.MISCONFIGURED
+    NO_AUTH_TIME = "no_auth_time", 503, SignInOutcome.MISCONFIGURED
 
+    status: int
+    outcome: SignInOutcome
 
-# What the ledger says of each; of all others that the sign-in was wrong.
-OUTCOMES = {
-    None: SignInOutcome.SIGNED_IN,
-    Problem.UNAVAILABLE: SignInOutcome.UNAVAILABLE,
-    Problem.MISCONFIGURED: SignInOutcome.MISCONFIGURED,
-    Problem.NO_AUTH_TIME: SignInOutcome.MISCONFIGURED,
-}
+    def __new__(cls, value: str, status: int, outcome: SignInOutcome = SignInOutcome.WRONG) -> Self:
+        """Return a member whose value is the text alone."""
+        member = str.__new__(cls, value)
+        member._value_, member.status, member.outcome = value, status, outcome
+        return member
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:
         result = _sign_in(_claims(pending), pending)
     except ProviderError as error:
         result = ProviderSignIn(problem_of(error))
-    outcome = OUTCOMES.get(result.problem, SignInOutcome.WRONG)
+    outcome = result.problem.outcome if result.problem else SignInOutcome.SIGNED_IN
     ledger.finish(replace(attempt, actor=replace(actor, id=result.agent_id)), outcome)
     if result.problem is None and services().history.outcome(attempt.id) is None:
         raise LedgerUnavailable("the success could not be written")

@@ -15,19 +15,6 @@ from portal.services import services
 
 bp = Blueprint("staff_oidc", __name__)
 
-STATUSES = {
-    Problem.STALE: 400,
-    Problem.CANCELLED: 200,
-    Problem.REFUSED: 400,
-    Problem.TOO_OLD: 403,
-    Problem.NO_ROLE: 403,
-    Problem.DISABLED: 403,
-    Problem.TOO_MANY: 429,
-    Problem.UNAVAILABLE: 503,
-    Problem.MISCONFIGURED: 503,
-    Problem.NO_AUTH_TIME: 503,
-}
-
 
 @bp.get(f"{SIGN_IN}/provider")
 def authorization_request() -> Response:
@@ -62,11 +49,10 @@ def _problem_page(
     problem: Problem, next_path: str = HOME, reauthenticate: bool = False, retry_after: int | None = None
 ) -> Response:
     """Return the page that says why nobody was signed in."""
-    status = STATUSES[problem]
     return render_page(
         "staff/provider_problem.html",
-        status,
-        retry_after=RETRY_SECONDS if status == 503 else retry_after,
+        problem.status,
+        retry_after=RETRY_SECONDS if problem.status == 503 else retry_after,
         problem=problem,
         next=next_path,
         reauthenticate=reauthenticate,
