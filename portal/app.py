@@ -38,8 +38,8 @@ from portal.viewers.directory import Directory
 from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 
-# A form holds a PIN or a password: anything longer is no form of ours.
-MOST_BYTES = 64 * 1024
+# The portal's forms hold a PIN, a password or a short text.
+MAX_BODY_BYTES = 64 * 1024
 
 
 def create_app(settings: Settings) -> Flask:
@@ -66,7 +66,7 @@ def create_app(settings: Settings) -> Flask:
         *(support, support_linking, support_unlinking, support_history),
     ):
         app.register_blueprint(blueprint)
-    # What is asked before Flask comes last: the host's name, and outermost the client's address behind proxies.
+    # Last comes what runs before Flask: the check of the Host header, and outermost the client's address from proxies.
     headers.init_app(app, settings)
     hops = settings.proxy_hops
     if hops:
@@ -79,9 +79,9 @@ def _configure(app: Flask, settings: Settings) -> None:
     if settings.secret_key_previous:
         app.config["SECRET_KEY_FALLBACKS"] = [settings.secret_key_previous.get_secret_value()]
     app.config.update(
-        MAX_CONTENT_LENGTH=MOST_BYTES,
-        MAX_FORM_MEMORY_SIZE=MOST_BYTES,
-        # With https the name itself tells the browser that no other host and no plain http may set the cookie.
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        # The prefix __Host- tells browsers to let no other host and no plain http set the cookie.
         SESSION_COOKIE_NAME="__Host-activate" if settings.is_https else "activate",
         SESSION_COOKIE_SECURE=settings.is_https,
         SESSION_COOKIE_HTTPONLY=True,

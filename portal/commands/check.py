@@ -1,4 +1,4 @@
-"""``zype-activate check``: tries every setting and connection, and says of each whether it works."""
+"""``zype-activate check``: tries every setting and connection, and prints for each whether it works."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -136,8 +136,8 @@ def test_a_mail_server_is_tried_without_sending_anything(failed_checks: FailedCh
 
 def test_no_mail_server_is_mentioned_and_no_fault(environ: dict[str, str]) -> None:
     settings = load(environ).model_copy(update={"smtp_url": None})
-    [said] = [finding for finding in findings(settings) if finding.text.startswith("mail:")]
-    assert said == Finding(True, "mail: PORTAL_SMTP_URL is not set, so viewers get no mail")
+    [found] = [finding for finding in findings(settings) if finding.text.startswith("mail:")]
+    assert found == Finding(True, "mail: PORTAL_SMTP_URL is not set, so viewers get no mail")
 
 
 @pytest.mark.parametrize("setting", ["PORTAL_BIND", "PORTAL_METRICS_BIND"])

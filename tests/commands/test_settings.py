@@ -33,9 +33,9 @@ def test_it_reports_each_fault_on_a_line_of_its_own(command: tuple[str, ...], ru
 
 def test_a_dotenv_file_is_read_and_the_environment_overrides_it(run: Run, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PORTAL_BIND=wrong\nPORTAL_WORKERS=wrong\n")
-    said = run("check", PORTAL_BIND="127.0.0.1:8000").stderr
-    assert "PORTAL_WORKERS" in said
-    assert "PORTAL_BIND" not in said
+    printed = run("check", PORTAL_BIND="127.0.0.1:8000").stderr
+    assert "PORTAL_WORKERS" in printed
+    assert "PORTAL_BIND" not in printed
 
 
 def test_a_demo_ignores_a_dotenv_file(run_process: RunProcess, tmp_path: Path, port: Port) -> None:
