@@ -49,10 +49,14 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that need Chromium in one worker, so that it is started once."""
+    """Keep tests that share what is slow to start in one worker: Chromium, or what a module starts once."""
     for item in items:
-        if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("chromium"))
+        if isinstance(item, pytest.Function):
+            fixtures = item._fixtureinfo.name2fixturedefs
+            if "browser" in fixtures:
+                item.add_marker(pytest.mark.xdist_group("chromium"))
+            elif any(definitions[-1].scope == "module" for definitions in fixtures.values()):
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def services_of(app: Flask) -> Services:

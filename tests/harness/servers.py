@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -142,15 +143,11 @@ class Processes:
                 time.sleep(0.05)
         raise AssertionError(f"The portal did not start:\n{self.log()}")
 
-    def stop(self) -> None:
-        """Stop it as a service manager does, and wait until it is gone."""
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(5)
-            raise AssertionError(f"The portal did not stop:\n{self.log()}") from None
+    def kill(self) -> None:
+        """Kill it and all that it has started: how it stops takes seconds, and is the subject of a few tests alone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(5)
 
 
 @contextlib.contextmanager
@@ -181,5 +178,4 @@ def processes(environ: Mapping[str, str], port: Port, folder: Path, command: str
         running.wait_until_ready()
         yield running
     finally:
-        if process.poll() is None:
-            running.stop()
+        running.kill()

@@ -28,9 +28,6 @@ from tests.stories.workers import children_of, is_running
 UP_SECONDS = 60.0
 
 
-pytestmark = pytest.mark.xdist_group("demo")
-
-
 @dataclass(frozen=True)
 class Demo:
     """A running demo, which has printed its instructions.

@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
@@ -17,29 +17,18 @@ PINS = 30
 # A short time limit for Zype, so that a PIN that hangs does not delay the tests.
 SETTINGS = {"PORTAL_ZYPE_READ_TIMEOUT": "2"}
 
-pytestmark = pytest.mark.xdist_group("two_workers")
 
-
-@pytest.fixture(scope="module")
-def sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
-    folder = tmp_path_factory.mktemp("two_workers")
-    database = shutil.copy(sqlite_template, folder)
-    with two_workers(f"sqlite:///{database}", folder, SETTINGS) as portal:
-        yield portal
-
-
-@pytest.fixture(scope="module")
-def postgresql(postgresql_databases: DatabasePool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
-    folder = tmp_path_factory.mktemp("two_workers")
-    with postgresql_databases.database() as url, two_workers(url, folder, SETTINGS) as portal:
-        yield portal
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def portal(request: pytest.FixtureRequest) -> TwoWorkers:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def portal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
     """A portal on each database, which the tests of this module share."""
-    portal: TwoWorkers = request.getfixturevalue(request.param)
-    return portal
+    folder = tmp_path_factory.mktemp("two_workers")
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), folder)}"
+        else:
+            databases: DatabasePool = request.getfixturevalue("postgresql_databases")
+            url = stack.enter_context(databases.database())
+        yield stack.enter_context(two_workers(url, folder, SETTINGS))
 
 
 def click(tabs: list[ViewerClient], pin: str) -> list[Outcome | None]:
