@@ -47,6 +47,7 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/vulture
 	$(BIN)/deptry portal
 	$(BIN)/djlint --check --lint templates portal/sandbox/templates
 
