@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.app import create_app
 from portal.commands.context import environment, fail, listen_fault, load_settings
 from portal.database.database import Database, describe
-from portal.database.migration import is_current
+from portal.database.schema import is_current
 from portal.mail.smtp import NotSent, smtp_client
 from portal.pages.auth import authorization_code
 from portal.pages.staff_auth.oidc.errors import ProviderError

@@ -25,7 +25,7 @@ from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 from portal.app import create_app
 from portal.commands.child_process import ChildProcess
 from portal.commands.context import fail, listen_fault, open_database
-from portal.database.migration import is_current, upgrade
+from portal.database.schema import is_current
 from portal.pages.web import logs
 from portal.settings.addresses import split_bind
 from portal.settings.settings import Settings
@@ -73,9 +73,7 @@ def _check_port(name: str, bind: str) -> None:
 
 def _check_schema(settings: Settings) -> None:
     with open_database(settings) as database:
-        if settings.mode == "sandbox":
-            upgrade(settings.database_url.get_secret_value())
-        elif not is_current(database):
+        if not is_current(database):
             fail("The database does not have this version's schema. Run: zype-activate db upgrade")
 
 

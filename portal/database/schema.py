@@ -1,8 +1,13 @@
-"""What the tables of the schema share: their metadata, and their type for times."""
+"""What the tables of the schema share: their metadata, their type for times, and the newest revision."""
 
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
+
+from portal.database.database import Database
+
+# The newest migration's.
+REVISION = "0002"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -29,3 +34,16 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def is_current(database: Database) -> bool:
+    """Return whether the database has the schema that this version of the portal needs.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database can't be reached or read.
+    """
+    with database.read() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return False
+        revisions = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all()
+    return revisions == [REVISION]

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from portal.database.database import Database
-from portal.database.migration import is_current
+from portal.database.schema import is_current
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Mallory
 from tests.harness.programs import need

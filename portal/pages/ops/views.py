@@ -5,7 +5,7 @@ from flask import Blueprint
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
-from portal.database.migration import is_current
+from portal.database.schema import is_current
 from portal.services import services
 
 bp = Blueprint("ops", __name__)
