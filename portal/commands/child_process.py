@@ -12,7 +12,7 @@ from typing import Self
 import structlog
 
 # The name is part of the lines that operators read.
-log = structlog.get_logger("portal.beside")
+log = structlog.get_logger("portal.commands")
 
 # A process that can't live is not restarted without a pause.
 RESTART_SECONDS = 5.0

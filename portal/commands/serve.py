@@ -30,7 +30,7 @@ from portal.pages.web import logs
 from portal.settings.addresses import split_bind
 from portal.settings.settings import Settings
 
-log = structlog.get_logger("portal.server")
+log = structlog.get_logger("portal.commands")
 
 START_SECONDS = 20.0
 # For writing the outcome and sending the page, after the deadline of a call to Zype.

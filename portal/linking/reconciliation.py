@@ -15,7 +15,7 @@ from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import ZypeError
 
-log = structlog.get_logger("portal.reconciliation")
+log = structlog.get_logger("portal.linking")
 
 # How long a link counts as recent: for a refresh, a late click, and Undo.
 RECENT = timedelta(minutes=10)

@@ -25,7 +25,7 @@ from portal.zype.deadline import Deadline
 from portal.zype.errors import NotFound, ZypeError
 from portal.zype.outcomes import outcome_of_failed_read, outcome_of_failed_write
 
-log = structlog.get_logger("portal.unlinking")
+log = structlog.get_logger("portal.linking")
 
 # Unlinking has no limit; the lock only makes attempts of one consumer begin one after the other.
 _LOCK = (Limit(("consumer_id",), ()),)

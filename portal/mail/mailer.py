@@ -15,7 +15,7 @@ from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, ZypeError
 
-log = structlog.get_logger("portal.mailer")
+log = structlog.get_logger("portal.mail")
 
 POLL_SECONDS = 1.0
 # Between polls after a database error.

@@ -17,7 +17,7 @@ from portal.settings.settings import Settings
 from portal.staff import passwords
 from portal.staff.tables import agents, recovery_codes
 
-log = structlog.get_logger("portal.second_factor")
+log = structlog.get_logger("portal.staff")
 
 # Clocks differ: the code before and the one after are accepted too.
 WINDOW_STEPS = 1

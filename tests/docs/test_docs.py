@@ -97,6 +97,20 @@ def test_every_event_of_the_log_is_documented_and_no_other() -> None:
     assert sorted(documented) == sorted(logged_events())
 
 
+def loggers() -> set[tuple[str, str]]:
+    """Return the folder of each module that has a logger, and the logger's name."""
+    found = set()
+    for path in (ROOT / "portal").rglob("*.py"):
+        folders = [part for part in path.relative_to(ROOT / "portal").parts[:-1] if part != "pages"]
+        names = re.findall(r'structlog\.get_logger\("([^"]+)"\)', path.read_text(encoding="utf-8"))
+        found |= {(folders[0], name) for name in names}
+    return found
+
+
+def test_a_logger_is_named_after_the_folder_of_its_module() -> None:
+    assert loggers() - {("web", "portal.access")} == {(folder, f"portal.{folder}") for folder, _ in loggers()}
+
+
 def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:
     documented = {
         name: re.findall(r"`(\w+)`", cells[0]) for name, *cells in rows(read("docs/operating.md"), r"`(portal_\w+)`")

@@ -17,7 +17,7 @@ from portal.settings.package_data import TRANSLATIONS, languages
 from portal.settings.settings import Settings
 
 bp = Blueprint("language", __name__)
-log = structlog.get_logger("portal.language")
+log = structlog.get_logger("portal.web")
 
 _PAGES = (
     *("/activate", "/activate/done", "/devices", "/sign-in"),

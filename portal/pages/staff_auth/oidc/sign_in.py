@@ -25,7 +25,7 @@ from portal.services import services
 from portal.settings.settings import Settings
 from portal.staff.agents import Account
 
-log = structlog.get_logger("portal.auth")
+log = structlog.get_logger("portal.staff_auth")
 
 CALLBACK_PATH = "/support/sign-in/callback"
 # A sign-in at the provider may be as old as the longest session of an agent.
