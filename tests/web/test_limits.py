@@ -97,7 +97,7 @@ def test_health_is_never_refused(clock: time_machine.Traveller) -> None:
     assert statuses(client, *["192.0.2.1"] * 5, path="/healthz") == [200] * 5
 
 
-def test_the_page_says_when_to_come_back(make_app: Callable[..., Flask], browse: Callable[..., PageClient]) -> None:
+def test_the_page_of_the_flood_limit_says_how_long_to_wait(make_app: Callable[..., Flask], browse: Callable[..., PageClient]) -> None:
     client = browse(make_app(limit_flood="1/day"))
     client.get("/activate", 200)
     page = client.get("/activate", 429)
@@ -122,7 +122,7 @@ def test_without_redis_it_counts_in_memory_and_says_so_once(redis_server: Redis,
     assert redis_server.url not in str(written)
 
 
-def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: Redis, lines: Lines) -> None:
+def test_a_hanging_redis_delays_one_request_briefly(redis_server: Redis, lines: Lines) -> None:
     client = client_with("3/hour", PORTAL_REDIS_URL=redis_server.url)
     assert statuses(client, "192.0.2.1") == [200]
     redis_server.hang()
@@ -131,7 +131,7 @@ def test_a_redis_that_hangs_holds_one_request_up_and_not_for_long(redis_server: 
     assert time.monotonic() - started < 1
 
 
-def test_it_goes_back_to_redis_when_that_is_back(redis_server: Redis, lines: Lines) -> None:
+def test_it_uses_redis_again_when_that_answers(redis_server: Redis, lines: Lines) -> None:
     one, two = (client_with("3/hour", PORTAL_REDIS_URL=redis_server.url) for _ in range(2))
     redis_server.kill()
     assert statuses(one, "192.0.2.1") == [200]
