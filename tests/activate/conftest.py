@@ -1,8 +1,10 @@
 """Viewers in front of the page where a PIN is entered."""
 
 import pytest
+from flask import Flask
 
 from tests.harness.people import Alice
+from tests.harness.viewers import begin_session
 
 
 @pytest.fixture
@@ -12,6 +14,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def signed_in(alice: Alice) -> Alice:
+def signed_in(app: Flask, alice: Alice) -> Alice:
     """Alice, signed in and in front of the empty form."""
-    return alice.signs_in()
+    begin_session(app, alice)
+    return alice.opens("/activate")

@@ -7,6 +7,7 @@ from tests.conftest import services_of
 from tests.harness.page import Page
 from tests.harness.people import Alice
 from tests.harness.simulated_zype import TV, SimulatedZype
+from tests.harness.viewers import begin_session
 
 
 @pytest.fixture
@@ -22,9 +23,10 @@ def tv(sandbox: SimulatedZype) -> TV:
 
 
 @pytest.fixture
-def linked(alice: Alice, tv: TV) -> Alice:
+def linked(app: Flask, alice: Alice, tv: TV) -> Alice:
     """Alice, signed in, in front of the page that says that her TV is linked."""
-    return alice.signs_in().types_pin(tv.pin)
+    begin_session(app, alice)
+    return alice.types_pin(tv.pin)
 
 
 def handle(app: Flask, consumer_id: str, device_id: str) -> str:
