@@ -36,7 +36,7 @@ from tests.harness.transports import InProcess, OverHTTP
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - Pytest makes a folder of its own there.
 MEMORY_BYTES = 2**30
-# A busy machine is slow now and then: that is no fault of the code.
+# A busy machine is slow now and then, which is no fault of the code.
 hypothesis.settings.register_profile("portal", deadline=None)
 hypothesis.settings.load_profile("portal")
 

@@ -17,7 +17,7 @@ SIGNED_IN = 20
 POSTING = 200
 # How long each viewer reads the page before pressing the button again.
 READING_SECONDS = 3.0
-LOAD_SECONDS = 7.0
+LOAD_SECONDS = 5.0
 GETS_A_SECOND = 25
 # How much longer a GET takes depends on the machine's other work; the test shows that it is bounded. A
 # portal whose threads were all waiting for Zype would answer after the deadline of 3.5 s.
@@ -83,7 +83,7 @@ def test_pages_stay_fast_while_zype_hangs_and_linking_recovers(clients: ViewerCl
     viewers = clients.viewers(SIGNED_IN)
     tabs = [clients.tab_of(viewers[n % SIGNED_IN]) for n in range(POSTING)]
     reader = clients.tab_of(viewers[0])
-    idle = get_repeatedly(reader, 2)
+    idle = get_repeatedly(reader, 1)
 
     with posting(tabs) as posts:
         busy = get_repeatedly(reader, LOAD_SECONDS)
