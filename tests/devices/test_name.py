@@ -170,10 +170,10 @@ def test_a_tv_that_moved_to_another_account_has_the_new_viewer_s_name_there(
     assert "Alice" not in mallory.opens("/activate/done").page.text("main")
 
 
-@pytest.mark.parametrize("device", ["a", "A" * 32, "g" * 32, "a" * 33, "a" * 5000])
-def test_an_invalid_handle_is_404_without_asking_zype(linked: Alice, sandbox: SimulatedZype, device: str) -> None:
+def test_an_invalid_handle_is_404_without_asking_zype(linked: Alice, sandbox: SimulatedZype) -> None:
     with answering(sandbox, "/consumers/", 503):
-        post(linked.browser, f"/devices/{device}/name", "Kitchen", 404)
+        for device in ("a", "A" * 32, "g" * 32, "a" * 33, "a" * 5000):
+            post(linked.browser, f"/devices/{device}/name", "Kitchen", 404)
 
 
 @pytest.mark.parametrize("status", [503, 401])

@@ -97,7 +97,9 @@ def test_health_is_never_refused(clock: time_machine.Traveller) -> None:
     assert statuses(client, *["192.0.2.1"] * 5, path="/healthz") == [200] * 5
 
 
-def test_the_page_of_the_flood_limit_says_how_long_to_wait(make_app: Callable[..., Flask], browse: Callable[..., PageClient]) -> None:
+def test_the_page_of_the_flood_limit_says_how_long_to_wait(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
     client = browse(make_app(limit_flood="1/day"))
     client.get("/activate", 200)
     page = client.get("/activate", 429)
