@@ -9,13 +9,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from types import CodeType
 
 import hypothesis
 import pytest
 from flask import Flask
 from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
 from playwright.sync_api import Browser
 
 from portal.app import create_app
@@ -26,6 +24,7 @@ from portal.settings.loading import load
 from portal.settings.settings import Settings
 from tests.harness import postgres, servers
 from tests.harness.chromium import chromium
+from tests.harness.compiled_templates import CompiledTemplates
 from tests.harness.database_pool import DatabasePool
 from tests.harness.environment import live_environ, portal_environ
 from tests.harness.page import PageClient
@@ -134,22 +133,6 @@ def environ(sandbox: SimulatedZype, sqlite_url: str, port: Port) -> dict[str, st
 def settings(environ: dict[str, str]) -> Settings:
     """The settings of this test's portal."""
     return load(environ)
-
-
-class CompiledTemplates(BytecodeCache):
-    """The templates as they were first compiled, so that the portal of each test need not do it again."""
-
-    def __init__(self) -> None:
-        self._code: dict[tuple[str, str], CodeType] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Give the code of a template, if it was compiled before from the same source."""
-        bucket.code = self._code.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep the code of a template."""
-        assert bucket.code is not None
-        self._code[bucket.key, bucket.checksum] = bucket.code
 
 
 @pytest.fixture(scope="session")

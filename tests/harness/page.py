@@ -12,7 +12,8 @@ from urllib.parse import urljoin, urlsplit
 from bs4 import BeautifulSoup, Tag
 
 from portal.settings.settings import Settings
-from tests.harness.page_rules import attribute, faults, headers_protect, secrets_stay_hidden, words
+from tests.harness.markup import attribute, words
+from tests.harness.page_rules import faults, headers_protect, secrets_stay_hidden
 from tests.harness.transports import Answer, Transport
 
 CSRF_TOKEN = re.compile(r'(name="csrf_token"[^>]* value=")[^"]+')

@@ -4,7 +4,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.harness import page_rules
-from tests.harness.page_rules import RULES, Document, Rule
+from tests.harness.markup import Document
+from tests.harness.page_rules import RULES, Rule
 from tests.harness.valid_page import FAILED, PAGE, replaced
 
 BROKEN: dict[Rule, list[tuple[str, str]]] = {

@@ -12,8 +12,8 @@ from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import outcomes, rows
+from tests.harness.markup import words
 from tests.harness.page import Page, PageClient
-from tests.harness.page_rules import words
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
 from tests.support.conftest import UNLINK_REASON, UNLINK_WHY, VIEWER, Bob
