@@ -118,9 +118,9 @@ def test_a_viewer_can_t_undo_another_viewer_s_link(
     assert unlinks(sandbox) == 0
 
 
-@pytest.mark.parametrize("attempt", ["", "\0", "a" * 32, "A" * 32, "x" * 60_000, "' OR 1=1 --", "ä"])
-def test_an_invalid_attempt_id_undoes_nothing(linked: Alice, sandbox: SimulatedZype, attempt: str) -> None:
-    linked.browser.submit(linked.page, "/activate/undo", 422, attempt=attempt)
+def test_an_invalid_attempt_id_undoes_nothing(linked: Alice, sandbox: SimulatedZype) -> None:
+    for attempt in ("", "\0", "a" * 32, "A" * 32, "x" * 60_000, "' OR 1=1 --", "ä"):
+        linked.browser.submit(linked.page, "/activate/undo", 422, attempt=attempt)
 
     assert unlinks(sandbox) == 0
 

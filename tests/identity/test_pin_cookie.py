@@ -46,11 +46,11 @@ def test_with_https_only_this_host_may_set_the_cookie(
     assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(line.split("; "))
 
 
-@pytest.mark.parametrize("value", ["", "rubbish", "gAAAAABrubbish==", "ä", "a" * 4000])
-def test_a_cookie_that_is_not_ours_is_ignored(signed_in: Alice, value: str) -> None:
-    give_cookie(signed_in.browser, COOKIE, value)
+def test_a_cookie_that_is_not_ours_is_ignored(signed_in: Alice) -> None:
+    for value in ("", "rubbish", "gAAAAABrubbish==", "ä", "a" * 4000):
+        give_cookie(signed_in.browser, COOKIE, value)
 
-    assert signed_in.browser.get("/activate").value("#pin") == ""
+        assert signed_in.browser.get("/activate").value("#pin") == "", value
 
 
 def test_a_cookie_that_was_changed_is_ignored(signed_in: Alice) -> None:
