@@ -7,6 +7,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from portal.ledger.tables import ledger
+from portal.pages.web.forms import stale_pages
 from tests.harness.internals import rows, session_rows
 from tests.harness.page import PageClient
 from tests.harness.people import Alice
@@ -108,6 +109,15 @@ def test_every_route_is_on_a_list(app: Flask) -> None:
     # What the staff and the viewers of the matrix alone may do is on no list of what is open.
     closed = {route for route, allowed in MATRIX.items() if allowed != EVERYBODY}
     assert not closed & (set(OPEN) | OPEN_FORMS)
+
+
+def test_stale_forms_are_shown_again_for_endpoints_that_exist(app: Flask) -> None:
+    assert set(stale_pages) <= set(app.view_functions) | set(app.blueprints)
+    # After a button of these the page says that it was open for too long.
+    buttons = {"language.choose_language"}
+    forms = {rule.endpoint for method, rule in routes(app) if method == "POST"}
+    blueprints = {name for name in stale_pages if "." not in name}
+    assert {name for name in forms - set(stale_pages) if name.partition(".")[0] not in blueprints} <= buttons
 
 
 def test_an_open_route_answers_everybody(client: PageClient) -> None:
