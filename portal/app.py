@@ -27,7 +27,6 @@ from portal.pages.support.linking_views import bp as support_linking
 from portal.pages.support.unlinking_views import bp as support_unlinking
 from portal.pages.support.views import bp as support
 from portal.pages.web import assets, error_pages, forms, headers, limits, logs, templating
-from portal.pages.web.routing import CompiledOnceRule
 from portal.services import EXTENSION, Services
 from portal.settings.keys import keyring
 from portal.settings.package_data import data_dir
@@ -49,7 +48,6 @@ def create_app(settings: Settings) -> Flask:
         settings: all of them; nothing else is read from the environment.
     """
     app = Flask(__name__, template_folder=str(data_dir("templates")), static_folder=None)
-    app.url_rule_class = CompiledOnceRule
     _configure(app, settings)
     app.extensions[EXTENSION] = _services(settings)
     logs.init_app(app, metrics.count_request)

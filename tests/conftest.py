@@ -29,6 +29,7 @@ from tests.harness.database_pool import DatabasePool
 from tests.harness.environment import live_environ, portal_environ
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Bob, Mallory, Supervisor
+from tests.harness.routing import CompiledOnceRule
 from tests.harness.servers import Port, Processes
 from tests.harness.simulated_zype import SimulatedZype, simulated_zype
 from tests.harness.transports import InProcess, OverHTTP
@@ -38,6 +39,7 @@ MEMORY_BYTES = 2**30
 # A busy machine is slow now and then, which is no fault of the code.
 hypothesis.settings.register_profile("portal", deadline=None)
 hypothesis.settings.load_profile("portal")
+Flask.url_rule_class = CompiledOnceRule
 
 
 def pytest_configure() -> None:

@@ -1,4 +1,4 @@
-"""The rules of routes, compiled once a process: that takes most of the time in which an application is built."""
+"""The rules of routes, compiled once a worker: that takes most of the time in which a test builds its portal."""
 
 from collections.abc import Callable
 
