@@ -1,6 +1,7 @@
 """The path of a PIN: entered, compared if a link filled it in, linked, and undone."""
 
 from math import ceil
+from typing import assert_never
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -24,7 +25,7 @@ bp = Blueprint("activate", __name__)
 
 @bp.get("/")
 def home() -> AnyResponse:
-    return redirect("/activate")
+    return redirect("/activate", 302)
 
 
 @bp.get("/activate")
@@ -149,12 +150,19 @@ def _prefilled_pin(form: EnterPinForm) -> Pin | None:
 
 
 def _answer(form: EnterPinForm, result: LinkResult) -> Response:
-    if result.outcome is not Outcome.LINKED:
-        return _entry_page(form, status=status_of(result.outcome), result=result)
-    identity.remember_link(result.attempt_id)
-    response = see_other("/activate/done")
-    pin_cookie.forget(response)
-    return response
+    match result.outcome:
+        case Outcome.LINKED:
+            identity.remember_link(result.attempt_id)
+            response = see_other("/activate/done")
+            pin_cookie.forget(response)
+            return response
+        case Outcome.NOT_FOUND | Outcome.REFUSED | Outcome.MALFORMED:
+            return _entry_page(form, status=422, result=result)
+        case Outcome.TOO_MANY:
+            return _entry_page(form, status=429, result=result)
+        case Outcome.UNAVAILABLE | Outcome.UNKNOWN | Outcome.MISCONFIGURED:
+            return _entry_page(form, status=503, result=result)
+    assert_never(result.outcome)
 
 
 def _entry_page(
