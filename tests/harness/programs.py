@@ -10,12 +10,16 @@ import pytest
 ELSEWHERE = "/usr/lib/postgresql/*/bin"
 
 
-def need(program: str) -> str:
-    """Return the path of a program; skip the test where it is missing, or fail it under PORTAL_REQUIRE=1."""
-    found = shutil.which(program) or max(glob.glob(f"{ELSEWHERE}/{program}"), default=None)
-    if found:
-        return os.path.realpath(found)
-    reason = f"{program} is not installed"
+def need(*names: str) -> str:
+    """Return the path of the first of these programs that is installed; where none is, skip the test.
+
+    Under PORTAL_REQUIRE=1 the test fails instead.
+    """
+    for name in names:
+        found = shutil.which(name) or max(glob.glob(f"{ELSEWHERE}/{name}"), default=None)
+        if found:
+            return os.path.realpath(found)
+    reason = f"{names[-1]} is not installed"
     if os.environ.get("PORTAL_REQUIRE") == "1":
         pytest.fail(f"{reason}, and PORTAL_REQUIRE=1 forbids to skip")
     pytest.skip(reason)
