@@ -1,6 +1,7 @@
 # make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV
 # make test : set up what is missing, then run the whole test suite
 # make lint : set up what is missing, then check style, types, layers, dead code, dependencies and templates
+# make mutants : set up what is missing, then run mutation tests on a sample of each room
 # make translations : bring new texts of the pages into every catalogue, then tell which still need words
 PYTHON ?= python3
 VENV   ?= .venv
@@ -11,7 +12,7 @@ BABEL   = $(BIN)/python -m babel.messages.frontend -q
 TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint translations
+.PHONY: help demo test lint mutants translations
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -41,6 +42,13 @@ demo: $(VENV)/.run $(TEXTS:.po=.mo)
 
 test: $(VENV)/.test $(TEXTS:.po=.mo)
 	$(BIN)/python -m pytest -n 2 --dist=loadgroup $(ARGS)
+
+$(VENV)/.mutants: requirements/mutants.txt $(VENV)/.test
+	$(INSTALL) requirements/mutants.txt
+	@touch $@
+
+mutants: $(VENV)/.mutants $(TEXTS:.po=.mo)
+	$(BIN)/python .ci/mutants.py $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
