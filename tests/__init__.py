@@ -1,1 +1,6 @@
-"""The portal's tests: the real thing over a simulated Zype, with real databases and a real browser."""
+"""The portal's tests: the real portal with a simulated Zype, real databases and a real browser."""
+
+import sys
+
+# The linters bring rich along. With it structlog draws each traceback in colour, which takes seconds.
+sys.modules["rich"] = None  # type: ignore[assignment]
