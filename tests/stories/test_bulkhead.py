@@ -19,10 +19,9 @@ POSTING = 200
 READING_SECONDS = 3.0
 LOAD_SECONDS = 5.0
 GETS_A_SECOND = 25
-# How much longer a GET takes depends on the machine's other work; the test shows that it is bounded. A
-# portal whose threads were all waiting for Zype would answer after the deadline of 3.5 s.
-SLACK_SECONDS = 0.5
-MOST_TIMES_IDLE = 10
+# A portal whose threads were all waiting for Zype would answer after the deadline of a call. How much sooner an answer
+# comes depends on the machine's other work.
+SHARE_OF_DEADLINE = 0.5
 POST_MARGIN_SECONDS = 1.5
 # The breaker lets a probe through after 15 s, counted from the last failure that opened it.
 RECOVERY_SECONDS = 20.0
@@ -83,13 +82,12 @@ def test_pages_stay_fast_while_zype_hangs_and_linking_recovers(clients: ViewerCl
     viewers = clients.viewers(SIGNED_IN)
     tabs = [clients.tab_of(viewers[n % SIGNED_IN]) for n in range(POSTING)]
     reader = clients.tab_of(viewers[0])
-    idle = get_repeatedly(reader, 1)
 
     with posting(tabs) as posts:
         busy = get_repeatedly(reader, LOAD_SECONDS)
 
     assert {page.status for page in busy} == {200}
-    assert p95(busy) < MOST_TIMES_IDLE * p95(idle) + SLACK_SECONDS
+    assert p95(busy) < SHARE_OF_DEADLINE * settings.zype_deadline
 
     # The first calls wait for Zype up to their deadline; the rest get an answer at once, with Retry-After.
     assert max(page.seconds for page in posts) < settings.zype_deadline + POST_MARGIN_SECONDS
@@ -97,7 +95,7 @@ def test_pages_stay_fast_while_zype_hangs_and_linking_recovers(clients: ViewerCl
     assert outcomes.keys() == {Outcome.UNKNOWN, Outcome.UNAVAILABLE}
     assert outcomes[Outcome.UNAVAILABLE] > outcomes[Outcome.UNKNOWN]
     unavailable = [page for page in posts if page.outcome is Outcome.UNAVAILABLE]
-    assert p95(unavailable) < MOST_TIMES_IDLE * p95(idle) + SLACK_SECONDS
+    assert p95(unavailable) < SHARE_OF_DEADLINE * settings.zype_deadline
     assert all(page.status == 503 and page.retry_after for page in posts if page.outcome is Outcome.UNAVAILABLE)
 
     deadline = time.monotonic() + RECOVERY_SECONDS

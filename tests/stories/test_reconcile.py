@@ -121,11 +121,11 @@ def each_tv_has_one_owner(sent: list[Post], shown: list[Response], tvs: list[TV]
     assert all(owners[tv.pin] == [tv.owner()] for tv in tvs)
 
 
-def test_pages_ledger_and_zype_agree_on_a_thousand_pins_from_32_threads(
+def test_pages_ledger_and_zype_agree_on_five_hundred_pins_from_32_threads(
     processes: Processes, clients: ViewerClients, sandbox: SimulatedZype, settings: Settings
 ) -> None:
     tvs = [sandbox.tv() for _ in range(40)]
-    sent = posts(1000, tvs)
+    sent = posts(500, tvs)
     shown = send_all(clients, sent)
     compare(sent, shown, rows_of(settings), sandbox, settings)
     each_tv_has_one_owner(sent, shown, tvs)
@@ -144,11 +144,11 @@ class TestOnPostgreSQL:
         """The same, on PostgreSQL."""
         return environ | {"PORTAL_DATABASE_URL": postgresql_url}
 
-    def test_pages_ledger_and_zype_agree_on_three_hundred_pins(
+    def test_pages_ledger_and_zype_agree_on_two_hundred_pins(
         self, processes: Processes, clients: ViewerClients, sandbox: SimulatedZype, settings: Settings
     ) -> None:
         tvs = [sandbox.tv() for _ in range(20)]
-        sent = posts(300, tvs)
+        sent = posts(200, tvs)
         shown = send_all(clients, sent)
         compare(sent, shown, rows_of(settings), sandbox, settings)
         each_tv_has_one_owner(sent, shown, tvs)
