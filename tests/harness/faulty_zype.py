@@ -1,7 +1,7 @@
 """Faults of Zype at one path that the sandbox's magic PINs don't have, and a record of all calls."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,17 @@ def answering(sandbox: SimulatedZype, path: str, status: int, document: Any = No
 
 
 @contextmanager
+def before_each_call(sandbox: SimulatedZype, action: Callable[[], None]) -> Iterator[None]:
+    """Run an action in the sandbox's thread, before each call is answered, while the block runs."""
+    functions = sandbox.app.before_request_funcs.setdefault(None, [])
+    functions.append(action)
+    try:
+        yield
+    finally:
+        functions.remove(action)
+
+
+@contextmanager
 def recording_calls(sandbox: SimulatedZype) -> Iterator[list[tuple[str, dict[str, str]]]]:
     """Yield a list to which the path and the form fields of every call are added while the block runs."""
     calls: list[tuple[str, dict[str, str]]] = []
@@ -48,9 +59,5 @@ def recording_calls(sandbox: SimulatedZype) -> Iterator[list[tuple[str, dict[str
     def record_call() -> None:
         calls.append((request.path, request.form.to_dict()))
 
-    functions = sandbox.app.before_request_funcs.setdefault(None, [])
-    functions.append(record_call)
-    try:
+    with before_each_call(sandbox, record_call):
         yield calls
-    finally:
-        functions.remove(record_call)

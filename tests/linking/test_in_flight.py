@@ -3,9 +3,11 @@
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt
@@ -72,7 +74,28 @@ def test_a_request_waits_no_longer_than_a_call_to_zype_may_take(
     assert sandbox.record() == []
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UNAVAILABLE, Outcome.NOT_FOUND])
+def test_a_request_that_waited_leaves_its_place_to_the_next(make_services: MakeServices) -> None:
+    services = make_services(zype_read_timeout="0.1")
+    attempt = begin_link(services, "inflight")
+
+    for _ in range(2):
+        result = services.linking.link("inflight", VIEWER, actor(VIEWER))
+        assert (result.outcome, result.attempt_id) == (Outcome.UNKNOWN, attempt.id)
+
+
+def test_an_attempt_is_joined_until_its_call_must_have_ended(
+    make_services: MakeServices, sandbox: SimulatedZype
+) -> None:
+    services = make_services(zype_read_timeout="1.5")
+    with time_machine.travel("2026-05-04T12:00:00Z", tick=True) as clock:
+        begin_link(services, "good")
+        clock.shift(timedelta(seconds=1.8))
+
+        assert link(services, "good") == Outcome.UNKNOWN
+    assert sandbox.record() == []
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNAVAILABLE, Outcome.MISCONFIGURED, Outcome.NOT_FOUND])
 def test_a_joined_outcome_says_when_to_try_again_if_that_may_help(services: Services, outcome: Outcome) -> None:
     own = begin_link(services, "inflight")
     thread = threading.Timer(0.1, services.ledger.finish, [own, outcome])
@@ -81,7 +104,7 @@ def test_a_joined_outcome_says_when_to_try_again_if_that_may_help(services: Serv
     thread.join()
 
     assert (result.outcome, result.attempt_id) == (outcome, own.id)
-    assert result.retry_after == (10 if outcome is Outcome.UNAVAILABLE else None)
+    assert result.retry_after == (None if outcome is Outcome.NOT_FOUND else 10)
 
 
 def test_an_agent_who_joins_the_viewer_s_own_link_is_recorded(services: Services, sandbox: SimulatedZype) -> None:

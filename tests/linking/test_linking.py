@@ -33,6 +33,9 @@ def test_each_answer_of_zype_has_one_outcome(
     assert result.outcome == magic.outcome
     assert outcomes(services) == [magic.outcome]
     assert (result.retry_after is not None) == (magic.outcome in ("unavailable", "misconfigured"))
+    entry = services.history.outcome(result.attempt_id)
+    assert entry is not None
+    assert (entry.outcome, entry.linked_device_id) == (magic.outcome, result.linked_device_id)
     assert len(sandbox.record()) == 1
 
 
@@ -51,12 +54,21 @@ def test_a_malformed_pin_is_not_sent(services: Services, sandbox: SimulatedZype)
     assert sandbox.record() == []
 
 
+@pytest.mark.parametrize("pin", ["good", "?"])
+def test_an_agent_s_attempt_names_the_viewer_and_the_reason(services: Services, pin: str) -> None:
+    services.linking.link(pin, VIEWER, agent(), REASON)
+
+    (attempt,) = services.history.activity(VIEWER, 10).attempts
+    assert (attempt.actor_id, attempt.reason, attempt.ticket) == ("bob", REASON.text, REASON.ticket)
+
+
 def test_repeating_a_link_returns_the_same_success(services_on_any_database: Services, sandbox: SimulatedZype) -> None:
     services, tv = services_on_any_database, sandbox.tv()
     first = services.linking.link(tv.pin, VIEWER, actor(VIEWER))
     second = services.linking.link(tv.pin, VIEWER, actor(VIEWER))
 
     assert (second.outcome, second.attempt_id) == (Outcome.LINKED, first.attempt_id)
+    assert second.linked_device_id == first.linked_device_id == tv.device_id
 
 
 def test_a_repeated_success_sends_no_second_notice(make_services: MakeServices, sandbox: SimulatedZype) -> None:
@@ -65,10 +77,10 @@ def test_a_repeated_success_sends_no_second_notice(make_services: MakeServices, 
 
     for _ in range(2):
         assert services.linking.link(tv.pin, VIEWER, agent(), REASON).outcome == Outcome.LINKED
+        with services.database.read() as connection:
+            assert connection.execute(sa.select(sa.func.count()).select_from(outbox)).scalar() == 1
 
     assert outcomes(services) == ["linked", "linked"]
-    with services.database.read() as connection:
-        assert connection.execute(sa.select(sa.func.count()).select_from(outbox)).scalar() == 1
 
 
 def test_a_pin_that_another_viewer_used_is_not_found(services: Services, sandbox: SimulatedZype) -> None:

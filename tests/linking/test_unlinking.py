@@ -1,16 +1,20 @@
 """Unlinking and Undo over a real sandbox: once, by the owner alone, and only what the ledger knows."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
 
-from portal.domain.outcomes import UnlinkOutcome
+from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
+from portal.ledger.attempts import Attempt
 from portal.services import Services
-from tests.harness.ledger import actor
+from tests.harness.faulty_zype import answering, before_each_call
+from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
-from tests.linking.attempts import OTHER, VIEWER
+from tests.linking.attempts import OTHER, VIEWER, outcomes
+from tests.linking.conftest import MakeServices
 
 
 def test_a_link_after_undo_is_a_new_one(services_on_any_database: Services, sandbox: SimulatedZype) -> None:
@@ -55,6 +59,7 @@ def test_another_viewer_s_tv_is_not_unlinked(services: Services, sandbox: Simula
     tv = sandbox.tv()
     linked = services.linking.link(tv.pin, VIEWER, actor(VIEWER))
 
+    assert services.unlinking.recent_link(linked.attempt_id, OTHER) is None
     assert services.unlinking.undo(linked.attempt_id, OTHER, actor(OTHER)) == UnlinkOutcome.GONE
     assert services.unlinking.unlink(tv.device_id, OTHER, actor(OTHER)) == UnlinkOutcome.GONE
     assert tv.owner() == VIEWER
@@ -84,3 +89,81 @@ def test_without_a_row_of_the_outcome_there_is_no_undo(services: Services) -> No
 
     assert link is not None
     assert (link.is_undone, link.undo_seconds) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome"),
+    [(Action.LINK, Outcome.NOT_FOUND), (Action.UNLINK, UnlinkOutcome.UNLINKED), (Action.UNLINK, Outcome.LINKED)],
+)
+def test_only_a_link_that_was_made_can_be_undone(
+    services: Services, sandbox: SimulatedZype, action: Action, outcome: str
+) -> None:
+    tv = sandbox.tv()
+    services.linking.link(tv.pin, VIEWER, actor(VIEWER))
+    attempt = Attempt(action, actor(VIEWER), VIEWER, tv.device_id)
+    services.ledger.record(attempt, outcome)
+
+    assert services.unlinking.recent_link(attempt.id, VIEWER) is None
+    assert services.unlinking.undo(attempt.id, VIEWER, actor(VIEWER)) == UnlinkOutcome.GONE
+    assert tv.owner() == VIEWER
+
+
+def test_an_agent_s_unlinking_is_in_the_ledger(services: Services, sandbox: SimulatedZype) -> None:
+    tv = sandbox.tv()
+    services.linking.link(tv.pin, VIEWER, actor(VIEWER))
+
+    services.unlinking.unlink(tv.device_id, VIEWER, agent(), reason=REASON)
+
+    attempt = services.history.activity(VIEWER, 1).attempts[0]
+    assert (attempt.action, attempt.outcome, attempt.consumer_id) == (Action.UNLINK, UnlinkOutcome.UNLINKED, VIEWER)
+    assert (attempt.reason, attempt.ticket) == (REASON.text, REASON.ticket)
+
+
+@pytest.mark.parametrize(
+    ("pin", "outcome"),
+    [
+        ({"linked": True, "consumer_id": VIEWER}, UnlinkOutcome.UNKNOWN),
+        ({"linked": True, "consumer_id": OTHER}, UnlinkOutcome.UNLINKED),
+        ({"linked": False, "consumer_id": VIEWER}, UnlinkOutcome.UNLINKED),
+    ],
+)
+def test_a_tv_that_is_still_linked_to_the_viewer_is_not_reported_as_unlinked(
+    services: Services, sandbox: SimulatedZype, pin: object, outcome: UnlinkOutcome
+) -> None:
+    tv = sandbox.tv()
+    services.linking.link(tv.pin, VIEWER, actor(VIEWER))
+
+    with answering(sandbox, "/pin/unlink", 200, {"response": pin}):
+        assert services.unlinking.unlink(tv.device_id, VIEWER, actor(VIEWER)) == outcome
+    assert outcomes(services) == ["linked", outcome]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "outcome"),
+    [
+        ("/pin/status", 404, UnlinkOutcome.GONE),
+        ("/pin/status", 401, UnlinkOutcome.MISCONFIGURED),
+        ("/pin/status", 500, UnlinkOutcome.UNAVAILABLE),
+        ("/pin/unlink", 404, UnlinkOutcome.GONE),
+        ("/pin/unlink", 401, UnlinkOutcome.MISCONFIGURED),
+        ("/pin/unlink", 500, UnlinkOutcome.UNKNOWN),
+    ],
+)
+def test_each_failed_call_has_one_outcome(
+    services: Services, sandbox: SimulatedZype, path: str, status: int, outcome: UnlinkOutcome
+) -> None:
+    tv = sandbox.tv()
+    services.linking.link(tv.pin, VIEWER, actor(VIEWER))
+
+    with answering(sandbox, path, status):
+        assert services.unlinking.unlink(tv.device_id, VIEWER, actor(VIEWER)) == outcome
+    assert outcomes(services) == ["linked", outcome]
+
+
+def test_both_calls_share_one_deadline(make_services: MakeServices, sandbox: SimulatedZype) -> None:
+    services, tv = make_services(zype_read_timeout="0.5"), sandbox.tv()
+    services.linking.link(tv.pin, VIEWER, actor(VIEWER))
+
+    # Reading the PIN leaves too little time to unlink.
+    with before_each_call(sandbox, lambda: time.sleep(0.7)):
+        assert services.unlinking.unlink(tv.device_id, VIEWER, actor(VIEWER)) == UnlinkOutcome.UNKNOWN

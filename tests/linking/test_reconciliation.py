@@ -1,0 +1,68 @@
+"""Reconciliation: which earlier attempts and which of the viewer's TVs decide what a used PIN means."""
+
+import time
+
+import pytest
+import sqlalchemy as sa
+from flask import request
+from structlog.testing import capture_logs
+
+from portal.domain.outcomes import Outcome
+from portal.domain.pins import Pin
+from portal.services import Services
+from tests.harness.faulty_zype import answering, before_each_call
+from tests.harness.simulated_zype import SimulatedZype
+from tests.linking.attempts import OTHER, VIEWER, finish_link, link
+from tests.linking.conftest import MakeServices
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOT_FOUND, Outcome.REFUSED])
+def test_an_earlier_failure_settles_a_pin(services: Services, outcome: Outcome) -> None:
+    finish_link(services, "used", outcome)
+
+    assert link(services, "used") == Outcome.NOT_FOUND
+
+
+def test_a_tv_with_another_pin_does_not_decide(services: Services, sandbox: SimulatedZype) -> None:
+    assert link(services, sandbox.tv().pin) == Outcome.LINKED
+    finish_link(services, "used", Outcome.UNKNOWN)
+
+    assert link(services, "used") == Outcome.UNKNOWN
+
+
+def test_a_tv_of_another_viewer_does_not_decide(services: Services, sandbox: SimulatedZype) -> None:
+    tv = sandbox.tv()
+    assert link(services, tv.pin, OTHER) == Outcome.LINKED
+    finish_link(services, tv.pin, Outcome.UNKNOWN)
+
+    # Zype's list of the viewer's TVs may be out of date.
+    with answering(sandbox, "/consumers/", 200, {"response": {"_id": VIEWER, "linked_devices": [tv.device_id]}}):
+        assert link(services, tv.pin) == Outcome.UNKNOWN
+
+
+def test_without_the_ledger_the_outcome_is_unknown(services: Services, sandbox: SimulatedZype) -> None:
+    def rename_ledger() -> None:
+        with services.database.write() as connection:
+            connection.execute(sa.text("ALTER TABLE ledger RENAME TO not_ledger"))
+
+    with before_each_call(sandbox, rename_ledger):
+        assert link(services, "used") == Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("slow_paths", "unanswered"),
+    [(("/pin/link", f"/consumers/{VIEWER}"), "/consumers/"), ((f"/consumers/{VIEWER}", "/pin/status"), "/pin/status")],
+)
+def test_all_calls_share_one_deadline(
+    make_services: MakeServices, sandbox: SimulatedZype, slow_paths: tuple[str, ...], unanswered: str
+) -> None:
+    services, tv = make_services(zype_read_timeout="0.5"), sandbox.tv()
+    services.zype.link(Pin(tv.pin), VIEWER)
+    finish_link(services, tv.pin, Outcome.UNKNOWN)
+
+    # The first slow call leaves too little time for the second.
+    with before_each_call(sandbox, lambda: time.sleep(0.7 * (request.path in slow_paths))), capture_logs() as logs:
+        assert link(services, tv.pin) == Outcome.UNKNOWN
+    (error,) = [line["error"] for line in logs if line["event"] == "zype_could_not_be_asked"]
+    assert error.startswith(f"GET {unanswered}")
+    assert "timed out after sending" in error
