@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from portal.database.database import Database
 from portal.domain.actors import ActorKind
-from portal.domain.outcomes import Action, LookUpOutcome, Outcome, SignInOutcome
+from portal.domain.outcomes import Action, LookUpOutcome, Outcome, SignInOutcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt
 from portal.ledger.history import CHUNK_SIZE, PAGE_SIZE, AttemptFilter, History
 from portal.ledger.ledger import Ledger
@@ -95,3 +95,34 @@ def test_activity_is_ordered_by_the_last_row(ledger: Ledger, history: History) -
     assert [one.attempt_id for one in activity.attempts] == [first.id, sign_in.id, second.id]
     assert activity.attempts[2].at > activity.crashed_before
     assert [one.attempt_id for one in history.activity("alice", 1).attempts] == [first.id]
+
+
+def test_a_link_is_undone_once_its_own_tv_is_unlinked_from_its_own_account(ledger: Ledger, history: History) -> None:
+    def unlink(consumer_id: str = "alice", device_id: str = "tv-1", outcome: str = UnlinkOutcome.UNLINKED) -> None:
+        ledger.record(Attempt(Action.UNLINK, agent(), consumer_id, device_id), outcome)
+
+    unlink()
+    attempt = Attempt(Action.LINK, actor("alice"), "alice", "tv-1")
+    ledger.record(attempt, Outcome.LINKED)
+    link = history.outcome(attempt.id)
+    assert link is not None
+    assert not history.is_undone(link), "it was unlinked before"
+
+    unlink(consumer_id="mallory")
+    assert not history.is_undone(link), "another account"
+    unlink(device_id="tv-2")
+    assert not history.is_undone(link), "another TV"
+    for outcome in set(UnlinkOutcome) - {UnlinkOutcome.UNLINKED}:
+        unlink(outcome=outcome)
+        assert not history.is_undone(link), outcome
+
+    unlink()
+    assert history.is_undone(link)
+
+
+def test_every_attempt_without_an_outcome_is_returned_oldest_first(ledger: Ledger, history: History) -> None:
+    attempts = [Attempt(Action.LINK, actor(), "alice") for _ in range(3)]
+    for attempt in attempts:
+        ledger.begin(attempt)
+
+    assert [one.attempt_id for one in history.without_outcome(timedelta(0))] == [one.id for one in attempts]

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -135,6 +136,20 @@ def test_the_same_pin_of_two_viewers_is_two_attempts(ledger: Ledger) -> None:
     assert ledger.begin(attempt(1, "mallory"), join_within=soon) == Begun()
 
 
+def test_only_the_same_action_on_the_same_tv_or_pin_is_one_attempt(ledger: Ledger) -> None:
+    def begin(tried: Attempt) -> Begun | InFlight | RateLimited:
+        return ledger.begin(tried, join_within=timedelta(seconds=9))
+
+    unlink, link = Attempt(Action.UNLINK, actor("alice"), "alice", "tv-1"), attempt(1)
+    assert begin(unlink) == begin(link) == Begun()
+
+    assert begin(Attempt(Action.UNDO, actor("alice"), "alice", "tv-1")) == Begun(), "another action"
+    assert begin(Attempt(Action.UNLINK, actor("alice"), "alice", "tv-2")) == Begun(), "another TV"
+    assert begin(attempt(2)) == Begun(), "another PIN"
+    assert begin(replace(unlink, id="a" * 32)) == InFlight(unlink.id)
+    assert begin(replace(link, id="b" * 32)) == InFlight(link.id)
+
+
 # SQLite uses the clock of this process, which a test can set. PostgreSQL has its own: a short window is tested there.
 
 
@@ -182,6 +197,13 @@ def test_an_agent_s_attempt_in_flight_counts_towards_their_day(ledger: Ledger) -
     assert ledger.begin(Attempt(Action.LINK, agent(), "alice", pin_fingerprint="1" * 64), day) == Begun()
     second = Attempt(Action.LINK, agent(), "mallory", pin_fingerprint="2" * 64)
     assert isinstance(ledger.begin(second, day), RateLimited)
+
+
+def test_attempts_in_flight_count_for_their_own_action_alone(ledger: Ledger) -> None:
+    for n in range(5):
+        ledger.begin(Attempt(Action.UNLINK, actor("alice"), "alice", f"tv-{n}"))
+
+    assert ledger.begin(attempt(1), (VIEWER,)) == Begun()
 
 
 @on_any_database

@@ -1,20 +1,22 @@
 """Verification finds what somebody with the password of the database's owner could do to the ledger."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from portal.database.database import Database
-from portal.domain.outcomes import Action
+from portal.domain.actors import Reason
+from portal.domain.outcomes import Action, UnlinkOutcome
 from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
 from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger as table
 from portal.ledger.verification import Verification
 from portal.settings.keys import Keyring, LedgerKey
-from tests.harness.ledger import actor
+from tests.harness.ledger import REASON, actor, agent
 from tests.ledger.conftest import on_any_database
 from tests.ledger.rows import insert_rows, now, tamper, write_attempts
 
@@ -130,6 +132,39 @@ def test_an_outcome_that_does_not_fit_its_attempt_is_found(
     faults = verification.ledger().faults
     assert any("can't end with signed_in" in fault for fault in faults)
     assert any("its consumer_id is not that of row 5" in fault for fault in faults)
+
+
+def test_the_outcome_must_not_change_what_its_attempt_began_with(
+    database: Database, ledger: Ledger, verification: Verification
+) -> None:
+    """Each column in an attempt of its own, signed with the right key."""
+    row = row_of(Attempt(Action.UNDO, actor("alice"), "alice", "tv-1", "1" * 64, "1" * 64, REASON), ledger.keyring)
+    other = row_of(
+        Attempt(Action.UNLINK, agent(), "mallory", "tv-2", "2" * 64, "2" * 64, Reason("other", "T-2")), ledger.keyring
+    )
+    columns = sorted(name for name in row if row[name] != other[name] and name != "attempt_id")
+    assert len(columns) == 11
+    with database.write() as connection:
+        for number, column in enumerate(columns):
+            beginning = row | {"attempt_id": f"{number:032}"}
+            end = beginning | {"outcome": UnlinkOutcome.UNLINKED, column: other[column]}
+            for one in (beginning, end):
+                connection.execute(table.insert(), sign(one, ledger.keyring.current, database.now(connection)))
+
+    assert verification.ledger().faults == [
+        f"row {2 * number}: its {column} is not that of row {2 * number - 1}, which began the attempt"
+        for number, column in enumerate(columns, 1)
+    ]
+
+
+def test_an_outcome_must_not_add_a_reason(ledger: Ledger, verification: Verification) -> None:
+    attempt = Attempt(Action.UNLINK, agent(), "alice", "tv-1")
+    ledger.begin(attempt)
+    ledger.finish(replace(attempt, reason=REASON), UnlinkOutcome.UNLINKED)
+
+    assert verification.ledger().faults == [
+        f"row 2: its {column} is not that of row 1, which began the attempt" for column in ("reason", "ticket")
+    ]
 
 
 @pytest.mark.parametrize("rows", [999, 1000, 1001, 1003])

@@ -86,6 +86,24 @@ def test_a_caller_may_set_one_deadline_for_several_calls(server: ScriptedServer,
     assert len(server.requests) == 2
 
 
+def test_every_call_keeps_to_the_deadline_of_its_caller(server: ScriptedServer, client: ZypeClient) -> None:
+    deadline = Deadline(0)
+    calls: list[Callable[[], object]] = [
+        lambda: client.link(PIN, "consumer", deadline),
+        lambda: client.unlink(PIN, "consumer", deadline),
+        lambda: client.pin_status("a device", deadline),
+        lambda: client.consumer("consumer", deadline),
+        lambda: client.consumers_by_email("alice@example.com", deadline),
+        lambda: client.token("alice@example.com", "password", deadline),
+        lambda: client.token_info("a token", deadline),
+        lambda: client.revoke("a token", deadline),
+    ]
+    for call in calls:
+        with pytest.raises(Unavailable, match="no time left"):
+            call()
+    assert not server.requests
+
+
 @pytest.fixture
 def full_port() -> Iterator[int]:
     """The port of a listener whose queue is full: who connects to it gets no answer of any kind."""

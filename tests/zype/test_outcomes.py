@@ -119,14 +119,17 @@ def test_a_refused_grant_is_about_the_client_or_about_the_viewer(
     server.replies = [answer(status, body)]
     error = error_of(lambda: client.token(EMAIL, PASSWORD))
     assert type(error) is expected
+    assert (error.status, error.path) == (status, "/oauth/token")
     assert not leaks(error, SECRETS)
 
 
 def test_an_unknown_token_is_no_misconfiguration(client: ZypeClient, server: ScriptedServer) -> None:
     server.replies = [answer(401, {"error": "invalid_token"})]
-    assert type(error_of(lambda: client.token_info(TOKEN))) is BadCredentials
+    error = error_of(lambda: client.token_info(TOKEN))
+    assert (type(error), error.status) == (BadCredentials, 401)
     server.replies = [answer(400, {"error": "invalid_client"})]
-    assert type(error_of(lambda: client.token_info(TOKEN))) is Unavailable
+    error = error_of(lambda: client.token_info(TOKEN))
+    assert (type(error), error.status) == (Unavailable, 400)
 
 
 @pytest.mark.parametrize(
