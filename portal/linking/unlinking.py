@@ -45,6 +45,16 @@ class RecentLink:
     undo_seconds: int | None
     linked_device_id: str | None
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether Undo is still offered."""
+        return self.undo_seconds is not None and not self.is_undone
+
+    @property
+    def undo_minutes(self) -> int:
+        """How long Undo is still offered."""
+        return ceil((self.undo_seconds or 0) / 60)
+
 
 class Unlinking:
     """Unlinks TVs from a consumer's account.

@@ -15,11 +15,6 @@ class EnterPinForm(PortalForm):
     pin = StringField()
     source = HiddenField(name="from")
 
-    @property
-    def typed(self) -> str:
-        """What was typed; if the field was sent twice, joined by a character that no PIN contains."""
-        return "\0".join(self.pin.raw_data or [])
-
 
 class ConfirmPinForm(PortalForm):
     """The handle of the PIN that the page showed."""

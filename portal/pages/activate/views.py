@@ -1,6 +1,5 @@
 """The path of a PIN: entered, compared if a link filled it in, linked, and undone."""
 
-from math import ceil
 from typing import assert_never
 
 from flask import Blueprint, Response, redirect, request
@@ -16,7 +15,7 @@ from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Viewer, current_viewer
 from portal.pages.web.error_pages import RETRY_SECONDS, error_page
-from portal.pages.web.forms import on_stale_form
+from portal.pages.web.forms import as_typed, on_stale_form
 from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
 
@@ -49,7 +48,7 @@ def send_pin() -> Response:
     pin = _prefilled_pin(form)
     if pin:
         return _comparison_page(pin)
-    return _answer(form, services().linking.link(form.typed, viewer.consumer_id, viewer.actor))
+    return _answer(form, services().linking.link(as_typed(form.pin), viewer.consumer_id, viewer.actor))
 
 
 @bp.post("/activate/confirm")
@@ -95,7 +94,7 @@ def enter_pin_again() -> Response:
     form = EnterPinForm()
     # Another site may have sent it, so the PIN counts as prefilled.
     form.source.data = "link"
-    return _entry_page(form, status=422, stale=True)
+    return _entry_page(form, problem="stale")
 
 
 @on_stale_form("activate.confirm_pin", "activate.discard_pin")
@@ -116,9 +115,8 @@ def ledger_unavailable(_: LedgerUnavailable) -> Response:
     """Show the form with the PIN still in it: the ledger can't be written, so nothing was sent to Zype."""
     if request.endpoint == "activate.undo":
         return error_page(503, "unavailable", RETRY_SECONDS)
-    result = LinkResult(Outcome.UNAVAILABLE, "", retry_after=RETRY_SECONDS)
     form = EnterPinForm() if request.endpoint == "activate.send_pin" else _prefilled_form()
-    return _entry_page(form, status=503, result=result)
+    return _entry_page(form, problem=Outcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
 
 
 def _keep_pin_for_sign_in() -> Response:
@@ -143,7 +141,7 @@ def _prefilled_form() -> EnterPinForm:
 def _prefilled_pin(form: EnterPinForm) -> Pin | None:
     """Return the PIN of a form if a link or an earlier page filled it in; none if it was typed or is malformed."""
     try:
-        pin = services().settings.pin_rules.normalise(form.typed)
+        pin = services().settings.pin_rules.normalise(as_typed(form.pin))
     except MalformedPin:
         return None
     return pin if form.source.data == "link" or pin == pin_cookie.read() else None
@@ -156,25 +154,22 @@ def _answer(form: EnterPinForm, result: LinkResult) -> Response:
             response = see_other("/activate/done")
             pin_cookie.forget(response)
             return response
-        case Outcome.NOT_FOUND | Outcome.REFUSED | Outcome.MALFORMED:
-            return _entry_page(form, status=422, result=result)
-        case Outcome.TOO_MANY:
-            return _entry_page(form, status=429, result=result)
-        case Outcome.UNAVAILABLE | Outcome.UNKNOWN | Outcome.MISCONFIGURED:
-            return _entry_page(form, status=503, result=result)
+        case (
+            (Outcome.NOT_FOUND | Outcome.REFUSED | Outcome.MALFORMED)
+            | Outcome.TOO_MANY
+            | (Outcome.UNAVAILABLE | Outcome.UNKNOWN | Outcome.MISCONFIGURED)
+        ):
+            return _entry_page(form, problem=result.outcome, retry_after=result.retry_after)
     assert_never(result.outcome)
 
 
-def _entry_page(
-    form: EnterPinForm, *, status: int = 200, result: LinkResult | None = None, stale: bool = False
-) -> Response:
+def _entry_page(form: EnterPinForm, *, problem: str | None = None, retry_after: int | None = None) -> Response:
     return render_page(
         "activate/enter_pin.html",
-        status,
-        retry_after=result.retry_after if result else None,
+        status_of(problem),
+        retry_after=retry_after,
         form=form,
-        outcome=result.outcome.value if result else None,
-        stale=stale,
+        problem=problem,
         prefilled=form.source.data == "link",
     )
 
@@ -190,17 +185,15 @@ def _comparison_page(pin: Pin, *, status: int = 200) -> Response:
 
 def _done_page(viewer: Viewer, problem: str | None = None) -> Response:
     attempt_id = identity.last_link()
-    tv = services().unlinking.recent_link(attempt_id, viewer.consumer_id) if attempt_id else None
-    if tv is None:
+    link = services().unlinking.recent_link(attempt_id, viewer.consumer_id) if attempt_id else None
+    if link is None:
         return see_other("/activate")
-    device = tv.linked_device_id
+    device = link.linked_device_id
     return render_page(
         "activate/done.html",
         status_of(problem),
         form=UndoForm(formdata=None, attempt=attempt_id),
-        state="undone" if tv.is_undone else "linked",
-        can_undo=tv.undo_seconds is not None and not tv.is_undone,
-        undo_minutes=ceil((tv.undo_seconds or 0) / 60),
+        link=link,
         handle=services().directory.handle(viewer.consumer_id, device) if device else None,
         name=services().preferences.tv_names(viewer.consumer_id).get(device) if device else None,
         problem=problem,

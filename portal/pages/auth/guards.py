@@ -14,34 +14,19 @@ P = ParamSpec("P")
 Principal = TypeVar("Principal")
 
 
-def viewer_required(view: Callable[Concatenate[Viewer, P], Response]) -> Callable[P, Response]:
-    """Pass the signed-in viewer to a view as its first argument. The view raises NotSignedIn without one."""
-    return _guard(view, _viewer)
-
-
-def agent_required(view: Callable[Concatenate[Agent, P], Response]) -> Callable[P, Response]:
-    """Pass the signed-in agent to a view as its first argument. The view raises StaffNotSignedIn without one."""
-    return _guard(view, _agent)
-
-
-def supervisor_required(view: Callable[Concatenate[Agent, P], Response]) -> Callable[P, Response]:
-    """Pass the signed-in supervisor to a view. Raises as ``agent_required``, and NotAllowed for any other agent."""
-    return _guard(view, _supervisor)
-
-
-def fresh_agent_required(view: Callable[Concatenate[Agent, P], Response]) -> Callable[P, Response]:
-    """Pass an agent who signed in a few minutes ago to a view. Raises StaffNotSignedIn for an older sign-in too."""
-    return _guard(view, _fresh_agent)
-
-
 def _guard(
-    view: Callable[Concatenate[Principal, P], Response], required: Callable[[], Principal]
-) -> Callable[P, Response]:
-    @wraps(view)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
-        return view(required(), *args, **kwargs)
+    find: Callable[[], Principal],
+) -> Callable[[Callable[Concatenate[Principal, P], Response]], Callable[P, Response]]:
+    """Return the decorator that passes whom a function finds to a view, as its first argument."""
 
-    return guarded
+    def decorator(view: Callable[Concatenate[Principal, P], Response]) -> Callable[P, Response]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+            return view(find(), *args, **kwargs)
+
+        return guarded
+
+    return decorator
 
 
 def _viewer() -> Viewer:
@@ -70,3 +55,11 @@ def _fresh_agent() -> Agent:
     if not agent.is_fresh:
         raise StaffNotSignedIn(reauthenticate=True)
     return agent
+
+
+# A view raises NotSignedIn without a viewer, and StaffNotSignedIn without an agent, or if a fresh one is required and the
+# sign-in was not a few minutes ago. NotAllowed is for an agent who is no supervisor.
+viewer_required = _guard(_viewer)
+agent_required = _guard(_agent)
+supervisor_required = _guard(_supervisor)
+fresh_agent_required = _guard(_fresh_agent)

@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, Length, ValidationError
 from portal.domain.actors import Reason
 from portal.domain.pins import MalformedPin, Pin
 from portal.pages.support.viewer_summary import ViewerSummary
-from portal.pages.web.forms import PortalForm, no_control_characters
+from portal.pages.web.forms import PortalForm, as_typed, no_control_characters
 from portal.services import services
 
 LINK_REASONS = {
@@ -36,11 +36,6 @@ class FindViewerForm(PortalForm):
     """An e-mail address or a consumer id."""
 
     who = StringField()
-
-    @property
-    def typed(self) -> str:
-        """What was typed; if the field was sent twice, joined by a character that is valid in neither."""
-        return "\0".join(self.who.raw_data or [])
 
 
 def _one_line(text: str | None) -> str:
@@ -123,15 +118,10 @@ class LinkForViewerForm(ReasonForm):
     pin = StringField()
 
     @property
-    def typed(self) -> str:
-        """What was typed; if the field was sent twice, joined by a character that no PIN contains."""
-        return "\0".join(self.pin.raw_data or [])
-
-    @property
     def normalised_pin(self) -> Pin | None:
         """The PIN; none if what was typed can't be one."""
         try:
-            return services().settings.pin_rules.normalise(self.typed)
+            return services().settings.pin_rules.normalise(as_typed(self.pin))
         except MalformedPin:
             return None
 

@@ -1,7 +1,6 @@
 """Linking a TV for a viewer: the PIN is entered with a reason, read back, linked, and can be undone."""
 
 from collections.abc import Sequence
-from math import ceil
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
@@ -17,7 +16,7 @@ from portal.pages.support.forms import ConfirmLinkForm, LinkForViewerForm, UndoF
 from portal.pages.support.signed_state import sign, verify
 from portal.pages.support.viewer_summary import ViewerSummary
 from portal.pages.support.views import NO_VIEWER, VIEWER, no_viewer_page, with_viewer
-from portal.pages.web.forms import on_stale_form
+from portal.pages.web.forms import as_typed, on_stale_form
 from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
 from portal.viewers.directory import LinkedTV, Viewer
@@ -42,15 +41,14 @@ def send_link(agent: Agent, consumer_id: str) -> Response:
     if look_up.outcome in NO_VIEWER:
         return no_viewer_page(look_up)
     if look_up.viewer is None:
-        result = LinkResult(Outcome(look_up.outcome.value), "", retry_after=look_up.retry_after)
-        return _answer(form.summary(consumer_id), form, result)
+        return _form_page(form.summary(consumer_id), form, look_up.outcome, look_up.retry_after)
     summary = ViewerSummary.of(look_up.viewer)
     pin = form.secret_pin = form.normalised_pin
     if not form.validate():
-        return _form_page(summary, form, status=422)
+        return _form_page(summary, form, "invalid")
     if pin is None:
         # It is attempted all the same, so that it is in the ledger.
-        return _answer(summary, form, actions.link(form.typed, consumer_id, agent, form.reason_to_record))
+        return _answer(summary, form, actions.link(as_typed(form.pin), consumer_id, agent, form.reason_to_record))
     return _confirm_page(agent, summary, form, pin)
 
 
@@ -61,12 +59,12 @@ def confirm_link(agent: Agent, consumer_id: str) -> Response:
     summary = form.summary(consumer_id)
     pin = form.secret_pin = pin_cookie.staff.read(_pin_owner(agent, consumer_id))
     if pin is None:
-        return _form_page(summary, form, status=422, stale=True)
+        return _form_page(summary, form, "stale")
     form.pin.data = pin.secret
     if answer.answer.data == CHANGE:
         return _form_page(summary, form)
     if not form.validate():
-        return _form_page(summary, form, status=422)
+        return _form_page(summary, form, "invalid")
     if answer.shown.data != pin_cookie.handle(pin):
         # Another tab has another PIN: what is linked must be what this page showed.
         return _confirm_page(agent, summary, form, pin)
@@ -78,7 +76,7 @@ def confirm_link(agent: Agent, consumer_id: str) -> Response:
 @agent_required
 def link_for_viewer_again(agent: Agent, consumer_id: str) -> Response:
     form = LinkForViewerForm()
-    return _form_page(form.summary(consumer_id), form, status=422, stale=True)
+    return _form_page(form.summary(consumer_id), form, "stale")
 
 
 @on_stale_form("support_linking.confirm_link")
@@ -87,7 +85,7 @@ def confirm_link_again(agent: Agent, consumer_id: str) -> Response:
     form = LinkForViewerForm()
     pin = pin_cookie.staff.read(_pin_owner(agent, consumer_id))
     form.pin.data = pin.secret if pin else ""
-    return _form_page(form.summary(consumer_id), form, status=422, stale=True)
+    return _form_page(form.summary(consumer_id), form, "stale")
 
 
 @bp.get(f"{VIEWER}/done")
@@ -119,28 +117,22 @@ def undo_again(agent: Agent, consumer_id: str) -> Response:
 
 def _answer(summary: ViewerSummary, form: LinkForViewerForm, result: LinkResult) -> Response:
     if result.outcome is not Outcome.LINKED:
-        return _form_page(summary, form, status=status_of(result.outcome), result=result)
+        return _form_page(summary, form, result.outcome, result.retry_after)
     response = see_other(_done_path(summary, sign("attempt", summary.consumer_id, result.attempt_id)))
     pin_cookie.staff.forget(response)
     return response
 
 
 def _form_page(
-    summary: ViewerSummary,
-    form: LinkForViewerForm,
-    *,
-    status: int = 200,
-    result: LinkResult | None = None,
-    stale: bool = False,
+    summary: ViewerSummary, form: LinkForViewerForm, problem: str | None = None, retry_after: int | None = None
 ) -> Response:
     return render_page(
         "support/link_for_viewer.html",
-        status,
-        retry_after=result.retry_after if result else None,
+        status_of(problem),
+        retry_after=retry_after,
         summary=summary,
         form=form,
-        outcome=result.outcome.value if result else None,
-        stale=stale,
+        problem=problem,
         words=phonetics.words(case_sensitive=_is_case_sensitive()),
     )
 
@@ -162,18 +154,16 @@ def _done_page(
     summary: ViewerSummary, signed: str | None, problem: str | None = None, tvs: Sequence[LinkedTV] = ()
 ) -> Response:
     attempt_id = _attempt_id(signed, summary.consumer_id)
-    linked = services().unlinking.recent_link(attempt_id, summary.consumer_id) if attempt_id else None
-    if linked is None:
+    link = services().unlinking.recent_link(attempt_id, summary.consumer_id) if attempt_id else None
+    if link is None:
         return see_other(summary.path)
     return render_page(
         "support/done.html",
         status_of(problem),
         summary=summary,
         form=UndoForm(formdata=None, attempt=signed, caller=summary.signed),
-        tv=next((tv for tv in tvs if tv.linked_device_id == linked.linked_device_id), None),
-        state="undone" if linked.is_undone else "linked",
-        can_undo=linked.undo_seconds is not None and not linked.is_undone,
-        undo_minutes=ceil((linked.undo_seconds or 0) / 60),
+        tv=next((tv for tv in tvs if tv.linked_device_id == link.linked_device_id), None),
+        link=link,
         problem=problem,
     )
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, Response
 
@@ -22,6 +23,8 @@ bp = Blueprint("support_unlinking", __name__)
 
 # Unlinking several TVs, one after the other, may take this long; the TVs that are left wait for the next try.
 UNLINK_ALL_SECONDS = 20
+UNLINK_PAGE = "support/unlink_tv.html"
+UNLINK_ALL_PAGE = "support/unlink_all.html"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def unlink_tv(agent: Agent, viewer: Viewer, device: str) -> Response:
     tv = _find(viewer, device)
     if tv is None:
         return viewer_page(agent, viewer, status=404)
-    return _unlink_page(ViewerSummary.of(viewer), ReasonForm(formdata=None), device, tv)
+    return _page(UNLINK_PAGE, ViewerSummary.of(viewer), ReasonForm(formdata=None), device=device, tv=tv)
 
 
 @bp.post(f"{VIEWER}/devices/<device>/unlink")
@@ -54,17 +57,18 @@ def send_unlink(agent: Agent, consumer_id: str, device: str) -> Response:
     if look_up.outcome in NO_VIEWER:
         return no_viewer_page(look_up)
     if look_up.viewer is None:
-        return _unlink_page(form.summary(consumer_id), form, device, None, look_up.outcome, look_up.retry_after)
+        summary, retry_after = form.summary(consumer_id), look_up.retry_after
+        return _page(UNLINK_PAGE, summary, form, look_up.outcome, device=device, tv=None, retry_after=retry_after)
     tv = _find(look_up.viewer, device)
     if tv is None:
         return viewer_page(agent, look_up.viewer, status=404)
     summary = ViewerSummary.of(look_up.viewer)
     if not form.validate():
-        return _unlink_page(summary, form, device, tv, "invalid")
+        return _page(UNLINK_PAGE, summary, form, "invalid", device=device, tv=tv)
     outcome = actions.unlink(tv.linked_device_id, consumer_id, agent, form.reason_to_record)
     if outcome is UnlinkOutcome.UNLINKED:
         return see_other(summary.path)
-    return _unlink_page(summary, form, device, tv, outcome)
+    return _page(UNLINK_PAGE, summary, form, outcome, device=device, tv=tv)
 
 
 # Zype is not asked for a form that may not be the agent's.
@@ -72,14 +76,14 @@ def send_unlink(agent: Agent, consumer_id: str, device: str) -> Response:
 @agent_required
 def unlink_tv_again(agent: Agent, consumer_id: str, device: str) -> Response:
     form = ReasonForm()
-    return _unlink_page(form.summary(consumer_id), form, device, None, "stale")
+    return _page(UNLINK_PAGE, form.summary(consumer_id), form, "stale", device=device, tv=None)
 
 
 @bp.get(f"{VIEWER}/unlink-all")
 @fresh_agent_required
 @with_viewer
 def unlink_all(agent: Agent, viewer: Viewer) -> Response:
-    return _unlink_all_page(ViewerSummary.of(viewer), ReasonForm(formdata=None), viewer.tvs)
+    return _page(UNLINK_ALL_PAGE, ViewerSummary.of(viewer), ReasonForm(formdata=None), tvs=viewer.tvs)
 
 
 @bp.post(f"{VIEWER}/unlink-all")
@@ -90,10 +94,11 @@ def send_unlink_all(agent: Agent, consumer_id: str) -> Response:
     if look_up.outcome in NO_VIEWER:
         return no_viewer_page(look_up)
     if look_up.viewer is None:
-        return _unlink_all_page(form.summary(consumer_id), form, None, look_up.outcome, look_up.retry_after)
+        summary, retry_after = form.summary(consumer_id), look_up.retry_after
+        return _page(UNLINK_ALL_PAGE, summary, form, look_up.outcome, tvs=None, retry_after=retry_after)
     summary, tvs = ViewerSummary.of(look_up.viewer), look_up.viewer.tvs
     if tvs and not form.validate():
-        return _unlink_all_page(summary, form, tvs, "invalid")
+        return _page(UNLINK_ALL_PAGE, summary, form, "invalid", tvs=tvs)
     results = _unlink_each(tvs, agent, consumer_id, form)
     if all(result.outcome is UnlinkOutcome.UNLINKED for result in results):
         return see_other(viewer_path(consumer_id))
@@ -104,7 +109,7 @@ def send_unlink_all(agent: Agent, consumer_id: str) -> Response:
 @agent_required
 def unlink_all_again(agent: Agent, consumer_id: str) -> Response:
     form = ReasonForm()
-    return _unlink_all_page(form.summary(consumer_id), form, None, "stale")
+    return _page(UNLINK_ALL_PAGE, form.summary(consumer_id), form, "stale", tvs=None)
 
 
 def _find(viewer: Viewer, handle: str) -> LinkedTV | None:
@@ -121,44 +126,10 @@ def _unlink_each(tvs: Sequence[LinkedTV], agent: Agent, consumer_id: str, form: 
     return results
 
 
-def _unlink_page(
-    summary: ViewerSummary,
-    form: ReasonForm,
-    device: str,
-    tv: LinkedTV | None,
-    problem: str | None = None,
-    retry_after: int | None = None,
+def _page(
+    template: str, summary: ViewerSummary, form: ReasonForm, problem: str | None = None, **context: Any
 ) -> Response:
-    return render_page(
-        "support/unlink_tv.html",
-        status_of(problem),
-        retry_after=retry_after,
-        summary=summary,
-        form=form,
-        device=device,
-        tv=tv,
-        problem=problem,
-    )
-
-
-def _unlink_all_page(
-    summary: ViewerSummary,
-    form: ReasonForm,
-    tvs: Sequence[LinkedTV] | None,
-    problem: str | None = None,
-    retry_after: int | None = None,
-    results: Sequence[UnlinkResult] = (),
-) -> Response:
-    return render_page(
-        "support/unlink_all.html",
-        status_of(problem),
-        retry_after=retry_after,
-        summary=summary,
-        form=form,
-        tvs=tvs,
-        results=results,
-        problem=problem,
-    )
+    return render_page(template, status_of(problem), summary=summary, form=form, problem=problem, **context)
 
 
 def _some_left_page(summary: ViewerSummary, form: ReasonForm, results: Sequence[UnlinkResult]) -> Response:
@@ -166,5 +137,6 @@ def _some_left_page(summary: ViewerSummary, form: ReasonForm, results: Sequence[
     tvs = [result.tv for result in results if result.outcome is not UnlinkOutcome.UNLINKED]
     if all(result.outcome in (UnlinkOutcome.UNLINKED, UnlinkOutcome.GONE) for result in results):
         # A TV that is no longer theirs won't be unlinked later either; any other failure may pass.
-        return _unlink_all_page(summary, form, tvs, "some_gone", results=results)
-    return _unlink_all_page(summary, form, tvs, "some_left", RETRY_SECONDS, results)
+        return _page(UNLINK_ALL_PAGE, summary, form, "some_gone", tvs=tvs, results=results)
+    retry_after = RETRY_SECONDS
+    return _page(UNLINK_ALL_PAGE, summary, form, "some_left", tvs=tvs, results=results, retry_after=retry_after)

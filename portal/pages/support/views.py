@@ -17,7 +17,7 @@ from portal.pages.identity.agent import Agent
 from portal.pages.support import actions
 from portal.pages.support.forms import FindViewerForm
 from portal.pages.support.viewer_summary import HOME, ViewerSummary, viewer_path
-from portal.pages.web.forms import on_stale_form
+from portal.pages.web.forms import as_typed, on_stale_form
 from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
 from portal.viewers.directory import LookUpResult, Viewer
@@ -56,16 +56,16 @@ def find_viewer(agent: Agent) -> Response:
 @agent_required
 def look_up_viewer(agent: Agent) -> Response:
     form = FindViewerForm()
-    look_up = actions.find(form.typed, agent)
+    look_up = actions.find(as_typed(form.who), agent)
     if look_up.viewer is None:
-        return _find_page(form, look_up, status_of(look_up.outcome))
+        return _find_page(form, look_up.outcome, look_up.retry_after)
     return see_other(viewer_path(look_up.viewer.consumer_id))
 
 
 @on_stale_form("support.look_up_viewer")
 @agent_required
 def find_viewer_again(agent: Agent) -> Response:
-    return _find_page(FindViewerForm(), status=422, stale=True)
+    return _find_page(FindViewerForm(), "stale")
 
 
 @bp.get(VIEWER)
@@ -77,8 +77,7 @@ def viewer(agent: Agent, viewer: Viewer) -> Response:
 
 def no_viewer_page(look_up: LookUpResult) -> Response:
     """Return the page to find a viewer, which says why the one of the path can't be shown."""
-    status = 404 if look_up.outcome in NO_VIEWER else status_of(look_up.outcome)
-    return _find_page(FindViewerForm(formdata=None), look_up, status)
+    return _find_page(FindViewerForm(formdata=None), look_up.outcome, look_up.retry_after)
 
 
 def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
@@ -95,17 +94,15 @@ def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
     )
 
 
-def _find_page(
-    form: FindViewerForm, look_up: LookUpResult | None = None, status: int = 200, *, stale: bool = False
-) -> Response:
+def _find_page(form: FindViewerForm, problem: str | None = None, retry_after: int | None = None) -> Response:
+    is_by_path = request.endpoint != "support.look_up_viewer"
     return render_page(
         "support/find_viewer.html",
-        status,
-        retry_after=look_up.retry_after if look_up else None,
+        404 if is_by_path and problem in NO_VIEWER else status_of(problem),
+        retry_after=retry_after,
         form=form,
-        outcome=look_up.outcome.value if look_up else None,
-        is_by_path=request.endpoint != "support.look_up_viewer",
-        stale=stale,
+        problem=problem,
+        is_by_path=is_by_path,
     )
 
 

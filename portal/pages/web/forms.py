@@ -27,6 +27,11 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
             return request.form if formdata is not None else None
 
 
+def as_typed(field: Field) -> str:
+    """Return what was typed; if the field was sent twice, joined by a character that no valid value contains."""
+    return "\0".join(field.raw_data or [])
+
+
 def no_control_characters(form: Form, field: Field) -> None:
     """Refuse control characters."""
     if any(unicodedata.category(character) == "Cc" for character in field.data or ""):
