@@ -1,6 +1,7 @@
 """One attempt in flight: a repeated request waits for the outcome of the first, and few requests wait."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
@@ -12,23 +13,44 @@ import time_machine
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt
 from portal.ledger.tables import ledger
+from portal.linking import in_flight
 from portal.services import Services
+from tests.harness.faulty_zype import before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import VIEWER, begin_link, link, outcomes
 from tests.linking.conftest import MakeServices
 
 
-def click_at_once(services: Services, clicks: int) -> list[Outcome]:
-    """Link by one PIN so many times at the same moment."""
-    barrier = threading.Barrier(clicks)
+class Clock:
+    """Stands in for the time module of requests that wait: a sleep takes no time, and things happen during it.
 
-    def click(_: int) -> Outcome:
-        barrier.wait()
-        return link(services, "slow")
+    Args:
+        during_sleep: called in each sleep.
+    """
 
-    with ThreadPoolExecutor(clicks) as pool:
-        return sorted(pool.map(click, range(clicks)))
+    def __init__(self, during_sleep: Callable[[], object] = lambda: None) -> None:
+        self.slept = 0.0
+        self._during_sleep = during_sleep
+
+    def monotonic(self) -> float:
+        return self.slept
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self._during_sleep()
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Clock]:
+    """Return a function that makes requests wait by a clock of the test's: ``set_clock(what_happens_meanwhile)``."""
+
+    def set_clock(during_sleep: Callable[[], object] = lambda: None) -> Clock:
+        clock = Clock(during_sleep)
+        monkeypatch.setattr(in_flight, "time", clock)
+        return clock
+
+    return set_clock
 
 
 def completed(futures: set[Future[Outcome]], number: int) -> list[Outcome]:
@@ -41,15 +63,25 @@ def completed(futures: set[Future[Outcome]], number: int) -> list[Outcome]:
     return results
 
 
-def test_a_second_click_waits_for_the_first(services_on_any_database: Services, sandbox: SimulatedZype) -> None:
-    assert click_at_once(services_on_any_database, 2) == [Outcome.LINKED, Outcome.LINKED]
-    assert len(sandbox.record()) == 1
-    assert outcomes(services_on_any_database) == ["linked"]
+def test_of_five_clicks_one_is_sent_one_waits_and_the_others_are_unavailable(
+    services_on_any_database: Services, sandbox: SimulatedZype
+) -> None:
+    services, gate, barrier = services_on_any_database, threading.Event(), threading.Barrier(5)
 
+    def click() -> Outcome:
+        barrier.wait()
+        return link(services, "good")
 
-def test_one_click_waits_and_the_others_are_unavailable(services: Services, sandbox: SimulatedZype) -> None:
-    assert click_at_once(services, 5) == [Outcome.LINKED] * 2 + [Outcome.UNAVAILABLE] * 3
+    def wait_at_gate() -> None:
+        gate.wait(5)
+
+    with before_each_call(sandbox, wait_at_gate), ThreadPoolExecutor(5) as pool:
+        futures = {pool.submit(click) for _ in range(5)}
+        assert completed(futures, 3) == [Outcome.UNAVAILABLE] * 3
+        gate.set()
+        assert completed(futures, 2) == [Outcome.LINKED] * 2
     assert len(sandbox.record()) == 1
+    assert outcomes(services) == ["linked"]
 
 
 def test_four_requests_wait_and_the_others_are_unavailable(services: Services, sandbox: SimulatedZype) -> None:
@@ -64,55 +96,72 @@ def test_four_requests_wait_and_the_others_are_unavailable(services: Services, s
     assert sandbox.record() == []
 
 
-def test_a_request_waits_no_longer_than_a_call_to_zype_may_take(
-    make_services: MakeServices, sandbox: SimulatedZype
+def test_a_request_waits_as_long_as_a_call_to_zype_may_take_and_leaves_its_place_to_the_next(
+    make_services: MakeServices, sandbox: SimulatedZype, set_clock: Callable[..., Clock]
 ) -> None:
-    services = make_services(zype_read_timeout="0.1")
-    begin_link(services, "inflight")
-
-    assert link(services, "inflight") == Outcome.UNKNOWN
-    assert sandbox.record() == []
-
-
-def test_a_request_that_waited_leaves_its_place_to_the_next(make_services: MakeServices) -> None:
-    services = make_services(zype_read_timeout="0.1")
+    services = make_services(zype_read_timeout="1")
     attempt = begin_link(services, "inflight")
 
     for _ in range(2):
+        clock = set_clock()
         result = services.linking.link("inflight", VIEWER, actor(VIEWER))
         assert (result.outcome, result.attempt_id) == (Outcome.UNKNOWN, attempt.id)
-
-
-def test_an_attempt_is_joined_until_its_call_must_have_ended(
-    make_services: MakeServices, sandbox: SimulatedZype
-) -> None:
-    services = make_services(zype_read_timeout="1.5")
-    with time_machine.travel("2026-05-04T12:00:00Z", tick=True) as clock:
-        begin_link(services, "good")
-        clock.shift(timedelta(seconds=1.8))
-
-        assert link(services, "good") == Outcome.UNKNOWN
+        assert clock.slept == pytest.approx(1.5, abs=0.2)
     assert sandbox.record() == []
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UNAVAILABLE, Outcome.MISCONFIGURED, Outcome.NOT_FOUND])
-def test_a_joined_outcome_says_when_to_try_again_if_that_may_help(services: Services, outcome: Outcome) -> None:
-    own = begin_link(services, "inflight")
-    thread = threading.Timer(0.1, services.ledger.finish, [own, outcome])
-    thread.start()
+def test_a_request_that_cannot_read_the_ledger_is_unknown_and_leaves_its_place_to_the_next(
+    services: Services, set_clock: Callable[..., Clock]
+) -> None:
+    attempt = begin_link(services, "inflight")
+
+    def rename_ledger() -> None:
+        with services.database.write() as connection:
+            connection.execute(sa.text("ALTER TABLE ledger RENAME TO not_ledger"))
+
+    set_clock(rename_ledger)
     result = services.linking.link("inflight", VIEWER, actor(VIEWER))
-    thread.join()
+    assert (result.outcome, result.attempt_id) == (Outcome.UNKNOWN, attempt.id)
+    with services.database.write() as connection:
+        connection.execute(sa.text("ALTER TABLE not_ledger RENAME TO ledger"))
+
+    set_clock(lambda: services.ledger.finish(attempt, Outcome.LINKED))
+    assert link(services, "inflight") == Outcome.LINKED
+
+
+def test_an_attempt_is_joined_until_its_call_must_have_ended(
+    services: Services, sandbox: SimulatedZype, set_clock: Callable[..., Clock]
+) -> None:
+    set_clock()
+    with time_machine.travel("2026-05-04T12:00:00Z", tick=False) as clock:
+        begin_link(services, "good")
+        clock.shift(timedelta(seconds=services.settings.zype_deadline + 0.9))
+        assert link(services, "good") == Outcome.UNKNOWN
+        assert sandbox.record() == []
+
+        clock.shift(timedelta(seconds=0.1))
+        assert link(services, "good") == Outcome.LINKED
+    assert len(sandbox.record()) == 1
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNAVAILABLE, Outcome.MISCONFIGURED, Outcome.NOT_FOUND])
+def test_a_joined_outcome_says_when_to_try_again_if_that_may_help(
+    services: Services, set_clock: Callable[..., Clock], outcome: Outcome
+) -> None:
+    own = begin_link(services, "inflight")
+    set_clock(lambda: services.ledger.finish(own, outcome))
+    result = services.linking.link("inflight", VIEWER, actor(VIEWER))
 
     assert (result.outcome, result.attempt_id) == (outcome, own.id)
     assert result.retry_after == (None if outcome is Outcome.NOT_FOUND else 10)
 
 
-def test_an_agent_who_joins_the_viewer_s_own_link_is_recorded(services: Services, sandbox: SimulatedZype) -> None:
+def test_an_agent_who_joins_the_viewer_s_own_link_is_recorded(
+    services: Services, sandbox: SimulatedZype, set_clock: Callable[..., Clock]
+) -> None:
     own = begin_link(services, "inflight")
-    thread = threading.Timer(0.1, services.ledger.finish, [replace(own, linked_device_id="tv-1"), Outcome.LINKED])
-    thread.start()
+    set_clock(lambda: services.ledger.finish(replace(own, linked_device_id="tv-1"), Outcome.LINKED))
     result = services.linking.link("inflight", VIEWER, agent(), REASON)
-    thread.join()
 
     assert sandbox.record() == []
     assert (result.outcome, result.linked_device_id) == (Outcome.LINKED, "tv-1")
@@ -123,15 +172,13 @@ def test_an_agent_who_joins_the_viewer_s_own_link_is_recorded(services: Services
 
 
 def test_an_agent_who_joins_the_viewer_s_own_unlinking_is_recorded(
-    services_on_any_database: Services, sandbox: SimulatedZype
+    services_on_any_database: Services, sandbox: SimulatedZype, set_clock: Callable[..., Clock]
 ) -> None:
     services = services_on_any_database
     own = Attempt(Action.UNLINK, actor(VIEWER), VIEWER, "tv-1")
     services.ledger.begin(own)
-    thread = threading.Timer(0.1, services.ledger.finish, [own, UnlinkOutcome.UNLINKED])
-    thread.start()
+    set_clock(lambda: services.ledger.finish(own, UnlinkOutcome.UNLINKED))
     assert services.unlinking.unlink("tv-1", VIEWER, agent(), reason=REASON) == UnlinkOutcome.UNLINKED
-    thread.join()
 
     assert sandbox.record() == []
     ended = sa.select(ledger.c.actor_id, ledger.c.outcome).where(ledger.c.outcome.is_not(None)).order_by(ledger.c.id)

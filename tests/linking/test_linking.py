@@ -1,6 +1,5 @@
 """Linking over a real sandbox: each outcome, and reconciliation of repeated requests and lost answers."""
 
-import threading
 from datetime import timedelta
 
 import pytest
@@ -11,8 +10,9 @@ from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import Outcome
 from portal.domain.pins import Pin
 from portal.mail.outbox import outbox
-from portal.sandbox import seed
+from portal.sandbox import faults, seed
 from portal.services import Services
+from tests.harness.faulty_zype import before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import OTHER, VIEWER, begin_link, finish_link, link, outcomes
@@ -24,9 +24,10 @@ UNANSWERED = ("hang", "trickle")
 
 @pytest.mark.parametrize("magic", seed.MAGIC_PINS, ids=lambda magic: magic.word)
 def test_each_answer_of_zype_has_one_outcome(
-    make_services: MakeServices, sandbox: SimulatedZype, magic: seed.MagicPin
+    make_services: MakeServices, sandbox: SimulatedZype, magic: seed.MagicPin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    services = make_services(zype_read_timeout="0.3" if magic.word in UNANSWERED else "5")
+    monkeypatch.setattr(faults, "SLOW_SECONDS", 0.1)
+    services = make_services(zype_read_timeout="0.1" if magic.word in UNANSWERED else "5")
 
     result = services.linking.link(magic.word, VIEWER, actor(VIEWER))
 
@@ -159,12 +160,9 @@ def test_an_attempt_that_can_not_be_written_is_not_sent(services: Services, sand
 
 
 def test_an_outcome_that_can_not_be_written_is_returned(services: Services, sandbox: SimulatedZype) -> None:
-    thread = threading.Timer(0.3, _refuse_inserts, [services])
-    thread.start()
+    with before_each_call(sandbox, lambda: _refuse_inserts(services)):
+        assert link(services, "good") == Outcome.LINKED
 
-    assert link(services, "slow") == Outcome.LINKED
-
-    thread.join()
     assert len(sandbox.record()) == 1
     assert outcomes(services) == []
     assert len(services.history.without_outcome(timedelta(0))) == 1

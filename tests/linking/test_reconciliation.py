@@ -50,18 +50,21 @@ def test_without_the_ledger_the_outcome_is_unknown(services: Services, sandbox: 
 
 
 @pytest.mark.parametrize(
-    ("slow_paths", "unanswered"),
-    [(("/pin/link", f"/consumers/{VIEWER}"), "/consumers/"), ((f"/consumers/{VIEWER}", "/pin/status"), "/pin/status")],
+    ("slow", "unanswered"),
+    [
+        ({"/pin/link": 0.25, f"/consumers/{VIEWER}": 0.45}, "/consumers/"),
+        ({f"/consumers/{VIEWER}": 0.25, "/pin/status": 0.45}, "/pin/status"),
+    ],
 )
 def test_all_calls_share_one_deadline(
-    make_services: MakeServices, sandbox: SimulatedZype, slow_paths: tuple[str, ...], unanswered: str
+    make_services: MakeServices, sandbox: SimulatedZype, slow: dict[str, float], unanswered: str
 ) -> None:
-    services, tv = make_services(zype_read_timeout="0.5"), sandbox.tv()
+    services, tv = make_services(zype_read_timeout="0.1"), sandbox.tv()
     services.zype.link(Pin(tv.pin), VIEWER)
     finish_link(services, tv.pin, Outcome.UNKNOWN)
 
-    # The first slow call leaves too little time for the second.
-    with before_each_call(sandbox, lambda: time.sleep(0.7 * (request.path in slow_paths))), capture_logs() as logs:
+    # Each slow call takes less than the deadline of 0.6 seconds, but the first leaves too little for the second.
+    with before_each_call(sandbox, lambda: time.sleep(slow.get(request.path, 0))), capture_logs() as logs:
         assert link(services, tv.pin) == Outcome.UNKNOWN
     (error,) = [line["error"] for line in logs if line["event"] == "zype_could_not_be_asked"]
     assert error.startswith(f"GET {unanswered}")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from flask import request
 
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt
@@ -161,9 +162,10 @@ def test_each_failed_call_has_one_outcome(
 
 
 def test_both_calls_share_one_deadline(make_services: MakeServices, sandbox: SimulatedZype) -> None:
-    services, tv = make_services(zype_read_timeout="0.5"), sandbox.tv()
+    services, tv = make_services(zype_read_timeout="0.1"), sandbox.tv()
     services.linking.link(tv.pin, VIEWER, actor(VIEWER))
 
-    # Reading the PIN leaves too little time to unlink.
-    with before_each_call(sandbox, lambda: time.sleep(0.7)):
+    # Each call takes less than the deadline of 0.6 seconds, but reading the PIN leaves too little to unlink.
+    slow = {"/pin/status": 0.25, "/pin/unlink": 0.45}
+    with before_each_call(sandbox, lambda: time.sleep(slow[request.path])):
         assert services.unlinking.unlink(tv.device_id, VIEWER, actor(VIEWER)) == UnlinkOutcome.UNKNOWN
