@@ -1,6 +1,7 @@
 """Migrated PostgreSQL databases, emptied after each test: making and dropping one takes longer than most tests."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,10 +36,12 @@ SCHEMA = sql.SQL("""
         for catalogue_and_number in CATALOGUES.items()
     )
 )
+# With a time-out, pg_terminate_backend waits for one connection after the other, and at least 100 ms for each.
 END_OTHER_CONNECTIONS = """
-    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+END_SECONDS = 5.0
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
 
 
@@ -87,8 +90,8 @@ class DatabasePool:
     def _empty(self, connection: psycopg.Connection) -> bool:
         """End all other connections and delete every row, or return False for a database not to be used again."""
         try:
+            _end_other_connections(connection)
             with connection.transaction():
-                connection.execute(END_OTHER_CONNECTIONS)
                 if connection.execute(SCHEMA).fetchone() != self._schema:
                     return False
                 # The triggers that guard the ledger do not run for what is replicated.
@@ -104,3 +107,9 @@ class DatabasePool:
 
     def _connect(self, name: str) -> psycopg.Connection:
         return psycopg.connect(self._cluster.conninfo(name), autocommit=True)
+
+
+def _end_other_connections(connection: psycopg.Connection) -> None:
+    end = time.monotonic() + END_SECONDS
+    while connection.execute(END_OTHER_CONNECTIONS).fetchone() != (0,) and time.monotonic() < end:
+        time.sleep(0.005)
