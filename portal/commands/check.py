@@ -1,7 +1,9 @@
 """``zype-activate check``: tries every setting and connection, and prints for each whether it works."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import click
@@ -44,9 +46,12 @@ class Finding:
         return f"{'ok  ' if self.is_ok else 'FAIL'}  {self.text}"
 
 
-@click.command()
-def check() -> None:
-    """Try every setting and connection, and say of each whether it works."""
+class CheckFailed(Exception):
+    """Something does not work; the text goes on from the subject of the check."""
+
+
+def print_findings() -> None:
+    """Print a line for each finding, and end with status 1 if one is a fault."""
     failed = 0
     for finding in findings(load_settings(environment())):
         click.echo(finding)
@@ -59,24 +64,37 @@ def findings(settings: Settings) -> Iterator[Finding]:
     """Yield a finding for everything that the portal needs, in the order in which it needs it."""
     yield Finding(True, f"settings: all can be read; the mode is {settings.mode}")
     yield _address(settings)
-    yield from _database(settings)
+    with ExitStack() as stack:
+        database = Database(settings.database_url.get_secret_value(), connections=1)
+        stack.callback(database.dispose)
+        yield (schema := _finding("database", partial(_schema, database)))
+        if schema.is_ok:
+            yield _finding("database", partial(_writable, database))
+            yield _finding("ledger", partial(_append_only, database))
     if settings.redis_url:
-        yield _redis(settings)
-    zype = ZypeClient(settings)
-    try:
-        yield _api(zype)
+        yield _finding("redis", partial(_redis, settings.redis_url.get_secret_value()))
+    with closing(ZypeClient(settings)) as zype:
+        yield _finding("Zype's API", partial(_api, zype))
         if "password" in settings.sign_in:
-            yield _password(zype)
-    finally:
-        zype.close()
+            yield _finding("Zype's login", partial(_password, zype))
     if "code" in settings.sign_in:
-        yield _authorization_code(settings)
+        yield _finding("Zype's sign-in page", partial(_authorization_code, settings))
     if settings.staff_oidc_issuer:
-        yield _staff_provider(settings)
-    yield _mail(settings)
+        yield _finding("staff's identity provider", partial(_staff_provider, settings))
+    yield _finding("mail", partial(_mail, settings))
     for name, bind in (("PORTAL_BIND", settings.bind), ("PORTAL_METRICS_BIND", settings.metrics_bind)):
         if bind:
-            yield _port(name, bind)
+            yield _finding(name, partial(_port, bind))
+
+
+def _finding(subject: str, check: Callable[[], str]) -> Finding:
+    """Return what a check finds: it returns what works, and raises an error for what does not."""
+    try:
+        return Finding(True, f"{subject}: {check()}")
+    except SQLAlchemyError as error:
+        return Finding(False, f"{subject}: {describe(error)}")
+    except (CheckFailed, ZypeError, ProviderError) as error:
+        return Finding(False, f"{subject}: {error}")
 
 
 def _address(settings: Settings) -> Finding:
@@ -89,115 +107,92 @@ def _address(settings: Settings) -> Finding:
     return Finding(True, "address: PORTAL_PUBLIC_URL and PORTAL_PROXY_HOPS fit together")
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
-    database = Database(settings.database_url.get_secret_value(), connections=1)
-    try:
-        if not is_current(database):
-            yield Finding(False, "database: it answers, but lacks this version's schema. Run: zype-activate db upgrade")
-            return
-        yield Finding(True, "database: it answers, and has this version's schema")
-        yield _writable(database)
-        yield _append_only(database)
-    except SQLAlchemyError as error:
-        yield Finding(False, f"database: {describe(error)}")
-    finally:
-        database.dispose()
+def _schema(database: Database) -> str:
+    if not is_current(database):
+        raise CheckFailed("it answers, but lacks this version's schema. Run: zype-activate db upgrade")
+    return "it answers, and has this version's schema"
 
 
-def _writable(database: Database) -> Finding:
+def _writable(database: Database) -> str:
     try:
         with database.write() as connection:
             # Changes nothing, but succeeds only if the database can be written to.
             for table in ("pending", "outbox"):
                 connection.execute(sa.text(f"DELETE FROM {table} WHERE attempt_id = ''"))  # noqa: S608
     except SQLAlchemyError as error:
-        return Finding(False, f"database: can't write to it: {describe(error)}")
-    return Finding(True, "database: it can be written to")
+        raise CheckFailed(f"can't write to it: {describe(error)}") from error
+    return "it can be written to"
 
 
-def _append_only(database: Database) -> Finding:
+def _append_only(database: Database) -> str:
     if database.is_sqlite:
         query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger'"
     else:
         query = "SELECT 2 * count(*) FROM pg_trigger WHERE tgname = 'ledger_no_change' AND tgenabled <> 'D'"
-    try:
-        with database.read() as connection:
-            is_guarded = connection.execute(sa.text(query)).scalar_one() >= 2
-    except SQLAlchemyError as error:
-        return Finding(False, f"ledger: can't read its triggers: {describe(error)}")
-    if not is_guarded:
-        return Finding(False, "ledger: the triggers that refuse to change it are gone; restore the schema")
-    return Finding(True, "ledger: the database refuses to change it")
+    with database.read() as connection:
+        if connection.execute(sa.text(query)).scalar_one() < 2:
+            raise CheckFailed("the triggers that refuse to change it are gone; restore the schema")
+    return "the database refuses to change it"
 
 
-def _redis(settings: Settings) -> Finding:
-    url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+def _redis(url: str) -> str:
     try:
         is_up = storage_from_string(url, socket_connect_timeout=3, socket_timeout=3).check()
-    except ConfigurationError:
-        return Finding(False, "redis: PORTAL_REDIS_URL is not an address of Redis, or its client is not installed")
+    except ConfigurationError as error:
+        raise CheckFailed("PORTAL_REDIS_URL is not an address of Redis, or its client is not installed") from error
     if not is_up:
-        return Finding(False, "redis: it does not answer; each worker would count floods by itself")
-    return Finding(True, "redis: it answers")
+        raise CheckFailed("it does not answer; each worker would count floods by itself")
+    return "it answers"
 
 
-def _api(zype: ZypeClient) -> Finding:
+def _api(zype: ZypeClient) -> str:
     try:
         zype.consumers_by_email(UNKNOWN_ACCOUNT)
-    except Misconfigured:
-        return Finding(False, "Zype's API: it refuses PORTAL_ZYPE_API_KEY; an Admin key is needed")
-    except ZypeError as error:
-        return Finding(False, f"Zype's API: {error}")
-    return Finding(True, "Zype's API: it answers, and accepts the key")
+    except Misconfigured as error:
+        raise CheckFailed("it refuses PORTAL_ZYPE_API_KEY; an Admin key is needed") from error
+    return "it answers, and accepts the key"
 
 
-def _password(zype: ZypeClient) -> Finding:
+def _password(zype: ZypeClient) -> str:
     try:
         zype.token(UNKNOWN_ACCOUNT, uuid4().hex)
     except BadCredentials:
-        return Finding(True, "Zype's login: it answers, and accepts the client")
-    except Misconfigured:
-        return Finding(False, "Zype's login: it refuses PORTAL_ZYPE_CLIENT_ID and PORTAL_ZYPE_CLIENT_SECRET")
-    except ZypeError as error:
-        return Finding(False, f"Zype's login: {error}")
-    return Finding(False, "Zype's login: it gave a token to an account that can't exist")
+        return "it answers, and accepts the client"
+    except Misconfigured as error:
+        raise CheckFailed("it refuses PORTAL_ZYPE_CLIENT_ID and PORTAL_ZYPE_CLIENT_SECRET") from error
+    raise CheckFailed("it gave a token to an account that can't exist")
 
 
-def _authorization_code(settings: Settings) -> Finding:
+def _authorization_code(settings: Settings) -> str:
     app = create_app(settings)
+    services = app.extensions[EXTENSION]
     try:
         with app.app_context():
             authorization_code.check_metadata()
-    except ZypeError as error:
-        return Finding(False, f"Zype's sign-in page: {error}")
     finally:
-        app.extensions[EXTENSION].zype.close()
-        app.extensions[EXTENSION].database.dispose()
-    callback = "/sign-in/code/callback behind PORTAL_PUBLIC_URL"
-    return Finding(True, f"Zype's sign-in page: its metadata are right; register {callback} at Zype")
+        services.zype.close()
+        services.database.dispose()
+    callback = f"{authorization_code.CALLBACK_PATH} behind PORTAL_PUBLIC_URL"
+    return f"its metadata are right; register {callback} at Zype"
 
 
-def _mail(settings: Settings) -> Finding:
+def _staff_provider(settings: Settings) -> str:
+    with Provider(settings).client() as client:
+        client.check_client()
+    return f"it answers, and accepts the client; register {CALLBACK_PATH} behind PORTAL_PUBLIC_URL there"
+
+
+def _mail(settings: Settings) -> str:
     if settings.smtp_url is None:
-        return Finding(True, "mail: PORTAL_SMTP_URL is not set, so viewers get no mail")
+        return "PORTAL_SMTP_URL is not set, so viewers get no mail"
     try:
         smtp_client(settings).check()
     except NotSent as error:
-        return Finding(False, f"mail: the server of PORTAL_SMTP_URL can't be used: {error}")
-    return Finding(True, "mail: the server of PORTAL_SMTP_URL answers, and accepts our sign-in")
+        raise CheckFailed(f"the server of PORTAL_SMTP_URL can't be used: {error}") from error
+    return "the server of PORTAL_SMTP_URL answers, and accepts our sign-in"
 
 
-def _staff_provider(settings: Settings) -> Finding:
-    try:
-        with Provider(settings).client() as client:
-            client.check_client()
-    except ProviderError as error:
-        return Finding(False, f"staff's identity provider: {error}")
-    callback = f"{CALLBACK_PATH} behind PORTAL_PUBLIC_URL"
-    return Finding(True, f"staff's identity provider: it answers, and accepts the client; register {callback} there")
-
-
-def _port(name: str, bind: str) -> Finding:
+def _port(bind: str) -> str:
     if fault := listen_fault(bind):
-        return Finding(False, f"{name}: can't listen on it: {fault}")
-    return Finding(True, f"{name}: can be listened on")
+        raise CheckFailed(f"can't listen on it: {fault}")
+    return "can be listened on"

@@ -4,11 +4,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 # How long a unit of work waits for another that writes, before the database counts as locked.
 LOCK_SECONDS = 3.0
@@ -82,6 +86,13 @@ class Database:
             return datetime.now(UTC)
         now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
         return now.astimezone(UTC)
+
+    def insert(self, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
+        """Return an INSERT that can say what to do on a conflict; each dialect has its own."""
+        # Only the dialect in use is imported, since that of PostgreSQL takes 40 ms.
+        dialect = import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}")
+        insert: sqlite.Insert | postgresql.Insert = dialect.insert(table)
+        return insert
 
     def lock(self, connection: Connection, names: list[bytes]) -> None:
         """Take the locks of these names in their order, and hold them until the transaction ends.

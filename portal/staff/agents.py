@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.database.database import Database
 from portal.database.sessions import Sessions
@@ -86,7 +85,8 @@ class Agents:
         claims = {"name": name, "email": email, "role": role}
         with self._database.write() as connection:
             row = {"id": agent_id, "created_at": self._database.now(connection), **claims}
-            connection.execute(self._insert().values(**row).on_conflict_do_update(index_elements=["id"], set_=claims))
+            insert = self._database.insert(agents).values(**row)
+            connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=claims))
             return _account(connection.execute(_FIND, {"agent_id": agent_id}).one())
 
     def add(self, name: str, role: Role, password: str | None = None) -> str:
@@ -106,7 +106,7 @@ class Agents:
         password = password or passwords.generate(PASSWORD_GROUPS)
         row = {"id": agent_id, "name": name.strip(), "role": role, "password_hash": passwords.hash_password(password)}
         with self._database.write() as connection:
-            insert = self._insert().values(**row, created_at=self._database.now(connection))
+            insert = self._database.insert(agents).values(**row, created_at=self._database.now(connection))
             # RETURNING, because drivers differ in the row count that they report for an INSERT without effect.
             if connection.execute(insert.on_conflict_do_nothing().returning(agents.c.id)).one_or_none() is None:
                 raise AccountError(f"There is an account {agent_id} already.")
@@ -129,7 +129,7 @@ class Agents:
             now = self._database.now(connection)
             if _is_oidc_id(name):
                 row = {"id": name, "name": name, "role": Role.AGENT, "created_at": now}
-                connection.execute(self._insert().values(**row).on_conflict_do_nothing())
+                connection.execute(self._database.insert(agents).values(**row).on_conflict_do_nothing())
             ids = list(connection.execute(sa.select(agents.c.id).where(_matches(name))).scalars())
             enabled = agents.update().where(agents.c.id.in_(ids), agents.c.disabled_at.is_(None))
             connection.execute(enabled.values(disabled_at=now))
@@ -201,9 +201,6 @@ class Agents:
         query = sa.select(sa.exists().where(agents.c.id == agent_id, agents.c.password_hash == password_hash))
         with self._database.read() as connection:
             return bool(connection.execute(query).scalar())
-
-    def _insert(self) -> sqlite.Insert | postgresql.Insert:
-        return sqlite.insert(agents) if self._database.is_sqlite else postgresql.insert(agents)
 
 
 _COLUMNS = tuple(agents.c[name] for name in Account.__dataclass_fields__)

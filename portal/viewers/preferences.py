@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.database.database import Database
 from portal.database.schema import metadata
@@ -58,8 +57,8 @@ class ViewerPreferences:
 
     def _upsert(self, table: sa.Table, values: Mapping[str, str]) -> None:
         """Insert a row, or update the row with the same key."""
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         keys = [column.name for column in table.primary_key]
         others = {name: value for name, value in values.items() if name not in keys}
+        insert = self._database.insert(table).values(**values)
         with self._database.write() as connection:
-            connection.execute(insert(table).values(**values).on_conflict_do_update(index_elements=keys, set_=others))
+            connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=others))
