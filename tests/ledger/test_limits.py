@@ -1,6 +1,7 @@
 """Limits on attempts are exact, however many attempts begin at the same time."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
+from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger as table
 from tests.harness.ledger import actor, agent
 from tests.ledger.conftest import on_any_database
@@ -150,7 +152,7 @@ def test_only_the_same_action_on_the_same_tv_or_pin_is_one_attempt(ledger: Ledge
     assert begin(replace(link, id="b" * 32)) == InFlight(link.id)
 
 
-# SQLite uses the clock of this process, which a test can set. PostgreSQL has its own: a short window is tested there.
+# SQLite uses the clock of this process, which a test can set. PostgreSQL has its own: there an old row is written.
 
 
 def test_a_limit_ends_when_its_oldest_attempt_is_old_enough(ledger: Ledger) -> None:
@@ -206,15 +208,17 @@ def test_attempts_in_flight_count_for_their_own_action_alone(ledger: Ledger) -> 
     assert ledger.begin(attempt(1), (VIEWER,)) == Begun()
 
 
-@on_any_database
-def test_a_short_window_ends_by_the_database_s_own_clock(ledger: Ledger) -> None:
-    limit = Limit(("consumer_id",), (parse("1/1second"),))
-    first, second = attempt(1), attempt(2)
-    ledger.begin(first, (limit,))
-    ledger.finish(first, "not_found")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_window_ends_by_the_clock_of_postgresql(ledger: Ledger, database: Database) -> None:
+    limit = Limit(("consumer_id",), (parse("1/15minutes"),))
+    row = row_of(attempt(1), ledger.keyring) | {"outcome": "not_found"}
+    with database.write() as connection:
+        old = database.now(connection) - timedelta(minutes=15) + timedelta(seconds=0.3)
+        connection.execute(table.insert(), sign(row, ledger.keyring.current, old))
 
-    stopped = ledger.begin(second, (limit,))
-    assert isinstance(stopped, RateLimited)
-    assert 0 < stopped.retry_after <= 1
-    threading.Event().wait(stopped.retry_after)
-    assert ledger.begin(attempt(3), (limit,)) == Begun()
+    with time_machine.travel("2026-05-04T12:00:00Z"):
+        stopped = ledger.begin(attempt(2), (limit,))
+        assert isinstance(stopped, RateLimited)
+        assert 0 < stopped.retry_after <= 0.3
+        time.sleep(stopped.retry_after)
+        assert ledger.begin(attempt(3), (limit,)) == Begun()

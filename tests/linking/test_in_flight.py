@@ -1,6 +1,7 @@
 """One attempt in flight: a repeated request waits for the outcome of the first, and few requests wait."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -82,6 +83,35 @@ def test_of_five_clicks_one_is_sent_one_waits_and_the_others_are_unavailable(
         assert completed(futures, 2) == [Outcome.LINKED] * 2
     assert len(sandbox.record()) == 1
     assert outcomes(services) == ["linked"]
+
+
+def test_two_clicks_on_unlink_at_the_same_moment_are_one_attempt(
+    make_services: MakeServices, postgresql_url: str, sandbox: SimulatedZype, set_clock: Callable[..., Clock]
+) -> None:
+    services, tv, gate = make_services(database_url=postgresql_url), sandbox.tv(), threading.Event()
+    assert link(services, tv.pin) == Outcome.LINKED
+
+    def unlink() -> UnlinkOutcome:
+        return services.unlinking.unlink(tv.device_id, VIEWER, actor(VIEWER))
+
+    def open_gate() -> None:
+        gate.set()
+        time.sleep(0.05)
+
+    set_clock(open_gate)
+
+    def wait_at_gate() -> None:
+        gate.wait(1)
+
+    with before_each_call(sandbox, wait_at_gate), ThreadPoolExecutor(2) as pool:
+        with services.database.write() as connection:
+            # Both may look for an attempt in flight, but neither can write its own yet.
+            connection.execute(sa.text("LOCK TABLE ledger IN SHARE MODE"))
+            clicks = [pool.submit(unlink) for _ in range(2)]
+            while connection.execute(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one() < 2:
+                time.sleep(0.01)
+        assert [click.result() for click in clicks] == [UnlinkOutcome.UNLINKED] * 2
+    assert outcomes(services) == ["linked", "unlinked"]
 
 
 def test_four_requests_wait_and_the_others_are_unavailable(services: Services, sandbox: SimulatedZype) -> None:

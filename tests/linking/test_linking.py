@@ -55,6 +55,20 @@ def test_a_malformed_pin_is_not_sent(services: Services, sandbox: SimulatedZype)
     assert sandbox.record() == []
 
 
+@pytest.mark.parametrize(
+    ("pin", "outcome"), [("?", Outcome.MALFORMED), ("good", Outcome.TOO_MANY), ("another", Outcome.REFUSED)]
+)
+def test_a_refusal_names_its_own_attempt(make_services: MakeServices, pin: str, outcome: Outcome) -> None:
+    services = make_services(limit_viewer="1/minute" if outcome is Outcome.TOO_MANY else "9/minute")
+    link(services, "used")
+
+    result = services.linking.link(pin, VIEWER, actor(VIEWER))
+
+    newest = services.history.activity(VIEWER, 1).attempts[0]
+    assert (newest.attempt_id, newest.outcome, newest.consumer_id) == (result.attempt_id, outcome, VIEWER)
+    assert result.outcome == outcome
+
+
 @pytest.mark.parametrize("pin", ["good", "?"])
 def test_an_agent_s_attempt_names_the_viewer_and_the_reason(services: Services, pin: str) -> None:
     services.linking.link(pin, VIEWER, agent(), REASON)
