@@ -24,6 +24,7 @@ from portal.settings.loading import load
 from portal.settings.settings import Settings
 from tests.harness import postgres, servers
 from tests.harness.chromium import chromium
+from tests.harness.compiled_statements import share_compiled_statements
 from tests.harness.compiled_templates import CompiledTemplates
 from tests.harness.database_pool import DatabasePool
 from tests.harness.environment import live_environ, portal_environ
@@ -40,6 +41,7 @@ MEMORY_BYTES = 2**30
 hypothesis.settings.register_profile("portal", deadline=None)
 hypothesis.settings.load_profile("portal")
 Flask.url_rule_class = CompiledOnceRule
+share_compiled_statements()
 
 
 def pytest_configure() -> None:
