@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import click
 from dotenv import dotenv_values
@@ -68,3 +69,17 @@ def listen_fault(bind: str) -> str | None:
         # A name that can't be resolved has no error number of the operating system.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "no such address"
         return reason[:1].lower() + reason[1:]
+
+
+def check_port(name: str, bind: str) -> None:
+    """End the command if nothing can listen on HOST:PORT, which the setting of this name sets."""
+    if fault := listen_fault(bind):
+        fail(f"Can't listen on {bind}: {fault}. Set {name} to another address.")
+
+
+def check_sandbox_ports(settings: Settings) -> None:
+    """End the command if the sandbox can't listen where the settings look for Zype and, if it takes it, for mail."""
+    parts = urlsplit(settings.zype_api_url)
+    check_port("PORTAL_ZYPE_API_URL", f"{parts.hostname}:{parts.port or 80}")
+    if mail_address := settings.sandbox_mail_address:
+        check_port("PORTAL_SMTP_URL", "{}:{}".format(*mail_address))

@@ -5,9 +5,8 @@ from urllib.parse import urlsplit
 import click
 
 from portal.commands.child_process import stop_event
-from portal.commands.context import environment, fail, load_settings
+from portal.commands.context import check_sandbox_ports, environment, fail, load_settings
 from portal.sandbox.app import create_app
-from portal.sandbox.mail_server import CannotReceiveMail
 from portal.sandbox.server import serve
 from portal.sandbox.state import Sandbox
 
@@ -19,6 +18,7 @@ def sandbox(stop_with_stdin: bool) -> None:
     settings = load_settings(environment())
     if settings.mode != "sandbox":
         fail("PORTAL_MODE: is live; the sandbox serves in sandbox mode alone")
+    check_sandbox_ports(settings)
     state = Sandbox(
         api_key=settings.zype_api_key.get_secret_value(),
         client_id=settings.zype_client_id,
@@ -26,10 +26,5 @@ def sandbox(stop_with_stdin: bool) -> None:
         activate_url=f"{settings.public_url}/activate",
     )
     parts = urlsplit(settings.zype_api_url)
-    try:
-        stop = stop_event(stop_with_stdin)
-        serve(create_app(state), parts.hostname or "", parts.port or 80, stop, settings.sandbox_mail_address)
-    except CannotReceiveMail as error:
-        fail(f"{error.strerror}. Set PORTAL_SMTP_URL to another.")
-    except OSError as error:
-        fail(f"{error.strerror}. Set PORTAL_ZYPE_API_URL to another port.")
+    stop = stop_event(stop_with_stdin)
+    serve(create_app(state), parts.hostname or "", parts.port or 80, stop, settings.sandbox_mail_address)

@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 
 from portal.app import create_app
 from portal.commands.child_process import ChildProcess
-from portal.commands.context import fail, listen_fault, open_database
+from portal.commands.context import check_port, check_sandbox_ports, fail, open_database
 from portal.database.schema import is_current
 from portal.pages.web import logs
 from portal.settings.addresses import split_bind
@@ -52,9 +52,9 @@ def run_server(
         log_level: the lowest that is logged.
     """
     logs.configure(settings, log_level)
-    _check_port("PORTAL_BIND", settings.bind)
+    check_port("PORTAL_BIND", settings.bind)
     if settings.metrics_bind:
-        _check_port("PORTAL_METRICS_BIND", settings.metrics_bind)
+        check_port("PORTAL_METRICS_BIND", settings.metrics_bind)
     _check_schema(settings)
     try:
         with ExitStack() as stack:
@@ -66,11 +66,6 @@ def run_server(
         fail(str(error))
 
 
-def _check_port(name: str, bind: str) -> None:
-    if fault := listen_fault(bind):
-        fail(f"Can't listen on {bind}: {fault}. Set {name} to another address.")
-
-
 def _check_schema(settings: Settings) -> None:
     with open_database(settings) as database:
         if not is_current(database):
@@ -80,10 +75,7 @@ def _check_schema(settings: Settings) -> None:
 @contextmanager
 def _sandbox_process(settings: Settings, environ: Mapping[str, str]) -> Iterator[None]:
     """Run the sandbox while the block runs."""
-    parts = urlsplit(settings.zype_api_url)
-    _check_port("PORTAL_ZYPE_API_URL", f"{parts.hostname}:{parts.port or 80}")
-    if mail_address := settings.sandbox_mail_address:
-        _check_port("PORTAL_SMTP_URL", "{}:{}".format(*mail_address))
+    check_sandbox_ports(settings)
     with ChildProcess(["sandbox"], environ) as sandbox:
         if not _wait_until_healthy(settings.zype_api_url, lambda: sandbox.is_running):
             fail("The sandbox did not start; its output is above.")

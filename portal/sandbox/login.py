@@ -23,19 +23,16 @@ _DESCRIPTIONS = {
 
 
 class OAuthRefusal(Exception):
-    """A refused request; ``error`` is one of the codes of RFC 6749 section 5.2."""
-
-    def __init__(self, error: str, status: int = 400) -> None:
-        super().__init__(error)
-        self.error = error
-        self.status = status
+    """A refused request; its text is one of the codes of RFC 6749 section 5.2."""
 
 
 @bp.errorhandler(OAuthRefusal)
 def refused(refusal: OAuthRefusal) -> tuple[dict[str, str], int, dict[str, str]]:
-    headers = {"WWW-Authenticate": 'Basic realm="sandbox"'} if refusal.status == 401 else {}
-    answer = {"error": refusal.error, "error_description": _DESCRIPTIONS[refusal.error]}
-    return answer, refusal.status, headers
+    error = str(refusal)
+    answer = {"error": error, "error_description": _DESCRIPTIONS[error]}
+    if error in ("invalid_client", "invalid_token"):
+        return answer, 401, {"WWW-Authenticate": 'Basic realm="sandbox"'}
+    return answer, 400, {}
 
 
 @bp.get("/.well-known/oauth-authorization-server")
@@ -60,12 +57,12 @@ def token() -> Response:
     client_id = _client_id()
     match _field("grant_type"):
         case "password" if "linked_device_id" in request.form:
-            return _issued(_token_for_device(client_id))
+            return _token_for_device(client_id)
         case "password":
             word = request.form.get("username", "").partition("@")[0]
-            return faults.failure(word, sandbox().stopping) or _issued(_token_for_password(client_id))
+            return faults.failure(word, sandbox().stopping) or _token_for_password(client_id)
         case "authorization_code":
-            return _issued(_token_for_code(client_id))
+            return _token_for_code(client_id)
         case _:
             raise OAuthRefusal("unsupported_grant_type")
 
@@ -75,7 +72,7 @@ def token_info() -> dict[str, Any]:
     given = request.authorization.token if request.authorization else request.args.get("access_token")
     found = sandbox().tokens.find(given or "")
     if not found:
-        raise OAuthRefusal("invalid_token", 401)
+        raise OAuthRefusal("invalid_token")
     return {
         "resource_owner_id": found.consumer_id,
         "scope": found.scope.split(),
@@ -108,7 +105,7 @@ def _client_id() -> str:
         return client_id
     is_secret = compare_digest(secret.encode(), sandbox().client_secret.encode())
     if client_id != sandbox().client_id or not is_secret:
-        raise OAuthRefusal("invalid_client", 401)
+        raise OAuthRefusal("invalid_client")
     return client_id
 
 
@@ -119,37 +116,36 @@ def _field(name: str) -> str:
     return value
 
 
-def _token_for_password(client_id: str) -> Token:
+def _token_for_password(client_id: str) -> Response:
     email, password = _field("username"), _field("password")
-    if client_id != sandbox().client_id:
-        raise OAuthRefusal("unauthorized_client")
-    found = sandbox().store.sign_in(email, password)
-    if not found:
-        raise OAuthRefusal("invalid_grant")
-    return sandbox().tokens.issue(found.id, client_id)
+    _require_client(client_id, sandbox().client_id)
+    consumer = sandbox().store.sign_in(email, password)
+    return _issued(sandbox().tokens.issue(consumer.id, client_id) if consumer else None)
 
 
-def _token_for_device(client_id: str) -> Token:
+def _token_for_device(client_id: str) -> Response:
     """Sign a TV in: its device id and its linked PIN take the place of user name and password."""
-    if client_id != seed.TV_CLIENT_ID:
-        raise OAuthRefusal("unauthorized_client")
-    device = sandbox().store.status(_field("linked_device_id"))
-    if not device or not device.consumer_id or device.pin != _field("pin"):
-        raise OAuthRefusal("invalid_grant")
-    return sandbox().tokens.issue(device.consumer_id, client_id)
+    _require_client(client_id, seed.TV_CLIENT_ID)
+    device, pin = sandbox().store.status(_field("linked_device_id")), _field("pin")
+    consumer_id = device.consumer_id if device and device.pin == pin else None
+    return _issued(sandbox().tokens.issue(consumer_id, client_id) if consumer_id else None)
 
 
-def _token_for_code(client_id: str) -> Token:
+def _token_for_code(client_id: str) -> Response:
     fields = _field("code"), client_id, _field("redirect_uri"), _field("code_verifier")
-    if client_id != sandbox().client_id:
+    _require_client(client_id, sandbox().client_id)
+    return _issued(sandbox().tokens.exchange(*fields))
+
+
+def _require_client(client_id: str, allowed: str) -> None:
+    if client_id != allowed:
         raise OAuthRefusal("unauthorized_client")
-    found = sandbox().tokens.exchange(*fields)
-    if not found:
+
+
+def _issued(token: Token | None) -> Response:
+    """Return the answer with a token, or refuse the grant if there is none."""
+    if not token:
         raise OAuthRefusal("invalid_grant")
-    return found
-
-
-def _issued(token: Token) -> Response:
     return jsonify(
         access_token=token.access,
         token_type="bearer",  # noqa: S106 - It names the kind of token.

@@ -1,7 +1,6 @@
 """The sandbox's SMTP server: accepts every mail for every recipient, and sends none on."""
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -13,10 +12,6 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from portal.sandbox.mailbox import Mailbox
 
 _MAX_MAIL = 64 * 1024
-
-
-class CannotReceiveMail(OSError):
-    """The SMTP server can't listen on its address."""
 
 
 class _Handler:
@@ -39,15 +34,10 @@ def receive_mail(mailbox: Mailbox, host: str = "127.0.0.1", port: int = 0) -> It
     """Receive mail in a thread while the block runs; yields the port, which is a free one for port 0.
 
     Raises:
-        CannotReceiveMail: if it can't listen.
+        OSError: if it can't listen.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        # aiosmtpd's own controller needs five seconds to notice that the port is in use.
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise CannotReceiveMail(error.errno, f"the sandbox can't receive mail on {host}:{port}: {reason}") from error
+    # aiosmtpd's own controller needs five seconds to notice that the port is in use.
+    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     started: Future[Callable[[], object]] = Future()
 
     async def serve() -> None:

@@ -1,6 +1,5 @@
 """Serves the sandbox: threaded HTTP/1.1 with kept connections, which stops at once even with answers in flight."""
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -62,8 +61,7 @@ def serve(app: Flask, host: str, port: int, stop: Event, mail_address: tuple[str
         mail_address: host and port to receive mail on; None for no mail.
 
     Raises:
-        CannotReceiveMail: if it can't listen on mail_address.
-        OSError: if it can't listen on host and port.
+        OSError: if it can't listen.
     """
     with ExitStack() as stack:
         # Before HTTP: a client that gets an answer there may send mail.
@@ -75,9 +73,7 @@ def serve(app: Flask, host: str, port: int, stop: Event, mail_address: tuple[str
 
 @contextmanager
 def serve_in_thread(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve the sandbox in a thread while the block runs; yields its origin, such as http://127.0.0.1:8001.
-
-    Port 0 takes a free port.
+    """Serve the sandbox in a thread while the block runs; yields its origin, with the free port that port 0 takes.
 
     Raises:
         OSError: if it can't listen.
@@ -96,10 +92,6 @@ def serve_in_thread(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Itera
 def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
     """Return a server that listens and does not accept connections yet; raises OSError if it can't listen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        # Werkzeug ends the process if it can't listen, so it gets a socket that listens already.
-        with socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener:
-            return make_server(host, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno())
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise OSError(error.errno, f"the sandbox can't listen on {host}:{port}: {reason}") from error
+    # Werkzeug ends the process if it can't listen, so it gets a socket that listens already.
+    with socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener:
+        return make_server(host, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno())

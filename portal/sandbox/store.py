@@ -97,10 +97,7 @@ class Store:
     def link_magic(self, pin: str, consumer_id: str) -> Device:
         """Link a made-up device by a magic PIN; linking it again changes nothing."""
         with self._lock:
-            for device in self._linked.get(consumer_id, {}).values():
-                if device.pin == pin:
-                    return device
-            return self._save(self.make_device(pin, consumer_id))
+            return self._find_linked(pin, consumer_id) or self._save(self.make_device(pin, consumer_id))
 
     def make_device(self, pin: str, consumer_id: str | None) -> Device:
         """Return a made-up device for a magic PIN, without saving it."""
@@ -112,16 +109,19 @@ class Store:
         """Unlink a consumer's device by its PIN, which stays used; None if they have no such device."""
         now = self._clock()
         with self._lock:
-            for device in self._linked.get(consumer_id, {}).values():
-                if device.pin == pin:
-                    del self._linked[consumer_id][device.linked_device_id]
-                    return self._save(replace(device, consumer_id=None, expires_at=now, updated_at=now))
-            return None
+            device = self._find_linked(pin, consumer_id)
+            if not device:
+                return None
+            del self._linked[consumer_id][device.linked_device_id]
+            return self._save(replace(device, consumer_id=None, expires_at=now, updated_at=now))
 
     def devices(self, consumer_id: str) -> list[Device]:
         """Return the devices linked to a consumer, oldest link first."""
         with self._lock:
             return list(self._linked.get(consumer_id, {}).values())
+
+    def _find_linked(self, pin: str, consumer_id: str) -> Device | None:
+        return next((device for device in self._linked.get(consumer_id, {}).values() if device.pin == pin), None)
 
     def _save(self, device: Device) -> Device:
         self._devices[device.linked_device_id] = device

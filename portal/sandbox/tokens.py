@@ -33,7 +33,7 @@ class Code:
     Args:
         redirect_uri: must be sent again at the exchange, unchanged.
         challenge: the S256 code challenge.
-        token: the access token that the code was exchanged for.
+        token: what the code was exchanged for.
     """
 
     consumer_id: str
@@ -42,7 +42,7 @@ class Code:
     challenge: str
     scope: str
     expires_at: datetime
-    token: str | None = None
+    token: Token | None = None
 
 
 class Tokens:
@@ -53,8 +53,8 @@ class Tokens:
         self._random = randomness
         self._lock = Lock()
         self._codes: dict[str, Code] = {}
+        # By access token and by refresh token.
         self._tokens: dict[str, Token] = {}
-        self._by_refresh: dict[str, str] = {}
 
     def issue_code(self, consumer_id: str, client_id: str, redirect_uri: str, challenge: str, scope: str) -> str:
         """Return a new authorization code for one exchange within CODE_LIFE."""
@@ -75,14 +75,13 @@ class Tokens:
             code = self._codes.get(text)
             if not code:
                 return None
-            if code.expires_at <= now or not _matches(code, client_id, redirect_uri, verifier):
-                self._drop(code.token)
-                code.expires_at = now
-                return None
+            is_valid = code.expires_at > now and _matches(code, client_id, redirect_uri, verifier)
             code.expires_at = now
-            token = self._issue(code.consumer_id, client_id, code.scope, now)
-            code.token = token.access
-            return token
+            if not is_valid:
+                self._drop(code.token)
+                return None
+            code.token = self._issue(code.consumer_id, client_id, code.scope, now)
+            return code.token
 
     def issue(self, consumer_id: str, client_id: str) -> Token:
         """Return a new token for a consumer who has signed in."""
@@ -94,7 +93,7 @@ class Tokens:
         """Return a valid token, or None."""
         with self._lock:
             token = self._tokens.get(access)
-        return token if token and self.seconds_left(token) > 0 else None
+        return token if token and token.access == access and self.seconds_left(token) > 0 else None
 
     def seconds_left(self, token: Token) -> int:
         """Return the seconds until a token expires."""
@@ -103,21 +102,19 @@ class Tokens:
     def revoke(self, text: str, client_id: str) -> None:
         """Revoke by access or refresh token; does nothing if it is unknown or another client's."""
         with self._lock:
-            access = self._by_refresh.get(text, text)
-            token = self._tokens.get(access)
+            token = self._tokens.get(text)
             if token and token.client_id == client_id:
-                self._drop(access)
+                self._drop(token)
 
     def _issue(self, consumer_id: str, client_id: str, scope: str, now: datetime) -> Token:
         token = Token(self._new(), self._new(), consumer_id, client_id, scope, now)
-        self._tokens[token.access] = token
-        self._by_refresh[token.refresh] = token.access
+        self._tokens[token.access] = self._tokens[token.refresh] = token
         return token
 
-    def _drop(self, access: str | None) -> None:
-        token = self._tokens.pop(access or "", None)
+    def _drop(self, token: Token | None) -> None:
         if token:
-            del self._by_refresh[token.refresh]
+            self._tokens.pop(token.access, None)
+            self._tokens.pop(token.refresh, None)
 
     def _new(self) -> str:
         return f"{self._random.getrandbits(256):064x}"
