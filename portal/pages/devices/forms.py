@@ -23,8 +23,5 @@ class NameTVForm(PortalForm):
 
     name = StringField(
         filters=[trimmed],
-        validators=[
-            Length(max=MAX_CHARACTERS, message=_("Use %(max)d characters at most.")),
-            no_control_characters,
-        ],
+        validators=[Length(max=MAX_CHARACTERS, message=_("Use %(max)d characters at most.")), no_control_characters],
     )

@@ -1,7 +1,8 @@
 """A viewer's own TVs: listed, named and unlinked. Zype says each time which TVs are theirs; no form does."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 
 from flask import Blueprint, Response
 
@@ -23,6 +24,19 @@ bp = Blueprint("devices", __name__)
 HANDLE = re.compile("[0-9a-f]{32}")
 
 
+def with_tv(view: Callable[[Viewer, LinkedTV], Response]) -> Callable[..., Response]:
+    """Pass the signed-in viewer and their TV of the path to a view; without such a TV, say so."""
+
+    @viewer_required
+    @wraps(view)
+    def guarded(viewer: Viewer, device: str) -> Response:
+        # Zype is not asked for what can't be a handle.
+        tv = services().directory.tv(viewer.consumer_id, device) if HANDLE.fullmatch(device) else None
+        return view(viewer, tv) if tv else render_page("devices/no_such_tv.html", 404, failed=False)
+
+    return guarded
+
+
 @bp.get("/devices")
 @viewer_required
 def list_tvs(viewer: Viewer) -> Response:
@@ -31,11 +45,8 @@ def list_tvs(viewer: Viewer) -> Response:
 
 
 @bp.post("/devices/<device>/name")
-@viewer_required
-def name_tv(viewer: Viewer, device: str) -> Response:
-    tv = _find(viewer, device)
-    if tv is None:
-        return _no_such_tv()
+@with_tv
+def name_tv(viewer: Viewer, tv: LinkedTV) -> Response:
     form = NameTVForm()
     if not form.validate():
         return _name_page(tv, form)
@@ -45,18 +56,14 @@ def name_tv(viewer: Viewer, device: str) -> Response:
 
 
 @bp.get("/devices/<device>/unlink")
-@viewer_required
-def confirm_unlink(viewer: Viewer, device: str) -> Response:
-    tv = _find(viewer, device)
-    return _confirm_page(tv) if tv else _no_such_tv()
+@with_tv
+def confirm_unlink(_: Viewer, tv: LinkedTV) -> Response:
+    return _confirm_page(tv)
 
 
 @bp.post("/devices/<device>/unlink")
-@viewer_required
-def unlink_tv(viewer: Viewer, device: str) -> Response:
-    tv = _find(viewer, device)
-    if tv is None:
-        return _no_such_tv()
+@with_tv
+def unlink_tv(viewer: Viewer, tv: LinkedTV) -> Response:
     outcome = services().unlinking.unlink(tv.linked_device_id, viewer.consumer_id, viewer.actor)
     if outcome is not UnlinkOutcome.UNLINKED:
         return _confirm_page(tv, problem=outcome)
@@ -72,22 +79,15 @@ def zype_failed(error: ZypeError) -> Response:
 
 
 @on_stale_form("devices.name_tv")
-@viewer_required
-def name_tv_again(viewer: Viewer, device: str) -> Response:
-    tv = _find(viewer, device)
-    return _name_page(tv, NameTVForm(), stale=True) if tv else _no_such_tv()
+@with_tv
+def name_tv_again(_: Viewer, tv: LinkedTV) -> Response:
+    return _name_page(tv, NameTVForm(), stale=True)
 
 
 @on_stale_form("devices.unlink_tv")
-@viewer_required
-def confirm_unlink_again(viewer: Viewer, device: str) -> Response:
-    tv = _find(viewer, device)
-    return _confirm_page(tv, problem="stale") if tv else _no_such_tv()
-
-
-def _find(viewer: Viewer, device: str) -> LinkedTV | None:
-    """Return the viewer's TV with this handle; Zype is not asked for what can't be one."""
-    return services().directory.tv(viewer.consumer_id, device) if HANDLE.fullmatch(device) else None
+@with_tv
+def confirm_unlink_again(_: Viewer, tv: LinkedTV) -> Response:
+    return _confirm_page(tv, problem="stale")
 
 
 def _list_page(tvs: Sequence[LinkedTV] | None, *, flash: str | None = None, retry_after: int | None = None) -> Response:
@@ -104,7 +104,3 @@ def _confirm_page(tv: LinkedTV, problem: str | None = None) -> Response:
     status = status_of(problem)
     retry_after = RETRY_SECONDS if status == 503 else None
     return render_page("devices/confirm_unlink.html", status, retry_after=retry_after, tv=tv, problem=problem)
-
-
-def _no_such_tv() -> Response:
-    return render_page("devices/no_such_tv.html", 404, failed=False)

@@ -45,6 +45,11 @@ PAGE = (
 )
 # A picture that is opened by itself is a document of this origin: it may do nothing.
 STATIC = (("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),)
+REFUSAL = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -77,8 +82,13 @@ class HostCheck:
         parts = urlsplit(public_url.lower())
         self._default_port = PORTS[parts.scheme]
         self._host = parts.netloc.removesuffix(self._default_port)
-        # For example, localhost was typed for 127.0.0.1.
-        self._body = f"This address is not served here. Open {public_url}\n".encode()
+        self._refusal = Response(
+            # For example, localhost was typed for 127.0.0.1.
+            f"This address is not served here. Open {public_url}\n",
+            "400 Bad Request",
+            REFUSAL,
+            content_type="text/plain; charset=utf-8",
+        )
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "")
@@ -89,14 +99,4 @@ class HostCheck:
             return self._application(environ, start_response)
         # So that an operator whose proxy does not pass the Host header on finds out why nothing works.
         log.warning("foreign_host", host=host[:100], expected=self._host, status=400)
-        start_response(
-            "400 Bad Request",
-            [
-                ("Content-Type", "text/plain; charset=utf-8"),
-                ("Content-Length", str(len(self._body))),
-                ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-                ("X-Content-Type-Options", "nosniff"),
-                ("Cache-Control", "no-store"),
-            ],
-        )
-        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [self._body]
+        return self._refusal(environ, start_response)
