@@ -17,7 +17,7 @@ def request_context(app: Flask) -> Iterator[None]:
 
 
 def test_the_viewer_is_the_one_who_signed_in() -> None:
-    viewer.sign_in("alice", "Alice", "alice@example.com")
+    viewer.sign_in(viewer.Viewer("alice", "Alice", "alice@example.com"))
     del g.viewer
 
     found = viewer.current_viewer()

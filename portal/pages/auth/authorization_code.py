@@ -13,9 +13,9 @@ from flask import Flask, Response, current_app, request
 from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt
-from portal.pages.auth.sign_in_attempts import Profile, SignInResult, run_attempt
+from portal.pages.auth.sign_in_attempts import SignInResult, run_attempt
 from portal.pages.auth.zype_login import result_of_error, result_of_token
-from portal.pages.identity.viewer import has_pending_authorization
+from portal.pages.identity.viewer import Viewer, has_pending_authorization
 from portal.services import services
 from portal.settings.settings import Settings
 from portal.zype.deadline import Deadline
@@ -86,7 +86,7 @@ def authorization_request() -> Response:
     return response
 
 
-def callback(actor: Actor) -> SignInResult[Profile] | None:
+def callback(actor: Actor) -> SignInResult[Viewer] | None:
     """Sign in the viewer whose authorization this request brings back.
 
     Returns:
@@ -102,7 +102,7 @@ def callback(actor: Actor) -> SignInResult[Profile] | None:
     return None if result.outcome is SignInOutcome.WRONG else result
 
 
-def _exchange() -> SignInResult[Profile]:
+def _exchange() -> SignInResult[Viewer]:
     """Exchange the authorization code for a token."""
     try:
         _check_issuer(check_metadata())

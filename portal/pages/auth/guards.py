@@ -57,8 +57,8 @@ def _fresh_agent() -> Agent:
     return agent
 
 
-# A view raises NotSignedIn without a viewer, and StaffNotSignedIn without an agent, or if a fresh one is required and the
-# sign-in was not a few minutes ago. NotAllowed is for an agent who is no supervisor.
+# Without a viewer a view raises NotSignedIn; without an agent, or one who signed in a few minutes ago where that is
+# required, StaffNotSignedIn; for an agent who is no supervisor, NotAllowed.
 viewer_required = _guard(_viewer)
 agent_required = _guard(_agent)
 supervisor_required = _guard(_supervisor)

@@ -13,6 +13,7 @@ from portal.domain.outcomes import SignInOutcome
 from portal.ledger.attempts import Attempt, RateLimited
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
+from portal.pages.identity.viewer import Viewer
 from portal.pages.web.responses import status_of
 from portal.services import Services
 
@@ -28,23 +29,8 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Profile:
-    """A viewer's account at Zype. Name and e-mail are none if Zype has none, or could not be asked."""
-
-    consumer_id: str
-    name: str | None
-    email: str | None
-
-
-@dataclass(frozen=True)
 class SignInResult(Generic[Value]):
-    """How an attempt to sign in ended.
-
-    Args:
-        outcome: one of the closed set.
-        value: what a success gives, such as the profile of the viewer; none for every other outcome.
-        retry_after: seconds until trying again may help.
-    """
+    """How an attempt to sign in ended: with a value, such as the viewer, if it succeeded; retry_after is in seconds."""
 
     outcome: SignInOutcome
     value: Value | None = None
@@ -67,7 +53,7 @@ def run_attempt(
     if isinstance(begun, RateLimited):
         return SignInResult(SignInOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
     result = authenticate()
-    consumer_id = result.value.consumer_id if isinstance(result.value, Profile) else None
+    consumer_id = result.value.consumer_id if isinstance(result.value, Viewer) else None
     ledger.finish(replace(attempt, consumer_id=consumer_id), result.outcome)
     return result
 

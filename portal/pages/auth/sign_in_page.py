@@ -25,14 +25,10 @@ def sign_in_page(
     retry_after: int | None = None,
     status: int = 200,
 ) -> Response:
-    """Return the page that shows the ways to sign in.
+    """Return the page that shows the ways to sign in, with the form as it was sent but for the password.
 
     Args:
-        form: as it was sent, if it was; the password is never shown again.
-        next_path: where to go on afterwards.
         problem: a SignInOutcome that is not success, ``cancelled``, ``stale`` or ``signed_out_everywhere``.
-        retry_after: seconds until trying again may help.
-        status: of the response; from 400 on the page counts as a form that failed.
     """
     providers = services().settings.sign_in
     return render_page(

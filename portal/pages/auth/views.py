@@ -3,12 +3,12 @@
 from flask import Blueprint, Response, request
 
 from portal.domain.actors import ActorKind
-from portal.pages.auth import authorization_code, password
+from portal.pages.auth import authorization_code
 from portal.pages.auth.forms import SignInForm, SignOutForm
 from portal.pages.auth.guards import viewer_required
-from portal.pages.auth.sign_in_attempts import Profile, SignInResult
+from portal.pages.auth.sign_in_attempts import SignInResult
 from portal.pages.auth.sign_in_page import HOME, known_path, sign_in_page
-from portal.pages.auth.zype_login import result_of_error
+from portal.pages.auth.zype_login import result_of_error, sign_in_with_password
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.actor import request_actor
@@ -39,7 +39,7 @@ def send_password() -> Response:
     if not form.validate() or "password" not in services().settings.sign_in:
         return sign_in_page(form, next_path=next_path, status=422)
     actor = request_actor(ActorKind.VIEWER)
-    result = password.sign_in(services(), form.email.data or "", form.password.data or "", actor)
+    result = sign_in_with_password(services(), form.email.data or "", form.password.data or "", actor)
     return _respond(result, form, next_path)
 
 
@@ -98,15 +98,15 @@ def sign_in_again() -> Response:
     return sign_in_page(form, next_path=known_path(form.next.data), problem="stale", status=422)
 
 
-def _respond(result: SignInResult[Profile], form: SignInForm | None, next_path: str) -> Response:
+def _respond(result: SignInResult[Viewer], form: SignInForm | None, next_path: str) -> Response:
     """Begin the session of the viewer who signed in, or show the sign-in page again."""
     if result.value is None:
         return sign_in_page(form, next_path=next_path, **result.problem())
-    profile, previous = result.value, identity.current_viewer()
-    identity.sign_in(profile.consumer_id, profile.name, profile.email)
+    previous = identity.current_viewer()
+    identity.sign_in(result.value)
     language.remember(language.current_language())
     response = see_other(next_path)
-    if previous and previous.consumer_id != profile.consumer_id:
+    if previous and previous.consumer_id != result.value.consumer_id:
         # Another viewer signed in without "Not you?": the PIN is not theirs.
         pin_cookie.forget(response)
     return response

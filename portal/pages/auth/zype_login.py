@@ -1,14 +1,18 @@
-"""How a viewer's token of Zype's login service becomes a result, whichever way to sign in it comes from."""
+"""Signing in at Zype's login service: with e-mail and password, and with the token that any way to sign in gives."""
 
 from math import ceil
 
 import structlog
 
-from portal.domain.outcomes import SignInOutcome
-from portal.pages.auth.sign_in_attempts import RETRY_SECONDS, Profile, SignInResult
+from portal.domain.actors import Actor
+from portal.domain.outcomes import Action, SignInOutcome
+from portal.ledger.attempts import Attempt
+from portal.pages.auth.sign_in_attempts import RETRY_SECONDS, SignInResult, run_password_attempt
+from portal.pages.identity.viewer import Viewer
+from portal.services import Services
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
-from portal.zype.errors import Misconfigured, ZypeError
+from portal.zype.errors import BadCredentials, Misconfigured, ZypeError
 from portal.zype.payloads import Token
 
 log = structlog.get_logger("portal.auth")
@@ -16,24 +20,39 @@ log = structlog.get_logger("portal.auth")
 REVOKE_SECONDS = 2.0
 
 
-def result_of_token(zype: ZypeClient, token: Token, deadline: Deadline) -> SignInResult[Profile]:
-    """Look up whose token it is, and revoke it: no token is kept.
+def sign_in_with_password(services: Services, email: str, password: str, actor: Actor) -> SignInResult[Viewer]:
+    """Sign a viewer in with e-mail and password as typed: Zype's password grant.
 
-    Args:
-        zype: the client.
-        token: of a viewer who has just signed in at Zype's login service.
-        deadline: for everything but the revocation, which gets a little time of its own.
+    Raises:
+        LedgerUnavailable: the attempt could not be written, so Zype was not asked.
     """
+    attempt = Attempt(Action.SIGN_IN, actor, subject_hash=services.ledger.keyring.subject(email))
+
+    def verify() -> SignInResult[Viewer]:
+        deadline = Deadline(services.settings.zype_deadline)
+        try:
+            token = services.zype.token(email, password, deadline)
+        except BadCredentials:
+            return SignInResult(SignInOutcome.WRONG)
+        except ZypeError as error:
+            return result_of_error(error)
+        return result_of_token(services.zype, token, deadline)
+
+    return run_password_attempt(services, attempt, verify)
+
+
+def result_of_token(zype: ZypeClient, token: Token, deadline: Deadline) -> SignInResult[Viewer]:
+    """Look up who has just signed in, and revoke the token: none is kept. That gets a little time of its own."""
     try:
         consumer_id = zype.token_info(token.access_token, deadline).consumer_id
     except ZypeError as error:
         return result_of_error(error)
     finally:
         _revoke(zype, token)
-    return SignInResult(SignInOutcome.SIGNED_IN, _profile(zype, consumer_id, deadline))
+    return SignInResult(SignInOutcome.SIGNED_IN, _viewer(zype, consumer_id, deadline))
 
 
-def result_of_error(error: ZypeError) -> SignInResult[Profile]:
+def result_of_error(error: ZypeError) -> SignInResult[Viewer]:
     """Return the result of a failed call to the login service, and log the error for the operator."""
     seconds = ceil(error.retry_after or RETRY_SECONDS)
     if isinstance(error, Misconfigured):
@@ -43,14 +62,14 @@ def result_of_error(error: ZypeError) -> SignInResult[Profile]:
     return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=seconds)
 
 
-def _profile(zype: ZypeClient, consumer_id: str, deadline: Deadline) -> Profile:
+def _viewer(zype: ZypeClient, consumer_id: str, deadline: Deadline) -> Viewer:
     try:
         consumer = zype.consumer(consumer_id, deadline)
     except ZypeError as error:
         # Without a name the pages say "your account"; the viewer can still sign in.
         log.warning("consumer_not_read", error=str(error))
-        return Profile(consumer_id, None, None)
-    return Profile(consumer_id, consumer.name, consumer.email)
+        return Viewer(consumer_id, None, None)
+    return Viewer(consumer_id, consumer.name, consumer.email)
 
 
 def _revoke(zype: ZypeClient, token: Token) -> None:

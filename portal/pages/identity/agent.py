@@ -22,14 +22,7 @@ FRESH = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Agent:
-    """The agent whose session this request belongs to.
-
-    Args:
-        id: as the ledger names them.
-        name: for the pages.
-        role: what they may do, as of this request.
-        is_fresh: whether they signed in within the last few minutes.
-    """
+    """The agent whose session this request belongs to, with the id that the ledger has and the role as of now."""
 
     id: str
     name: str
@@ -67,16 +60,10 @@ def pending_agent() -> Account | None:
 
 
 def begin_pending(response: Response, account: Account, password_hash: str) -> bool:
-    """Begin the session of an agent whose password was right and whose second factor is missing.
+    """Begin the session of an agent whose password was right and whose second factor is missing; return whether it did.
 
-    Args:
-        response: to send the cookie with.
-        account: the agent's.
-        password_hash: of the password that was right.
-
-    Returns:
-        Whether there is a session. There is none if a reset came in between: it ends only sessions that exist, so the
-        password hash is compared once more after this one does.
+    It does not if a reset came in between: that ends only sessions that exist, so the hash of the password that was
+    right is compared once more after this one does.
     """
     session_id = _create(account, SessionKind.PENDING_AGENT)
     if not services().agents.has_password_hash(account.id, password_hash):
@@ -87,10 +74,9 @@ def begin_pending(response: Response, account: Account, password_hash: str) -> b
 
 
 def complete_pending(response: Response, account: Account) -> bool:
-    """Begin the session of an agent whose second factor was right, in place of the pending one.
+    """Begin the session of an agent whose second factor was right, in place of the pending one; return whether it did.
 
-    Returns:
-        Whether there is a session. There is none if the pending one was ended meanwhile, by a reset or from elsewhere.
+    It does not if the pending one was ended meanwhile, by a reset or from elsewhere.
     """
     session_id = _create(account, SessionKind.AGENT)
     if not _end_session():
@@ -101,13 +87,7 @@ def complete_pending(response: Response, account: Account) -> bool:
 
 
 def begin(response: Response, account: Account, authenticated_at: datetime | None = None) -> None:
-    """Begin an agent's session in place of the one that this browser had, and set its cookie.
-
-    Args:
-        response: to set the cookie in.
-        account: the agent's.
-        authenticated_at: when the identity provider authenticated the agent; none means now.
-    """
+    """Begin the session of an agent whom the identity provider authenticated, in place of the one of this browser."""
     _replace_session(response, _create(account, SessionKind.AGENT, authenticated_at))
 
 

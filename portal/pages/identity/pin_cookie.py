@@ -16,12 +16,7 @@ LIFETIME_SECONDS = 30 * 60
 
 @dataclass(frozen=True)
 class PinCookie:
-    """A cookie with a PIN, encrypted with a key of its own.
-
-    Args:
-        name: without the prefix that it gets with https.
-        purpose: of the key that encrypts it.
-    """
+    """A cookie with a PIN, encrypted with a key of its own. With https its name gets a prefix."""
 
     name: str
     purpose: Purpose

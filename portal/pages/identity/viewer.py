@@ -33,13 +33,7 @@ class Flash(StrEnum):
 
 @dataclass(frozen=True)
 class Viewer:
-    """The viewer whose session this request belongs to.
-
-    Args:
-        consumer_id: the viewer's account at Zype.
-        name: as Zype has it, if it has one.
-        email: as Zype has it, if it could be asked.
-    """
+    """A viewer who is signed in. Name and e-mail are none if Zype has none, or could not be asked."""
 
     consumer_id: str
     name: str | None
@@ -69,13 +63,13 @@ def cached_viewer() -> Viewer | None:
     return viewer
 
 
-def sign_in(consumer_id: str, name: str | None, email: str | None) -> None:
+def sign_in(viewer: Viewer) -> None:
     """Begin a new session for a viewer, in place of any that this browser had."""
-    address = request.remote_addr or ""
-    session_id = services().sessions.create(SessionKind.VIEWER, consumer_id, name=name, email=email, address=address)
+    address, create = request.remote_addr or "", services().sessions.create
+    session_id = create(SessionKind.VIEWER, viewer.consumer_id, name=viewer.name, email=viewer.email, address=address)
     sign_out()
     session[_SESSION_ID] = session_id
-    g.viewer = Viewer(consumer_id, name, email)
+    g.viewer = viewer
 
 
 def sign_out() -> None:
@@ -135,12 +129,7 @@ def next_path() -> str | None:
 
 
 def has_pending_authorization(framework: Any, state: str | None) -> bool:
-    """Tell whether this browser was sent to another host with this state.
-
-    Args:
-        framework: Authlib's, which stores what belongs to a state in the session.
-        state: as the callback received it.
-    """
+    """Tell whether this browser was sent to another host with this state, which Authlib's framework stores."""
     return state is not None and framework.get_state_data(session, state) is not None
 
 
