@@ -102,10 +102,6 @@ class InFlight:
 
 @dataclass(frozen=True)
 class RateLimited:
-    """A limit is reached and the attempt is recorded as too many; Zype must not be called.
-
-    Args:
-        retry_after: seconds until the next attempt may be made.
-    """
+    """A limit is reached: no call to Zype, and no attempt for retry_after seconds. It is recorded as too many."""
 
     retry_after: float

@@ -18,14 +18,7 @@ NEAR = 0.8
 
 @dataclass(frozen=True)
 class BudgetUse:
-    """How much of one limit an agent has used.
-
-    Args:
-        action: link or look_up.
-        used: attempts in the limit's time window, up to now.
-        allowed: attempts in the window.
-        seconds: the length of the window.
-    """
+    """How many of the allowed attempts to link or to look up an agent has made in a window of so many seconds."""
 
     action: Action
     used: int

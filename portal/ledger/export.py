@@ -45,13 +45,7 @@ class InvalidExport(Exception):
 
 
 def write(attempts: Iterable[PastAttempt], kind: Format, key: LedgerKey) -> Iterator[bytes]:
-    """Yield an export, line by line, with its trailer last.
-
-    Args:
-        attempts: in their order.
-        kind: the format.
-        key: for the digest in the trailer, so that nobody without it can make an export.
-    """
+    """Yield an export, line by line, with its trailer last: nobody without the key can make its digest."""
     mac = _mac(key)
     lines = 0
     if kind == "csv":
@@ -67,11 +61,7 @@ def write(attempts: Iterable[PastAttempt], kind: Format, key: LedgerKey) -> Iter
 
 
 def read(file: IO[bytes], keyring: Keyring) -> Iterator[dict[str, str]]:
-    """Check a whole export, then yield its lines by column, without the empty values.
-
-    Args:
-        file: seekable.
-        keyring: with the key of the digest.
+    """Check a whole export in a seekable file, then yield its lines by column, without the empty values.
 
     Raises:
         InvalidExport: it is no export, is incomplete, or was changed.

@@ -91,12 +91,9 @@ class History:
         )
 
     def decisive_entries(self, consumer_id: str, fingerprints: Sequence[str], *, exclude: str) -> list[Entry]:
-        """Return the rows that decide whether a PIN is linked to a consumer, newest first.
+        """Return the rows that decide whether a PIN is linked to a consumer, newest first, but for one attempt's.
 
-        Args:
-            consumer_id: whose account.
-            fingerprints: of the PIN, one for each key that rows may be signed with.
-            exclude: the id of an attempt to leave out.
+        A PIN has a fingerprint for each key that rows may be signed with.
         """
         return self._entries(
             ledger.c.consumer_id == consumer_id,

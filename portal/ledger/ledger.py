@@ -52,11 +52,7 @@ class Ledger:
         self._on_failure = on_failure
 
     def begin(
-        self,
-        attempt: Attempt,
-        limits: tuple[Limit, ...] = (),
-        *,
-        join_within: timedelta | None = None,
+        self, attempt: Attempt, limits: tuple[Limit, ...] = (), *, join_within: timedelta | None = None
     ) -> Begun | InFlight | RateLimited:
         """Look for the same attempt in flight, check the limits, and write the attempt, in one transaction.
 

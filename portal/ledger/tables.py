@@ -39,14 +39,7 @@ ledger = sa.Table(
     sa.Index("ix_ledger_attempt_id", "attempt_id"),
     sa.Index("ix_ledger_consumer_id_pin_fingerprint", "consumer_id", "pin_fingerprint"),
     *(
-        sa.Index(
-            f"ix_ledger_counted_{column}",
-            "action",
-            column,
-            "at",
-            sqlite_where=counted,
-            postgresql_where=counted,
-        )
+        sa.Index(f"ix_ledger_counted_{column}", "action", column, "at", sqlite_where=counted, postgresql_where=counted)
         for column in ("consumer_id", "address_hash", "subject_hash")
     ),
     sa.Index("ix_ledger_agent", "actor_id", "action", "at", sqlite_where=by_agent, postgresql_where=by_agent),

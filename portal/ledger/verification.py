@@ -74,11 +74,7 @@ class Verification:
         return report
 
     def export(self, lines: Iterable[Mapping[str, str]]) -> Report:
-        """Check that the rows of an export are still in the ledger, unchanged.
-
-        Args:
-            lines: of the export, whose own digest is right.
-        """
+        """Check that the rows of an export, whose own digest is right, are still in the ledger, unchanged."""
         report = Report()
         remaining = iter(lines)
         while chunk := list(islice(remaining, CHUNK_SIZE)):

@@ -40,11 +40,7 @@ class SingleFlight:
     """Begins attempts, and joins those that are in flight already, in this worker or another.
 
     In one worker, one request may wait for an attempt and four in all, so that waiting requests don't take its threads.
-
-    Args:
-        ledger: where attempts are begun.
-        history: where their outcomes are read.
-        seconds: how long a call to Zype may take, and so how long to wait.
+    Each waits for as many seconds as a call to Zype may take.
     """
 
     def __init__(self, ledger: Ledger, history: History, seconds: float) -> None:

@@ -27,16 +27,7 @@ AGENT_LIMIT_PER_VIEWER = (parse("10/15minutes"),)
 
 
 class Linking:
-    """Links a TV to a consumer's account by its PIN.
-
-    Args:
-        settings: the limits, the rules for PINs, and how long Zype may take.
-        ledger: where attempts are written before Zype is called, and outcomes after.
-        zype: the client.
-        single_flight: keeps an attempt from being sent twice.
-        reconciliation: decides what a PIN that Zype does not know means.
-        count: called with the outcome and the kind of actor of every attempt.
-    """
+    """Links a TV to a consumer's account by its PIN; count is called with every attempt's outcome and kind of actor."""
 
     def __init__(
         self,
@@ -66,13 +57,7 @@ class Linking:
         self._count = count
 
     def link(self, typed: str, consumer_id: str, actor: Actor, reason: Reason | None = None) -> LinkResult:
-        """Link the TV that shows a PIN to a consumer's account.
-
-        Args:
-            typed: the PIN, not yet normalised.
-            consumer_id: the account.
-            actor: who links, and from where: a viewer or an agent.
-            reason: why, if it is an agent.
+        """Link the TV that shows a PIN, here as typed, to a consumer's account; an agent gives a reason.
 
         Raises:
             LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.

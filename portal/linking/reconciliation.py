@@ -1,5 +1,6 @@
 """What a PIN that Zype does not know means: after a refresh or a lost answer, it is gone because it was linked."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -23,34 +24,22 @@ MAX_DEVICES = 10
 _SETTLED = (Outcome.NOT_FOUND, Outcome.REFUSED, UnlinkOutcome.UNLINKED)
 
 
+@dataclass(frozen=True)
 class Reconciliation:
-    """Reconciles Zype's not_found or refused with what the ledger and Zype know about the PIN.
+    """Reconciles Zype's not_found or refused with earlier attempts; if they don't decide, with the consumer's TVs."""
 
-    Args:
-        rules: for PINs.
-        keyring: for the fingerprints of the PIN.
-        history: of earlier attempts.
-        zype: asked for the consumer's TVs if the ledger does not decide.
-    """
-
-    def __init__(self, rules: PinRules, keyring: Keyring, history: History, zype: ZypeClient) -> None:
-        self._rules = rules
-        self._keyring = keyring
-        self._history = history
-        self._zype = zype
+    rules: PinRules
+    keyring: Keyring
+    history: History
+    zype: ZypeClient
 
     def reconcile(
         self, zype_outcome: Outcome, pin: Pin, attempt: Attempt, consumer_id: str, deadline: Deadline
     ) -> LinkResult:
-        """Return the result of an attempt in flight that Zype answered with not_found or refused.
-
-        Args:
-            zype_outcome: not_found or refused.
-            deadline: of all calls to Zype for this attempt.
-        """
+        """Return the result of an attempt in flight that Zype answered with not_found or refused."""
         try:
             earlier = self._earlier_entry(pin, consumer_id, attempt)
-            is_recent = earlier is not None and self._history.age(earlier) <= RECENT
+            is_recent = earlier is not None and self.history.age(earlier) <= RECENT
         except SQLAlchemyError as error:
             log.error("ledger_unreadable", attempt_id=attempt.id, why=describe(error))
             return LinkResult(Outcome.UNKNOWN, attempt.id)
@@ -68,9 +57,9 @@ class Reconciliation:
 
         The oldest, so that repeating the request does not keep the link recent.
         """
-        fingerprints = self._keyring.fingerprints(pin)
+        fingerprints = self.keyring.fingerprints(pin)
         oldest_link: Entry | None = None
-        for entry in self._history.decisive_entries(consumer_id, fingerprints, exclude=attempt.id):
+        for entry in self.history.decisive_entries(consumer_id, fingerprints, exclude=attempt.id):
             if not _is_link(entry):
                 return oldest_link or entry
             oldest_link = entry
@@ -79,9 +68,9 @@ class Reconciliation:
     def _find_device(self, pin: Pin, consumer_id: str, deadline: Deadline) -> str | None:
         """Return which of the consumer's TVs was linked by this PIN, or none if that can't be told."""
         try:
-            consumer = self._zype.consumer(consumer_id, deadline)
+            consumer = self.zype.consumer(consumer_id, deadline)
             for device_id in consumer.linked_devices[:MAX_DEVICES]:
-                device = self._zype.pin_status(device_id, deadline)
+                device = self.zype.pin_status(device_id, deadline)
                 if device.consumer_id == consumer_id and self._is_same(pin, device.pin):
                     return device_id
         except ZypeError as error:
@@ -90,7 +79,7 @@ class Reconciliation:
 
     def _is_same(self, pin: Pin, other: str | None) -> bool:
         try:
-            return other is not None and self._rules.normalise(other) == pin
+            return other is not None and self.rules.normalise(other) == pin
         except MalformedPin:
             return False
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.database.database import describe
 from portal.domain.actors import Actor, Reason
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
-from portal.domain.pins import MalformedPin, Pin, PinRules
+from portal.domain.pins import MalformedPin, Pin
 from portal.ledger.attempts import Attempt
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
@@ -56,34 +56,16 @@ class RecentLink:
         return ceil((self.undo_seconds or 0) / 60)
 
 
+@dataclass(frozen=True)
 class Unlinking:
-    """Unlinks TVs from a consumer's account.
+    """Unlinks TVs from a consumer's account. A TV that is unlinked loses the name that the viewer gave it."""
 
-    Args:
-        settings: how long Zype may take, and the rules for PINs.
-        ledger: where attempts are written before Zype is called, and outcomes after.
-        history: the links that can be undone.
-        zype: the client.
-        single_flight: keeps an attempt from being sent twice.
-        preferences: the viewers' own names of their TVs; a TV that is unlinked loses its name.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        ledger: Ledger,
-        history: History,
-        zype: ZypeClient,
-        single_flight: SingleFlight,
-        preferences: ViewerPreferences,
-    ) -> None:
-        self._seconds = settings.zype_deadline
-        self._pin_rules: PinRules = settings.pin_rules
-        self._ledger = ledger
-        self._history = history
-        self._zype = zype
-        self._single_flight = single_flight
-        self._preferences = preferences
+    settings: Settings
+    ledger: Ledger
+    history: History
+    zype: ZypeClient
+    single_flight: SingleFlight
+    preferences: ViewerPreferences
 
     def recent_link(self, attempt_id: str, consumer_id: str) -> RecentLink | None:
         """Return what is known of a link that Zype confirmed, or none if it was not made for this consumer.
@@ -91,15 +73,15 @@ class Unlinking:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
         """
-        link = self._history.outcome(attempt_id)
+        link = self.history.outcome(attempt_id)
         if link is None:
             # The outcome could not be written. The TV is linked all the same, but there is nothing to undo it by.
             return RecentLink(is_undone=False, undo_seconds=None, linked_device_id=None)
         if (link.action, link.outcome, link.consumer_id) != (Action.LINK, Outcome.LINKED, consumer_id):
             return None
-        left = (RECENT - self._history.age(link)).total_seconds()
+        left = (RECENT - self.history.age(link)).total_seconds()
         can_undo = link.linked_device_id is not None and left > 0
-        return RecentLink(self._history.is_undone(link), ceil(left) if can_undo else None, link.linked_device_id)
+        return RecentLink(self.history.is_undone(link), ceil(left) if can_undo else None, link.linked_device_id)
 
     def undo(self, attempt_id: str, consumer_id: str, actor: Actor) -> UnlinkOutcome:
         """Unlink the TV that an attempt of this consumer, or for them, has just linked.
@@ -133,19 +115,13 @@ class Unlinking:
         """Unlink a TV from a consumer's account.
 
         Zype unlinks by PIN, and the portal keeps no PIN, so it first asks Zype for the TV's.
-
-        Args:
-            linked_device_id: the TV.
-            consumer_id: the account that it has to be linked to.
-            actor: who unlinks it.
-            action: undo or unlink.
-            reason: why, if it is an agent who unlinks.
+        The action is undo or unlink; an agent gives a reason.
 
         Raises:
             LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
         """
         attempt = Attempt(action, actor, consumer_id, linked_device_id, reason=reason)
-        begun = self._single_flight.begin(attempt, _LOCK)
+        begun = self.single_flight.begin(attempt, _LOCK)
         if isinstance(begun, Joined):
             return UnlinkOutcome(begun.outcome)
         started = time.monotonic()
@@ -153,16 +129,16 @@ class Unlinking:
         milliseconds = round((time.monotonic() - started) * 1000)
         if pin:
             attempt = replace(attempt, pin_fingerprint=self._fingerprint(pin))
-        self._ledger.finish(attempt, outcome, milliseconds=milliseconds)
+        self.ledger.finish(attempt, outcome, milliseconds=milliseconds)
         if outcome is UnlinkOutcome.UNLINKED:
             self._forget_name(linked_device_id, consumer_id)
         return outcome
 
     def _unlink(self, linked_device_id: str, consumer_id: str) -> tuple[UnlinkOutcome, Pin | None]:
         """Return the outcome, and the TV's PIN if Zype named it and the TV is this consumer's."""
-        deadline = Deadline(self._seconds)
+        deadline = Deadline(self.settings.zype_deadline)
         try:
-            device = self._zype.pin_status(linked_device_id, deadline)
+            device = self.zype.pin_status(linked_device_id, deadline)
         except NotFound:
             return UnlinkOutcome.GONE, None
         except ZypeError as error:
@@ -171,7 +147,7 @@ class Unlinking:
             return UnlinkOutcome.GONE, None
         pin = Pin(device.pin)
         try:
-            device = self._zype.unlink(pin, consumer_id, deadline)
+            device = self.zype.unlink(pin, consumer_id, deadline)
         except NotFound:
             return UnlinkOutcome.GONE, pin
         except ZypeError as error:
@@ -182,12 +158,12 @@ class Unlinking:
     def _fingerprint(self, pin: Pin) -> str:
         """Return the fingerprint of a PIN as a viewer would type it, so that it equals the one of the link."""
         with suppress(MalformedPin):
-            pin = self._pin_rules.normalise(pin.secret)
-        return self._ledger.keyring.fingerprint(pin)
+            pin = self.settings.pin_rules.normalise(pin.secret)
+        return self.ledger.keyring.fingerprint(pin)
 
     def _forget_name(self, linked_device_id: str, consumer_id: str) -> None:
         try:
-            self._preferences.name_tv(consumer_id, linked_device_id, "")
+            self.preferences.name_tv(consumer_id, linked_device_id, "")
         except SQLAlchemyError as error:
             # The TV is unlinked all the same, and a name without a TV is not shown.
             log.warning("tv_name_not_forgotten", why=describe(error))

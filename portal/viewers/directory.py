@@ -68,13 +68,7 @@ class Viewer:
 
 @dataclass(frozen=True)
 class LookUpResult:
-    """The result of an agent's attempt to find a viewer.
-
-    Args:
-        outcome: one of the closed set.
-        viewer: for found only.
-        retry_after: seconds until trying again may help.
-    """
+    """How an agent's attempt to find a viewer ended; retry_after is the seconds until trying again may help."""
 
     outcome: LookUpOutcome
     viewer: Viewer | None = None
@@ -82,15 +76,7 @@ class LookUpResult:
 
 
 class Directory:
-    """Viewers and their TVs, from Zype and the ledger.
-
-    Args:
-        settings: the limit on look-ups, and how long Zype may take.
-        ledger: where a look-up is written before Zype is called.
-        history: which TV was linked when, and by whom.
-        preferences: the viewers' own names of their TVs.
-        zype: the client.
-    """
+    """Viewers and their TVs, from Zype and the ledger."""
 
     def __init__(
         self, settings: Settings, ledger: Ledger, history: History, preferences: ViewerPreferences, zype: ZypeClient
@@ -125,9 +111,7 @@ class Directory:
     def find(self, typed: str, actor: Actor) -> LookUpResult:
         """Find the one viewer with exactly this e-mail address or consumer id, and record that they were looked up.
 
-        Args:
-            typed: by the agent; an e-mail address matches in either case of its ASCII letters.
-            actor: the agent, and from where.
+        An e-mail address matches in either case of its ASCII letters.
 
         Raises:
             LedgerUnavailable: the look-up could not be written, so Zype was not called.

@@ -20,10 +20,7 @@ class Breaker:
     """Stops calls to an origin after ten failures in a row, and lets one probe through after SECONDS_OPEN.
 
     A failure is a call without a whole answer, or a 5xx. Any other answer shows that the origin is alive, also a
-    refusal and one that can't be read.
-
-    Args:
-        clock: returns the seconds of a monotonic clock.
+    refusal and one that can't be read. The clock is monotonic, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

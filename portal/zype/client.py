@@ -109,14 +109,8 @@ class ZypeClient:
     def login_call(self, method: str, path: str, deadline: Deadline | None = None) -> Iterator[None]:
         """Guard a request that another client makes to the login service through ``login_adapter``.
 
-        That client decides on an answer with 200, 400 or 401: what it then raises passes through.
-
-        Args:
-            method: of the request, for errors and logs.
-            path: likewise, without a query.
-
-        Raises:
-            ZypeError: as for every other call, in place of what requests raises.
+        That client decides on an answer with 200, 400 or 401: what it then raises passes through. In place of what
+        requests raises, this raises ZypeError as for every other call, with the method and the path.
         """
         call = self._new_call(deadline)
         with self._guard("login", self._login, method, path, call), call.active():
@@ -140,10 +134,7 @@ class ZypeClient:
         }
 
     def _new_call(
-        self,
-        deadline: Deadline | None,
-        query: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
+        self, deadline: Deadline | None, query: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
     ) -> Call:
         return Call(deadline or Deadline(self._settings.zype_deadline), urlencode(query or {}), form or {})
 

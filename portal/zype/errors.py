@@ -101,12 +101,7 @@ class BadCredentials(ZypeError):
 
 
 def map_answer(
-    method: str,
-    path: str,
-    status: int,
-    *,
-    retry_after: str | None = None,
-    oauth_error: str | None = None,
+    method: str, path: str, status: int, *, retry_after: str | None = None, oauth_error: str | None = None
 ) -> ZypeError:
     """Return the error that an answer with another status than 200 means.
 

@@ -134,11 +134,7 @@ def _read_body(response: BaseHTTPResponse) -> bytes:
 
 
 class Transport:
-    """Sends calls to Zype, and turns everything that can go wrong with one into a ZypeError.
-
-    Args:
-        settings: time-outs, calls in flight, and whether the environment names a proxy.
-    """
+    """Sends calls to Zype, and turns everything that can go wrong with one into a ZypeError."""
 
     def __init__(self, settings: Settings) -> None:
         self.adapter = ZypeAdapter(
@@ -201,9 +197,7 @@ def _may_retry(response: requests.Response | requests.RequestException, method: 
 def map_login(method: str, path: str, call: Call, fault: Exception | None) -> ZypeError | None:
     """Return the error that another client's request to the login service means, or None if that client decides.
 
-    Args:
-        call: in which the request was made.
-        fault: what the client raised, if anything.
+    The fault is what that client raised, if anything.
     """
     if call.status is None:
         if isinstance(fault, requests.RequestException):

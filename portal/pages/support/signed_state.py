@@ -9,17 +9,12 @@ from portal.settings.keys import Purpose, derive
 
 
 def sign(kind: str, *texts: str | None) -> str:
-    """Return texts in one signed text. It is not encrypted: whoever has it can read them.
-
-    Args:
-        kind: of the texts; ``verify`` finds none in a text of another kind.
-        texts: to sign.
-    """
+    """Return texts in one signed text of a kind. It is not encrypted: whoever has it can read them."""
     return str(_serializer(kind).dumps(texts))
 
 
 def verify(kind: str, signed: str | None) -> list[Any]:
-    """Return the texts of a signed text; none if the signature is not ours."""
+    """Return the texts of a signed text; none if the signature is not ours, or of another kind."""
     try:
         texts: list[Any] = _serializer(kind).loads(signed or "")
     except BadData:

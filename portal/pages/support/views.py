@@ -33,9 +33,7 @@ JUST_NOW = timedelta(minutes=1)
 NO_VIEWER = (LookUpOutcome.NOT_FOUND, LookUpOutcome.MALFORMED)
 
 
-def with_viewer(
-    view: Callable[Concatenate[Agent, Viewer, P], Response],
-) -> Callable[..., Response]:
+def with_viewer(view: Callable[Concatenate[Agent, Viewer, P], Response]) -> Callable[..., Response]:
     """Pass the viewer of the path to a view; if there is none, show the page to find one, which says why."""
 
     @wraps(view)

@@ -91,11 +91,7 @@ def init_app(app: Flask, settings: Settings) -> Assets:
 
 
 def on_accent(accent: str) -> str:
-    """Return black or white, whichever has more contrast with a colour (WCAG 2.2, relative luminance).
-
-    Args:
-        accent: ``#rrggbb``.
-    """
+    """Return black or white, whichever has more contrast with a ``#rrggbb`` (WCAG 2.2, relative luminance)."""
     red, green, blue = (_linear(int(accent[start : start + 2], 16) / 255) for start in (1, 3, 5))
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     # The contrast with white is 1.05 / (luminance + 0.05), that with black (luminance + 0.05) / 0.05.

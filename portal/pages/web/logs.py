@@ -110,11 +110,8 @@ def configure(settings: Settings, level: int = logging.INFO) -> None:
 def init_app(app: Flask, count: CountRequest) -> None:
     """Give every request an id, and log and count it.
 
-    The X-Request-ID of a proxy is used if it is harmless, so that its logs and ours can be joined.
-
-    Args:
-        app: the portal.
-        count: called with the rule, the method, the status and the seconds of every request.
+    The X-Request-ID of a proxy is used if it is harmless, so that its logs and ours can be joined. ``count`` is called
+    with the rule, the method, the status and the seconds of every request.
     """
 
     @app.before_request

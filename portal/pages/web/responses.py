@@ -8,10 +8,7 @@ from portal.pages.web.waiting_time import in_words
 
 # The status of the page that says why something did not work, by the outcome or by the page's own name for it.
 _STATUSES = {
-    422: (
-        *("not_found", "refused", "malformed", "gone", "wrong"),
-        *("stale", "invalid", "some_gone"),
-    ),
+    422: (*("not_found", "refused", "malformed", "gone", "wrong"), *("stale", "invalid", "some_gone")),
     429: ("too_many",),
     503: ("unavailable", "unknown", "misconfigured", "some_left"),
 }
@@ -32,8 +29,6 @@ def render_page(template: str, status: int = 200, *, retry_after: int | None = N
     """Return a page.
 
     Args:
-        template: its file.
-        status: of the answer.
         retry_after: seconds until trying again may help, for the Retry-After header. The template has them in words as
             ``wait``, which is none where there are none.
         context: what else the template needs. ``status`` is there too, and ``failed``, which puts "Error:" into the

@@ -16,12 +16,7 @@ NAME_CLAIMS = ("name", "preferred_username", "email")
 
 @dataclass(frozen=True)
 class Claims:
-    """Claims of a validated ID token, and those of userinfo.
-
-    Args:
-        id_token: takes precedence.
-        userinfo: empty unless it was requested.
-    """
+    """Claims of a validated ID token, which take precedence, and those of userinfo, if it was requested."""
 
     id_token: Mapping[str, Any]
     userinfo: Mapping[str, Any]

@@ -41,13 +41,7 @@ MAX_SUBJECT = 255
 
 
 class Provider:
-    """The provider of PORTAL_STAFF_OIDC_ISSUER, shared by the threads of a worker.
-
-    Args:
-        settings: of which the three PORTAL_STAFF_OIDC_ credentials are set.
-        seconds: that all calls of one sign-in may take together.
-        clock: seconds of a clock that only moves forward.
-    """
+    """The provider of PORTAL_STAFF_OIDC_ISSUER, shared by the threads of a worker."""
 
     def __init__(
         self, settings: Settings, seconds: float = SIGN_IN_SECONDS, clock: Callable[[], float] = time.monotonic
@@ -86,13 +80,7 @@ class Provider:
 
 
 class ProviderClient:
-    """A client of the provider, for one sign-in. Every method raises ProviderError.
-
-    Args:
-        settings: with the client's id and secret.
-        framework: Authlib's, which keeps the state apart from that of other providers.
-        metadata: validated.
-    """
+    """A client of the provider, for one sign-in. Every method raises ProviderError."""
 
     def __init__(self, settings: Settings, framework: FlaskIntegration, metadata: dict[str, Any]) -> None:
         self.metadata = metadata

@@ -110,14 +110,9 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def authorization_url(next_path: str, reauthenticate: bool) -> str:
-    """Return the URL of an authorization request, and store what its callback needs.
+    """Return the URL of an authorization request, and store what its callback needs. Raises as ``Provider.client``.
 
-    Args:
-        next_path: where to go on after sign-in.
-        reauthenticate: the provider must authenticate the agent again, even if they are signed in there.
-
-    Raises:
-        ProviderError: as ``Provider.client``.
+    To reauthenticate, the provider must authenticate the agent again, even if they are signed in there.
     """
     provider = _provider()
     redirect_uri = services().settings.public_url + CALLBACK_PATH
