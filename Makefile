@@ -6,7 +6,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r
+LINT    = $(VENV)/lint/bin
+INSTALL = python -m pip install -q --disable-pip-version-check --require-hashes -r
 
 BABEL   = $(BIN)/python -m babel.messages.frontend -q
 TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
@@ -23,15 +24,17 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.run: requirements/run.txt $(VENV)/.python
-	$(INSTALL) requirements/run.txt
+	$(BIN)/$(INSTALL) requirements/run.txt
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.run
-	$(INSTALL) requirements/test.txt
+	$(BIN)/$(INSTALL) requirements/test.txt
 	@touch $@
 
-$(VENV)/.lint: requirements/lint.txt $(VENV)/.test
-	$(INSTALL) requirements/lint.txt
+# An environment of its own: the linters bring rich along, and structlog imports it in every process that has it.
+$(LINT)/.lint: requirements/lint.txt $(VENV)/.python
+	@test -x $(LINT)/python || $(PYTHON) -m venv $(VENV)/lint
+	$(LINT)/$(INSTALL) requirements/lint.txt
 	@touch $@
 
 %.mo: %.po | $(VENV)/.run
@@ -44,20 +47,20 @@ test: $(VENV)/.test $(TEXTS:.po=.mo)
 	$(BIN)/python -m pytest -n 2 --dist=loadgroup $(ARGS)
 
 $(VENV)/.mutants: requirements/mutants.txt $(VENV)/.test
-	$(INSTALL) requirements/mutants.txt
+	$(BIN)/$(INSTALL) requirements/mutants.txt
 	@touch $@
 
 mutants: $(VENV)/.mutants $(TEXTS:.po=.mo)
 	$(BIN)/python .ci/mutants.py $(ARGS)
 
-lint: $(VENV)/.lint
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo --no-cache
-	$(BIN)/vulture
-	$(BIN)/deptry portal
-	$(BIN)/djlint --check --lint templates portal/sandbox/templates
+lint: $(LINT)/.lint
+	$(LINT)/ruff check .
+	$(LINT)/ruff format --check .
+	$(LINT)/mypy
+	$(LINT)/lint-imports --no-logo --no-cache
+	$(LINT)/vulture
+	$(LINT)/deptry portal
+	$(LINT)/djlint --check --lint templates portal/sandbox/templates
 
 translations: $(VENV)/.test
 	$(BABEL) extract -F portal/translations/babel.cfg -k lazy_gettext --add-location=file -o $(VENV)/messages.pot .

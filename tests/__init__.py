@@ -2,5 +2,5 @@
 
 import sys
 
-# The linters bring rich along. With it structlog draws each traceback in colour, which takes seconds.
+# mutmut brings rich along. With it structlog draws each traceback in colour, which takes seconds.
 sys.modules["rich"] = None  # type: ignore[assignment]
