@@ -42,11 +42,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 
 def create_app(settings: Settings) -> Flask:
-    """Build the portal.
-
-    Args:
-        settings: all of them; nothing else is read from the environment.
-    """
+    """Build the portal from its settings; nothing else is read from the environment."""
     app = Flask(__name__, template_folder=str(data_dir("templates")), static_folder=None)
     _configure(app, settings)
     app.extensions[EXTENSION] = _services(settings)

@@ -27,7 +27,7 @@ def _agents() -> Iterator[Agents]:
 
 @agents.command()
 @click.argument("name")
-@click.option("--supervisor", is_flag=True, help="They also read and export everybody's history.")
+@click.option("--supervisor", is_flag=True, help="The agent can also read and export the history of all agents.")
 def add(name: str, supervisor: bool) -> None:
     """Add a local account called NAME, and print its password once."""
     role = Role.SUPERVISOR if supervisor else Role.AGENT

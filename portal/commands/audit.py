@@ -93,7 +93,7 @@ def resolve(attempt_id: str, outcome: str) -> None:
 
 @audit.command("list")
 @_filter_options
-@click.option("--limit", default=50, show_default=True, help="How many at most.")
+@click.option("--limit", default=50, show_default=True, help="The largest number of attempts.")
 def list_attempts(limit: int, **options: Any) -> None:
     """List attempts, newest first."""
     before = None
@@ -119,9 +119,7 @@ def _line(attempt: PastAttempt, is_crashed: bool) -> str:
 
 @audit.command("export")
 @_filter_options
-@click.option(
-    "--format", "kind", type=click.Choice([*export.TYPES]), default="jsonl", show_default=True, help="Of the file."
-)
+@click.option("--format", "kind", type=click.Choice([*export.TYPES]), default="jsonl", show_default=True)
 def export_attempts(kind: export.Format, **options: Any) -> None:
     """Write attempts to standard output, oldest first, and a last line that shows whether any is missing."""
     attempt_filter = _attempt_filter(options)

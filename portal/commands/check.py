@@ -32,12 +32,7 @@ UNKNOWN_ACCOUNT = "nobody@example.invalid"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
-
-    Args:
-        is_ok: whether it works.
-        text: a sentence without the value of any setting.
-    """
+    """What one check found: whether it works, and a sentence without the value of any setting."""
 
     is_ok: bool
     text: str

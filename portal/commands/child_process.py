@@ -19,11 +19,9 @@ RESTART_SECONDS = 5.0
 
 
 class ChildProcess:
-    """A command of the portal in a child process, which ends with the ``with`` block.
+    """A command of the portal, such as ``("sandbox",)``, in a child process that ends with the ``with`` block.
 
-    Args:
-        command: such as ``("sandbox",)``; it has to know ``--stop-with-stdin``.
-        environ: of the process.
+    The command has to know ``--stop-with-stdin``.
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -71,8 +69,7 @@ class ChildProcess:
 def stop_event(with_stdin: bool) -> Event:
     """Return an event that SIGTERM and SIGINT set; call it from the main thread.
 
-    Args:
-        with_stdin: the end of standard input sets it too. It ends with the process that writes to it.
+    With ``with_stdin`` the end of standard input sets it too: it ends with the process that writes to it.
     """
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -104,10 +104,10 @@ def _instructions(settings: Settings, folder: Path) -> str:
 
     6. Open the console: {settings.public_url}/support
     7. Sign in:          {agent.name}   password: {agent.password}
-    8. Enter the code of his phone, which this page plays: {settings.zype_api_url}/authenticator
+    8. Enter the code of his authenticator app:  {settings.zype_api_url}/authenticator
     9. Find {viewer.email}, and enter the PIN of a TV that you open in another tab.
 
-  Who may read everybody's history:  {supervisor.name}   password: {supervisor.password}
+  This agent can also read the history of all agents:  {supervisor.name}   password: {supervisor.password}
   Secrets for an authenticator app of your own:
     {agent.name}: {agent.secret}   {supervisor.name}: {supervisor.secret}
   Check a file that they took from the history:

@@ -16,7 +16,7 @@ from portal.zype.client import ZypeClient
 
 @click.command()
 @click.option("--once", is_flag=True, help="Send what is due, and end.")
-@click.option("--quiet", is_flag=True, help="Log warnings and errors alone.")
+@click.option("--quiet", is_flag=True, help="Log only warnings and errors.")
 @click.option("--stop-with-stdin", is_flag=True, help="Stop when standard input ends.")
 def mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
     """Send the mails that let viewers know what was done with their TVs."""

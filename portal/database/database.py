@@ -23,7 +23,7 @@ class DatabaseLocked(SQLAlchemyError):
 
 
 class Database:
-    """One engine, and the two kinds of units of work on it.
+    """One engine, and the two kinds of units of work on it; both raise sqlalchemy.exc.SQLAlchemyError.
 
     Args:
         url: ``sqlite:///…`` or ``postgresql+psycopg://…``.
@@ -46,11 +46,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Yield a connection for reading, without a transaction: each statement sees what is committed by then.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the database can't be reached or read.
-        """
+        """Yield a connection for reading, without a transaction: each statement sees what is committed by then."""
         with self._reader.connect() as connection:
             yield connection
 
@@ -59,10 +55,7 @@ class Database:
         """Yield a connection in a transaction that is committed at the end, or rolled back on an error.
 
         On SQLite it is the only one that writes (``BEGIN IMMEDIATE``), so what it reads can't be out of date when it
-        writes.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the database is read-only, full, locked or gone.
+        writes. DatabaseLocked is raised if another one has been writing for LOCK_SECONDS.
         """
         if not self.is_sqlite:
             with self._writer.begin() as connection:

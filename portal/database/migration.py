@@ -9,14 +9,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str) -> None:
-    """Bring the schema of a database up to date; nothing happens where it is already.
-
-    Args:
-        url: ``sqlite:///…`` or ``postgresql+psycopg://…``, of a role that may create tables.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database can't be reached or changed.
-    """
+    """Bring the schema up to date, as a role that may create tables. Raises sqlalchemy.exc.SQLAlchemyError."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["url"] = url

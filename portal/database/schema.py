@@ -37,11 +37,7 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
 
 
 def is_current(database: Database) -> bool:
-    """Return whether the database has the schema that this version of the portal needs.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: the database can't be reached or read.
-    """
+    """Return whether the database has the schema that this version of the portal needs."""
     with database.read() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return False

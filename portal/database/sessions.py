@@ -35,12 +35,7 @@ SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Lifetime:
-    """How long a session lasts.
-
-    Args:
-        absolute: since sign-in.
-        idle: since the last request.
-    """
+    """How long a session lasts since sign-in, and how long since the last request."""
 
     absolute: timedelta
     idle: timedelta
@@ -58,10 +53,8 @@ class Session:
     """A session of the principal who is signed in.
 
     Args:
-        kind: what the session allows.
         principal_id: a viewer's consumer_id, or an agent's id.
-        name: from Zype or the identity provider, if it has one.
-        email: likewise.
+        name: from Zype or the identity provider, if it has one; so is the e-mail.
         authenticated_at: when an agent last authenticated, by the clock of the portal or of the identity provider.
     """
 
@@ -82,9 +75,7 @@ _FIND = sa.select(*(sessions.c[field.name] for field in fields(Session))).where(
 class Sessions:
     """The sessions. Where the database fails, a method raises sqlalchemy.exc.SQLAlchemyError and has changed nothing.
 
-    Args:
-        database: where they are.
-        key: hashes the random ids, so that a copy of the table gives access to no session.
+    The key hashes the random ids, so that a copy of the table gives access to no session.
     """
 
     def __init__(self, database: Database, key: LedgerKey) -> None:
@@ -104,10 +95,7 @@ class Sessions:
         """Create a session, delete those that have expired, and return the random id for the cookie.
 
         Args:
-            kind: what it allows.
             principal_id: a consumer_id or an agent's id.
-            name: for the page.
-            email: for the page.
             address: the client's; only its keyed hash is stored.
             authenticated_at: when an agent authenticated; None means now.
         """

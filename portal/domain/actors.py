@@ -31,12 +31,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an agent acts for a viewer. It is stored in the ledger, so it must not contain a PIN.
-
-    Args:
-        text: one of a short list, with the agent's own words.
-        ticket: the number of the support ticket, if there is one.
-    """
+    """Why an agent acts, and the ticket number if there is one. The ledger stores it, so it must not contain a PIN."""
 
     text: str
     ticket: str | None = None

@@ -10,11 +10,7 @@ class NotSignedIn(PortalError):
 
 
 class StaffNotSignedIn(PortalError):
-    """The page is for support staff, and no agent is signed in.
-
-    Args:
-        reauthenticate: an agent is, but the page needs a sign-in of a few minutes ago at most.
-    """
+    """No agent is signed in; or one has to reauthenticate: the page needs a sign-in of a few minutes ago at most."""
 
     def __init__(self, reauthenticate: bool = False) -> None:
         super().__init__("no fresh session of an agent" if reauthenticate else "no session of an agent")
@@ -34,12 +30,7 @@ class LedgerUnavailable(PortalError):
 
 
 class SettingsError(PortalError):
-    """The settings have faults.
-
-    Args:
-        faults: one sentence each, in the form ``PORTAL_NAME: what is wrong and how to correct it``.
-            They never contain a value.
-    """
+    """The settings have faults: ``PORTAL_NAME: what is wrong and how to correct it``, each without a value."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))

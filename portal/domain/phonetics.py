@@ -27,8 +27,7 @@ CAPITAL = "capital"
 def words(*, case_sensitive: bool) -> dict[str, str]:
     """Return the word for each character of a PIN, for the page's script too.
 
-    Args:
-        case_sensitive: give capitals words of their own. Where the case is folded they have those of small letters.
+    Without ``case_sensitive`` the case is folded, and capitals have the words of small letters.
     """
     prefix = f"{CAPITAL} " if case_sensitive else ""
     return WORDS | {letter.upper(): prefix + WORDS[letter] for letter in ascii_lowercase}

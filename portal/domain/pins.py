@@ -19,11 +19,7 @@ class MalformedPin(ValueError):
 
 @dataclass(frozen=True, repr=False)
 class Pin:
-    """A normalised PIN that does not print itself.
-
-    Args:
-        secret: the PIN as Zype knows it.
-    """
+    """A normalised PIN, as Zype knows it, that does not print itself."""
 
     secret: str
 
@@ -35,12 +31,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class PinRules:
-    """The operator's rules for PINs: PORTAL_PIN_CASE and PORTAL_PIN_PATTERN.
-
-    Args:
-        case: letters are folded to it before the pattern is applied.
-        pattern: for the whole folded PIN.
-    """
+    """The operator's rules: letters are folded to PORTAL_PIN_CASE, then the whole must match PORTAL_PIN_PATTERN."""
 
     case: PinCase = "lower"
     pattern: re.Pattern[str] = re.compile(r"[a-z0-9]{4,16}")
@@ -57,31 +48,29 @@ class PinRules:
         """
         if len(typed) > _MAX_INPUT_LENGTH:
             raise MalformedPin("longer than any PIN")
-        text = "".join(_to_ascii(character) for character in typed.translate(_INVISIBLE))
+        text = _to_ascii(typed)
         if not all(" " < character <= "~" for character in text):
             raise MalformedPin("not printable ASCII")
-        match self.case:
-            case "lower":
-                text = text.lower()
-            case "upper":
-                text = text.upper()
-            case "keep":
-                pass
+        text = {"lower": text.lower(), "upper": text.upper(), "keep": text}[self.case]
         if not self.pattern.fullmatch(text):
             raise MalformedPin("not of the pattern")
         return Pin(text)
 
     def appears_in(self, pin: Pin, text: str) -> bool:
         """Tell whether a text contains a PIN, in any spelling and with anything between its letters."""
-        plain = "".join(_to_ascii(character) for character in text.translate(_INVISIBLE))
+        plain = _to_ascii(text)
         if pin.secret.isalnum():
             # Dots and commas between its letters don't hide it either.
             plain = "".join(filter(str.isalnum, plain))
         return pin.secret.casefold() in plain.casefold()
 
 
-def _to_ascii(character: str) -> str:
-    """Return a character in ASCII, and nothing for spaces and dashes."""
+def _to_ascii(text: str) -> str:
+    """Return a text in ASCII, as far as that is possible, without spaces, dashes and invisible marks."""
+    return "".join(_character_to_ascii(character) for character in text.translate(_INVISIBLE))
+
+
+def _character_to_ascii(character: str) -> str:
     # Python counts U+001C to U+001F as space; in Unicode they are controls.
     category = unicodedata.category(character)
     if category == "Pd" or (character.isspace() and character not in "\x1c\x1d\x1e\x1f"):

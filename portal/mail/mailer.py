@@ -27,8 +27,7 @@ GRACE_SECONDS = 1.5
 class Mailer:
     """Sends notices, one after the other. Any number of mailers may share one outbox.
 
-    Args:
-        count: called with the result of each try: sent, delayed or failed.
+    ``count`` is called with the result of each try: sent, delayed or failed.
     """
 
     def __init__(
@@ -70,8 +69,7 @@ class Mailer:
     def send_due(self, stop: Event) -> None:
         """Send every notice that is due now, until the event is set.
 
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the database failed; a notice that was not marked is due again later.
+        If the database fails, SQLAlchemyError is raised, and a notice that was not marked is due again later.
         """
         while not stop.is_set() and (notice := self._outbox.claim()):
             self._try(notice)

@@ -29,11 +29,7 @@ class NoAddress(PortalError):
 
 
 class MessageWriter:
-    """Writes the message for a notice.
-
-    Args:
-        settings: the brand, the addresses, the operator's own templates and the default language.
-    """
+    """Writes the message for a notice, with the brand, templates and default language of the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -25,11 +25,9 @@ _PORTS = {"smtp": 25, "smtps": 465}
 
 
 class NotSent(PortalError):
-    """A message was not accepted. The text is for logs: it holds no address.
+    """A message was not accepted. The text, for logs, is the kind of fault and the server's code: it holds no address.
 
-    Args:
-        reason: the kind of fault, with the server's code if it gave one.
-        is_permanent: whether the server will not accept this message later either.
+    It is permanent if the server will not accept this message later either.
     """
 
     def __init__(self, reason: str, *, is_permanent: bool = False) -> None:
@@ -65,10 +63,7 @@ class SMTPClient:
         self._message_seconds = message_seconds
 
     def send(self, message: EmailMessage) -> None:
-        """Send a message; when this returns, the server has accepted it for delivery.
-
-        Args:
-            message: with one recipient.
+        """Send a message to its one recipient; when this returns, the server has accepted it for delivery.
 
         Raises:
             NotSent: it was not accepted. If the connection broke at the very end, it may have been.
@@ -80,11 +75,7 @@ class SMTPClient:
             smtp.send_message(message, sender, [recipient])
 
     def check(self) -> None:
-        """Connect, and sign in if there is a user name, without sending anything.
-
-        Raises:
-            NotSent: that failed.
-        """
+        """Connect, and sign in if there is a user name, without sending anything; raises NotSent if that fails."""
         with self._connected() as smtp:
             smtp.noop()
 

@@ -49,11 +49,7 @@ def sign_in() -> WerkzeugResponse:
 
 
 def _query() -> dict[str, str]:
-    """Return the parameters of the authorization request.
-
-    Raises:
-        UnknownClient: if there is no address that the browser may be sent back to.
-    """
+    """Return the request's parameters, or raise UnknownClient: then there is nowhere to send the browser back to."""
     query = request.args.to_dict()
     if query.get("client_id") != sandbox().client_id or query.get("redirect_uri") != sandbox().redirect_uri:
         raise UnknownClient

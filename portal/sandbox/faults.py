@@ -40,11 +40,7 @@ def error(status: int, message: str | None = None) -> Response:
 
 
 def failure(word: str, stopping: Event) -> Response | None:
-    """Return the response of a magic PIN that links nothing, by its word; None for any other word.
-
-    Args:
-        stopping: ends a hanging response when the sandbox stops.
-    """
+    """Return the response of a magic PIN that links nothing; None for another word. ``stopping`` ends a hang."""
     match word:
         case _ if word in _STATUSES:
             return error(_STATUSES[word])
@@ -62,11 +58,7 @@ def failure(word: str, stopping: Event) -> Response | None:
 
 
 def distorted(word: str, document: JSON, stopping: Event) -> Response:
-    """Return the response of a magic PIN that answers 200 or tries to; for a word without a fault, the document itself.
-
-    Args:
-        stopping: ends a slow response when the sandbox stops.
-    """
+    """Return the response of a magic PIN that answers 200, or tries to. ``stopping`` ends a slow response."""
     match word:
         case "silent":
             return jsonify(response={})
@@ -121,10 +113,9 @@ def _trickling(response: Response, stopping: Event) -> Response:
 
 
 def _break_connection(environ: dict[str, object]) -> None:
-    """Close the response's socket, if there is one, so that the server can't send anything more.
+    """Close the response's socket, if any, so that the server can't send anything more.
 
-    Raises:
-        ConnectionResetError: always; the server takes it for a client that went away.
+    The server takes the ConnectionResetError for a client that went away.
     """
     connection = environ.get("werkzeug.socket")
     if isinstance(connection, socket):

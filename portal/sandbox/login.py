@@ -91,11 +91,7 @@ def revoke() -> dict[str, Any]:
 
 
 def _client_id() -> str:
-    """Authenticate the client and return its id.
-
-    Raises:
-        OAuthRefusal: invalid_client for an unknown client or a wrong secret.
-    """
+    """Authenticate the client and return its id, or refuse it as invalid_client."""
     basic = request.authorization
     if basic and basic.type == "basic":
         client_id, secret = basic.username or "", basic.password or ""

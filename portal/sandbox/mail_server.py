@@ -31,11 +31,7 @@ class _Handler:
 
 @contextmanager
 def receive_mail(mailbox: Mailbox, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
-    """Receive mail in a thread while the block runs; yields the port, which is a free one for port 0.
-
-    Raises:
-        OSError: if it can't listen.
-    """
+    """Receive mail in a thread while the block runs; yields the port, which is a free one for port 0."""
     # aiosmtpd's own controller needs five seconds to notice that the port is in use.
     listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     started: Future[Callable[[], object]] = Future()

@@ -20,11 +20,7 @@ class Mailbox:
         self._mails: deque[Mail] = deque(maxlen=MAX_MAILS)
 
     def add(self, content: bytes, to: Sequence[str]) -> None:
-        """Keep a mail.
-
-        Raises:
-            ValueError, LookupError: its character set does not exist, or is not that of its text.
-        """
+        """Keep a mail; ValueError or LookupError if its character set does not exist or is not that of its text."""
         message = message_from_bytes(content, policy=policy.SMTPUTF8)
         body = message.get_body(("plain",))
         headers = {name.lower(): _decode(str(value)) for name, value in message.items()}

@@ -53,16 +53,7 @@ class _RequestHandler(WSGIRequestHandler):
 
 
 def serve(app: Flask, host: str, port: int, stop: Event, mail_address: tuple[str, int] | None = None) -> None:
-    """Serve the sandbox until an event is set.
-
-    Args:
-        app: from create_app.
-        stop: ends the sandbox.
-        mail_address: host and port to receive mail on; None for no mail.
-
-    Raises:
-        OSError: if it can't listen.
-    """
+    """Serve the sandbox until an event is set, and receive its mail if there is an address (host and port) for that."""
     with ExitStack() as stack:
         # Before HTTP: a client that gets an answer there may send mail.
         if mail_address:
@@ -73,11 +64,7 @@ def serve(app: Flask, host: str, port: int, stop: Event, mail_address: tuple[str
 
 @contextmanager
 def serve_in_thread(app: Flask, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve the sandbox in a thread while the block runs; yields its origin, with the free port that port 0 takes.
-
-    Raises:
-        OSError: if it can't listen.
-    """
+    """Serve the sandbox in a thread while the block runs; yields its origin, with the free port that port 0 takes."""
     server = listen(app, host, port)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -27,9 +27,7 @@ class Sandbox:
     """One sandbox.
 
     Args:
-        api_key: of the portal's calls.
         client_id: the portal's client at the login service.
-        client_secret: its secret.
         activate_url: the portal's page, which the TV shows; browsers return to its origin after sign-in.
         app_key: of a TV's calls; it may not link.
         clock: returns the time, aware; set by tests.

@@ -28,13 +28,7 @@ class Token:
 
 @dataclass
 class Code:
-    """An authorization code and what it is bound to (RFC 6749 section 4.1, RFC 7636).
-
-    Args:
-        redirect_uri: must be sent again at the exchange, unchanged.
-        challenge: the S256 code challenge.
-        token: what the code was exchanged for.
-    """
+    """An authorization code, what it is bound to (RFC 6749 section 4.1, RFC 7636), and the token that it gave."""
 
     consumer_id: str
     client_id: str

@@ -62,11 +62,7 @@ def collect(environ: Mapping[str, str], settings: Collection[str], secrets: Coll
 
 
 def _read(path: str) -> str:
-    """Return the content of a file, without the white space around it.
-
-    Raises:
-        ValueError: with the rest of a sentence that starts with the variable's name.
-    """
+    """Return a file's text, or raise ValueError with the rest of a sentence that starts with the variable's name."""
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:

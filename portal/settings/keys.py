@@ -35,11 +35,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, repr=False)
 class LedgerKey:
-    """One key of the ledger.
-
-    Args:
-        secret: the operator's secret in bytes; each hash uses a key that is derived from it for the purpose.
-    """
+    """One key of the ledger: the operator's secret. Each hash uses a key that is derived from it for the purpose."""
 
     secret: bytes
 
@@ -55,12 +51,7 @@ class LedgerKey:
 
 @dataclass(frozen=True, repr=False)
 class Keyring:
-    """The ledger's keys.
-
-    Args:
-        current: signs new rows.
-        previous: signed older rows, before a rotation.
-    """
+    """The ledger's keys: the current one signs new rows, the previous ones signed older rows, before a rotation."""
 
     current: LedgerKey
     previous: tuple[LedgerKey, ...] = ()

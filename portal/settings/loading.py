@@ -12,10 +12,7 @@ from portal.settings.settings import NAMES, SECRETS, Settings
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Build the settings from an environment.
-
-    Args:
-        environ: variables by name; white space around a value is dropped, and an empty one counts as not set.
+    """Build the settings from an environment, as ``collect`` reads it.
 
     Raises:
         SettingsError: with one sentence for each fault. No sentence holds a value.

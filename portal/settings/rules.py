@@ -16,12 +16,7 @@ OIDC_CREDENTIALS = ("staff_oidc_issuer", "staff_oidc_client_id", "staff_oidc_cli
 
 
 def faults_between(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the faults between settings: the name of the one to correct, and how.
-
-    Args:
-        settings: all of them.
-        names: of those that the environment sets.
-    """
+    """Yield the faults between settings: which to correct, and how. The environment sets those of these names."""
     yield from _live_rules(settings, names) if settings.mode == "live" else _sandbox_rules(settings, names)
     if settings.zype_concurrency >= settings.threads:
         yield "zype_concurrency", "must be smaller than PORTAL_THREADS, or pages wait when Zype hangs"

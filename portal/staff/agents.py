@@ -26,13 +26,7 @@ NO_SUCH_ACCOUNT = "There is no such account. See: zype-activate agents list"
 
 @dataclass(frozen=True)
 class Account:
-    """A member of the support staff.
-
-    Args:
-        id: a local name, or ``oidc:`` and the provider's ``sub``; it is the ledger's ``actor_id``.
-        name: for display.
-        disabled_at: when the account was disabled, or none.
-    """
+    """A member of the support staff. The id, the ledger's actor_id, is a local name or ``oidc:`` and a ``sub``."""
 
     id: str
     name: str
@@ -48,12 +42,7 @@ class Account:
 
 
 class Agents:
-    """The accounts. Every method raises sqlalchemy.exc.SQLAlchemyError where the database fails.
-
-    Args:
-        database: where they are.
-        sessions: ended when an account is disabled, reset or signed out.
-    """
+    """The accounts. Every method raises sqlalchemy.exc.SQLAlchemyError where the database fails."""
 
     def __init__(self, database: Database, sessions: Sessions) -> None:
         self._database = database
@@ -113,14 +102,11 @@ class Agents:
         return password
 
     def disable(self, name: str) -> list[str]:
-        """Disable accounts, and end their sessions at once.
+        """Disable accounts, end their sessions at once, and return their ids.
 
         Args:
             name: of a local account; or an id with ``oidc:``, even if that agent never signed in; or the whole e-mail
                 address of agents who signed in with the provider.
-
-        Returns:
-            The ids of the accounts that are disabled now.
 
         Raises:
             AccountError: there is no such account.
@@ -142,11 +128,8 @@ class Agents:
     def reset(self, name: str) -> str | None:
         """Remove an account's second factor and sessions, and enable it if it is disabled.
 
-        Args:
-            name: of a local account, or an id with ``oidc:``.
-
-        Returns:
-            The new password of a local account, shown once; none where the provider has the password.
+        The name is a local one, or an id with ``oidc:``. Returns the new password of a local account, shown once; none
+        where the provider has the password.
 
         Raises:
             AccountError: there is no such account.

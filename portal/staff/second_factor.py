@@ -29,9 +29,7 @@ _SIX_DIGITS = re.compile(r"[0-9]{6}")
 class SecondFactor:
     """The second factors. Every method raises sqlalchemy.exc.SQLAlchemyError where the database fails.
 
-    Args:
-        database: where they are.
-        settings: the secret keys: the present one encrypts, the previous one decrypts what is older.
+    The present secret key encrypts; the previous one decrypts what is older.
     """
 
     def __init__(self, database: Database, settings: Settings) -> None:
@@ -70,16 +68,15 @@ class SecondFactor:
     def enrol(
         self, agent_id: str, secret: str, step: int | None = None, offered: str | None = None
     ) -> tuple[str, ...] | None:
-        """Enrol an account that has no second factor.
+        """Enrol an account that has no second factor, and return its recovery codes, to be shown once.
 
         Args:
-            agent_id: the account's.
             secret: in base32; that of the demo's accounts is public.
             step: of a code that was used already.
             offered: the encrypted offer that is accepted; a reset may have removed it in between.
 
         Returns:
-            The recovery codes, to be shown once; none if there is no such account or offer, or it has a second factor.
+            None if there is no such account or offer, or it has a second factor.
         """
         update = _update_unenrolled(agent_id).values(
             totp_secret=self._encrypt(secret), totp_step=step, totp_offered=None
@@ -92,12 +89,7 @@ class SecondFactor:
             return self._replace_recovery_codes(connection, agent_id)
 
     def verify(self, agent_id: str, code: str) -> bool:
-        """Verify a code of the app or a recovery code, and use it up: it is right once.
-
-        Args:
-            agent_id: the account's.
-            code: as typed, with white space and dashes.
-        """
+        """Verify a code of the app or a recovery code, as typed, and use it up: it is right once."""
         code = _normalised(code)
         if not _SIX_DIGITS.fullmatch(code):
             return self._use_recovery_code(agent_id, code)

@@ -39,7 +39,7 @@ def demo(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Proces
 def sign_in_at_console(page: Page, demo: Processes, name: str, password: str) -> None:
     """Sign in at the console by keyboard, with the code from the authenticator page."""
     phone = page.context.new_page()
-    phone.goto(printed(demo, r"which this page plays: (\S+)"))
+    phone.goto(printed(demo, r"code of his authenticator app: +(\S+)"))
     code = phone.locator(f"#now-{name}").inner_text()
     phone.close()
     page.goto(printed(demo, r"Open the console: +(\S+)"))

@@ -120,8 +120,8 @@ def test_the_printed_instructions_open_the_console_for_the_agent_and_the_supervi
     printed = demo.printed
     console = step(printed, 6, r"Open the console: +(\S+)")[1]
     name, password = step(printed, 7, r"Sign in: +(\S+) +password: (\S+)").groups()
-    phone = step(printed, 8, r"Enter the code of his phone, which this page plays: (\S+)")[1]
-    supervisor = re.search(r"everybody's history: +(\S+) +password: (\S+)", printed)
+    phone = step(printed, 8, r"Enter the code of his authenticator app: +(\S+)")[1]
+    supervisor = re.search(r"the history of all agents: +(\S+) +password: (\S+)", printed)
     secrets = dict(re.findall(r"(bob|supervisor): ([A-Z2-7]{32})", printed))
     assert supervisor
 
