@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
+
+Value = TypeVar("Value")
 
 # How long a unit of work waits for another that writes, before the database counts as locked.
 LOCK_SECONDS = 3.0
@@ -69,7 +71,17 @@ class Database:
         finally:
             self._write_lock.release()
 
-    def now(self, connection: Connection) -> datetime:
+    def scalar(self, query: sa.Select[Value]) -> Value | None:
+        """Return the first value that a query finds, or none."""
+        with self.read() as connection:
+            return connection.execute(query).scalar()
+
+    def change(self, statement: sa.UpdateBase) -> int:
+        """Execute one statement in a transaction of its own, and return how many rows it changed."""
+        with self.write() as connection:
+            return connection.execute(statement).rowcount
+
+    def now(self, connection: Connection | None = None) -> datetime:
         """Return the database's time, in UTC.
 
         SQLite runs in this process, so it is the time of this process. PostgreSQL is asked, since the clocks of
@@ -77,7 +89,8 @@ class Database:
         """
         if self.is_sqlite:
             return datetime.now(UTC)
-        now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        with nullcontext(connection) if connection else self.read() as reader:
+            now: datetime = reader.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
         return now.astimezone(UTC)
 
     def insert(self, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":

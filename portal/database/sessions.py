@@ -139,25 +139,21 @@ class Sessions:
 
     def end(self, session_id: str) -> bool:
         """Delete a session, and return whether there was one."""
-        with self._database.write() as connection:
-            delete = sessions.delete().where(sessions.c.id_hash == self._hash(session_id))
-            return connection.execute(delete).rowcount == 1
+        return self._database.change(sessions.delete().where(sessions.c.id_hash == self._hash(session_id))) == 1
 
     def end_all(self, kind: SessionKind, principal_id: str) -> int:
         """Delete every session of a viewer or an agent, and return how many there were."""
-        with self._database.write() as connection:
-            of_principal = (sessions.c.kind == kind, sessions.c.principal_id == principal_id)
-            return connection.execute(sessions.delete().where(*of_principal)).rowcount
+        of_principal = (sessions.c.kind == kind, sessions.c.principal_id == principal_id)
+        return self._database.change(sessions.delete().where(*of_principal))
 
     def time_since_authentication(self, session: Session) -> timedelta:
         """Return how long ago the principal authenticated, by the database's clock."""
-        with self._database.read() as connection:
-            return self._database.now(connection) - (session.authenticated_at or session.created_at)
+        return self._database.now() - (session.authenticated_at or session.created_at)
 
     def _update_seen_at(self, id_hash: str, now: datetime) -> None:
         # Without it the idle limit is a minute less exact, which is no reason to show no page.
-        with suppress(SQLAlchemyError), self._database.write() as connection:
-            connection.execute(sessions.update().where(sessions.c.id_hash == id_hash).values(seen_at=now))
+        with suppress(SQLAlchemyError):
+            self._database.change(sessions.update().where(sessions.c.id_hash == id_hash).values(seen_at=now))
 
     def _hash(self, session_id: str) -> str:
         return self._key.digest(Purpose.SESSION, session_id)

@@ -79,7 +79,7 @@ class History:
 
     def age(self, entry: Entry) -> timedelta:
         """Return how long ago a row was written, by the database's clock."""
-        return self._now() - entry.at
+        return self._database.now() - entry.at
 
     def is_undone(self, link: Entry) -> bool:
         """Tell whether a linked TV was unlinked later, by Undo or otherwise."""
@@ -121,7 +121,7 @@ class History:
             ledger.c.actor_kind == actor.kind,
             ledger.c.actor_id == actor.id,
             ledger.c.action == Action.LOOK_UP,
-            ledger.c.at > self._now() - within,
+            ledger.c.at > self._database.now() - within,
             ledger.c.consumer_id == consumer_id,
             ledger.c.outcome == LookUpOutcome.FOUND,
         )
@@ -130,7 +130,9 @@ class History:
         """Return the last attempts on a viewer's account, theirs and agents', the last to begin or end first."""
         conditions = (*_conditions(AttemptFilter(viewer=consumer_id)), ledger.c.action.in_(_VIEWER_ACTIONS))
         last_row_id = sa.func.coalesce(_ended.c.id, ledger.c.id)
-        return AttemptPage(tuple(self._attempts(*conditions, order=last_row_id.desc(), limit=limit)), None, self._now())
+        return AttemptPage(
+            tuple(self._attempts(*conditions, order=last_row_id.desc(), limit=limit)), None, self._database.now()
+        )
 
     def page(self, filters: AttemptFilter, before: int | None = None) -> AttemptPage:
         """Return the newest attempts that match.
@@ -142,7 +144,7 @@ class History:
         older = ledger.c.id < before if before is not None else sa.true()
         found = self._attempts(older, *_conditions(filters), order=ledger.c.id.desc(), limit=PAGE_SIZE + 1)
         shown = found[:PAGE_SIZE]
-        return AttemptPage(tuple(shown), shown[-1].id if len(found) > PAGE_SIZE else None, self._now())
+        return AttemptPage(tuple(shown), shown[-1].id if len(found) > PAGE_SIZE else None, self._database.now())
 
     def all(self, filters: AttemptFilter) -> Iterator[PastAttempt]:
         """Yield every attempt that matches and exists now, oldest first, without holding them all in memory."""
@@ -158,12 +160,8 @@ class History:
 
     def without_outcome(self, older_than: timedelta) -> list[PastAttempt]:
         """Return the attempts without an outcome that are older than this, as a crash leaves them; oldest first."""
-        conditions = (*_conditions(AttemptFilter(outcome=NO_OUTCOME)), ledger.c.at < self._now() - older_than)
+        conditions = (*_conditions(AttemptFilter(outcome=NO_OUTCOME)), ledger.c.at < self._database.now() - older_than)
         return self._attempts(*conditions, order=ledger.c.id.desc(), limit=1000)[::-1]
-
-    def _now(self) -> datetime:
-        with self._database.read() as connection:
-            return self._database.now(connection)
 
     def _exists(self, *conditions: sa.ColumnElement[bool]) -> bool:
         return bool(self._entries(*conditions, limit=1))

@@ -111,8 +111,7 @@ class Outbox:
 
     def retry_later(self, notice: Notice) -> bool:
         """Make a notice due again after a delay that grows with each try; return False if it has expired instead."""
-        with self._database.read() as connection:
-            now = self._database.now(connection)
+        now = self._database.now()
         if now - notice.at >= MAX_AGE and notice.tries >= MIN_TRIES:
             return False
         delay = min(FIRST_RETRY_DELAY * 2 ** min(notice.tries - 1, 10), MAX_RETRY_DELAY)
@@ -122,8 +121,7 @@ class Outbox:
     def _update(self, notice: Notice, values: Mapping[str, Any], *conditions: sa.ColumnElement[bool]) -> bool:
         """Change a notice if it still waits; another mailer may have taken it over from a slow one."""
         is_waiting = (outbox.c.attempt_id == notice.attempt_id, outbox.c.state == NoticeState.WAITING)
-        with self._database.write() as connection:
-            return connection.execute(outbox.update().where(*is_waiting, *conditions).values(values)).rowcount == 1
+        return self._database.change(outbox.update().where(*is_waiting, *conditions).values(values)) == 1
 
 
 _DUE = (

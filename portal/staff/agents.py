@@ -66,8 +66,7 @@ class Agents:
 
     def has_local(self) -> bool:
         """Tell whether there are local accounts."""
-        with self._database.read() as connection:
-            return bool(connection.execute(sa.select(sa.exists().where(agents.c.password_hash.is_not(None)))).scalar())
+        return bool(self._database.scalar(sa.select(sa.exists().where(agents.c.password_hash.is_not(None)))))
 
     def upsert(self, agent_id: str, name: str, email: str | None, role: Role) -> Account:
         """Store what a provider says about an agent at a sign-in, and return the account; it may be a disabled one."""
@@ -165,8 +164,7 @@ class Agents:
         """
         account = self.find_local(name)
         query = sa.select(agents.c.password_hash).where(agents.c.id == (account.id if account else None))
-        with self._database.read() as connection:
-            password_hash: str | None = connection.execute(query).scalar()
+        password_hash = self._database.scalar(query)
         is_right = passwords.verify(password, password_hash)
         if not is_right or account is None or password_hash is None or account.disabled_at:
             return None
@@ -175,15 +173,13 @@ class Agents:
         new_hash = passwords.hash_password(password)
         # Only if no reset came in between: after one, the password that was just verified is no longer the right one.
         unchanged = (agents.c.id == account.id, agents.c.password_hash == password_hash)
-        with self._database.write() as connection:
-            connection.execute(agents.update().where(*unchanged).values(password_hash=new_hash))
+        self._database.change(agents.update().where(*unchanged).values(password_hash=new_hash))
         return account, new_hash
 
     def has_password_hash(self, agent_id: str, password_hash: str) -> bool:
         """Tell whether an account still has this password hash: a reset may have replaced it meanwhile."""
         query = sa.select(sa.exists().where(agents.c.id == agent_id, agents.c.password_hash == password_hash))
-        with self._database.read() as connection:
-            return bool(connection.execute(query).scalar())
+        return bool(self._database.scalar(query))
 
 
 _COLUMNS = tuple(agents.c[name] for name in Account.__dataclass_fields__)

@@ -47,8 +47,7 @@ class SecondFactor:
     def offer(self, agent_id: str) -> None:
         """Generate a secret for an account that has no second factor yet; it replaces one that was offered before."""
         offered = self._encrypt(pyotp.random_base32())
-        with self._database.write() as connection:
-            connection.execute(_update_unenrolled(agent_id).values(totp_offered=offered))
+        self._database.change(_update_unenrolled(agent_id).values(totp_offered=offered))
 
     def offered(self, agent_id: str) -> str | None:
         """Return the secret that is offered to an account, in base32; none if a new sign-in has to offer one."""
@@ -106,9 +105,7 @@ class SecondFactor:
 
     def recovery_codes_left(self, agent_id: str) -> int:
         """Return how many recovery codes an account has left."""
-        query = sa.select(sa.func.count()).where(recovery_codes.c.agent_id == agent_id)
-        with self._database.read() as connection:
-            return connection.execute(query).scalar_one()
+        return self._database.scalar(sa.select(sa.func.count()).where(recovery_codes.c.agent_id == agent_id)) or 0
 
     def _replace_recovery_codes(self, connection: Connection, agent_id: str) -> tuple[str, ...]:
         codes = tuple(passwords.generate(RECOVERY_GROUPS) for _ in range(RECOVERY_CODES))
@@ -124,23 +121,19 @@ class SecondFactor:
         update = agents.update().where(agents.c.id == agent_id, agents.c.totp_secret == encrypted, unused)
         # Encrypted again with the present key, so that a previous one can be dropped in time.
         rotated = self._fernet.rotate(encrypted).decode()
-        with self._database.write() as connection:
-            return connection.execute(update.values(totp_step=step, totp_secret=rotated)).rowcount == 1
+        return self._database.change(update.values(totp_step=step, totp_secret=rotated)) == 1
 
     def _use_recovery_code(self, agent_id: str, code: str) -> bool:
         hashes = self._recovery_hashes(code)
         matching = (recovery_codes.c.agent_id == agent_id, recovery_codes.c.code_hash.in_(hashes))
-        with self._database.write() as connection:
-            return connection.execute(recovery_codes.delete().where(*matching)).rowcount == 1
+        return self._database.change(recovery_codes.delete().where(*matching)) == 1
 
     def _recovery_hashes(self, code: str) -> list[str]:
         """Return the hashes that a normalised recovery code may be stored as, that of the present key first."""
         return [key.digest(Purpose.RECOVERY_CODE, code) for key in self._recovery_keys]
 
     def _column_value(self, agent_id: str, column: str) -> str | None:
-        with self._database.read() as connection:
-            value: str | None = connection.execute(sa.select(agents.c[column]).where(agents.c.id == agent_id)).scalar()
-        return value
+        return self._database.scalar(sa.select(agents.c[column]).where(agents.c.id == agent_id))
 
     def _encrypt(self, secret: str) -> str:
         return self._fernet.encrypt(secret.encode()).decode()

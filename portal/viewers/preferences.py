@@ -36,9 +36,7 @@ class ViewerPreferences:
     def language(self, consumer_id: str) -> str | None:
         """Return the language that a viewer last used, or none if they have used none."""
         query = sa.select(viewers.c.language).where(viewers.c.consumer_id == consumer_id)
-        with self._database.read() as connection:
-            found: str | None = connection.execute(query).scalar()
-        return found
+        return self._database.scalar(query)
 
     def name_tv(self, consumer_id: str, linked_device_id: str, name: str) -> None:
         """Store a viewer's own name for a TV; an empty name removes it."""
@@ -46,8 +44,7 @@ class ViewerPreferences:
             self._upsert(tv_names, {"consumer_id": consumer_id, "linked_device_id": linked_device_id, "name": name})
             return
         is_it = (tv_names.c.consumer_id == consumer_id, tv_names.c.linked_device_id == linked_device_id)
-        with self._database.write() as connection:
-            connection.execute(tv_names.delete().where(*is_it))
+        self._database.change(tv_names.delete().where(*is_it))
 
     def tv_names(self, consumer_id: str) -> Mapping[str, str]:
         """Return a viewer's own names of their TVs, by linked_device_id."""
@@ -60,5 +57,4 @@ class ViewerPreferences:
         keys = [column.name for column in table.primary_key]
         others = {name: value for name, value in values.items() if name not in keys}
         insert = self._database.insert(table).values(**values)
-        with self._database.write() as connection:
-            connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=others))
+        self._database.change(insert.on_conflict_do_update(index_elements=keys, set_=others))
