@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> Flask:
     """Build the portal from its settings; nothing else is read from the environment."""
     app = Flask(__name__, template_folder=str(data_dir("templates")), static_folder=None)
     _configure(app, settings)
-    app.extensions[EXTENSION] = _services(settings)
+    app.extensions[EXTENSION] = create_services(settings)
     logs.init_app(app, metrics.count_request)
     limits.init_app(app, settings)
     forms.init_app(app)
@@ -84,7 +84,8 @@ def _configure(app: Flask, settings: Settings) -> None:
     )
 
 
-def _services(settings: Settings) -> Services:
+def create_services(settings: Settings) -> Services:
+    """Build the services of a portal, which need no Flask."""
     database = Database(settings.database_url.get_secret_value(), connections=settings.threads)
     keys = keyring(settings)
     ledger = Ledger(

@@ -16,7 +16,7 @@ from flask import Flask
 from jinja2 import BytecodeCache
 from playwright.sync_api import Browser
 
-from portal.app import create_app
+from portal.app import create_app, create_services
 from portal.database.migration import upgrade
 from portal.services import EXTENSION, Services
 from portal.settings.environment import variable
@@ -37,6 +37,7 @@ from tests.harness.transports import InProcess, OverHTTP
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - Pytest makes a folder of its own there.
 MEMORY_BYTES = 2**30
+MakeServices = Callable[..., Services]
 # A busy machine is slow now and then, which is no fault of the code.
 hypothesis.settings.register_profile("portal", deadline=None)
 hypothesis.settings.load_profile("portal")
@@ -156,6 +157,20 @@ def make_app(environ: dict[str, str], compiled_templates: BytecodeCache) -> Iter
             stack.callback(services_of(app).database.dispose)
             stack.callback(services_of(app).zype.close)
             return app
+
+        yield make
+
+
+@pytest.fixture
+def make_services(environ: dict[str, str]) -> Iterator[MakeServices]:
+    """Return a maker of services without a portal around them: ``make_services(limit_agent="3/day")``."""
+    with ExitStack() as stack:
+
+        def make(**settings: str) -> Services:
+            services = create_services(load(environ | {variable(name): value for name, value in settings.items()}))
+            stack.callback(services.database.dispose)
+            stack.callback(services.zype.close)
+            return services
 
         yield make
 

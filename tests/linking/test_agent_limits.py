@@ -7,9 +7,9 @@ from portal.domain.outcomes import Outcome
 from portal.ledger.tables import SPENT
 from portal.sandbox import seed
 from portal.services import Services
+from tests.conftest import MakeServices
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
-from tests.linking.conftest import MakeServices
 
 
 def link(services: Services, pin: str, consumer_id: str = seed.ALICE.id, by: Actor | None = None) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -16,11 +17,13 @@ from portal.ledger.attempts import Attempt
 from portal.ledger.tables import ledger
 from portal.linking import in_flight
 from portal.services import Services
+from tests.conftest import MakeServices
 from tests.harness.faulty_zype import before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import VIEWER, begin_link, link, outcomes
-from tests.linking.conftest import MakeServices
+
+Result = TypeVar("Result")
 
 
 class Clock:
@@ -54,9 +57,9 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Clock]:
     return set_clock
 
 
-def completed(futures: set[Future[Outcome]], number: int) -> list[Outcome]:
+def completed(futures: set[Future[Result]], number: int) -> list[Result]:
     """Return the first results, and leave the other futures in the set."""
-    results: list[Outcome] = []
+    results: list[Result] = []
     while len(results) < number:
         done, _ = wait(futures, return_when=FIRST_COMPLETED)
         futures -= done
@@ -118,11 +121,14 @@ def test_four_requests_wait_and_the_others_are_unavailable(services: Services, s
     attempts = {pin: begin_link(services, pin) for pin in (f"inflight{number}" for number in range(6))}
 
     with ThreadPoolExecutor(len(attempts)) as pool:
-        futures = {pool.submit(link, services, pin) for pin in attempts}
-        assert completed(futures, 2) == [Outcome.UNAVAILABLE] * 2
+        futures = {pool.submit(services.linking.link, pin, VIEWER, actor(VIEWER)) for pin in attempts}
+        unavailable = completed(futures, 2)
         for attempt in attempts.values():
             services.ledger.finish(attempt, Outcome.LINKED)
-        assert completed(futures, 4) == [Outcome.LINKED] * 4
+        linked = completed(futures, 4)
+    assert [result.outcome for result in unavailable] == [Outcome.UNAVAILABLE] * 2
+    assert [result.outcome for result in linked] == [Outcome.LINKED] * 4
+    assert {result.attempt_id for result in unavailable + linked} == {attempt.id for attempt in attempts.values()}
     assert sandbox.record() == []
 
 

@@ -12,11 +12,11 @@ from portal.domain.pins import Pin
 from portal.mail.outbox import outbox
 from portal.sandbox import faults, seed
 from portal.services import Services
+from tests.conftest import MakeServices
 from tests.harness.faulty_zype import before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import OTHER, VIEWER, begin_link, finish_link, link, outcomes
-from tests.linking.conftest import MakeServices
 
 # The sandbox never sends a whole answer to these, so the test lasts as long as the read time-out.
 UNANSWERED = ("hang", "trickle")

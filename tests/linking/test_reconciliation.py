@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 from portal.domain.outcomes import Outcome
 from portal.domain.pins import Pin
 from portal.services import Services
+from tests.conftest import MakeServices
 from tests.harness.faulty_zype import answering, before_each_call
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import OTHER, VIEWER, finish_link, link
-from tests.linking.conftest import MakeServices
 
 
 @pytest.mark.parametrize("outcome", [Outcome.NOT_FOUND, Outcome.REFUSED])

@@ -11,11 +11,11 @@ from flask import request
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt
 from portal.services import Services
+from tests.conftest import MakeServices
 from tests.harness.faulty_zype import answering, before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import OTHER, VIEWER, outcomes
-from tests.linking.conftest import MakeServices
 
 
 def test_a_link_after_undo_is_a_new_one(services_on_any_database: Services, sandbox: SimulatedZype) -> None:

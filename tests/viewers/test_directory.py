@@ -5,10 +5,10 @@ import pytest
 from portal.domain.outcomes import LookUpOutcome
 from portal.sandbox import seed
 from portal.services import Services
+from tests.conftest import MakeServices
 from tests.harness.faulty_zype import answering
 from tests.harness.ledger import REASON, agent
 from tests.harness.simulated_zype import SimulatedZype
-from tests.viewers.conftest import MakeServices
 
 
 def find(services: Services, typed: str) -> LookUpOutcome:
