@@ -37,7 +37,7 @@ class BudgetUse:
 
 
 class Budgets:
-    """The agents' limits and their use."""
+    """The agents' limits and their use. If the ledger can't be read, sqlalchemy.exc.SQLAlchemyError is raised."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
@@ -45,11 +45,7 @@ class Budgets:
         self._limits += [(Action.LOOK_UP, item) for item in settings.limit_lookup]
 
     def near_limit(self) -> Mapping[str, list[BudgetUse]]:
-        """Return all uses of the agents who are near a limit, by agent id, in the order of the ids.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
-        """
+        """Return all uses of the agents who are near a limit, by agent id, in the order of the ids."""
         uses: dict[str, list[BudgetUse]] = {}
         for action, item in self._limits:
             for agent_id, used in self._used(action, item):

@@ -135,12 +135,7 @@ class History:
         )
 
     def page(self, filters: AttemptFilter, before: int | None = None) -> AttemptPage:
-        """Return the newest attempts that match.
-
-        Args:
-            filters: all of them apply.
-            before: only attempts with a smaller id, so that attempts written meanwhile don't shift the pages.
-        """
+        """Return the newest attempts that match, with an id below ``before``: new attempts don't shift the pages."""
         older = ledger.c.id < before if before is not None else sa.true()
         found = self._attempts(older, *_conditions(filters), order=ledger.c.id.desc(), limit=PAGE_SIZE + 1)
         shown = found[:PAGE_SIZE]

@@ -94,7 +94,6 @@ class Ledger:
 
         Args:
             attempt: as it was begun; what only Zype's answer contained may be filled in.
-            outcome: one of the outcomes of its action.
             milliseconds: how long Zype took.
             is_repeat: the outcome is that of an earlier attempt, so ``on_outcome`` is not called again.
         """
@@ -134,11 +133,7 @@ class Ledger:
             connection.execute(_REMOVE_PENDING, {"ended": attempt_id})
 
     def is_subject_limited(self, attempt: Attempt, items: tuple[RateLimitItem, ...]) -> bool:
-        """Tell whether sign-ins of the attempt's subject failed this often, from whatever address.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
-        """
+        """Tell whether sign-ins of the attempt's subject failed this often from any address. Raises SQLAlchemyError."""
         limits = (Limit(("subject_hash",), items),)
         with self._database.read() as connection:
             now = self._database.now(connection)

@@ -53,7 +53,6 @@ def blocked_until(
     Args:
         connection: in a transaction that holds the limits' locks, or the count is not exact.
         attempt: the attempt's columns, by name.
-        limits: all of them apply.
         now: the database's time, UTC.
     """
     if not any(limit.items for limit in limits):

@@ -51,11 +51,7 @@ class SingleFlight:
         self._awaited: set[str] = set()
 
     def begin(self, attempt: Attempt, limits: tuple[Limit, ...]) -> Begun | RateLimited | Joined:
-        """Write the attempt to the ledger, or wait for the outcome of the same attempt.
-
-        Raises:
-            LedgerUnavailable: nothing was written; Zype must not be called.
-        """
+        """Write the attempt to the ledger, or wait for the outcome of the same attempt. Raises as ``Ledger.begin``."""
         # An attempt that is older than a call may take has lost its process; calling Zype again is safe.
         begun = self._ledger.begin(attempt, limits, join_within=timedelta(seconds=self._seconds + 1))
         return self._join(attempt, begun.attempt_id) if isinstance(begun, InFlight) else begun

@@ -57,11 +57,7 @@ class Linking:
         self._count = count
 
     def link(self, typed: str, consumer_id: str, actor: Actor, reason: Reason | None = None) -> LinkResult:
-        """Link the TV that shows a PIN, here as typed, to a consumer's account; an agent gives a reason.
-
-        Raises:
-            LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
-        """
+        """Link the TV that shows a PIN, as typed, to a consumer's account. Raises as ``Ledger.begin``."""
         attempt = Attempt(Action.LINK, actor, consumer_id, reason=reason)
         try:
             pin = self._pin_rules.normalise(typed)

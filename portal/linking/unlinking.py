@@ -58,7 +58,10 @@ class RecentLink:
 
 @dataclass(frozen=True)
 class Unlinking:
-    """Unlinks TVs from a consumer's account. A TV that is unlinked loses the name that the viewer gave it."""
+    """Unlinks TVs from a consumer's account; such a TV loses the name that the viewer gave it.
+
+    A method that reads the ledger raises sqlalchemy.exc.SQLAlchemyError if that fails.
+    """
 
     settings: Settings
     ledger: Ledger
@@ -68,11 +71,7 @@ class Unlinking:
     preferences: ViewerPreferences
 
     def recent_link(self, attempt_id: str, consumer_id: str) -> RecentLink | None:
-        """Return what is known of a link that Zype confirmed, or none if it was not made for this consumer.
-
-        Raises:
-            sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
-        """
+        """Return what is known of a link that Zype confirmed, or none if it was not made for this consumer."""
         link = self.history.outcome(attempt_id)
         if link is None:
             # The outcome could not be written. The TV is linked all the same, but there is nothing to undo it by.
@@ -84,12 +83,7 @@ class Unlinking:
         return RecentLink(self.history.is_undone(link), ceil(left) if can_undo else None, link.linked_device_id)
 
     def undo(self, attempt_id: str, consumer_id: str, actor: Actor) -> UnlinkOutcome:
-        """Unlink the TV that an attempt of this consumer, or for them, has just linked.
-
-        Raises:
-            LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
-            sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
-        """
+        """Unlink the TV that an attempt of this consumer, or for them, has just linked. Raises as ``Ledger.begin``."""
         link = self.recent_link(attempt_id, consumer_id)
         if link is None or link.linked_device_id is None:
             return UnlinkOutcome.GONE
@@ -112,13 +106,9 @@ class Unlinking:
         action: Action = Action.UNLINK,
         reason: Reason | None = None,
     ) -> UnlinkOutcome:
-        """Unlink a TV from a consumer's account.
+        """Unlink a TV from a consumer's account. Raises as ``Ledger.begin``.
 
         Zype unlinks by PIN, and the portal keeps no PIN, so it first asks Zype for the TV's.
-        The action is undo or unlink; an agent gives a reason.
-
-        Raises:
-            LedgerUnavailable: the attempt could not be written, so nothing was sent to Zype.
         """
         attempt = Attempt(action, actor, consumer_id, linked_device_id, reason=reason)
         begun = self.single_flight.begin(attempt, _LOCK)

@@ -76,7 +76,10 @@ class LookUpResult:
 
 
 class Directory:
-    """Viewers and their TVs, from Zype and the ledger."""
+    """Viewers and their TVs, from Zype and the ledger.
+
+    A method that reads the ledger raises sqlalchemy.exc.SQLAlchemyError if that fails.
+    """
 
     def __init__(
         self, settings: Settings, ledger: Ledger, history: History, preferences: ViewerPreferences, zype: ZypeClient
@@ -89,12 +92,7 @@ class Directory:
         self._zype = zype
 
     def tvs(self, consumer_id: str) -> tuple[LinkedTV, ...]:
-        """Return the TVs that are linked to a viewer's account, in Zype's order.
-
-        Raises:
-            ZypeError: the call to Zype failed.
-            sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
-        """
+        """Return the TVs that are linked to a viewer's account, in Zype's order. Raises ZypeError."""
         consumer = self._zype.consumer(consumer_id, Deadline(self._seconds))
         return self._tvs(consumer_id, consumer.linked_devices)
 
@@ -111,11 +109,7 @@ class Directory:
     def find(self, typed: str, actor: Actor) -> LookUpResult:
         """Find the one viewer with exactly this e-mail address or consumer id, and record that they were looked up.
 
-        An e-mail address matches in either case of its ASCII letters.
-
-        Raises:
-            LedgerUnavailable: the look-up could not be written, so Zype was not called.
-            sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
+        An e-mail address matches in either case of its ASCII letters. Raises as ``Ledger.begin``.
         """
         # Other white space is a control character, which no address and no id contains.
         text = typed.strip(" \u00a0")

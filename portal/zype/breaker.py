@@ -32,13 +32,9 @@ class Breaker:
 
     @contextmanager
     def watch(self, method: str, path: str, is_answered: Callable[[], bool]) -> Iterator[None]:
-        """Watch one call, which the body of the with statement makes.
+        """Watch one call, which the body of the with statement makes. Raises Unavailable if the breaker is open.
 
-        Args:
-            is_answered: called at the end; whether the origin was called at all and answered.
-
-        Raises:
-            Unavailable: instead of running the body, if the breaker is open.
+        At the end, ``is_answered`` says whether the origin was called at all and answered.
         """
         is_probe = self._admit(method, path)
         failed: bool | None = None
@@ -85,11 +81,7 @@ class Bulkhead:
 
     @contextmanager
     def slot(self, method: str, path: str) -> Iterator[None]:
-        """Take one of the slots for the length of the with statement.
-
-        Raises:
-            Unavailable: instead of running the body, if all are taken.
-        """
+        """Take one of the slots for the length of the with statement. Raises Unavailable if all are taken."""
         if not self._free.acquire(blocking=False):
             reason = "too many calls in flight"
             raise Unavailable(method, path, reason=reason, retryable=True, retry_after=_RETRY_AFTER)

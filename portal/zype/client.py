@@ -37,11 +37,8 @@ class ZypeClient:
     """Zype, as the rest of the portal uses it. Threads share one client.
 
     Every method raises ZypeError, by one of its subclasses, and nothing else. PUT /pin/link and
-    PUT /pin/unlink are sent once: Unknown means that they may have been done.
-
-    Args:
-        settings: where Zype is, the credentials, time-outs and the number of calls in flight.
-        observe: called for each call with its name, ``ok`` or the label of its error, and the seconds it took.
+    PUT /pin/unlink are sent once: Unknown means that they may have been done. ``observe`` is called for each call with
+    its name, ``ok`` or the label of its error, and the seconds it took.
     """
 
     def __init__(self, settings: Settings, observe: Observe = lambda name, result, seconds: None) -> None:

@@ -78,8 +78,7 @@ class ZypeAdapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> requests.Response:
         """Send a request; the caller's time-outs and verification don't count.
 
-        Raises:
-            requests.RequestException: with the class of what happened, and without text, request or context.
+        What it raises has the class of what happened, a requests.RequestException, but no text, request or context.
         """
         call = active_call.get()
         if call is None:

@@ -58,11 +58,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def check_metadata() -> dict[str, Any]:
-    """Return the login service's metadata, after a check that they are its own: RFC 8414, section 3.3.
-
-    Raises:
-        ZypeError: there are none, or they name another issuer or another host.
-    """
+    """Return the login service's metadata, or raise ZypeError if they are not its own (RFC 8414, section 3.3)."""
     issuer, client = services().settings.zype_login_url, _client()
     with services().zype.login_call("GET", METADATA_PATH):
         try:
@@ -87,13 +83,9 @@ def authorization_request() -> Response:
 
 
 def callback(actor: Actor) -> SignInResult[Viewer] | None:
-    """Sign in the viewer whose authorization this request brings back.
+    """Sign in the viewer whose authorization this request brings back. Raises as ``Ledger.begin``.
 
-    Returns:
-        None if there is no authorization that can be used: the viewer cancelled, or did not begin in this browser.
-
-    Raises:
-        LedgerUnavailable: the attempt could not be written.
+    Returns none without an authorization that can be used: the viewer cancelled, or did not begin in this browser.
     """
     is_pending = has_pending_authorization(_client().framework, request.args.get("state"))
     if "error" in request.args or not request.args.get("code") or not is_pending:

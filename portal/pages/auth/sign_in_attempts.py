@@ -44,11 +44,7 @@ class SignInResult(Generic[Value]):
 def run_attempt(
     ledger: Ledger, attempt: Attempt, limits: tuple[Limit, ...], authenticate: Callable[[], SignInResult[Value]]
 ) -> SignInResult[Value]:
-    """Write the attempt to the ledger, authenticate unless a limit is reached, and write the outcome.
-
-    Raises:
-        LedgerUnavailable: the attempt could not be written, so nothing was done.
-    """
+    """Authenticate unless a limit is reached; write attempt and outcome. Raises as ``Ledger.begin``."""
     begun = ledger.begin(attempt, limits)
     if isinstance(begun, RateLimited):
         return SignInResult(SignInOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
@@ -63,9 +59,7 @@ def run_password_attempt(
 ) -> SignInResult[Value]:
     """Run an attempt with a password: limited by account and address, slowed where many addresses try the account.
 
-    Raises:
-        LedgerUnavailable: the attempt could not be written, so nothing was done.
-        sqlalchemy.exc.SQLAlchemyError: the ledger can't be read.
+    Raises as ``Ledger.begin``, and sqlalchemy.exc.SQLAlchemyError if the ledger can't be read.
     """
     ledger, items = services.ledger, services.settings.limit_sign_in
 

@@ -21,11 +21,7 @@ REVOKE_SECONDS = 2.0
 
 
 def sign_in_with_password(services: Services, email: str, password: str, actor: Actor) -> SignInResult[Viewer]:
-    """Sign a viewer in with e-mail and password as typed: Zype's password grant.
-
-    Raises:
-        LedgerUnavailable: the attempt could not be written, so Zype was not asked.
-    """
+    """Sign a viewer in with e-mail and password as typed: Zype's password grant. Raises as ``Ledger.begin``."""
     attempt = Attempt(Action.SIGN_IN, actor, subject_hash=services.ledger.keyring.subject(email))
 
     def verify() -> SignInResult[Viewer]:

@@ -16,15 +16,9 @@ Value = TypeVar("Value")
 
 
 def check_password(services: Services, name: str, password: str, actor: Actor) -> SignInResult[tuple[Account, str]]:
-    """Check a name and a password as typed, with the limits of the viewers' passwords.
+    """Check a name and a password as typed, with the limits of the viewers' passwords. Raises as ``Ledger.begin``.
 
-    The ledger names the account that was tried, if there is one, with the address of the actor.
-
-    Returns:
-        The account and its password hash, as ``Agents.verify`` does, if the second factor is to be asked for.
-
-    Raises:
-        LedgerUnavailable: the attempt could not be written, so nothing was checked.
+    The value is what ``Agents.verify`` returns. The ledger names the account that was tried, if there is one.
     """
     account = services.agents.find_local(name)
     actor = replace(actor, id=account.id if account else "")
@@ -42,11 +36,7 @@ def check_password(services: Services, name: str, password: str, actor: Actor) -
 
 
 def check_code(services: Services, account: Account, code: str, actor: Actor) -> SignInResult[Account]:
-    """Check a code of the app or a recovery code, as typed, after the right password of an account.
-
-    Raises:
-        LedgerUnavailable: the attempt could not be written, so nothing was checked.
-    """
+    """Check a code of the app or a recovery code, as typed, after the right password. Raises as ``Ledger.begin``."""
     return _run_code_attempt(
         services, account, actor, lambda: account if services.second_factor.verify(account.id, code) else None
     )
@@ -55,8 +45,7 @@ def check_code(services: Services, account: Account, code: str, actor: Actor) ->
 def enrol(services: Services, account: Account, code: str, actor: Actor) -> SignInResult[tuple[str, ...]]:
     """Enrol an account with the second factor that it was offered, if the code is one of it. Raises as ``check_code``.
 
-    Returns:
-        The recovery codes, to be shown once.
+    The value is the recovery codes, to be shown once.
     """
     return _run_code_attempt(services, account, actor, lambda: services.second_factor.accept(account.id, code))
 

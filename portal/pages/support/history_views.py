@@ -14,8 +14,7 @@ from portal.pages.auth.guards import agent_required, supervisor_required
 from portal.pages.identity.agent import Agent
 from portal.pages.support.history_forms import ANY_OUTCOME, FilterHistoryForm
 from portal.pages.web.forms import on_stale_form
-from portal.pages.web.responses import render_page, see_other
-from portal.pages.web.waiting_time import in_words
+from portal.pages.web.responses import in_words, render_page, see_other
 from portal.services import services
 
 bp = Blueprint("support_history", __name__)

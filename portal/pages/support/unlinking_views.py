@@ -29,11 +29,7 @@ UNLINK_ALL_PAGE = "support/unlink_all.html"
 
 @dataclass(frozen=True)
 class UnlinkResult:
-    """How unlinking one of several TVs ended.
-
-    Args:
-        outcome: none if the time was up before this TV was tried.
-    """
+    """How unlinking one of several TVs ended: without an outcome if the time was up before this TV was tried."""
 
     tv: LinkedTV
     outcome: UnlinkOutcome | None

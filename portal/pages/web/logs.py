@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import Processor
 
 from portal.pages.web.redaction import Redactor
 from portal.settings.settings import Settings
@@ -24,21 +24,14 @@ log = structlog.get_logger("portal.access")
 
 CountRequest = Callable[[str | None, str, int, float], None]
 
-
-class _Output:
-    """Standard output, one whole line at a time; looked up for each line, because tests replace it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.redactor = Redactor()
-
-    def write(self, line: str) -> None:
-        with self._lock:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+_write_lock = threading.Lock()
 
 
-_output = _Output()
+def _write(line: str) -> None:
+    # Tests replace standard output, so it is looked up for each line.
+    with _write_lock:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 class _Logger:
@@ -48,7 +41,7 @@ class _Logger:
         self.name = name
 
     def msg(self, line: str) -> None:
-        _output.write(line)
+        _write(line)
 
     debug = info = warning = error = critical = msg
 
@@ -58,17 +51,13 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            _output.write(self.format(record))
+            _write(self.format(record))
         except Exception:
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
         # The default prints the record's arguments, past the redaction.
-        _output.write(f'{{"event": "unwritable_record", "logger": "{record.name}", "level": "error"}}')
-
-
-def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    return _output.redactor.event(event)
+        _write(f'{{"event": "unwritable_record", "logger": "{record.name}", "level": "error"}}')
 
 
 _SHARED_PROCESSORS: list[Processor] = [
@@ -77,18 +66,18 @@ _SHARED_PROCESSORS: list[Processor] = [
     structlog.processors.add_log_level,
     structlog.processors.format_exc_info,
 ]
-_OUTPUT_PROCESSORS: list[Processor] = [
-    _redact,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.JSONRenderer(),
-]
 
 
 def configure(settings: Settings, level: int = logging.INFO) -> None:
     """Send every log of this process from this level on to standard output, without the secrets of the settings."""
-    _output.redactor = Redactor(settings.secret_values)
+    redactor = Redactor(settings.secret_values)
+    output: list[Processor] = [
+        lambda _logger, _method, event: redactor.event(event),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.JSONRenderer(),
+    ]
     structlog.configure(
-        processors=[*_SHARED_PROCESSORS, *_OUTPUT_PROCESSORS],
+        processors=[*_SHARED_PROCESSORS, *output],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_Logger,
     )
@@ -96,7 +85,7 @@ def configure(settings: Settings, level: int = logging.INFO) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_SHARED_PROCESSORS],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_OUTPUT_PROCESSORS],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *output],
         )
     )
     root = logging.getLogger()

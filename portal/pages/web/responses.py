@@ -1,10 +1,10 @@
 """The two answers of nearly every view: a page, and the redirect that follows a form."""
 
+from math import ceil
 from typing import Any
 
 from flask import Response, current_app, make_response, redirect, render_template
-
-from portal.pages.web.waiting_time import in_words
+from flask_babel import ngettext
 
 # The status of the page that says why something did not work, by the outcome or by the page's own name for it.
 _STATUSES = {
@@ -39,3 +39,15 @@ def render_page(template: str, status: int = 200, *, retry_after: int | None = N
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def in_words(seconds: int | None) -> str | None:
+    """Return a time to wait in words, rounded up; none for none."""
+    if seconds is None:
+        return None
+    if seconds <= 90:
+        return str(ngettext("%(num)d second", "%(num)d seconds", max(seconds, 1)))
+    minutes = ceil(seconds / 60)
+    if minutes <= 90:
+        return str(ngettext("%(num)d minute", "%(num)d minutes", minutes))
+    return str(ngettext("%(num)d hour", "%(num)d hours", ceil(seconds / 3600)))

@@ -16,10 +16,9 @@ MEMBERS = ("issuer", *ENDPOINTS, "userinfo_endpoint", *LIST_MEMBERS, "authorizat
 
 
 def validated(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
-    """Return the members that are used, if the metadata are those of this issuer and their URLs are safe.
+    """Return the members that are used; raise ProviderMisconfigured with the name of the first that is wrong.
 
-    Raises:
-        ProviderMisconfigured: with the name of the member that is wrong.
+    The metadata have to be those of this issuer, and their URLs safe.
     """
     metadata = {name: document[name] for name in MEMBERS if name in document and document[name] is not None}
     for name in LIST_MEMBERS:

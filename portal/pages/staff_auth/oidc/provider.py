@@ -55,10 +55,9 @@ class Provider:
 
     @contextmanager
     def client(self) -> Iterator["ProviderClient"]:
-        """Yield a client for one sign-in, whose calls share the time that one sign-in gets.
+        """Yield a client for one sign-in, whose calls share the time that one gets.
 
-        Raises:
-            ProviderError: too many sign-ins wait already; the provider's metadata can't be had or are wrong.
+        Raises ProviderError if too many sign-ins wait already, or the provider's metadata can't be had or are wrong.
         """
         if not self._slots.acquire(blocking=False):
             raise ProviderUnavailable("too many sign-ins wait for it")

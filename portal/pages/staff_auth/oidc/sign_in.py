@@ -86,15 +86,7 @@ class PendingAuthorization:
 
 @dataclass(frozen=True)
 class ProviderSignIn:
-    """How a sign-in with the provider ended.
-
-    Args:
-        problem: none if the agent may be signed in.
-        agent_id: for the ledger, if it is known.
-        account: the agent's, if they may be signed in.
-        authenticated_at: when the provider authenticated the agent.
-        retry_after: seconds until trying again may help, where a limit is reached.
-    """
+    """How a sign-in with the provider ended: with a problem or an account. retry_after is in seconds."""
 
     problem: Problem | None
     agent_id: str = ""
