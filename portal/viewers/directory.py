@@ -51,18 +51,9 @@ class LinkedTV:
 
 @dataclass(frozen=True)
 class Viewer:
-    """What an agent needs to know of a viewer.
+    """What an agent needs to know of a viewer: their account and their TVs."""
 
-    Args:
-        created_at: when the account was created, in Zype's own ISO 8601 text.
-        subscription_count: if Zype gives it.
-    """
-
-    consumer_id: str
-    name: str | None
-    email: str | None
-    created_at: str | None
-    subscription_count: int | None
+    consumer: Consumer
     tvs: tuple[LinkedTV, ...]
 
 
@@ -122,7 +113,7 @@ class Directory:
             return LookUpResult(LookUpOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
         result = self._call_zype(text)
         if result.viewer:
-            attempt = replace(attempt, consumer_id=result.viewer.consumer_id)
+            attempt = replace(attempt, consumer_id=result.viewer.consumer.id)
         self._ledger.finish(attempt, result.outcome)
         return result
 
@@ -155,15 +146,11 @@ class Directory:
         # Another spelling of the same id would have limits and a history of its own.
         if consumer is None or (consumer.id != text and not _is_email(text)):
             return LookUpResult(LookUpOutcome.NOT_FOUND)
-        tvs = self._tvs(consumer.id, consumer.linked_devices)
-        viewer = Viewer(
-            consumer.id, consumer.name, consumer.email, consumer.created_at, consumer.subscription_count, tvs
-        )
-        return LookUpResult(LookUpOutcome.FOUND, viewer)
+        return LookUpResult(LookUpOutcome.FOUND, Viewer(consumer, self._tvs(consumer.id, consumer.linked_devices)))
 
-    def _tvs(self, consumer_id: str, linked_device_ids: Sequence[str]) -> tuple[LinkedTV, ...]:
-        links = self._history.links(consumer_id, linked_device_ids) if linked_device_ids else {}
-        names = self._preferences.tv_names(consumer_id) if linked_device_ids else {}
+    def _tvs(self, consumer_id: str, device_ids: Sequence[str]) -> tuple[LinkedTV, ...]:
+        links = self._history.links(consumer_id, device_ids) if device_ids else {}
+        names = self._preferences.tv_names(consumer_id) if device_ids else {}
         return tuple(
             LinkedTV(
                 handle=self.handle(consumer_id, device_id),
@@ -173,7 +160,7 @@ class Directory:
                 linked_at=links[device_id].at if device_id in links else None,
                 linked_by=links[device_id].actor_kind if device_id in links else None,
             )
-            for number, device_id in enumerate(linked_device_ids, start=1)
+            for number, device_id in enumerate(device_ids, start=1)
         )
 
 

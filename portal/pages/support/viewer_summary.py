@@ -30,7 +30,7 @@ class ViewerSummary:
     @classmethod
     def of(cls, viewer: Viewer) -> "ViewerSummary":
         """Return the summary of a viewer whom Zype has just described."""
-        return cls(viewer.consumer_id, viewer.name, viewer.email)
+        return cls(viewer.consumer.id, viewer.consumer.name, viewer.consumer.email)
 
     @classmethod
     def verified(cls, signed: str | None, consumer_id: str) -> "ViewerSummary":

@@ -57,7 +57,7 @@ def look_up_viewer(agent: Agent) -> Response:
     look_up = actions.find(as_typed(form.who), agent)
     if look_up.viewer is None:
         return _find_page(form, look_up.outcome, look_up.retry_after)
-    return see_other(viewer_path(look_up.viewer.consumer_id))
+    return see_other(viewer_path(look_up.viewer.consumer.id))
 
 
 @on_stale_form("support.look_up_viewer")
@@ -80,13 +80,13 @@ def no_viewer_page(look_up: LookUpResult) -> Response:
 
 def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
     """Return the page about a viewer; with a status of 404, the TV of the path was not theirs."""
-    activity = services().history.activity(viewer.consumer_id, MAX_ATTEMPTS)
+    activity = services().history.activity(viewer.consumer.id, MAX_ATTEMPTS)
     return render_page(
         "support/viewer.html",
         status,
         viewer=viewer,
         summary=ViewerSummary.of(viewer),
-        since=_parse_time(viewer.created_at),
+        since=_parse_time(viewer.consumer.created_at),
         activity=activity,
         just_unlinked=_just_unlinked(agent, activity),
     )

@@ -26,7 +26,7 @@ def authorization_request() -> Response:
         url = staff_oidc.authorization_url(next_path, reauthenticate)
     except ProviderError as error:
         return _problem_page(staff_oidc.problem_of(error), next_path, reauthenticate)
-    return current_app.make_response(redirect(url))
+    return current_app.make_response(redirect(url, 302))
 
 
 @bp.get(staff_oidc.CALLBACK_PATH)
