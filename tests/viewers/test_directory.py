@@ -58,7 +58,7 @@ def test_a_look_alike_finds_nobody(make_services: MakeServices) -> None:
 def test_the_exact_address_or_id_finds_the_viewer(make_services: MakeServices, typed: str) -> None:
     found = make_services().directory.find(typed, agent()).viewer
     assert found is not None
-    assert (found.consumer_id, found.email) == (seed.ALICE.id, seed.ALICE.email)
+    assert (found.consumer.id, found.consumer.email) == (seed.ALICE.id, seed.ALICE.email)
 
 
 def test_an_id_in_another_spelling_finds_nobody_even_if_zype_accepts_it(
