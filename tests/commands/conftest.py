@@ -1,8 +1,6 @@
 """What tests of the commands share: running one as an operator does."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from portal.commands.cli import main
-from tests.harness.servers import ROOT
+from tests.harness.commands import Start, run_command, start_fork
 
 Run = Callable[..., Result]
 RunProcess = Callable[..., subprocess.CompletedProcess[str]]
@@ -32,17 +30,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def run_process(tmp_path: Path) -> RunProcess:
-    """Return a runner of commands in processes, for those that set up logs, signals or workers."""
+    """Return a runner of commands in processes, for those that set up logs, signals or workers.
 
-    def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "portal", *command],
-            cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), **environ},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    ``run_process("serve", start=start_python)`` starts it as an operator does.
+    """
+
+    def run(*command: str, start: Start = start_fork, **environ: str) -> subprocess.CompletedProcess[str]:
+        return run_command(command, environ, tmp_path, start)
 
     return run

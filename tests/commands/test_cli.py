@@ -8,7 +8,7 @@ import pytest
 
 from portal.commands.cli import LAZY_COMMANDS, main
 from tests.commands.conftest import Run
-from tests.harness.servers import ROOT
+from tests.harness.commands import ROOT
 
 PROGRAM = """
 import sys

@@ -10,8 +10,9 @@ import pytest
 
 from portal.database.database import Database
 from tests.commands.conftest import Run, RunProcess
+from tests.harness.commands import ROOT
 from tests.harness.mail_servers import MailServer
-from tests.harness.servers import ROOT, free_port
+from tests.harness.servers import free_port
 from tests.mail.conftest import Attempts
 
 

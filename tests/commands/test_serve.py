@@ -18,6 +18,7 @@ import requests
 from portal.sandbox import seed
 from tests.commands.conftest import Run, RunProcess
 from tests.harness import servers
+from tests.harness.commands import start_python
 from tests.harness.servers import Port, Processes, free_port, sandbox_addresses
 from tests.stories.workers import children_of, is_running
 
@@ -63,10 +64,10 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A portal that the tests share."""
+    """A portal that the tests share, started as an operator does."""
     port, addresses, metrics = Port(), sandbox_addresses(), f"127.0.0.1:{free_port()}"
     environ = {"PORTAL_BIND": port.bind, "PORTAL_METRICS_BIND": metrics, **addresses}
-    with servers.processes(environ, port, tmp_path_factory.mktemp("server")) as running:
+    with servers.processes(environ, port, tmp_path_factory.mktemp("server"), start=start_python) as running:
         yield Server(running, addresses["PORTAL_ZYPE_API_URL"], metrics)
 
 
@@ -127,7 +128,7 @@ def test_static_files_are_compressed_and_can_be_cached_forever(server: Server, h
 
 def test_a_port_in_use_is_an_error_in_one_sentence(server: Server, run_process: RunProcess) -> None:
     bind = server.url.removeprefix("http://")
-    second = run_process("serve", PORTAL_BIND=bind, **sandbox_addresses())
+    second = run_process("serve", start=start_python, PORTAL_BIND=bind, **sandbox_addresses())
     assert second.returncode == 1
     assert second.stderr == f"Can't listen on {bind}: address already in use. Set PORTAL_BIND to another address.\n"
 

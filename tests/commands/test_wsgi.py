@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.harness.servers import ROOT
+from tests.harness.commands import ROOT
 
 KEY = "5ec4e7" * 11
 SCRIPT = """

@@ -6,8 +6,6 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +15,8 @@ import requests
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.harness.commands import Process, Start, command_environ, start_fork
+
 START_SECONDS = 30.0
 
 
@@ -122,7 +121,7 @@ class Processes:
         log: the file that holds what it printed.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    def __init__(self, process: Process, url: str, log: Path) -> None:
         self.process = process
         self.url = url
         self._log = log
@@ -151,28 +150,22 @@ class Processes:
 
 
 @contextlib.contextmanager
-def processes(environ: Mapping[str, str], port: Port, folder: Path, command: str = "serve") -> Iterator[Processes]:
+def processes(
+    environ: Mapping[str, str], port: Port, folder: Path, command: str = "serve", start: Start = start_fork
+) -> Iterator[Processes]:
     """Run ``zype-activate serve`` while the block runs.
 
     Args:
-        environ: its PORTAL_* variables; nothing of this process's own environment but the PATH is added.
+        environ: its PORTAL_* variables.
         port: where it shall listen; given back here, for it to take.
         folder: its working directory, where its log goes too.
         command: ``serve``, or ``demo``.
+        start: ``start_python`` to start it as an operator does.
     """
     port.close()
     log = folder / f"{command}.log"
-    given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder), **environ}
     with log.open("wb") as output:
-        # In a session of its own, so that a test can send to all of it what a terminal sends on Ctrl-C.
-        process = subprocess.Popen(
-            [sys.executable, "-m", "portal", command],
-            cwd=folder,
-            env=given,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        process = start([command], command_environ(environ, folder), folder, output, output)
     running = Processes(process, port.url, log)
     try:
         running.wait_until_ready()

@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +17,9 @@ from bs4 import BeautifulSoup
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 from tests.harness import servers
+from tests.harness.commands import Start, run_command, start_fork, start_python
 from tests.harness.page import Page, PageClient
-from tests.harness.servers import ROOT, Port, Processes, free_port, sandbox_addresses
+from tests.harness.servers import Port, Processes, free_port, sandbox_addresses
 from tests.harness.simulated_zype import TV
 from tests.harness.transports import OverHTTP
 from tests.stories.workers import children_of, is_running
@@ -54,13 +53,13 @@ class Demo:
 
 
 @contextmanager
-def running_demo(folder: Path) -> Iterator[Demo]:
+def running_demo(folder: Path, start: Start) -> Iterator[Demo]:
     """Run the demo with only the addresses to listen on and the folder for temporary files, as a newcomer would."""
     port, temporary = Port(), folder / "temporary"
     temporary.mkdir()
     environ = {"PORTAL_BIND": port.bind, **sandbox_addresses(), "TMPDIR": str(temporary)}
     started = time.monotonic()
-    with servers.processes(environ, port, folder, "demo") as processes:
+    with servers.processes(environ, port, folder, "demo", start) as processes:
         while "Ctrl-C stops" not in processes.log():
             assert time.monotonic() < started + UP_SECONDS, processes.log()
             time.sleep(0.05)
@@ -70,14 +69,14 @@ def running_demo(folder: Path) -> Iterator[Demo]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demo that the tests of this module share."""
-    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+    with running_demo(tmp_path_factory.mktemp("demo"), start_fork) as demo:
         yield demo
 
 
 @pytest.fixture
 def demo_to_stop(tmp_path: Path) -> Iterator[Demo]:
-    """A demo that one test may stop."""
-    with running_demo(tmp_path) as demo:
+    """A demo that one test may stop, started as a newcomer does."""
+    with running_demo(tmp_path, start_python) as demo:
         yield demo
 
 
@@ -173,14 +172,7 @@ def test_ctrl_c_stops_all_processes_and_removes_the_data(demo_to_stop: Demo) -> 
 def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(demo: Demo, busy_setting: str, tmp_path: Path) -> None:
     free = {"PORTAL_BIND": f"127.0.0.1:{free_port()}"}
     second_environ = demo.environ | free | sandbox_addresses() | {busy_setting: demo.environ[busy_setting]}
-    second = subprocess.run(
-        [sys.executable, "-m", "portal", "demo"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **second_environ},
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    second = run_command(["demo"], second_environ, tmp_path)
     assert second.returncode == 1
     assert second.stdout == ""
     lines = second.stderr.strip().splitlines()

@@ -1,0 +1,36 @@
+"""A command starts by a fork as it does by a new interpreter."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from portal import __version__
+from tests.harness.commands import Start, command_environ, run_command, start_fork, start_python
+
+
+@pytest.mark.parametrize("start", [start_fork, start_python])
+def test_a_command_gives_its_status_and_output(start: Start, tmp_path: Path) -> None:
+    done = run_command(["--version"], {}, tmp_path, start)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"zype-activate, version {__version__}\n", "")
+    done = run_command(["dance"], {}, tmp_path, start)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: python -m portal [OPTIONS] COMMAND")
+    # It has this environment, and runs in this folder.
+    (tmp_path / ".env").write_text("PORTAL_BIND=wrong\n")
+    done = run_command(["check"], {"PORTAL_WORKERS": "wrong"}, tmp_path, start)
+    assert done.returncode == 1
+    assert [line.strip().split(":")[0] for line in done.stderr.splitlines()[1:]] == ["PORTAL_BIND", "PORTAL_WORKERS"]
+
+
+def test_a_fork_can_be_waited_for_and_killed(tmp_path: Path) -> None:
+    environ = command_environ({"PORTAL_BIND": "127.0.0.1:0"}, tmp_path)
+    with (tmp_path / "log").open("wb") as log:
+        process = start_fork(["sandbox"], environ, tmp_path, log, log)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.01)
+    assert process.poll() is None
+    process.kill()
+    assert process.wait(5) == process.poll() == -signal.SIGKILL
+    process.kill()
