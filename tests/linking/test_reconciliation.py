@@ -7,11 +7,13 @@ import sqlalchemy as sa
 from flask import request
 from structlog.testing import capture_logs
 
-from portal.domain.outcomes import Outcome
+from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.domain.pins import Pin
+from portal.ledger.attempts import Attempt
 from portal.services import Services
 from tests.conftest import MakeServices
 from tests.harness.faulty_zype import answering, before_each_call
+from tests.harness.ledger import actor
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import OTHER, VIEWER, finish_link, link
 
@@ -19,6 +21,15 @@ from tests.linking.attempts import OTHER, VIEWER, finish_link, link
 @pytest.mark.parametrize("outcome", [Outcome.NOT_FOUND, Outcome.REFUSED])
 def test_an_earlier_failure_settles_a_pin(services: Services, outcome: Outcome) -> None:
     finish_link(services, "used", outcome)
+
+    assert link(services, "used") == Outcome.NOT_FOUND
+
+
+def test_an_unlinking_settles_a_pin_that_was_linked_before(services: Services) -> None:
+    finish_link(services, "used", Outcome.LINKED)
+    fingerprint = services.ledger.keyring.fingerprint(Pin("used"))
+    unlinking = Attempt(Action.UNLINK, actor(VIEWER), VIEWER, "tv-1", fingerprint)
+    services.ledger.record(unlinking, UnlinkOutcome.UNLINKED)
 
     assert link(services, "used") == Outcome.NOT_FOUND
 
