@@ -46,7 +46,6 @@ def _id(_context: click.Context, _option: click.Parameter, value: str | None) ->
 
 
 def _filter_options(command: Command) -> Command:
-    """Add the options that select attempts to a command."""
     for option in (
         click.option("--to", "until", type=DAY, help="The last day, UTC, inclusive."),
         click.option("--from", "since", type=DAY, help="The first day, UTC."),

@@ -58,7 +58,7 @@ def print_findings() -> None:
 def findings(settings: Settings) -> Iterator[Finding]:
     """Yield a finding for everything that the portal needs, in the order in which it needs it."""
     yield Finding(True, f"settings: all can be read; the mode is {settings.mode}")
-    yield _address(settings)
+    yield _finding("address", partial(_address, settings))
     with ExitStack() as stack:
         database = Database(settings.database_url.get_secret_value(), connections=1)
         stack.callback(database.dispose)
@@ -92,14 +92,13 @@ def _finding(subject: str, check: Callable[[], str]) -> Finding:
         return Finding(False, f"{subject}: {error}")
 
 
-def _address(settings: Settings) -> Finding:
+def _address(settings: Settings) -> str:
     if settings.is_https and settings.proxy_hops == 0:
-        return Finding(
-            False,
-            "PORTAL_PROXY_HOPS: is 0, but https ends at a proxy: every viewer would count as one address. "
-            "Set it to the number of proxies in front of the portal.",
+        raise CheckFailed(
+            "https ends at a proxy, but PORTAL_PROXY_HOPS is 0: every viewer would count as one address. "
+            "Set it to the number of proxies in front of the portal"
         )
-    return Finding(True, "address: PORTAL_PUBLIC_URL and PORTAL_PROXY_HOPS fit together")
+    return "PORTAL_PUBLIC_URL and PORTAL_PROXY_HOPS fit together"
 
 
 def _schema(database: Database) -> str:

@@ -39,11 +39,9 @@ class LazyGroup(click.Group):
     """A group whose commands are those of LAZY_COMMANDS and its own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands."""
         return sorted([*LAZY_COMMANDS, *self.commands])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of that name, or none."""
         if cmd_name not in LAZY_COMMANDS:
             return super().get_command(ctx, cmd_name)
         module, _ = LAZY_COMMANDS[cmd_name]
@@ -52,7 +50,6 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands."""
         lines = {name: line for name, (_, line) in LAZY_COMMANDS.items()}
         lines |= {name: command.get_short_help_str(80) for name, command in self.commands.items()}
         with formatter.section("Commands"):
@@ -91,7 +88,7 @@ def serve() -> None:
 
         with open_database(settings):
             upgrade(settings.database_url.get_secret_value())
-    with metrics_folder(settings):
+    with metrics_folder(settings, environ):
         # Now, because prometheus_client looks for the folder when it is imported.
         with _fast_imports():
             from portal.commands.serve import run_server

@@ -81,7 +81,6 @@ def _seed_database(settings: Settings) -> None:
 
 
 def _instructions(settings: Settings, folder: Path) -> str:
-    """Return what a newcomer does to link a TV."""
     checkout = Path(__file__).parents[2]
     command = f"cd {quote(str(folder))} && PYTHONPATH={quote(str(checkout))} {quote(sys.executable)} -m portal"
     viewer, agent, supervisor = seed.ALICE, seed.BOB, seed.SUPERVISOR

@@ -27,14 +27,15 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
 
 
 @contextmanager
-def metrics_folder(settings: Settings) -> Iterator[None]:
+def metrics_folder(settings: Settings, environ: dict[str, str]) -> Iterator[None]:
     """Let the workers add up their metrics in a folder while the block runs, if PORTAL_METRICS_BIND shows them.
 
-    Enter it before prometheus_client is imported, which looks for PROMETHEUS_MULTIPROC_DIR then.
+    So do child processes with this environment. Enter it before prometheus_client is imported, which looks for
+    PROMETHEUS_MULTIPROC_DIR then.
     """
     if not settings.metrics_bind:
         yield
         return
     with temporary_folder("metrics") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         yield

@@ -2,7 +2,6 @@
 
 import http.client
 import logging
-import os
 import signal
 import sys
 import threading
@@ -60,7 +59,10 @@ def run_server(
         with ExitStack() as stack:
             if settings.mode == "sandbox":
                 stack.enter_context(_sandbox_process(settings, environ))
-            mailer = stack.enter_context(_mailer_process(environ)) if settings.smtp_url else None
+            mailer = None
+            if settings.smtp_url:
+                quiet = [] if log_level <= logging.INFO else ["--quiet"]
+                mailer = stack.enter_context(ChildProcess(["mailer", *quiet], environ))
             _Server(settings, on_ready, mailer).run()
     except OSError as error:
         fail(str(error))
@@ -74,19 +76,11 @@ def _check_schema(settings: Settings) -> None:
 
 @contextmanager
 def _sandbox_process(settings: Settings, environ: Mapping[str, str]) -> Iterator[None]:
-    """Run the sandbox while the block runs."""
     check_sandbox_ports(settings)
     with ChildProcess(["sandbox"], environ) as sandbox:
         if not _wait_until_healthy(settings.zype_api_url, lambda: sandbox.is_running):
             fail("The sandbox did not start; its output is above.")
         yield
-
-
-def _mailer_process(environ: Mapping[str, str]) -> ChildProcess:
-    """Start the mailer, with the log level and the metrics of this process."""
-    command = ["mailer"] if log.is_enabled_for(logging.INFO) else ["mailer", "--quiet"]
-    shared = {name: os.environ[name] for name in ("PROMETHEUS_MULTIPROC_DIR",) if name in os.environ}
-    return ChildProcess(command, {**environ, **shared})
 
 
 def _wait_until_healthy(origin: str, is_running: Callable[[], bool] = lambda: True) -> bool:

@@ -106,7 +106,6 @@ def consumer(consumer_id: str) -> JSON:
 
 
 def _require_key(*, allows_app_key: bool = False) -> None:
-    """Refuse a call whose key is missing, wrong or too weak."""
     if _matches("api_key", sandbox().api_key):
         return
     if not _matches("app_key", sandbox().app_key):

@@ -21,11 +21,9 @@ _BIND = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def _matching(pattern: str, message: str) -> AfterValidator:
-    """Return a check that the whole of a text matches a pattern."""
-
+def _check(is_valid: Callable[[str], object], message: str) -> AfterValidator:
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
+        if not is_valid(value):
             raise ValueError(message)
         return value
 
@@ -33,8 +31,6 @@ def _matching(pattern: str, message: str) -> AfterValidator:
 
 
 def _secret(check: Callable[[str], object]) -> AfterValidator:
-    """Return a check of what a secret holds."""
-
     def check_secret(value: SecretStr) -> SecretStr:
         check(value.get_secret_value())
         return value
@@ -134,19 +130,6 @@ def _language(value: str) -> str:
     return value
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must be one line without control characters")
-    return value
-
-
-def _key(value: str) -> None:
-    if len(value) < 32:
-        raise ValueError(
-            "must have at least 32 characters; make one with python3 -c 'import secrets; print(secrets.token_hex(32))'"
-        )
-
-
 def _database_url(value: str) -> None:
     message = "must look like sqlite:///folder/file.db or postgresql+psycopg://name:password@host/database"
     try:
@@ -170,7 +153,15 @@ def _smtp_url(value: str) -> None:
         raise ValueError(message)
 
 
-_TOKEN = _matching("[!-~]+", "must be printable ASCII without spaces; look for a copying error")
+_PRINTABLE = _check(str.isprintable, "must be one line without control characters")
+_TOKEN = _check(re.compile("[!-~]+").fullmatch, "must be printable ASCII without spaces; look for a copying error")
+_KEY = _check(
+    lambda value: len(value) >= 32,
+    "must have at least 32 characters; make one with python3 -c 'import secrets; print(secrets.token_hex(32))'",
+)
+_COLOR = re.compile("#[0-9a-fA-F]{6}")
+# Before the last @ any printable ASCII but what begins a name, a comment, quotes or another address.
+_EMAIL = re.compile(r"[!#-'*+\-./0-9=?@A-Z^-~]+@[A-Za-z0-9.-]+")
 
 URL = Annotated[str, AfterValidator(_url)]
 Issuer = Annotated[str, AfterValidator(_issuer)]
@@ -181,17 +172,13 @@ Limits = Annotated[tuple[RateLimitItem, ...], BeforeValidator(_limits)]
 Pattern = Annotated[re.Pattern[str], BeforeValidator(_pattern)]
 SignInMethods = Annotated[tuple[Literal["password", "code"], ...], BeforeValidator(_names), Field(min_length=1)]
 Language = Annotated[str, AfterValidator(_language)]
-Color = Annotated[str, _matching("#[0-9a-fA-F]{6}", "must be a colour such as #1f5eff")]
-Name = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_printable)]
-Role = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-EmailAddress = Annotated[
-    str,
-    _matching(r"[!-~]+@[A-Za-z0-9.-]+", "must be a plain e-mail address, such as support@example.com"),
-    _matching(r"[^\s<>,;:\"()\[\]\\]+", "must be a plain e-mail address, such as support@example.com"),
-]
+Color = Annotated[str, _check(_COLOR.fullmatch, "must be a colour such as #1f5eff")]
+Name = Annotated[str, Field(min_length=1, max_length=60), _PRINTABLE]
+Role = Annotated[str, Field(min_length=1, max_length=200), _PRINTABLE]
+EmailAddress = Annotated[str, _check(_EMAIL.fullmatch, "must be a plain e-mail address, such as support@example.com")]
 ClientID = Annotated[str, _TOKEN]
 Credential = Annotated[SecretStr, _secret(_TOKEN.func)]
-Key = Annotated[SecretStr, _secret(_key)]
+Key = Annotated[SecretStr, _secret(_KEY.func)]
 DatabaseURL = Annotated[SecretStr, _secret(_database_url)]
 RedisURL = Annotated[SecretStr, _secret(_redis_url)]
 SMTPURL = Annotated[SecretStr, _secret(_smtp_url)]

@@ -203,7 +203,6 @@ def _is_oidc_id(name: str) -> bool:
 
 
 def _matches(name: str) -> sa.ColumnElement[bool]:
-    """Return the condition for the accounts that an operator names."""
     if _is_oidc_id(name):
         return agents.c.id == name
     if "@" in name:

@@ -66,7 +66,7 @@ def test_it_ends_with_status_1_when_one_fails(run: Run, environ: dict[str, str])
 
 
 def test_https_needs_a_proxy_in_front(failed_checks: FailedChecks) -> None:
-    assert [*failed_checks(PORTAL_PUBLIC_URL="https://tv.example.com")] == ["PORTAL_PROXY_HOPS"]
+    assert [*failed_checks(PORTAL_PUBLIC_URL="https://tv.example.com")] == ["address"]
     assert failed_checks(PORTAL_PUBLIC_URL="https://tv.example.com", PORTAL_PROXY_HOPS="1") == {}
 
 
