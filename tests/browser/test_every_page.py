@@ -3,10 +3,11 @@
 import gzip
 from collections.abc import Callable, Iterator
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from portal.sandbox import seed
-from tests.harness.visual_checks import PHONE, check_appearance
+from tests.harness.visual_checks import PHONE, AppearanceCheck
 
 # What fits into the first round trip of a connection.
 MOST_BYTES = 14 * 1024
@@ -19,7 +20,7 @@ def press(page: Page, name: str) -> None:
 
 
 def pages(page: Page, origin: str) -> Iterator[str]:
-    """Go through every page as a viewer, and yield the name of each while it is open."""
+    """Go through the pages of /activate as a viewer, and yield the name of each while it is open."""
     page.goto(f"{origin}/activate")
     yield "sign in"
     page.get_by_label("E-mail").fill(seed.ALICE.email)
@@ -42,14 +43,16 @@ def pages(page: Page, origin: str) -> Iterator[str]:
     yield "done"
     press(page, "Undo")
     yield "undone"
-    yield from pages_of_tvs(page, origin)
     page.goto(f"{origin}/no-such-page")
     yield "not found"
 
 
 def pages_of_tvs(page: Page, origin: str) -> Iterator[str]:
-    """Go through the pages of /devices as a signed-in viewer without TVs."""
-    page.goto(f"{origin}/devices")
+    """Sign in, and go through the pages of /devices."""
+    page.goto(f"{origin}/sign-in?next=/devices")
+    page.get_by_label("E-mail").fill(seed.ALICE.email)
+    page.get_by_label("Password").fill(seed.ALICE.password)
+    press(page, "Sign in")
     yield "no TV"
     for pin in ("good7778", "sticky7779"):
         page.goto(f"{origin}/activate")
@@ -78,10 +81,14 @@ def pages_of_tvs(page: Page, origin: str) -> Iterator[str]:
     yield "signed out everywhere"
 
 
-def test_every_page_fits_and_can_be_read_and_pressed(live: str, open_window: Callable[..., Page]) -> None:
+@pytest.mark.parametrize("walk", [pages, pages_of_tvs])
+def test_every_page_fits_and_can_be_read_and_pressed(
+    live: str, open_window: Callable[..., Page], walk: Callable[[Page, str], Iterator[str]]
+) -> None:
     page = open_window(*PHONE)
-    for name in pages(page, live):
-        check_appearance(page, name)
+    check = AppearanceCheck(page)
+    for name in walk(page, live):
+        check(name)
 
 
 def test_the_pin_page_is_small(live: str, open_window: Callable[..., Page]) -> None:

@@ -1,13 +1,11 @@
 """The visual checks find what they look for, and accept a page that is sound."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser
 
-from tests.harness.servers import Port, serving
-from tests.harness.visual_checks import check_appearance
+from tests.harness.visual_checks import AppearanceCheck
 
 SOUND = """<!DOCTYPE html><html lang=en><meta name=viewport content="width=device-width"><title>Sound</title>
 <style>
@@ -20,17 +18,17 @@ Check = Callable[[str], None]
 
 
 @pytest.fixture
-def check(browser: Browser, port: Port) -> Check:
+def check(browser: Browser) -> Iterator[Check]:
     """Check a page with this source."""
+    with browser.new_page() as page:
+        check_appearance = AppearanceCheck(page)
+        page.goto("about:blank")
 
-    def check(source: str) -> None:
-        app = Flask(__name__)
-        app.add_url_rule("/", "page", lambda: source)
-        with serving(app, port) as origin, browser.new_page() as page:
-            page.goto(origin)
-            check_appearance(page, "the page")
+        def check(source: str) -> None:
+            page.set_content(source)
+            check_appearance("the page")
 
-    return check
+        yield check
 
 
 def test_a_sound_page_passes(check: Check) -> None:

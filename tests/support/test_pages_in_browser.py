@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 from portal.sandbox import seed
 from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
-from tests.harness.visual_checks import check_appearance
+from tests.harness.visual_checks import AppearanceCheck
 from tests.support.conftest import VIEWER
 
 
@@ -65,8 +65,9 @@ def test_every_page_fits_and_can_be_read_and_pressed(
     console_window: Page, live: str, alice: Alice, sandbox: SimulatedZype
 ) -> None:
     alice.signs_in().types_pin(sandbox.tv().pin)
+    check = AppearanceCheck(console_window)
     for name in pages(console_window, live):
-        check_appearance(console_window, name)
+        check(name)
 
 
 def test_the_viewer_bar_stays_visible(console_window: Page, live: str) -> None:

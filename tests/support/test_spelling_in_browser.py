@@ -7,6 +7,8 @@ from portal.domain.phonetics import spell
 from tests.support.conftest import VIEWER
 
 PRINTABLE = "".join(chr(number) for number in range(0x21, 0x7F) if chr(number) != "-")
+# Milliseconds, more than the script waits after a key.
+PAUSE = 500
 # No two that follow each other sound the same, or the second would be taken for spelled before it is.
 TYPED = {
     " ZIZM-529": "zulu-india-zulu-mike-five-two-nine",
@@ -19,7 +21,8 @@ TYPED = {
 
 @pytest.fixture
 def form(console_window: Page, live: str) -> Page:
-    """The form to link a TV, in a window of an agent's."""
+    """The form to link a TV, in an agent's window whose clock a test can move past a pause in typing."""
+    console_window.clock.install()
     console_window.goto(f"{live}{VIEWER}/link")
     return console_window
 
@@ -27,6 +30,7 @@ def form(console_window: Page, live: str) -> Page:
 def test_it_is_spelled_while_it_is_typed(form: Page) -> None:
     for typed, spoken in TYPED.items():
         form.get_by_label("PIN from the caller's TV").fill(typed)
+        form.clock.fast_forward(PAUSE)
         expect(form.locator("#pin-spelling")).to_have_text(spoken)
 
 
