@@ -57,29 +57,30 @@ class ZypeClient:
             Refused, Unavailable, Misconfigured: if it was not done.
             Unknown: if it may have been done.
         """
-        query = {"consumer_id": consumer_id, "pin": pin.secret}
-        return self._call_api("link", "PUT", "/pin/link", query, payloads.device_pin, deadline)
+        call = self._api_call(deadline, {"consumer_id": consumer_id, "pin": pin.secret})
+        return self._send("link", self._api, "PUT", "/pin/link", call, payloads.device_pin)
 
     def unlink(self, pin: Pin, consumer_id: str, deadline: Deadline | None = None) -> DevicePin:
         """Unlink the device with this PIN from a viewer. Raises what ``link`` raises."""
-        query = {"consumer_id": consumer_id, "pin": pin.secret}
-        return self._call_api("unlink", "PUT", "/pin/unlink", query, payloads.device_pin, deadline)
+        call = self._api_call(deadline, {"consumer_id": consumer_id, "pin": pin.secret})
+        return self._send("unlink", self._api, "PUT", "/pin/unlink", call, payloads.device_pin)
 
     def pin_status(self, device_id: str, deadline: Deadline | None = None) -> DevicePin:
         """Return a device's PIN and the viewer it is linked to; NotFound if it has no PIN."""
-        query = {"linked_device_id": device_id}
-        return self._call_api("pin_status", "GET", "/pin/status", query, payloads.device_pin, deadline)
+        call = self._api_call(deadline, {"linked_device_id": device_id})
+        return self._send("pin_status", self._api, "GET", "/pin/status", call, payloads.device_pin)
 
     def consumer(self, consumer_id: str, deadline: Deadline | None = None) -> Consumer:
         """Return a viewer's account; NotFound if there is none."""
         if not _ID.fullmatch(consumer_id):
             raise NotFound("GET", "/consumers/", reason="not the shape of an id")
-        return self._call_api("consumer", "GET", f"/consumers/{consumer_id}", {}, payloads.consumer, deadline)
+        call = self._api_call(deadline, {})
+        return self._send("consumer", self._api, "GET", f"/consumers/{consumer_id}", call, payloads.consumer)
 
     def consumers_by_email(self, email: str, deadline: Deadline | None = None) -> tuple[Consumer, ...]:
         """Return the accounts that Zype finds for an e-mail; the caller checks that their e-mail is the same."""
-        query = {"email": email, "per_page": "100"}
-        return self._call_api("consumers_by_email", "GET", "/consumers", query, payloads.consumers, deadline)
+        call = self._api_call(deadline, {"email": email, "per_page": "100"})
+        return self._send("consumers_by_email", self._api, "GET", "/consumers", call, payloads.consumers)
 
     def token(self, email: str, password: str, deadline: Deadline | None = None) -> Token:
         """Return a token for a viewer's e-mail and password; BadCredentials if they are wrong."""
@@ -135,18 +136,9 @@ class ZypeClient:
     ) -> Call:
         return Call(deadline or Deadline(self._settings.zype_deadline), urlencode(query or {}), form or {})
 
-    def _call_api(
-        self,
-        name: str,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        parse: Callable[[Answer], Parsed],
-        deadline: Deadline | None,
-    ) -> Parsed:
-        """Call the platform API, the only origin that is ever given the key."""
-        call = self._new_call(deadline, {**query, "api_key": self._settings.zype_api_key.get_secret_value()})
-        return self._send(name, self._api, method, path, call, parse)
+    def _api_call(self, deadline: Deadline | None, query: Mapping[str, str]) -> Call:
+        """Return a call of the platform API, the only origin that is ever given the key."""
+        return self._new_call(deadline, {**query, "api_key": self._settings.zype_api_key.get_secret_value()})
 
     def _send(
         self, name: str, origin: _Origin, method: str, path: str, call: Call, parse: Callable[[Answer], Parsed]

@@ -49,7 +49,6 @@ class ZypeError(Exception):
         self.method = method
         self.path = path
         self.status = status
-        self.reason = reason
         self.retryable = retryable
         self.retry_after = retry_after
 
