@@ -92,7 +92,7 @@ def create_services(settings: Settings) -> Services:
         database,
         keys,
         on_outcome=queue_notice if settings.smtp_url else None,
-        on_failure=metrics.count_ledger_failure,
+        on_failure=metrics.LEDGER_FAILURES.inc,
     )
     zype = ZypeClient(settings, metrics.observe_zype)
     sessions = Sessions(database, keys.current)

@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.database.database import Database
-from portal.domain.actors import Actor, ActorKind
+from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, LookUpOutcome, Outcome, UnlinkOutcome
 from portal.ledger.attempts import Entry, PastAttempt
 from portal.ledger.limits import PENDING_TIMEOUT
-from portal.ledger.rows import ENTRY_COLUMNS, entry_of
+from portal.ledger.rows import ENTRY_COLUMNS, from_row
 from portal.ledger.tables import by_agent, decisive, ledger
 
 PAGE_SIZE = 50
@@ -165,14 +165,14 @@ class History:
         """Return rows, newest first."""
         query = sa.select(*ENTRY_COLUMNS).where(*conditions).order_by(ledger.c.id.desc()).limit(limit)
         with self._database.read() as connection:
-            return [entry_of(row) for row in connection.execute(query).mappings()]
+            return [from_row(Entry, row) for row in connection.execute(query).mappings()]
 
     def _attempts(
         self, *conditions: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int
     ) -> list[PastAttempt]:
         query = _ATTEMPTS.where(*conditions).order_by(order).limit(limit)
         with self._database.read() as connection:
-            return [_past_attempt(row) for row in connection.execute(query).mappings()]
+            return [from_row(PastAttempt, row) for row in connection.execute(query).mappings()]
 
 
 _ended = ledger.alias("ended")
@@ -221,8 +221,3 @@ def _has_row(*conditions: sa.ColumnElement[bool] | sa.TextClause) -> sa.ColumnEl
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
-
-
-def _past_attempt(row: sa.RowMapping) -> PastAttempt:
-    enums = {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])}
-    return PastAttempt(**dict(row) | enums)

@@ -1,17 +1,19 @@
-"""Conversion of an attempt to a signed row of the ledger, and of a row to an entry."""
+"""Conversion of an attempt to a signed row of the ledger, and of a row to what the rules read."""
 
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action
-from portal.ledger.attempts import Attempt, Entry
+from portal.ledger.attempts import Attempt, Entry, PastAttempt
 from portal.ledger.tables import ledger
 from portal.settings.keys import Keyring, LedgerKey, Purpose
+
+Record = TypeVar("Record", Entry, PastAttempt)
 
 ENTRY_COLUMNS = tuple(ledger.c[name] for name in Entry.__dataclass_fields__)
 _SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash"))
@@ -49,7 +51,6 @@ def canonical(row: Mapping[str, Any]) -> str:
     return json.dumps([values[name] for name in _SIGNED], separators=(",", ":"))
 
 
-def entry_of(row: sa.RowMapping) -> Entry:
-    """Return the entry of a row."""
-    values = {name: row[name] for name in Entry.__dataclass_fields__}
-    return Entry(**values | {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])})
+def from_row(kind: type[Record], row: sa.RowMapping) -> Record:
+    """Return an entry or a past attempt from a row that was read with exactly its columns."""
+    return kind(**dict(row) | {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])})

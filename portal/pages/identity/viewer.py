@@ -65,8 +65,9 @@ def cached_viewer() -> Viewer | None:
 
 def sign_in(viewer: Viewer) -> None:
     """Begin a new session for a viewer, in place of any that this browser had."""
-    address, create = request.remote_addr or "", services().sessions.create
-    session_id = create(SessionKind.VIEWER, viewer.consumer_id, name=viewer.name, email=viewer.email, address=address)
+    session_id = services().sessions.create(
+        SessionKind.VIEWER, viewer.consumer_id, name=viewer.name, email=viewer.email, address=request.remote_addr or ""
+    )
     sign_out()
     session[_SESSION_ID] = session_id
     g.viewer = viewer

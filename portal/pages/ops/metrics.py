@@ -46,11 +46,6 @@ def count_request(rule: str | None, method: str, status: int, seconds: float) ->
     REQUESTS.labels(rule or "none", method, f"{status // 100}xx").observe(seconds)
 
 
-def count_ledger_failure() -> None:
-    """Count a row that could not be written to the ledger."""
-    LEDGER_FAILURES.inc()
-
-
 def count_notice(result: str) -> None:
     """Count a try to send a mail, by its result: ``sent``, ``delayed`` or ``failed``."""
     NOTICES.labels(result).inc()

@@ -35,7 +35,7 @@ def staff_sign_in_page(
     status: int = 200,
     reauthenticate: bool = False,
 ) -> Response:
-    """Return the page that shows the ways to sign in to the console; as ``auth.sign_in_page``.
+    """Return the page that shows the ways to sign in to the console, like ``auth.sign_in_page``.
 
     Args:
         problem: a name that ``components/staff_sign_in_outcome.html`` has words for.
