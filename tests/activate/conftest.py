@@ -8,12 +8,6 @@ from tests.harness.viewers import begin_session
 
 
 @pytest.fixture
-def environ(environ: dict[str, str]) -> dict[str, str]:
-    """Zype gets little time here, so that the PINs that hang do not hold up the tests."""
-    return environ | {"PORTAL_ZYPE_READ_TIMEOUT": "1.2"}
-
-
-@pytest.fixture
 def signed_in(app: Flask, alice: Alice) -> Alice:
     """Alice, signed in and in front of the empty form."""
     begin_session(app, alice)

@@ -97,7 +97,7 @@ def test_a_password_is_never_shown_again_or_logged(client: PageClient, password:
     assert password not in str(events)
 
 
-@pytest.mark.parametrize("word", ["http503", "http429", "http500", "html", "broken", "hang", "http302"])
+@pytest.mark.parametrize("word", ["http503", "http429", "http500", "html", "broken", "http302"])
 def test_a_login_service_that_fails_is_not_the_viewer_s_fault(client: PageClient, app: Flask, word: str) -> None:
     page = sign_in(client, 503, f"{word}@example.com")
 
@@ -105,6 +105,15 @@ def test_a_login_service_that_fails_is_not_the_viewer_s_fault(client: PageClient
     assert "It is not your e-mail or password." in page.summary
     assert int(page.header("Retry-After")) > 0
     assert page.value("#email") == f"{word}@example.com"
+    assert outcomes(app, "sign_in") == ["unavailable"]
+
+
+def test_a_login_service_that_hangs_is_waited_for_until_the_deadline(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    app = make_app(zype_read_timeout="0.2")
+
+    assert NOT_NOW in sign_in(browse(app), 503, "hang@example.com").summary
     assert outcomes(app, "sign_in") == ["unavailable"]
 
 

@@ -4,16 +4,11 @@ import pytest
 from flask import Flask
 
 from tests.conftest import services_of
+from tests.harness.linking import link_as_viewer
 from tests.harness.page import Page
 from tests.harness.people import Alice
 from tests.harness.simulated_zype import TV, SimulatedZype
 from tests.harness.viewers import begin_session
-
-
-@pytest.fixture
-def environ(environ: dict[str, str]) -> dict[str, str]:
-    """Zype gets little time here, so that one that hangs does not hold up the tests."""
-    return environ | {"PORTAL_ZYPE_READ_TIMEOUT": "1.2"}
 
 
 @pytest.fixture
@@ -23,10 +18,23 @@ def tv(sandbox: SimulatedZype) -> TV:
 
 
 @pytest.fixture
-def linked(app: Flask, alice: Alice, tv: TV) -> Alice:
-    """Alice, signed in, in front of the page that says that her TV is linked."""
+def signed_in(app: Flask, alice: Alice) -> Alice:
+    """Alice, signed in, with no page open."""
     begin_session(app, alice)
-    return alice.types_pin(tv.pin)
+    return alice
+
+
+@pytest.fixture
+def linked(app: Flask, signed_in: Alice, tv: TV) -> Alice:
+    """Alice, signed in, with a linked TV and no page open."""
+    link_as_viewer(app, signed_in, tv.pin)
+    return signed_in
+
+
+@pytest.fixture
+def success_page(signed_in: Alice, tv: TV) -> Alice:
+    """Alice on the page that says that her TV is linked."""
+    return signed_in.types_pin(tv.pin)
 
 
 def handle(app: Flask, consumer_id: str, device_id: str) -> str:

@@ -1,16 +1,15 @@
 """The page with a viewer's own TVs: what Zype lists, joined with what the portal knows of it."""
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
 
-from portal.domain.actors import Actor, ActorKind, Reason
-from portal.domain.outcomes import Outcome
+from portal.domain.actors import Reason
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.sandbox.seed import SHAPES
@@ -19,9 +18,11 @@ from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import logged, rows
+from tests.harness.linking import link_as_agent, link_as_viewer
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Mallory, Person
 from tests.harness.simulated_zype import TV, SimulatedZype
+from tests.harness.viewers import begin_session
 
 DAY = "2031-05-06T12:00:00Z"
 
@@ -43,13 +44,13 @@ def test_it_lists_what_zype_lists(linked: Alice, app: Flask, tv: TV) -> None:
     assert "You're signed in as alice@example.com" in page.text(".account")
 
 
-def test_the_entry_and_done_pages_link_to_it(linked: Alice) -> None:
-    assert linked.page.select('main a[href="/devices"]')
-    assert linked.opens("/activate").page.select('main a[href="/devices"]')
+def test_the_entry_and_done_pages_link_to_it(success_page: Alice) -> None:
+    assert success_page.page.select('main a[href="/devices"]')
+    assert success_page.opens("/activate").page.select('main a[href="/devices"]')
 
 
-def test_without_a_tv_it_leads_to_the_form(alice: Alice) -> None:
-    page = alice.signs_in().opens("/devices").page
+def test_without_a_tv_it_leads_to_the_form(signed_in: Alice) -> None:
+    page = signed_in.opens("/devices").page
 
     assert entries(page) == []
     assert "No TV is linked to your account yet" in page.text()
@@ -72,38 +73,39 @@ def test_it_says_when_and_that_it_was_the_viewer(
     services = services_of(app)
     with services.database.read() as connection:
         today = services.database.now(connection)
-    alice = Alice(browse(app, language=language)).signs_in().types_pin(sandbox.tv().pin).opens("/devices")
+    alice = Alice(browse(app, language=language))
+    begin_session(app, alice)
+    link_as_viewer(app, alice, sandbox.tv().pin)
 
-    line = alice.page.text(".tv-entry .quiet")
+    line = alice.opens("/devices").page.text(".tv-entry .quiet")
     assert str(today.year) in line
     if language == "en":
         assert line == f"Linked on {today:%B} {today.day}, {today.year} by you"
 
 
-def test_it_says_that_it_was_the_support_team(alice: Alice, app: Flask, tv: TV) -> None:
-    bob = Actor(ActorKind.AGENT, "bob", "192.0.2.1", "request-1")
-    result = services_of(app).linking.link(tv.pin, seed.ALICE.id, bob, Reason("Their remote control is broken."))
-    assert result.outcome is Outcome.LINKED
+def test_it_says_that_it_was_the_support_team(signed_in: Alice, app: Flask, tv: TV) -> None:
+    link_as_agent(app, seed.ALICE.id, tv.pin, Reason("Their remote control is broken."))
 
-    line = alice.signs_in().opens("/devices").page.text(".tv-entry .quiet")
+    line = signed_in.opens("/devices").page.text(".tv-entry .quiet")
 
     assert line.endswith("by our support team")
     assert "bob" not in line
 
 
-def test_of_a_tv_that_was_linked_elsewhere_it_says_nothing(alice: Alice, sandbox: SimulatedZype) -> None:
-    alice.signs_in()
+def test_of_a_tv_that_was_linked_elsewhere_it_says_nothing(signed_in: Alice, sandbox: SimulatedZype) -> None:
     with answering(sandbox, "/consumers/", 200, consumer(["a-tv"])):
-        page = alice.opens("/devices").page
+        page = signed_in.opens("/devices").page
 
     assert entries(page) == ["TV 1"]
     assert not page.select(".tv-entry .quiet")
 
 
-def test_of_a_tv_that_was_linked_elsewhere_again_it_says_nothing(linked: Alice, sandbox: SimulatedZype, tv: TV) -> None:
-    linked.undoes()
+def test_of_a_tv_that_was_linked_elsewhere_again_it_says_nothing(
+    success_page: Alice, sandbox: SimulatedZype, tv: TV
+) -> None:
+    success_page.undoes()
     with answering(sandbox, "/consumers/", 200, consumer([tv.device_id])):
-        page = linked.opens("/devices").page
+        page = success_page.opens("/devices").page
 
     assert entries(page) == ["TV 1"]
     assert not page.select(".tv-entry .quiet")
@@ -111,7 +113,7 @@ def test_of_a_tv_that_was_linked_elsewhere_again_it_says_nothing(linked: Alice, 
 
 def test_a_name_replaces_the_number(linked: Alice, app: Flask, sandbox: SimulatedZype, tv: TV) -> None:
     second = sandbox.tv()
-    linked.types_pin(second.pin)
+    link_as_viewer(app, linked, second.pin)
     preferences = services_of(app).preferences
     preferences.name_tv(seed.ALICE.id, tv.device_id, "<b>Living room</b>")
     # Another viewer's name for the same TV is theirs.
@@ -128,9 +130,11 @@ def test_every_shape_of_zype_s_list_is_read(
     person = Person(browse(app))
     person.account = viewer
 
-    assert entries(person.signs_in().opens("/devices").page) == []
+    begin_session(app, person)
+
+    assert entries(person.opens("/devices").page) == []
     for _ in range(2):
-        person.types_pin(sandbox.tv().pin)
+        link_as_viewer(app, person, sandbox.tv().pin)
     assert entries(person.opens("/devices").page) == ["TV 1", "TV 2"]
 
 
@@ -144,18 +148,16 @@ def test_every_shape_of_zype_s_list_is_read(
         [{"linked_device_id": None}],
     ],
 )
-def test_an_empty_list_is_no_tv(alice: Alice, sandbox: SimulatedZype, linked_devices: Any) -> None:
-    alice.signs_in()
+def test_an_empty_list_is_no_tv(signed_in: Alice, sandbox: SimulatedZype, linked_devices: Any) -> None:
     with answering(sandbox, "/consumers/", 200, consumer(linked_devices)):
-        assert "No TV is linked" in alice.opens("/devices").page.text()
+        assert "No TV is linked" in signed_in.opens("/devices").page.text()
 
 
-def test_fifty_tvs_are_listed_in_zype_s_order(alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
-    alice.signs_in()
+def test_fifty_tvs_are_listed_in_zype_s_order(signed_in: Alice, app: Flask, sandbox: SimulatedZype) -> None:
     ids = [f"tv-{n}" for n in range(50)]
     services_of(app).preferences.name_tv(seed.ALICE.id, "tv-7", "Kitchen")
     with answering(sandbox, "/consumers/", 200, consumer(ids)):
-        page = alice.opens("/devices").page
+        page = signed_in.opens("/devices").page
 
     assert entries(page) == [f"TV {n}" if n != 8 else "Kitchen" for n in range(1, 51)]
     links = [link["href"] for link in page.select('.tv-entry a[href$="/unlink"]')]
@@ -189,25 +191,33 @@ def test_a_failed_list_says_that_nothing_has_changed(
     assert [line["event"] for line in events if line["event"] != "request"] == [event]
 
 
-def test_a_hanging_zype_is_waited_for_until_the_deadline(linked: Alice, sandbox: SimulatedZype) -> None:
-    sandbox.app.wsgi_app = Hanging(sandbox.app.wsgi_app)  # type: ignore[method-assign]
+def test_a_hanging_zype_is_waited_for_until_the_deadline(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype
+) -> None:
+    app = make_app(zype_read_timeout="0.2")
+    alice = Alice(browse(app))
+    begin_session(app, alice)
+    stopping = sandbox.app.extensions["sandbox"].stopping
+    sandbox.app.wsgi_app = Hanging(sandbox.app.wsgi_app, stopping)  # type: ignore[method-assign]
 
-    assert "We can't show your TVs right now" in linked.opens("/devices", 503).page.summary
+    assert "We can't show your TVs right now" in alice.opens("/devices", 503).page.summary
 
 
 class Hanging:
-    """Zype that answers nothing about a consumer for longer than anybody waits.
+    """Zype that answers nothing about a consumer until the test is over.
 
     Args:
         honest: the application that answers the rest.
+        stopping: set at the end of the test.
     """
 
-    def __init__(self, honest: Any) -> None:
+    def __init__(self, honest: Any, stopping: Event) -> None:
         self._honest = honest
+        self._stopping = stopping
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         if environ["PATH_INFO"].startswith("/consumers/"):
-            time.sleep(2)
+            self._stopping.wait(10)
         return self._honest(environ, start_response)
 
 
@@ -219,8 +229,10 @@ def test_listing_tvs_is_no_attempt(linked: Alice, app: Flask) -> None:
     assert rows(app, ledger) == before
 
 
-def test_mallory_does_not_see_alice_s_tv(linked: Alice, mallory: Mallory) -> None:
-    assert entries(mallory.signs_in().opens("/devices").page) == []
+def test_mallory_does_not_see_alice_s_tv(linked: Alice, mallory: Mallory, app: Flask) -> None:
+    begin_session(app, mallory)
+
+    assert entries(mallory.opens("/devices").page) == []
 
 
 def test_the_date_is_that_of_utc_in_the_page_s_language(
@@ -229,7 +241,9 @@ def test_the_date_is_that_of_utc_in_the_page_s_language(
     # On SQLite alone, which takes this process's clock.
     app = make_app(database_url=sqlite_url)
     with time_machine.travel(DAY, tick=True) as clock:
-        alice = Alice(browse(app, language="de")).signs_in().types_pin(sandbox.tv().pin)
+        alice = Alice(browse(app, language="de"))
+        begin_session(app, alice)
+        link_as_viewer(app, alice, sandbox.tv().pin)
         clock.shift(timedelta(minutes=90))
         line = alice.opens("/devices").page.text(".tv-entry .quiet")
 

@@ -16,6 +16,7 @@ from tests.harness.internals import rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import TV, SimulatedZype
+from tests.harness.viewers import begin_session
 
 LONG = "Wohnzimmer im Erdgeschoss, an der Wand !"
 
@@ -36,28 +37,28 @@ def names(app: Flask) -> dict[tuple[str, str], str]:
     return {(row["consumer_id"], row["linked_device_id"]): row["name"] for row in rows(app, tv_names)}
 
 
-def test_the_success_page_offers_it(linked: Alice, app: Flask, path: str, tv: TV) -> None:
-    assert linked.page.text(f'form[action="{path}"] label') == "Give this TV a name"
-    assert "Living room" in linked.page.text(f'form[action="{path}"] .hint')
+def test_the_success_page_offers_it(success_page: Alice, app: Flask, path: str, tv: TV) -> None:
+    assert success_page.page.text(f'form[action="{path}"] label') == "Give this TV a name"
+    assert "Living room" in success_page.page.text(f'form[action="{path}"] .hint')
 
-    page = linked.browser.follow(linked.browser.submit(linked.page, path, 303, name="Living room"))
+    page = success_page.browser.follow(success_page.browser.submit(success_page.page, path, 303, name="Living room"))
 
     assert (page.path, entries(page)) == ("/devices", ["Living room"])
     assert page.text(".notice--success") == "Saved."
     assert names(app) == {(seed.ALICE.id, tv.device_id): "Living room"}
     # Seen again, the success page has the name that it has by now, so that saving it again takes nothing away.
-    assert linked.opens("/activate/done").page.value(f'form[action="{path}"] [name=name]') == "Living room"
+    assert success_page.opens("/activate/done").page.value(f'form[action="{path}"] [name=name]') == "Living room"
 
 
-def test_it_is_not_offered_where_zype_gave_no_device_id(alice: Alice) -> None:
-    page = alice.signs_in().types_pin("nameless1").page
+def test_it_is_not_offered_where_zype_gave_no_device_id(signed_in: Alice) -> None:
+    page = signed_in.types_pin("nameless1").page
 
     assert page.heading == "Your TV is linked"
     assert not page.select("[name=name]")
 
 
-def test_it_is_not_offered_once_the_tv_is_unlinked(linked: Alice) -> None:
-    assert not linked.undoes().page.select("[name=name]")
+def test_it_is_not_offered_once_the_tv_is_unlinked(success_page: Alice) -> None:
+    assert not success_page.undoes().page.select("[name=name]")
 
 
 def test_the_page_of_tvs_offers_it_and_renames(linked: Alice, app: Flask, path: str) -> None:
@@ -147,7 +148,7 @@ def test_naming_is_no_attempt_and_asks_zype_for_no_change(
 
 
 def test_alice_s_tv_can_t_be_named_by_mallory(linked: Alice, mallory: Mallory, app: Flask, path: str, tv: TV) -> None:
-    mallory.signs_in()
+    begin_session(app, mallory)
     own = f"/devices/{handle(app, seed.MALLORY.id, tv.device_id)}/name"
 
     for tried in (path, own):
@@ -163,7 +164,8 @@ def test_a_tv_that_moved_to_another_account_has_the_new_viewer_s_name_there(
     post(linked.browser, path, "Alice's living room", 303)
     # The TV is given away, and shows its new owner a new PIN.
     pin = sandbox.app.extensions["sandbox"].store.acquire(tv.device_id).pin
-    mallory.signs_in().types_pin(pin)
+    begin_session(app, mallory)
+    mallory.types_pin(pin)
 
     assert entries(mallory.opens("/devices").page) == ["TV 1"]
     assert post(linked.browser, path, "Still mine", 404).heading == "That TV is not linked to your account"

@@ -15,9 +15,11 @@ from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import logged, outcomes, rows
+from tests.harness.linking import link_as_viewer
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import TV, SimulatedZype
+from tests.harness.viewers import begin_session
 
 UNLINKED = (
     "Unlinked. If that TV had already signed in, it may stay so for a while: change your password and tell support."
@@ -79,7 +81,10 @@ def test_it_unlinks_the_tv_and_forgets_its_name(
 ) -> None:
     app = make_app(database_url=request.getfixturevalue(url))
     tv, other = sandbox.tv(), sandbox.tv()
-    alice = Alice(browse(app)).signs_in().types_pin(tv.pin).types_pin(other.pin)
+    alice = Alice(browse(app))
+    begin_session(app, alice)
+    for linked in (tv, other):
+        link_as_viewer(app, alice, linked.pin)
     for owner, device in ((seed.ALICE, tv), (seed.ALICE, other), (seed.MALLORY, tv)):
         services_of(app).preferences.name_tv(owner.id, device.device_id, f"{owner.name}'s")
     path = f"/devices/{handle(app, seed.ALICE.id, tv.device_id)}/unlink"
@@ -97,10 +102,10 @@ def test_it_unlinks_the_tv_and_forgets_its_name(
     assert not alice.opens("/devices").page.select(".notice")
 
 
-def test_undo_forgets_the_name_too(linked: Alice, app: Flask, tv: TV) -> None:
+def test_undo_forgets_the_name_too(success_page: Alice, app: Flask, tv: TV) -> None:
     services_of(app).preferences.name_tv(seed.ALICE.id, tv.device_id, "Living room")
 
-    linked.undoes()
+    success_page.undoes()
 
     assert rows(app, tv_names) == []
 
@@ -216,7 +221,8 @@ def test_nothing_is_unlinked_if_zype_does_not_list_the_tvs(
 def test_mallory_can_t_use_alice_s_handle(
     linked: Alice, mallory: Mallory, app: Flask, path: str, sandbox: SimulatedZype, tv: TV
 ) -> None:
-    mallory.signs_in().types_pin(sandbox.tv().pin)
+    begin_session(app, mallory)
+    link_as_viewer(app, mallory, sandbox.tv().pin)
     before = rows(app, ledger)
 
     assert mallory.opens(path, 404).page.heading == "That TV is not linked to your account"
@@ -232,7 +238,7 @@ def test_mallory_can_t_unlink_alice_s_tv_with_her_own_handle(
 ) -> None:
     # She knows the TV's id, and even what would stand for it if it were hers.
     forged = f"/devices/{handle(app, seed.MALLORY.id, tv.device_id)}/unlink"
-    mallory.signs_in()
+    begin_session(app, mallory)
 
     mallory.opens(forged, 404)
     post(mallory.browser, forged, 404)
@@ -242,8 +248,8 @@ def test_mallory_can_t_unlink_alice_s_tv_with_her_own_handle(
 
 
 def test_fields_of_the_form_don_t_choose_the_tv(linked: Alice, mallory: Mallory, app: Flask, path: str, tv: TV) -> None:
-    mallory.signs_in()
-    token = mallory.page.value('form[action="/activate"] [name=csrf_token]')
+    begin_session(app, mallory)
+    token = mallory.opens("/activate").page.value('form[action="/activate"] [name=csrf_token]')
     claims = {"csrf_token": token, "consumer_id": seed.ALICE.id, "linked_device_id": tv.device_id, "device": tv.pin}
 
     mallory.browser.send("POST", path, 404, data=claims)

@@ -7,9 +7,13 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
+from portal.domain.actors import Reason
+from portal.pages.support.signed_state import sign
 from portal.sandbox import seed
 from tests.harness import people
 from tests.harness.chromium import Watch
+from tests.harness.internals import flask_client
+from tests.harness.linking import link_as_agent
 from tests.harness.page import PageClient
 from tests.harness.staff import sign_in_staff
 
@@ -22,6 +26,7 @@ WHY = {
 }
 # How the ledger stores it.
 REASON = "The viewer needs a hand with the remote: Her remote has no letters left on it."
+STORED = Reason(REASON, WHY["ticket"])
 UNLINK_WHY = WHY | {"reason": "gone", "details": "She sold it in the spring."}
 UNLINK_REASON = "The viewer no longer has this TV: She sold it in the spring."
 
@@ -49,6 +54,20 @@ class Bob(people.Bob):
         """Enter a PIN and link it."""
         return self.enters(pin).confirms_link(status)
 
+    def has_linked(self, *pins: str) -> Self:
+        """Link TVs for Alice past the pages."""
+        for pin in pins:
+            link_as_agent(flask_client(self.browser).application, seed.ALICE.id, pin, STORED)
+        return self
+
+    def has_linked_and_sees(self, pin: str) -> Self:
+        """Link a TV for Alice past the forms, and open the page that says what was linked."""
+        app = flask_client(self.browser).application
+        attempt_id = link_as_agent(app, seed.ALICE.id, pin, STORED)
+        with app.app_context():
+            attempt = sign("attempt", seed.ALICE.id, attempt_id)
+        return self.opens(f"{VIEWER}/done?attempt={attempt}")
+
     def undoes_link(self, status: int = 303) -> Self:
         """Press "Undo" on the page that says what was linked."""
         return self._submits(f"{VIEWER}/undo", status)
@@ -75,8 +94,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def environ(environ: dict[str, str], database_url: str) -> dict[str, str]:
-    """The database, and a short time-out, so that PINs that hang do not hold up the tests."""
-    return environ | {"PORTAL_ZYPE_READ_TIMEOUT": "1.2", "PORTAL_DATABASE_URL": database_url}
+    """The variables of this test's portal, with its database."""
+    return environ | {"PORTAL_DATABASE_URL": database_url}
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def pending_link(app: Flask, kind: ActorKind, who: str, number: int) -> None:
 
 @on_any_database
 def test_successful_links_count_against_the_daily_limit(bob: Bob, app: Flask) -> None:
-    bob.links("good1").links("used1", 422).links("good2")
+    bob.has_linked("good1").links("used1", 422).has_linked("good2")
 
     page = bob.links("good3", 429).page
 

@@ -40,8 +40,7 @@ def unlinks(sandbox: SimulatedZype) -> int:
 
 
 def test_it_says_which_tv_of_whose_account(bob: Bob) -> None:
-    bob.links("good1")
-    page = bob.links("good2").page
+    page = bob.has_linked("good1").links("good2").page
 
     assert page.heading == "The TV is linked"
     assert page.text(".viewer-bar") == "Alice alice@example.com"
@@ -74,7 +73,7 @@ def test_each_failure_has_its_status_and_its_sentence(
     bob: Bob, app: Flask, sandbox: SimulatedZype, outcome: UnlinkOutcome
 ) -> None:
     status, sentence = SHOWN[outcome]
-    bob.links("good1")
+    bob.has_linked_and_sees("good1")
     with answering(sandbox, "/pin/unlink", ANSWERS[outcome]):
         page = bob.undoes_link(status).page
 
@@ -86,7 +85,7 @@ def test_each_failure_has_its_status_and_its_sentence(
 
 
 def test_after_ten_minutes_it_is_too_late(bob: Bob, sandbox: SimulatedZype) -> None:
-    bob.links("good1")
+    bob.has_linked_and_sees("good1")
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=10, seconds=1), tick=True):
         page = bob.undoes_link(422).page
 
@@ -96,14 +95,14 @@ def test_after_ten_minutes_it_is_too_late(bob: Bob, sandbox: SimulatedZype) -> N
 
 
 def test_a_tv_that_zype_did_not_name_has_no_undo(bob: Bob) -> None:
-    page = bob.links("nameless1").page
+    page = bob.has_linked_and_sees("nameless1").page
 
     assert not page.select(f'form[action="{UNDO}"]')
     assert "Go to the viewer and unlink it there." in page.text()
 
 
 def test_pressed_twice_it_is_done_once(bob: Bob, sandbox: SimulatedZype) -> None:
-    form = bob.links("good1").page
+    form = bob.has_linked_and_sees("good1").page
     bob.undoes_link()
 
     page = bob.browser.follow(bob.browser.submit(form, UNDO, 303))
@@ -114,7 +113,7 @@ def test_pressed_twice_it_is_done_once(bob: Bob, sandbox: SimulatedZype) -> None
 
 @pytest.mark.parametrize("attempt", ["", "a" * 32, "rubbish.x", "\0", "ä", "x" * 5000])
 def test_an_attempt_that_linked_nothing_has_no_done_page(bob: Bob, sandbox: SimulatedZype, attempt: str) -> None:
-    page = bob.links("good1").page
+    page = bob.has_linked_and_sees("good1").page
 
     assert bob.opens(f"{VIEWER}/done?attempt={attempt.replace(chr(0), '%00')}", 303).page.path == VIEWER
     assert bob.browser.submit(page, UNDO, 303, attempt=attempt).location == VIEWER
@@ -122,7 +121,7 @@ def test_an_attempt_that_linked_nothing_has_no_done_page(bob: Bob, sandbox: Simu
 
 
 def test_what_was_linked_for_one_viewer_is_not_undone_for_another(bob: Bob, sandbox: SimulatedZype) -> None:
-    page = bob.links("good1").page
+    page = bob.has_linked_and_sees("good1").page
     other = f"/support/viewers/{seed.MALLORY.id}"
     signed = page.value("[name=attempt]")
     token = page.value(f'form[action="{UNDO}"] [name=csrf_token]')
@@ -157,7 +156,7 @@ def test_without_zype_it_still_says_what_was_linked(bob: Bob, sandbox: Simulated
 
 
 def test_when_the_attempt_can_t_be_written_nothing_is_unlinked(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
-    bob.links("good1")
+    bob.has_linked_and_sees("good1")
     with services_of(app).database.write() as connection:
         connection.execute(sa.text("DROP TABLE pending"))
 
@@ -168,7 +167,7 @@ def test_when_the_attempt_can_t_be_written_nothing_is_unlinked(bob: Bob, app: Fl
 
 
 def test_a_stale_form_is_shown_again_and_undoes_nothing(bob: Bob, sandbox: SimulatedZype) -> None:
-    page = bob.links("good1").page
+    page = bob.has_linked_and_sees("good1").page
     sent = {name: page.value(f"[name={name}]") for name in ("attempt", "caller")}
 
     again = bob.browser.send("POST", UNDO, 422, data={**sent, "csrf_token": "stale"})
@@ -179,7 +178,7 @@ def test_a_stale_form_is_shown_again_and_undoes_nothing(bob: Bob, sandbox: Simul
 
 
 def test_a_colleague_can_undo_it_too(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
-    bob.links("good1")
+    bob.has_linked_and_sees("good1")
     sign_in_staff(app, bob.browser, "newcomer")
 
     bob.opens(bob.page.path).undoes_link()
@@ -188,6 +187,6 @@ def test_a_colleague_can_undo_it_too(bob: Bob, app: Flask, sandbox: SimulatedZyp
 
 
 def test_no_viewer_is_shown_it(bob: Bob, alice: Alice) -> None:
-    path = bob.links("good1").page.path
+    path = bob.has_linked_and_sees("good1").page.path
 
     assert (alice.signs_in().browser.get(path, 303).location or "").startswith("/support/sign-in")

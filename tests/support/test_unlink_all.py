@@ -34,8 +34,7 @@ def test_every_tv_that_zype_lists_is_unlinked_with_an_attempt_each(
     bob: Bob, app: Flask, sandbox: SimulatedZype
 ) -> None:
     tvs = [sandbox.tv() for _ in range(3)]
-    for tv in tvs:
-        bob.links(tv.pin)
+    bob.has_linked(*(tv.pin for tv in tvs))
     assert [item.get_text(strip=True) for item in bob.opens(ALL).page.select(".list li")] == ["TV 1", "TV 2", "TV 3"]
 
     page = bob.browser.follow(unlinks_all(bob, 303))
@@ -49,8 +48,7 @@ def test_every_tv_that_zype_lists_is_unlinked_with_an_attempt_each(
 
 
 def test_each_result_is_listed_if_some_tvs_stay_linked(bob: Bob, app: Flask, sandbox: SimulatedZype) -> None:
-    for pin in ("good1", "sticky1", "good2"):
-        bob.links(pin)
+    bob.has_linked("good1", "sticky1", "good2")
 
     page = unlinks_all(bob, 503)
 
@@ -74,7 +72,7 @@ def test_each_result_is_listed_if_some_tvs_stay_linked(bob: Bob, app: Flask, san
     ],
 )
 def test_each_way_to_fail_has_its_words(bob: Bob, sandbox: SimulatedZype, zype: int, status: int, words: str) -> None:
-    bob.links("good1")
+    bob.has_linked("good1")
     with answering(sandbox, "/pin/unlink", zype):
         assert words in unlinks_all(bob, status).summary
 
@@ -82,8 +80,7 @@ def test_each_way_to_fail_has_its_words(bob: Bob, sandbox: SimulatedZype, zype: 
 def test_tvs_are_left_when_the_time_is_up(
     bob: Bob, app: Flask, monkeypatch: pytest.MonkeyPatch, sandbox: SimulatedZype
 ) -> None:
-    for pin in ("good1", "good2"):
-        bob.links(pin)
+    bob.has_linked("good1", "good2")
     monkeypatch.setattr("portal.pages.support.unlinking_views.UNLINK_ALL_SECONDS", -1)
 
     page = unlinks_all(bob, 503)
@@ -97,7 +94,7 @@ def test_without_a_tv_there_is_nothing_to_do(bob: Bob, app: Flask, sandbox: Simu
 
     assert "Zype lists none for this account." in page.text()
     assert not page.select(f'form[action="{ALL}"]')
-    bob.links("good1")
+    bob.has_linked("good1")
     form = bob.opens(ALL).page
     bob.unlinks()
     assert bob.browser.submit(form, ALL, 303, **UNLINK_WHY).location == VIEWER
@@ -109,7 +106,7 @@ def test_an_agent_who_signed_in_long_ago_signs_in_again_first(
 ) -> None:
     bob = Bob(browse(app))
     sign_in_staff(app, bob.browser)
-    bob.links("good1")
+    bob.has_linked("good1")
     form = bob.opens(ALL).page
     sign_in_staff(app, bob.browser, signed_in_ago=timedelta(minutes=6))
 
@@ -121,7 +118,7 @@ def test_an_agent_who_signed_in_long_ago_signs_in_again_first(
 
 @pytest.mark.parametrize("field", ["reason", "details", "identity_checked"])
 def test_a_missing_field_is_named_and_nothing_is_unlinked(bob: Bob, sandbox: SimulatedZype, field: str) -> None:
-    bob.links("good1")
+    bob.has_linked("good1")
     sent: dict[str, str | None] = {**UNLINK_WHY, field: None if field == "identity_checked" else ""}
 
     page = bob.browser.submit(bob.opens(ALL).page, ALL, 422, **sent)
@@ -133,7 +130,7 @@ def test_a_missing_field_is_named_and_nothing_is_unlinked(bob: Bob, sandbox: Sim
 @pytest.fixture
 def ready(bob: Bob) -> Bob:
     """Bob in front of the form, with a TV to unlink."""
-    return bob.links("good1").opens(ALL)
+    return bob.has_linked("good1").opens(ALL)
 
 
 def test_what_was_typed_stays_while_zype_is_down(ready: Bob, sandbox: SimulatedZype) -> None:

@@ -15,6 +15,7 @@ from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import outcomes, rows
+from tests.harness.linking import link_as_viewer
 from tests.harness.people import Mallory
 from tests.harness.simulated_zype import SimulatedZype
 from tests.support.conftest import UNLINK_REASON, UNLINK_WHY, VIEWER, Bob
@@ -44,7 +45,7 @@ WRONG = {
 @pytest.fixture
 def linked(bob: Bob) -> Bob:
     """Bob, after he linked two TVs for Alice."""
-    return bob.links("good1").links("good2")
+    return bob.has_linked("good1", "good2")
 
 
 def unlinks(sandbox: SimulatedZype) -> int:
@@ -119,7 +120,7 @@ def test_each_failure_has_its_status_and_its_sentence_and_keeps_what_was_typed(
 
 def test_a_tv_that_acquired_a_new_pin_since_is_left_alone(bob: Bob, sandbox: SimulatedZype) -> None:
     tv = sandbox.tv()
-    bob.links(tv.pin)
+    bob.has_linked(tv.pin)
     path = path_of(bob)
     record = {"_id": seed.ALICE.id, "email": seed.ALICE.email, "linked_devices": [tv.device_id]}
     page = bob.opens(path).page
@@ -154,7 +155,7 @@ def test_an_unknown_handle_is_404(linked: Bob, handle: str) -> None:
 def test_the_tv_of_another_viewer_is_not_unlinked_by_its_handle(
     linked: Bob, mallory: Mallory, app: Flask, sandbox: SimulatedZype
 ) -> None:
-    mallory.signs_in().types_pin("good3")
+    link_as_viewer(app, mallory, "good3")
     theirs = services_of(app).directory.tvs(seed.MALLORY.id)[0].handle
     path = path_of(linked)
     page = linked.opens(path).page
@@ -216,5 +217,5 @@ def test_an_older_unlink_has_no_notice(linked: Bob) -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=True):
         assert not linked.opens(VIEWER).page.select("main [role=status]")
 
-    linked.unlinks().links("good3")
+    linked.unlinks().has_linked("good3")
     assert not linked.opens(VIEWER).page.select("main [role=status]")

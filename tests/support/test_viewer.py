@@ -14,6 +14,7 @@ from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import outcomes
+from tests.harness.linking import link_as_viewer
 from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
@@ -37,8 +38,8 @@ def as_bob() -> Actor:
 
 
 def test_it_says_what_an_agent_needs(bob: Bob, alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
-    alice.signs_in().types_pin(sandbox.tv().pin)
-    bob.links(sandbox.tv().pin)
+    link_as_viewer(app, alice, sandbox.tv().pin)
+    bob.has_linked(sandbox.tv().pin)
     device = services_of(app).directory.tvs(seed.ALICE.id)[0].linked_device_id
     services_of(app).preferences.name_tv(seed.ALICE.id, device, "Living <b>room")
 
@@ -133,7 +134,7 @@ def test_opening_a_viewer_is_a_look_up_unless_they_were_found_recently(bob: Bob,
 
 def test_the_last_attempts_are_listed_with_actor_and_reason(bob: Bob, alice: Alice) -> None:
     alice.signs_in("wrong", 422).signs_in().types_pin("used1", 422)
-    bob.links("good1").undoes_link()
+    bob.has_linked_and_sees("good1").undoes_link()
 
     told = [item.get_text(" ", strip=True) for item in bob.opens(VIEWER).page.select(".attempt")]
 
@@ -185,7 +186,7 @@ def test_attempts_of_other_viewers_are_not_listed(bob: Bob, app: Flask) -> None:
 
 @on_any_database
 def test_the_newest_attempts_are_listed_first(bob: Bob) -> None:
-    page = bob.finds(seed.ALICE.email).links("good1").undoes_link().opens(VIEWER).page
+    page = bob.has_linked_and_sees("good1").undoes_link().opens(VIEWER).page
 
     assert [row.get_text(" ", strip=True).split(" UTC ")[1][:4] for row in page.select(".attempt")] == [
         "Undo",
