@@ -1,12 +1,14 @@
 """The breaker and the bulkhead: what they let through, what they refuse, and that they refuse at once."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from portal.domain.pins import Pin
+from portal.zype import breaker as breaker_module
 from portal.zype.breaker import FAILURES_TO_OPEN, SECONDS_OPEN, Breaker, Bulkhead
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ContractBroken, NotFound, Unavailable, Unknown, ZypeError
@@ -200,6 +202,31 @@ def test_a_failing_host_is_not_called_after_ten_failures(client: ZypeClient, ser
     with pytest.raises(Unavailable, match="breaker open"):
         client.consumer("consumer")
     assert len(server.requests) == 10
+
+
+def test_a_host_that_answers_after_the_pause_is_called_as_before(
+    client: ZypeClient, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker_module, "SECONDS_OPEN", 0.2)
+    server.replies = [answer(500, {})]
+    for _ in range(10):
+        with pytest.raises(Unknown):
+            client.link(PIN, "consumer")
+    server.replies = [answer(200, {"response": {}})]
+    deadline = time.monotonic() + 10
+    while not links(client):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert links(client)
+
+
+def links(client: ZypeClient) -> bool:
+    """Return whether a PIN can be linked, rather than being refused by the breaker."""
+    try:
+        client.link(PIN, "consumer")
+    except Unavailable:
+        return False
+    return True
 
 
 def test_the_platform_api_and_the_login_service_have_a_breaker_each(client: ZypeClient, server: ScriptedServer) -> None:
