@@ -98,13 +98,15 @@ def sends_nothing_while_attempts_can_not_be_written(
     tv = sandbox.tv()
     alice.opens("/activate")
     before = len(processes.log())
-    with fault.inject(workers):
+    # Each of them waits for SQLite's lock.
+    with fault.inject(workers), ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(mallory.signs_in, status=503)
         alice.types_pin(tv.pin, 503)
         assert int(alice.page.header("Retry-After")) > 0
         if fault.is_readable:
             assert "nothing has changed" in alice.page.summary
             assert alice.page.value("#pin") == tv.pin
-        mallory.signs_in(status=503)
+        refused.result(SECONDS)
         alice.browser.get("/healthz")
         alice.browser.get("/activate", 200 if fault.is_readable else 503)
         alice.browser.get("/readyz", 200 if fault.is_readable else 503)
