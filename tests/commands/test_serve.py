@@ -215,14 +215,17 @@ def requests_counted(http: requests.Session, server: Server) -> Counter[tuple[st
     return Counter({(method, rule, status): int(float(count)) for method, rule, status, count in found})
 
 
-def test_an_application_that_can_not_be_created_is_logged_and_ends_it(
-    run_process: RunProcess, port: Port, tmp_path: Path
+def test_an_application_that_can_not_be_created_is_logged_and_ends_it_with_its_sandbox(
+    run_process: RunProcess, port: Port, tmp_path: Path, http: requests.Session
 ) -> None:
     port.close()
     styles = tmp_path / "static" / "css"
     styles.mkdir(parents=True)
     (styles / "base.css").write_bytes(b"\xff\xfe")
-    done = run_process("serve", PORTAL_BIND=port.bind, PORTAL_OVERRIDES_DIR=str(tmp_path), **sandbox_addresses())
+    addresses = sandbox_addresses()
+    done = run_process("serve", PORTAL_BIND=port.bind, PORTAL_OVERRIDES_DIR=str(tmp_path), **addresses)
     assert done.returncode == 3
     assert "worker_failed" in [json.loads(line)["event"] for line in done.stdout.splitlines()]
     assert done.stderr == ""
+    with pytest.raises(requests.ConnectionError):
+        http.get(f"{addresses['PORTAL_ZYPE_API_URL']}/healthz", timeout=5)
