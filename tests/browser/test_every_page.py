@@ -1,99 +1,78 @@
-"""Every page, at common sizes and in both colour schemes: it fits, is small, and is accessible."""
+"""Every page of viewers, at common sizes and in both colour schemes: it fits, is small, and is accessible."""
 
 import gzip
 from collections.abc import Callable, Iterator
 
+import playwright.sync_api as playwright
 import pytest
-from playwright.sync_api import Page, expect
+from flask import Flask
 
 from portal.sandbox import seed
+from tests.harness.page import Page
+from tests.harness.people import Alice
+from tests.harness.shown_pages import ShownPages
 from tests.harness.visual_checks import PHONE, AppearanceCheck
 
 # What fits into the first round trip of a connection.
 MOST_BYTES = 14 * 1024
+NAME_FORM = 'form[action$="/name"]'
+Pages = Iterator[tuple[str, Page]]
 
 
-def press(page: Page, name: str) -> None:
-    """Press a button, and wait for the next page."""
-    with page.expect_navigation():
-        page.get_by_role("button", name=name, exact=True).click()
+def pages_of_activation(alice: Alice) -> Pages:
+    """Lead Alice through the pages of /activate, and yield each with a name for it."""
+    yield "sign in", alice.opens("/activate").page
+    yield "sign in failed", alice.signs_in("wrong", 422).page
+    yield "enter the PIN", alice.signs_in().page
+    for pin, status in {"used": 422, "refused": 422, "x": 422, "http503": 503, "http500": 503}.items():
+        yield f"answer to {pin}", alice.types_pin(pin, status).page
+    yield "prefilled", alice.opens("/activate?pin=good7777", 303).page
+    yield "compare", alice.sends_the_pin_of_a_link("good7777").page
+    yield "done", alice.confirms().page
+    yield "undone", alice.undoes().page
+    yield "not found", alice.opens("/no-such-page", 404).page
 
 
-def pages(page: Page, origin: str) -> Iterator[str]:
-    """Go through the pages of /activate as a viewer, and yield the name of each while it is open."""
-    page.goto(f"{origin}/activate")
-    yield "sign in"
-    page.get_by_label("E-mail").fill(seed.ALICE.email)
-    page.get_by_label("Password").fill("wrong")
-    press(page, "Sign in")
-    yield "sign in failed"
-    page.get_by_label("Password").fill(seed.ALICE.password)
-    press(page, "Sign in")
-    yield "enter the PIN"
-    for pin in ("used", "refused", "x", "http503", "http500"):
-        page.get_by_label("PIN from your TV").fill(pin)
-        press(page, "Link my TV")
-        expect(page.locator(".error-summary")).to_be_visible()
-        yield f"answer to {pin}"
-    page.goto(f"{origin}/activate?pin=good7777")
-    yield "prefilled"
-    press(page, "Link my TV")
-    yield "compare"
-    press(page, "Yes, link this TV")
-    yield "done"
-    press(page, "Undo")
-    yield "undone"
-    page.goto(f"{origin}/no-such-page")
-    yield "not found"
-
-
-def pages_of_tvs(page: Page, origin: str) -> Iterator[str]:
-    """Sign in, and go through the pages of /devices."""
-    page.goto(f"{origin}/sign-in?next=/devices")
-    page.get_by_label("E-mail").fill(seed.ALICE.email)
-    page.get_by_label("Password").fill(seed.ALICE.password)
-    press(page, "Sign in")
-    yield "no TV"
-    for pin in ("good7778", "sticky7779"):
-        page.goto(f"{origin}/activate")
-        page.get_by_label("PIN from your TV").fill(pin)
-        press(page, "Link my TV")
+def pages_of_tvs(alice: Alice) -> Pages:
+    """Lead Alice through the pages of /devices, and yield each with a name for it."""
+    browser = alice.signs_in().browser
+    yield "no TV", alice.opens("/devices").page
+    done = alice.types_pin("good7778").types_pin("sticky7779").page
     # A name without a space can't wrap.
-    page.get_by_label("Give this TV a name").fill("W" * 41)
-    press(page, "Save the name")
-    yield "name refused"
-    page.get_by_label("Name of this TV").fill("W" * 40)
-    press(page, "Save the name")
-    yield "named"
-    page.get_by_text("Rename").click()
-    yield "renaming"
-    page.get_by_role("link", name=f"Unlink {'W' * 40}").click()
-    yield "unlink?"
-    press(page, "Yes, unlink it")
-    yield "not unlinked"
-    page.goto(f"{origin}/devices/{'a' * 32}/unlink")
-    yield "another's TV"
-    page.goto(f"{origin}/devices")
-    page.get_by_role("link", name="Unlink TV 1").click()
-    press(page, "Yes, unlink it")
-    yield "unlinked"
-    press(page, "Sign out everywhere")
-    yield "signed out everywhere"
+    refused = browser.submit(done, NAME_FORM, 422, name="W" * 41)
+    yield "name refused", refused
+    named = browser.follow(browser.submit(refused, NAME_FORM, 303, name="W" * 40))
+    yield "named", named
+    sticky = refused.path.replace("/name", "/unlink")
+    (other,) = {str(link["href"]) for link in named.select('a[href$="/unlink"]')} - {sticky}
+    yield "unlink?", alice.opens(sticky).page
+    yield "not unlinked", browser.submit(alice.page, sticky, 503)
+    yield "another's TV", alice.opens(f"/devices/{'a' * 32}/unlink", 404).page
+    alice.opens(other)
+    unlinked = browser.follow(browser.submit(alice.page, other, 303))
+    yield "unlinked", unlinked
+    yield "signed out everywhere", alice.opens("/devices").signs_out_everywhere().page
 
 
-@pytest.mark.parametrize("walk", [pages, pages_of_tvs])
+@pytest.mark.parametrize("pages", [pages_of_activation, pages_of_tvs])
 def test_every_page_fits_and_can_be_read_and_pressed(
-    live: str, open_window: Callable[..., Page], walk: Callable[[Page, str], Iterator[str]]
+    live: str, app: Flask, open_window: Callable[..., playwright.Page], alice: Alice, pages: Callable[[Alice], Pages]
 ) -> None:
-    page = open_window(*PHONE)
-    check = AppearanceCheck(page)
-    for name in walk(page, live):
+    window = open_window(*PHONE)
+    check = AppearanceCheck(window)
+    shown = ShownPages(app, live, window)
+    for name, page in pages(alice):
+        shown.show(page)
         check(name)
 
 
-def test_the_pin_page_is_small(live: str, open_window: Callable[..., Page]) -> None:
-    page = open_window(360, 740)
-    next(name for name in pages(page, live) if name == "enter the PIN")
+def test_the_pin_page_is_small(live: str, open_window: Callable[..., playwright.Page]) -> None:
+    page = open_window(*PHONE)
+    page.goto(f"{live}/activate")
+    page.get_by_label("E-mail").fill(seed.ALICE.email)
+    page.get_by_label("Password").fill(seed.ALICE.password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    playwright.expect(page.get_by_label("PIN from your TV")).to_be_visible()
     html = page.request.get(f"{live}/activate").body()
     loaded = page.locator("link[rel=stylesheet], script[src]").evaluate_all("them => them.map(it => it.href || it.src)")
 

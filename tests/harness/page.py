@@ -35,6 +35,11 @@ class Page:
         self.source = answer.text
         self._headers = answer.headers
 
+    @property
+    def all_headers(self) -> list[tuple[str, str]]:
+        """The headers as pairs, in order."""
+        return self._headers
+
     @cached_property
     def _soup(self) -> BeautifulSoup:
         return BeautifulSoup(self.source, "html.parser")

@@ -1,76 +1,63 @@
 """Every page of the console, at the sizes and in the colours of agents: it fits, and can be read and pressed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from playwright.sync_api import Page
+import playwright.sync_api as playwright
+import pytest
+from flask import Flask
 
 from portal.sandbox import seed
+from tests.harness.page import Page
 from tests.harness.people import Alice
+from tests.harness.shown_pages import ShownPages
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.visual_checks import AppearanceCheck
-from tests.support.conftest import VIEWER
+from tests.support.conftest import UNLINK_WHY, VIEWER, Bob
+
+Pages = Iterator[tuple[str, Page]]
 
 
-def press(page: Page, name: str) -> None:
-    with page.expect_navigation():
-        page.get_by_role("button", name=name, exact=True).click()
+def pages_of_linking(bob: Bob) -> Pages:
+    """Lead Bob from finding a viewer to a linked TV, and yield each page with a name for it."""
+    yield "find", bob.opens("/support").page
+    yield "nobody found", bob.finds("nobody@example.com", 422).page
+    yield "viewer", bob.finds(seed.ALICE.email).page
+    yield "link", bob.opens(f"{VIEWER}/link").page
+    yield "something is missing", bob.enters("used1", 422, reason="", identity_checked=None).page
+    yield "read back", bob.enters("used1").page
+    yield "not found", bob.confirms_link(422).page
+    yield "linked", bob.links("sticky1").page
+    yield "not undone", bob.undoes_link(503).page
 
 
-def says_why(page: Page, reason: str) -> None:
-    page.get_by_label("Reason").select_option(reason)
-    page.get_by_label("What happened").fill("Her remote has no letters left on it.")
-    page.get_by_label("I have checked the caller's identity").check()
+def pages_of_unlinking(bob: Bob) -> Pages:
+    """Lead Bob to a viewer's TVs, one of which can't be unlinked, and yield each page with a name for it."""
+    bob.links("sticky1")
+    yield "viewer with TVs", bob.opens(VIEWER).page
+    yield "unlink", bob.opens(str(bob.page.select(f'a[href^="{VIEWER}/devices/"]')[0]["href"])).page
+    yield "unlink all", bob.opens(f"{VIEWER}/unlink-all").page
+    yield "some unlinked", bob.browser.submit(bob.page, f"{VIEWER}/unlink-all", 503, **UNLINK_WHY)
 
 
-def pages(page: Page, origin: str) -> Iterator[str]:
-    """Lead an agent through every page, and yield its name while it is open."""
-    page.goto(f"{origin}/support")
-    yield "find"
-    page.get_by_label("E-mail or consumer id").fill("nobody@example.com")
-    press(page, "Find")
-    yield "nobody found"
-    page.get_by_label("E-mail or consumer id").fill(seed.ALICE.email)
-    press(page, "Find")
-    yield "viewer"
-    page.get_by_role("link", name="Link a TV").click()
-    page.wait_for_url("**/link")
-    yield "link"
-    page.get_by_label("PIN from the caller's TV").fill("used1")
-    press(page, "Read the PIN back")
-    yield "something is missing"
-    says_why(page, "no_hands")
-    press(page, "Read the PIN back")
-    yield "read back"
-    press(page, "Yes, link this TV")
-    yield "not found"
-    page.get_by_label("PIN from the caller's TV").fill("sticky1")
-    press(page, "Read the PIN back")
-    press(page, "Yes, link this TV")
-    yield "linked"
-    press(page, "Undo")
-    yield "not undone"
-    page.goto(f"{origin}{VIEWER}")
-    yield "viewer with TVs"
-    page.get_by_role("link", name="Unlink TV 1").click()
-    page.wait_for_url("**/unlink")
-    yield "unlink"
-    page.goto(f"{origin}{VIEWER}/unlink-all")
-    yield "unlink all"
-    says_why(page, "gone")
-    press(page, "Unlink all TVs")
-    yield "some unlinked"
-
-
+@pytest.mark.parametrize("pages", [pages_of_linking, pages_of_unlinking])
 def test_every_page_fits_and_can_be_read_and_pressed(
-    console_window: Page, live: str, alice: Alice, sandbox: SimulatedZype
+    console_window: playwright.Page,
+    live: str,
+    app: Flask,
+    alice: Alice,
+    bob: Bob,
+    sandbox: SimulatedZype,
+    pages: Callable[[Bob], Pages],
 ) -> None:
     alice.signs_in().types_pin(sandbox.tv().pin)
     check = AppearanceCheck(console_window)
-    for name in pages(console_window, live):
+    shown = ShownPages(app, live, console_window)
+    for name, page in pages(bob):
+        shown.show(page)
         check(name)
 
 
-def test_the_viewer_bar_stays_visible(console_window: Page, live: str) -> None:
+def test_the_viewer_bar_stays_visible(console_window: playwright.Page, live: str) -> None:
     console_window.set_viewport_size({"width": 360, "height": 500})
     console_window.goto(f"{live}{VIEWER}/link")
     for _ in range(6):
