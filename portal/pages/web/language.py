@@ -51,11 +51,6 @@ def current_language() -> str:
     return str(get_locale()).replace("_", "-")
 
 
-def text_direction() -> str:
-    """Return ``ltr`` or ``rtl``."""
-    return str(get_locale().text_direction)
-
-
 def choices() -> list[tuple[str, str]]:
     """Return each language's code and its name in that language, for a list."""
     names = {code: _locale(code).get_display_name() or code for code in languages()}

@@ -11,23 +11,11 @@ REDACTED = "[redacted]"
 _MIN_LENGTH = 4
 
 KEYS = frozenset(
-    {
-        "access_token",
-        "api_key",
-        "authorization",
-        "client_secret",
-        "code_verifier",
-        "cookie",
-        "csrf_token",
-        "id_token",
-        "password",
-        "pin",
-        "refresh_token",
-        "secret",
-        "secret_key",
-        "set_cookie",
-        "token",
-    }
+    (
+        *("access_token", "refresh_token", "id_token", "csrf_token", "token"),
+        *("api_key", "client_secret", "code_verifier", "secret", "secret_key"),
+        *("authorization", "cookie", "set_cookie", "password", "pin"),
+    )
 )
 _QUOTED = r"""b?\\*"(?:[^"\\]|\\.)*"?|b?\\*'(?:[^'\\]|\\.)*'?"""
 _EQUALS = r"""(\\*["']?\s*(?:[=:]|%3[dD])\s*)"""

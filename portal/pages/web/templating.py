@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Flask, request
+from flask_babel import get_locale
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
 from portal.pages.identity.agent import cached_agent
@@ -43,6 +44,6 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
             "agent": cached_agent(),
             "languages": languages,
             "current_language": language.current_language(),
-            "text_direction": language.text_direction(),
+            "text_direction": get_locale().text_direction,
             "return_path": language.page_to_return_to(request.path),
         }

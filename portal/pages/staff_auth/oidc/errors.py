@@ -4,15 +4,10 @@ from typing import Self
 
 import requests
 
-# RFC 6749, section 5.2, and RFC 6750: the provider refuses our client, and not the person who signs in.
+# The provider refuses our client, and not the person who signs in: RFC 6749, section 5.2, and RFC 6750.
 CLIENT_ERRORS = (
-    "invalid_client",
-    "unauthorized_client",
-    "unsupported_grant_type",
-    "invalid_scope",
-    "invalid_request",
-    "invalid_token",
-    "insufficient_scope",
+    *("invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request"),
+    *("invalid_token", "insufficient_scope"),
 )
 
 
