@@ -161,6 +161,17 @@ def test_each_failed_call_has_one_outcome(
     assert outcomes(services) == ["linked", outcome]
 
 
+def test_the_ledger_says_how_long_zype_took(services: Services, sandbox: SimulatedZype) -> None:
+    tv = sandbox.tv()
+    with before_each_call(sandbox, lambda: time.sleep(0.02)):
+        services.linking.link(tv.pin, VIEWER, actor(VIEWER))
+        services.unlinking.unlink(tv.device_id, VIEWER, actor(VIEWER))
+
+    unlinking, linking = services.history.activity(VIEWER, 2).attempts
+    assert (linking.zype_milliseconds or 0) >= 20
+    assert (unlinking.zype_milliseconds or 0) >= 40, "it takes two calls"
+
+
 def test_both_calls_share_one_deadline(make_services: MakeServices, sandbox: SimulatedZype) -> None:
     services, tv = make_services(zype_read_timeout="0.1"), sandbox.tv()
     services.linking.link(tv.pin, VIEWER, actor(VIEWER))
