@@ -47,7 +47,7 @@ SLOW = {
 def test_a_slow_answer_ends_at_the_deadline(way: str, server: ScriptedServer, client: ZypeClient) -> None:
     server.replies = [SLOW[way]]
     with at_most(AT_MOST), pytest.raises(Unknown) as caught:
-        client.link(PIN, "consumer", Deadline(0.3))
+        client.link(PIN, "consumer", Deadline(0.2))
     assert "timed out" in str(caught.value)
     assert len(server.requests) == 1
 
@@ -62,7 +62,7 @@ def test_sending_on_a_kept_connection_ends_at_the_deadline(server: ScriptedServe
     transport.send("PUT", server.url, "/x", Call(Deadline(20)))
     # More than the buffers of a connection hold.
     with at_most(AT_MOST), pytest.raises(Unknown):
-        transport.send("PUT", server.url, "/x", Call(Deadline(1), query="x=" + "y" * 8_000_000))
+        transport.send("PUT", server.url, "/x", Call(Deadline(0.5), query="x=" + "y" * 8_000_000))
     transport.close()
     assert server.connections == 1
 

@@ -1,6 +1,5 @@
 """Each row of the table of outcomes, with answers from the wire."""
 
-import gzip
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -11,11 +10,9 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portal.domain.pins import Pin
 from portal.zype.client import ZypeClient
 from portal.zype.errors import (
     BadCredentials,
-    ContractBroken,
     Misconfigured,
     NotFound,
     Refused,
@@ -26,26 +23,10 @@ from portal.zype.errors import (
 )
 from portal.zype.payloads import DevicePin
 from tests.harness.servers import free_port
-from tests.zype.conftest import CLIENT_SECRET, KEY, error_of
+from tests.zype.calls import CALLS, CONSUMER, EMAIL, PASSWORD, PIN, SECRETS, TOKEN
+from tests.zype.conftest import error_of
 from tests.zype.scripted_server import ScriptedServer, answer, leaks
 
-PIN = Pin("zizm529")
-CONSUMER = "5992f328ce593000ef000008"
-TOKEN = "made-up-access-token"
-PASSWORD = "made up password"
-EMAIL = "alice@example.com"
-SECRETS = (KEY, CLIENT_SECRET, PIN.secret, TOKEN, PASSWORD, EMAIL)
-
-CALLS: dict[str, Callable[[ZypeClient], Any]] = {
-    "link": lambda client: client.link(PIN, CONSUMER),
-    "unlink": lambda client: client.unlink(PIN, CONSUMER),
-    "pin_status": lambda client: client.pin_status("a device"),
-    "consumer": lambda client: client.consumer(CONSUMER),
-    "consumers_by_email": lambda client: client.consumers_by_email(EMAIL),
-    "token": lambda client: client.token(EMAIL, PASSWORD),
-    "token_info": lambda client: client.token_info(TOKEN),
-    "revoke": lambda client: client.revoke(TOKEN),
-}
 FOR_ALL = {
     403: Misconfigured,
     404: NotFound,
@@ -188,61 +169,6 @@ def test_the_text_of_an_error_is_for_a_log(client: ZypeClient, server: ScriptedS
     assert (error.method, error.path, error.status) == ("PUT", "/pin/link", 404)
 
 
-BODIES: dict[str, object] = {
-    "no body": b"",
-    "not JSON": b"<html>busy</html>",
-    "not UTF-8": b'{"response": {"pin": "\xff"}}',
-    "UTF-16": '{"response": {}}'.encode("utf-16"),
-    "a list": [],
-    "null": None,
-    "text": "response",
-    "not a number": b'{"response": {"subscription_count": NaN}}',
-    "endless number": b'{"response": {"subscription_count": ' + b"9" * 6000 + b"}}",
-    "too deep": b'{"response": ' + b"[" * 200_000,
-    "too big": b'{"response": {"x": "' + b"x" * (1024 * 1024) + b'"}}',
-    "two documents": b'{"response": {}} {}',
-}
-
-
-@pytest.mark.parametrize("kind", BODIES)
-@pytest.mark.parametrize("call", [call for call in CALLS if call != "revoke"])
-def test_a_body_that_cannot_be_read_breaks_the_contract(
-    call: str, kind: str, client: ZypeClient, server: ScriptedServer
-) -> None:
-    server.replies = [answer(200, BODIES[kind])]
-    error = error_of(lambda: CALLS[call](client))
-    assert isinstance(error, ContractBroken)
-    assert error.field == "body"
-    assert error.status == 200
-    assert len(server.requests) == 1
-    assert not leaks(error, SECRETS)
-
-
-@pytest.mark.parametrize(
-    ("data", "field"),
-    [(gzip.compress(b'{"response": {}}', mtime=0), None), (b"not gzip", "body"), (b"", "body")],
-    ids=["compressed", "not compressed", "empty"],
-)
-def test_a_compressed_body_is_read_although_it_was_not_requested(
-    data: bytes, field: str | None, client: ZypeClient, server: ScriptedServer
-) -> None:
-    server.replies = [answer(200, data, Content_Encoding="gzip")]
-    outcome = outcome_of(lambda: client.link(PIN, CONSUMER))
-    assert getattr(outcome, "field", None) == field
-    assert server.requests[0].headers["accept-encoding"] == "identity"
-
-
-def test_a_decompression_bomb_breaks_the_contract(client: ZypeClient, server: ScriptedServer) -> None:
-    bomb = gzip.compress(b'{"response": {"x": "' + b"x" * 10_000_000 + b'"}}')
-    server.replies = [answer(200, bomb, Content_Encoding="gzip")]
-    assert type(error_of(lambda: client.link(PIN, CONSUMER))) is ContractBroken
-
-
-def test_an_oversized_answer_is_still_mapped_by_its_status(client: ZypeClient, server: ScriptedServer) -> None:
-    server.replies = [answer(404, b"x" * 2_000_000)]
-    assert type(error_of(lambda: client.link(PIN, CONSUMER))) is NotFound
-
-
 def test_a_refused_connection_means_that_nothing_was_sent(make_client: Callable[..., ZypeClient]) -> None:
     error = error_of(lambda: make_client(f"http://127.0.0.1:{free_port()}").link(PIN, CONSUMER))
     assert type(error) is Unavailable
@@ -264,7 +190,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     status=st.sampled_from([200, 200, 200, 400, 401, *FOR_ALL]) | st.integers(200, 999),
     body=JSON | st.binary(max_size=60),
@@ -274,11 +200,11 @@ JSON = st.recursive(
 def test_any_status_with_any_body_gives_a_result_or_a_zype_error(
     status: int, body: object, header: str, call: str, server: ScriptedServer, client: ZypeClient
 ) -> None:
-    # The second answer closes the breaker.
     server.replies = [answer(status, body, Retry_After=header, Location=header), answer(404)]
     outcome = outcome_of(lambda: CALLS[call](client))
-    outcome_of(lambda: CALLS[call](client))
     if isinstance(outcome, ZypeError):
+        # The second answer closes the breaker.
+        outcome_of(lambda: CALLS[call](client))
         assert not leaks(outcome, SECRETS)
         assert outcome.__context__ is None
     else:
