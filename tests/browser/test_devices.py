@@ -2,21 +2,31 @@
 
 from collections.abc import Callable
 
+import pytest
+from flask import Flask
 from playwright.sync_api import Locator, Page, expect
 
-from portal.sandbox import seed
+from tests.harness.internals import cookie
+from tests.harness.people import Alice
 from tests.harness.simulated_zype import TV, SimulatedZype
+from tests.harness.viewers import begin_session
+
+Link = Callable[[Page, TV], None]
 
 
-def link(page: Page, origin: str, tv: TV) -> None:
-    """Sign in as Alice and link a TV."""
-    page.goto(f"{origin}/activate")
-    page.get_by_label("E-mail").fill(seed.ALICE.email)
-    page.get_by_label("Password").fill(seed.ALICE.password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_label("PIN from your TV").fill(tv.pin)
-    page.get_by_role("button", name="Link my TV").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
+@pytest.fixture
+def link(app: Flask, alice: Alice, live: str) -> Link:
+    """Return a function that signs Alice in and links a TV, in a window that then shows that it is linked."""
+
+    def link(window: Page, tv: TV) -> None:
+        begin_session(app, alice)
+        alice.types_pin(tv.pin)
+        name = app.config["SESSION_COOKIE_NAME"]
+        window.context.add_cookies([{"name": name, "value": cookie(alice.browser, name) or "", "url": live}])
+        window.goto(f"{live}/activate/done")
+        expect(window.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
+
+    return link
 
 
 def tab_to(target: Locator) -> None:
@@ -28,9 +38,11 @@ def tab_to(target: Locator) -> None:
     raise AssertionError(f"Tab does not lead to {target}")
 
 
-def test_a_tv_is_named_found_again_and_unlinked_by_keyboard(live: str, desktop: Page, sandbox: SimulatedZype) -> None:
+def test_a_tv_is_named_found_again_and_unlinked_by_keyboard(
+    live: str, desktop: Page, sandbox: SimulatedZype, link: Link
+) -> None:
     tv = sandbox.tv()
-    link(desktop, live, tv)
+    link(desktop, tv)
     desktop.get_by_label("Give this TV a name").fill("Living room")
     desktop.get_by_role("button", name="Save the name").click()
     expect(desktop).to_have_url(f"{live}/devices")
@@ -52,8 +64,8 @@ def test_a_tv_is_named_found_again_and_unlinked_by_keyboard(live: str, desktop: 
     assert not tv.is_linked()
 
 
-def test_a_tv_is_renamed_by_keyboard(live: str, desktop: Page, sandbox: SimulatedZype) -> None:
-    link(desktop, live, sandbox.tv())
+def test_a_tv_is_renamed_by_keyboard(live: str, desktop: Page, sandbox: SimulatedZype, link: Link) -> None:
+    link(desktop, sandbox.tv())
     desktop.get_by_role("link", name="Your TVs").click()
     expect(desktop.get_by_role("heading", level=1)).to_have_text("Your TVs")
     expect(desktop.get_by_label("Name of this TV")).to_be_hidden()
@@ -68,11 +80,11 @@ def test_a_tv_is_renamed_by_keyboard(live: str, desktop: Page, sandbox: Simulate
 
 
 def test_naming_and_unlinking_work_without_javascript(
-    live: str, open_window: Callable[..., Page], sandbox: SimulatedZype
+    live: str, open_window: Callable[..., Page], sandbox: SimulatedZype, link: Link
 ) -> None:
     page = open_window(360, 740, java_script_enabled=False)
     tv = sandbox.tv()
-    link(page, live, tv)
+    link(page, tv)
     page.get_by_label("Give this TV a name").fill("x" * 41)
     page.get_by_role("button", name="Save the name").click()
     expect(page.get_by_role("alert")).to_contain_text("Use 40 characters at most.")
@@ -93,10 +105,10 @@ def test_naming_and_unlinking_work_without_javascript(
 
 
 def test_signing_out_everywhere_ends_the_session_in_another_browser(
-    live: str, phone: Page, desktop: Page, sandbox: SimulatedZype
+    live: str, phone: Page, desktop: Page, sandbox: SimulatedZype, link: Link
 ) -> None:
     for page in (desktop, phone):
-        link(page, live, sandbox.tv())
+        link(page, sandbox.tv())
     phone.get_by_role("link", name="Your TVs").click()
     phone.get_by_role("button", name="Sign out everywhere").click()
 
