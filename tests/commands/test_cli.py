@@ -1,5 +1,6 @@
 """The command line by itself: it lists its commands without importing them."""
 
+import gc
 import subprocess
 import sys
 
@@ -29,6 +30,11 @@ def test_the_list_imports_no_command() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_garbage_is_collected_again_after_a_command_was_imported() -> None:
+    assert main.get_command(click.Context(main), "audit")
+    assert gc.isenabled()
 
 
 def test_an_unknown_command_is_an_error(run: Run) -> None:
