@@ -1,4 +1,4 @@
-"""Viewers in front of the page where a PIN is entered."""
+"""Viewers on the page where a PIN is entered."""
 
 import pytest
 from flask import Flask
@@ -9,6 +9,6 @@ from tests.harness.viewers import begin_session
 
 @pytest.fixture
 def signed_in(app: Flask, alice: Alice) -> Alice:
-    """Alice, signed in and in front of the empty form."""
+    """Alice, signed in, on the page with the empty form."""
     begin_session(app, alice)
     return alice.opens("/activate")

@@ -17,7 +17,7 @@ COMPARE = "Does the TV in front of you show this PIN?"
 
 @pytest.fixture
 def comparing(signed_in: Alice, sandbox: SimulatedZype) -> Alice:
-    """Alice in front of the comparison of the PIN good1, which her QR code filled in."""
+    """Alice on the page that compares the PIN good1, which her QR code filled in."""
     return signed_in.sends_the_pin_of_a_link("good1")
 
 

@@ -35,7 +35,7 @@ ANSWERS = {
 
 @pytest.fixture
 def linked(signed_in: Alice) -> Alice:
-    """Alice in front of the page that says that her TV is linked."""
+    """Alice on the page that says that her TV is linked."""
     return signed_in.types_pin("good1")
 
 

@@ -1,4 +1,4 @@
-"""Viewers in front of their own TVs."""
+"""Viewers with TVs."""
 
 import pytest
 from flask import Flask

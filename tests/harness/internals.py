@@ -1,4 +1,4 @@
-"""What tests look at behind the pages: the rows of the portal's tables, and the cookies of a browser."""
+"""What tests read behind the pages: the rows of the portal's tables, and the cookies of a browser."""
 
 import contextlib
 from collections.abc import Iterator, Mapping

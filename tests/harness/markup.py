@@ -1,4 +1,4 @@
-"""The elements of a parsed page, as the rules for pages and the tests look at them."""
+"""The elements of a parsed page, as the rules for pages and the tests read them."""
 
 from bs4 import BeautifulSoup, Tag
 

@@ -1,4 +1,4 @@
-"""A browser without JavaScript for page tests: keeps cookies, fills in forms, and judges every page it is shown.
+"""A browser without JavaScript for page tests: keeps cookies, fills in forms, and checks every page against the rules.
 
 CSRF protection stays on: the client sends what the form holds, as a browser does.
 """
@@ -17,12 +17,12 @@ from tests.harness.page_rules import faults, headers_protect, secrets_stay_hidde
 from tests.harness.transports import Answer, Transport
 
 CSRF_TOKEN = re.compile(r'(name="csrf_token"[^>]* value=")[^"]+')
-# What was found in pages that differ in nothing but their CSRF tokens: judging a page takes longer than answering it.
-_judged: dict[tuple[int, str], list[str]] = {}
+# The faults of pages that differ in their CSRF tokens alone: checking a page takes longer than answering it.
+_faults_found: dict[tuple[int, str], list[str]] = {}
 
 
 class Page:
-    """One answer of the portal, looked at by CSS selectors.
+    """One answer of the portal, read by CSS selectors.
 
     Args:
         path: where it came from, with its query.
@@ -127,9 +127,9 @@ class Page:
 
     def _faults(self) -> list[str]:
         key = self.status, CSRF_TOKEN.sub(r"\1token", self.source)
-        if key not in _judged:
-            _judged[key] = faults(self._soup, self.status)
-        return _judged[key]
+        if key not in _faults_found:
+            _faults_found[key] = faults(self._soup, self.status)
+        return _faults_found[key]
 
 
 class PageClient:

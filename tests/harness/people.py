@@ -1,4 +1,4 @@
-"""The people of the stories: each has a browser, and does and sees what a person does and sees."""
+"""The people of the tests: each has a browser, and the actions of a viewer or of support staff in it."""
 
 import time
 from typing import Self
@@ -14,10 +14,10 @@ from tests.harness.page import Page, PageClient
 
 
 class Person:
-    """Somebody in front of a browser.
+    """A person with a browser.
 
     Args:
-        browser: theirs alone.
+        browser: used by nobody else.
     """
 
     account: Consumer
@@ -28,13 +28,13 @@ class Person:
 
     @property
     def page(self) -> Page:
-        """The page that they are looking at."""
+        """The page that is open."""
         assert self._page is not None, f"{type(self).__name__} has opened no page yet"
         return self._page
 
     def opens(self, path: str, status: int = 200) -> Self:
         """Type an address; a redirect to another page of the portal is followed, as a browser does."""
-        return self._looks_at(self.browser.get(path, status))
+        return self._show(self.browser.get(path, status))
 
     def signs_in(self, password: str | None = None, status: int = 303) -> Self:
         """Sign in with e-mail and password on the portal's own page."""
@@ -59,7 +59,7 @@ class Person:
         """Type a PIN into the form and send it: with 303 the TV is linked."""
         if self._page is None or not self.page.select("#pin"):
             self.opens("/activate")
-        # What the script does when somebody types: the PIN is no longer the one of a link.
+        # What the script does when a viewer types: the PIN is no longer the one of a link.
         return self._submits("/activate", status, **{"pin": pin, "from": ""})
 
     def sends_the_pin_of_a_link(self, pin: str, status: int = 200) -> Self:
@@ -80,9 +80,9 @@ class Person:
         return self._submits("/activate/undo", status)
 
     def _submits(self, form: str, status: int, **fields: str) -> Self:
-        return self._looks_at(self.browser.submit(self.page, form, status, **fields))
+        return self._show(self.browser.submit(self.page, form, status, **fields))
 
-    def _looks_at(self, page: Page) -> Self:
+    def _show(self, page: Page) -> Self:
         self._page = self.browser.follow(page) if page.leads_here else page
         return self
 
@@ -103,7 +103,7 @@ class Staff(Person):
     """A member of the support staff with a local account, and a phone with an authenticator app.
 
     Args:
-        browser: theirs alone.
+        browser: used by nobody else.
     """
 
     name: str

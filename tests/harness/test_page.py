@@ -75,7 +75,7 @@ class TestPageClient:
         with pytest.raises(AssertionError, match="0 h1"):
             client.get("/activate")
 
-    def test_it_judges_the_answer_to_a_form_too(self, shown: Shown) -> None:
+    def test_it_checks_the_answer_to_a_form_too(self, shown: Shown) -> None:
         client, portal = shown()
         page = client.get("/activate")
         portal.answer = Answer(422, HEADERS, PAGE)
@@ -154,7 +154,7 @@ class TestPageClient:
 
 
 class TestPage:
-    """It is looked at by selectors that must match."""
+    """It is read by selectors that must match."""
 
     page = Page("/activate", Answer(200, HEADERS, PAGE))
 

@@ -146,7 +146,7 @@ def test_an_agent_who_has_to_sign_in_again_takes_the_same_steps(bob: Bob, app: F
         form = bob.opens("/support/account").page
         page = bob.browser.submit(form, "/support/account/recovery-codes", 303)
         assert page.location == "/support/sign-in?next=/support/account/recovery-codes&again=1"
-        bob._looks_at(page)
+        bob._show(page)
         assert "Please sign in once more" in bob.page.text("main")
 
         bob.signs_in().opens("/support/account")

@@ -44,11 +44,11 @@ class Bob(people.Bob):
         if self._page is None or not self.page.select(f'form[action="{VIEWER}/link"]'):
             self.opens(f"{VIEWER}/link")
         page = self.browser.submit(self.page, f"{VIEWER}/link", status, **{**WHY, **fields, "pin": pin})
-        return self._looks_at(page)
+        return self._show(page)
 
     def confirms_link(self, status: int = 303, button: str = "Yes, link this TV") -> Self:
         """Answer whether the PIN is what the TV shows."""
-        return self._looks_at(self.browser.submit(self.page, f"{VIEWER}/link/confirm", status, button=button))
+        return self._show(self.browser.submit(self.page, f"{VIEWER}/link/confirm", status, button=button))
 
     def links(self, pin: str, status: int = 303) -> Self:
         """Enter a PIN and link it."""
@@ -78,7 +78,7 @@ class Bob(people.Bob):
         links = self.page.select(f'a[href^="{VIEWER}/devices/"]')
         path = str(links[number - 1]["href"])
         self.opens(path)
-        return self._looks_at(self.browser.submit(self.page, path, status, **{**UNLINK_WHY, **fields}))
+        return self._show(self.browser.submit(self.page, path, status, **{**UNLINK_WHY, **fields}))
 
 
 # For tests whose queries are not tested on both databases in the rooms below.
@@ -100,7 +100,7 @@ def environ(environ: dict[str, str], database_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def bob(app: Flask, browse: Callable[..., PageClient]) -> Bob:
-    """Bob, signed in and in front of nothing yet."""
+    """Bob, signed in, with no page open."""
     browser = browse(app)
     sign_in_staff(app, browser)
     return Bob(browser)

@@ -129,7 +129,7 @@ def test_a_missing_field_is_named_and_nothing_is_unlinked(bob: Bob, sandbox: Sim
 
 @pytest.fixture
 def ready(bob: Bob) -> Bob:
-    """Bob in front of the form, with a TV to unlink."""
+    """Bob on the page with the form, with a TV to unlink."""
     return bob.has_linked("good1").opens(ALL)
 
 
