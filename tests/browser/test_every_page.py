@@ -19,13 +19,18 @@ NAME_FORM = 'form[action$="/name"]'
 Pages = Iterator[tuple[str, Page]]
 
 
-def pages_of_activation(alice: Alice) -> Pages:
-    """Lead Alice through the pages of /activate, and yield each with a name for it."""
+def pages_of_entry(alice: Alice) -> Pages:
+    """Lead Alice to the form for the PIN and to its refusals, and yield each page with a name for it."""
     yield "sign in", alice.opens("/activate").page
     yield "sign in failed", alice.signs_in("wrong", 422).page
     yield "enter the PIN", alice.signs_in().page
     for pin, status in {"used": 422, "refused": 422, "x": 422, "http503": 503, "http500": 503}.items():
         yield f"answer to {pin}", alice.types_pin(pin, status).page
+
+
+def pages_of_linking(alice: Alice) -> Pages:
+    """Lead Alice through the rest of /activate, and yield each page with a name for it."""
+    alice.signs_in()
     yield "prefilled", alice.opens("/activate?pin=good7777", 303).page
     yield "compare", alice.sends_the_pin_of_a_link("good7777").page
     yield "done", alice.confirms().page
@@ -54,7 +59,7 @@ def pages_of_tvs(alice: Alice) -> Pages:
     yield "signed out everywhere", alice.opens("/devices").signs_out_everywhere().page
 
 
-@pytest.mark.parametrize("pages", [pages_of_activation, pages_of_tvs])
+@pytest.mark.parametrize("pages", [pages_of_entry, pages_of_linking, pages_of_tvs])
 def test_every_page_fits_and_can_be_read_and_pressed(
     live: str, app: Flask, open_window: Callable[..., playwright.Page], alice: Alice, pages: Callable[[Alice], Pages]
 ) -> None:

@@ -17,11 +17,15 @@ from tests.support.conftest import UNLINK_WHY, VIEWER, Bob
 Pages = Iterator[tuple[str, Page]]
 
 
-def pages_of_linking(bob: Bob) -> Pages:
-    """Lead Bob from finding a viewer to a linked TV, and yield each page with a name for it."""
+def pages_of_finding(bob: Bob) -> Pages:
+    """Lead Bob to a viewer, and yield each page with a name for it."""
     yield "find", bob.opens("/support").page
     yield "nobody found", bob.finds("nobody@example.com", 422).page
     yield "viewer", bob.finds(seed.ALICE.email).page
+
+
+def pages_of_linking(bob: Bob) -> Pages:
+    """Lead Bob through linking a TV, and yield each page with a name for it."""
     yield "link", bob.opens(f"{VIEWER}/link").page
     yield "something is missing", bob.enters("used1", 422, reason="", identity_checked=None).page
     yield "read back", bob.enters("used1").page
@@ -39,7 +43,7 @@ def pages_of_unlinking(bob: Bob) -> Pages:
     yield "some unlinked", bob.browser.submit(bob.page, f"{VIEWER}/unlink-all", 503, **UNLINK_WHY)
 
 
-@pytest.mark.parametrize("pages", [pages_of_linking, pages_of_unlinking])
+@pytest.mark.parametrize("pages", [pages_of_finding, pages_of_linking, pages_of_unlinking])
 def test_every_page_fits_and_can_be_read_and_pressed(
     console_window: playwright.Page,
     live: str,
