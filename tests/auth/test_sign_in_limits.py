@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -14,6 +13,7 @@ from tests.harness.faulty_zype import recording_calls
 from tests.harness.internals import outcomes
 from tests.harness.page import Page, PageClient
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.slow_sign_ins import most_slow_sign_ins, record_waits
 
 WRONG_PASSWORD = "wrong"
 PAUSED = "Several sign-ins did not work, so they are paused for a while."
@@ -28,9 +28,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that slowed sign-ins would have waited."""
-    waits: list[float] = []
-    monkeypatch.setattr(sign_in_attempts, "time", SimpleNamespace(sleep=waits.append))
-    return waits
+    return record_waits(monkeypatch)
 
 
 @pytest.fixture
@@ -108,17 +106,11 @@ def test_an_account_with_failures_from_many_addresses_is_slowed_and_never_locked
 
 
 def test_slowed_sign_ins_take_no_more_than_four_threads(stranger: PageClient, sandbox: SimulatedZype) -> None:
-    slots = sign_in_attempts._slow_slots
-    taken = [slots.acquire(blocking=False) for _ in range(5)]
-    try:
-        assert taken == [True] * 4 + [False]
-        with recording_calls(sandbox) as calls:
-            page = sign_in(stranger, 503)
-        assert calls == []
-        assert page.header("Retry-After") == "5"
-    finally:
-        for _ in range(4):
-            slots.release()
+    with most_slow_sign_ins(), recording_calls(sandbox) as calls:
+        page = sign_in(stranger, 503)
+
+    assert calls == []
+    assert page.header("Retry-After") == "5"
 
 
 def test_after_ten_times_as_many_failures_the_address_is_paused(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -17,6 +16,7 @@ from tests.harness.accounts import add_account
 from tests.harness.internals import outcomes, rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Bob
+from tests.harness.slow_sign_ins import most_slow_sign_ins, record_waits
 
 PAUSED = "Several sign-ins did not work, so they are paused for a while."
 WRONG_PASSWORD = "wrong"
@@ -32,9 +32,7 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that slowed sign-ins would have waited."""
-    waits: list[float] = []
-    monkeypatch.setattr(sign_in_attempts, "time", SimpleNamespace(sleep=waits.append))
-    return waits
+    return record_waits(monkeypatch)
 
 
 @pytest.fixture
@@ -99,16 +97,11 @@ def test_an_account_with_failures_from_many_addresses_is_slowed_and_never_locked
 
 
 def test_slowed_sign_ins_take_no_more_than_four_threads(guessed_at: Bob, app: Flask) -> None:
-    slots = sign_in_attempts._slow_slots
-    taken = [slots.acquire(blocking=False) for _ in range(5)]
-    try:
-        assert taken == [True] * 4 + [False]
+    with most_slow_sign_ins():
         page = sign_in(guessed_at.browser, 503, password=Bob.password)
-        assert page.header("Retry-After") == "5"
-        assert "Signing in does not work right now" in page.summary
-    finally:
-        for _ in range(4):
-            slots.release()
+
+    assert page.header("Retry-After") == "5"
+    assert "Signing in does not work right now" in page.summary
     assert outcomes(app, "sign_in")[-1] == "unavailable"
 
 
