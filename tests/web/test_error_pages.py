@@ -17,6 +17,7 @@ from tests.harness.internals import cookie, give_cookie, logged, outcomes, send_
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.viewers import begin_session
 
 SECRET_TEXT = "no page may show these words"
 
@@ -138,7 +139,7 @@ def test_an_unhandled_exception_is_500_and_only_logged(
 
 
 def test_the_pages_for_errors_ask_the_database_for_nothing(alice: Alice, app: Flask, sqlite_url: str) -> None:
-    alice.signs_in()
+    begin_session(app, alice)
     with services_of(app).database.write() as connection:
         connection.execute(sa.text("ALTER TABLE sessions RENAME TO not_sessions"))
 
@@ -175,7 +176,10 @@ def test_a_database_that_is_locked_links_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(db, "LOCK_SECONDS", 0.2)
-    alice = Alice(browse(make_app())).signs_in()
+    app = make_app()
+    alice = Alice(browse(app))
+    begin_session(app, alice)
+    alice.opens("/activate")
     other = sqlite3.connect(str(make_url(sqlite_url).database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -189,7 +193,7 @@ def test_a_database_that_is_locked_links_nothing(
 
 
 def test_a_database_that_is_full_links_nothing(alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
-    alice.signs_in()
+    begin_session(app, alice)
     with services_of(app).database.write() as connection:
         refuse = (
             "CREATE TRIGGER full BEFORE INSERT ON pending BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
@@ -228,7 +232,8 @@ def test_a_compared_pin_is_kept_too(
     app: Flask,
     sandbox: SimulatedZype,
 ) -> None:
-    alice.signs_in().sends_the_pin_of_a_link("good1")
+    begin_session(app, alice)
+    alice.sends_the_pin_of_a_link("good1")
     with services_of(app).database.write() as connection:
         connection.execute(sa.text("ALTER TABLE pending RENAME TO not_pending"))
 
@@ -240,7 +245,8 @@ def test_a_compared_pin_is_kept_too(
 
 
 def test_an_undo_that_can_t_be_written_is_not_sent(alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
-    alice.signs_in().types_pin("good1")
+    begin_session(app, alice)
+    alice.types_pin("good1")
     with services_of(app).database.write() as connection:
         connection.execute(sa.text("ALTER TABLE pending RENAME TO not_pending"))
 
