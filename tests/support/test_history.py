@@ -332,9 +332,9 @@ class TestExport:
             tracemalloc.stop()
             return most
 
-        add_many(app, 600)
+        add_many(app, 1_000)
         few = peak()
-        add_many(app, 1_800)
+        add_many(app, 3_000)
         assert peak() < 1.5 * few
 
     @pytest.mark.parametrize("fields", [{"format": "exe"}, {"format": ""}, {"format": "csv", "from": "x"}])
