@@ -3,6 +3,7 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from portal.database.authorizations import Authorizations
 from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.ledger.budgets import Budgets
@@ -105,6 +106,7 @@ def create_services(settings: Settings) -> Services:
         database=database,
         ledger=ledger,
         sessions=sessions,
+        authorizations=Authorizations(database, settings),
         zype=zype,
         linking=Linking(settings, ledger, zype, single_flight, reconciliation, metrics.count_link),
         unlinking=Unlinking(settings, ledger, history, zype, single_flight, preferences),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from portal.database.authorizations import Authorizations
 from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.ledger.budgets import Budgets
@@ -29,6 +30,7 @@ class Services:
     database: Database
     ledger: Ledger
     sessions: Sessions
+    authorizations: Authorizations
     zype: ZypeClient
     linking: Linking
     unlinking: Unlinking

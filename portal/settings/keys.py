@@ -1,10 +1,12 @@
 """Keys derived from the operator's secrets, one for each purpose, and keyed hashes of what must not be stored."""
 
+import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cryptography.fernet import Fernet, MultiFernet
 from pydantic import SecretStr
 
 from portal.domain.pins import Pin
@@ -31,6 +33,9 @@ class Purpose(StrEnum):
     TOTP_SECRET = "totp secret"  # noqa: S105 - the name of a purpose
     RECOVERY_CODE = "recovery code"
     EXPORT = "export"
+    AUTHORIZATION_STATE = "authorization state"
+    AUTHORIZATION_CONTENT = "authorization content"
+    BROWSER = "browser"
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,3 +105,10 @@ def _ledger_key(secret: SecretStr) -> LedgerKey:
 def derive(secret: bytes, purpose: Purpose) -> bytes:
     """Return the 32 bytes of the key for one purpose."""
     return hmac.digest(secret, f"zype-activate {purpose}".encode(), hashlib.sha256)
+
+
+def encryption(settings: Settings, purpose: Purpose) -> MultiFernet:
+    """Return what encrypts texts for one purpose: with the secret key. The previous one decrypts what is older."""
+    secrets = [secret for secret in (settings.secret_key, settings.secret_key_previous) if secret]
+    keys = [derive(secret.get_secret_value().encode(), purpose) for secret in secrets]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

@@ -1,18 +1,17 @@
 """The second factor of local accounts: TOTP codes of an authenticator app, and recovery codes for a lost phone."""
 
-import base64
 import re
 import time
 
 import pyotp
 import sqlalchemy as sa
 import structlog
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken
 from pyotp.exceptions import OTPVerificationError
 from sqlalchemy.engine import Connection
 
 from portal.database.database import Database
-from portal.settings.keys import LedgerKey, Purpose, derive
+from portal.settings.keys import LedgerKey, Purpose, encryption
 from portal.settings.settings import Settings
 from portal.staff import passwords
 from portal.staff.tables import agents, recovery_codes
@@ -35,10 +34,8 @@ class SecondFactor:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         secrets = [secret for secret in (settings.secret_key, settings.secret_key_previous) if secret]
-        keys = [secret.get_secret_value().encode() for secret in secrets]
-        totp_keys = [derive(key, Purpose.TOTP_SECRET) for key in keys]
-        self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in totp_keys])
-        self._recovery_keys = [LedgerKey(key) for key in keys]
+        self._fernet = encryption(settings, Purpose.TOTP_SECRET)
+        self._recovery_keys = [LedgerKey(secret.get_secret_value().encode()) for secret in secrets]
 
     def is_enrolled(self, agent_id: str) -> bool:
         """Tell whether an account has a second factor."""

@@ -1,6 +1,7 @@
 """Signing in at Zype's own page: authorization code with PKCE, and everything that can come back with the browser."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -8,10 +9,12 @@ import requests
 from bs4 import BeautifulSoup
 from flask import Flask
 
+from portal.database.authorizations import LIFETIME, MAX_PER_BROWSER, authorizations
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.sandbox.seed import Consumer
 from portal.viewers.preferences import viewers
+from tests.conftest import services_of
 from tests.harness.faulty_zype import answering, recording_calls
 from tests.harness.internals import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
@@ -55,6 +58,10 @@ def with_query(path: str, **values: str | None) -> str:
     parts = urlsplit(path)
     query = {**dict(parse_qsl(parts.query)), **values}
     return f"{parts.path}?{urlencode({name: value for name, value in query.items() if value is not None})}"
+
+
+def change_authorizations(app: Flask, **values: object) -> None:
+    services_of(app).database.change(authorizations.update().values(**values))
 
 
 def is_signed_in(browser: PageClient) -> bool:
@@ -235,19 +242,131 @@ def test_a_code_from_another_browser_signs_nobody_in(
     assert not is_signed_in(victim)
 
 
-def test_a_code_is_accepted_once(
-    client: PageClient, app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session
+def test_a_state_is_used_once_whether_its_code_was_right_or_wrong(
+    app: Flask,
+    browse: Callable[..., PageClient],
+    sandbox: SimulatedZype,
+    at_zype: requests.Session,
+    subtests: pytest.Subtests,
+) -> None:
+    for code, status in ((None, 303), ("another", 200)):
+        with subtests.test(code=code):
+            client, thief = browse(app), browse(app)
+            address = authorization_url(client)
+            give_cookie(thief, "activate", cookie(client, "activate") or "")
+            path = sign_in_at_zype(at_zype, address, seed.ALICE)
+            path = with_query(path, code=code) if code else path
+            client.get(path, status)
+            before = rows(app, ledger)
+
+            with recording_calls(sandbox) as calls:
+                assert shows_not_yet(thief.get(path))
+                assert shows_not_yet(thief.get(with_query(path, code="a-third")))
+
+            assert not is_signed_in(thief)
+            assert calls == []
+            assert rows(app, ledger) == before
+
+
+def test_a_state_expires(client: PageClient, app: Flask, at_zype: requests.Session) -> None:
+    path = sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE)
+    change_authorizations(app, created_at=datetime.now(UTC) - LIFETIME - timedelta(seconds=1))
+
+    assert shows_not_yet(client.get(path))
+    authorization_url(client)
+    assert len(rows(app, authorizations)) == 1
+
+
+def test_what_is_stored_of_an_authorization_has_no_secret(
+    client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session
 ) -> None:
     address = authorization_url(client)
-    copied = cookie(client, "activate") or ""
-    path = sign_in_at_zype(at_zype, address, seed.ALICE)
-    client.get(path, 303)
-    thief = browse(app)
-    give_cookie(thief, "activate", copied)
+    (pending,) = rows(app, authorizations)
+    state = dict(parse_qsl(urlsplit(address).query))["state"]
+    with recording_calls(sandbox) as calls:
+        client.get(sign_in_at_zype(at_zype, address, seed.ALICE), 303)
 
-    assert shows_not_yet(thief.get(path))
-    assert not is_signed_in(thief)
-    assert outcomes(app, "sign_in") == ["signed_in", "wrong"]
+    verifier = next(fields["code_verifier"] for path, fields in calls if path == "/oauth/token")
+    (used,) = rows(app, authorizations)
+    assert not [secret for secret in (state, verifier, "127.0.0.1") if secret in str([pending, used])]
+    assert (used["content"], pending["used_at"]) == (None, None)
+    assert used["used_at"]
+
+
+def test_an_address_can_begin_only_so_many_sign_ins(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype
+) -> None:
+    app = make_app(limit_sign_in="1/15minutes")
+    for number in range(10):
+        # As many browsers as somebody likes: half of them keep no cookie.
+        authorization_url(browse(app) if number % 2 else (client := browse(app)))
+    with recording_calls(sandbox) as calls:
+        page = client.get("/sign-in/code", 429)
+
+    assert "Please wait before you try again" in page.summary
+    assert 0 < int(page.header("Retry-After")) <= 900
+    assert calls == []
+    assert len(rows(app, authorizations)) == 10
+    assert authorization_url(browse(app, address="192.0.2.7"))
+
+
+def test_sign_ins_that_were_finished_do_not_count(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], at_zype: requests.Session
+) -> None:
+    app = make_app(limit_sign_in="1/15minutes")
+    for _ in range(11):
+        client = browse(app)
+        client.get(sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE), 303)
+
+
+def test_callbacks_with_wrong_codes_have_a_limit_of_their_address(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype
+) -> None:
+    app = make_app(limit_sign_in="1/15minutes")
+    client = browse(app)
+    paths = []
+    for _ in range(11):
+        state = dict(parse_qsl(urlsplit(authorization_url(client)).query))["state"]
+        paths.append(with_query(CALLBACK, code="wrong", state=state, iss=sandbox.url))
+        if len(paths) < 11:
+            assert shows_not_yet(client.get(paths[-1]))
+    with recording_calls(sandbox) as calls:
+        page = client.get(paths[-1], 429)
+
+    assert "Please wait before you try again" in page.summary
+    assert calls == []
+
+
+def test_the_oldest_of_many_pending_authorizations_of_a_browser_is_dropped(
+    client: PageClient, at_zype: requests.Session
+) -> None:
+    addresses = [authorization_url(client) for _ in range(MAX_PER_BROWSER + 1)]
+
+    assert shows_not_yet(client.get(sign_in_at_zype(at_zype, addresses[0], seed.ALICE)))
+    client.get(sign_in_at_zype(at_zype, addresses[1], seed.ALICE), 303)
+
+
+def test_two_tabs_each_lead_to_the_page_that_they_came_from(client: PageClient, at_zype: requests.Session) -> None:
+    first, second = authorization_url(client, "/devices"), authorization_url(client, "/activate")
+
+    assert client.get(sign_in_at_zype(at_zype, first, seed.ALICE), 303).location == "/devices"
+    assert second
+
+
+def test_members_of_the_metadata_that_are_not_used_reach_no_request(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype, at_zype: requests.Session
+) -> None:
+    valid = at_zype.get(sandbox.url + METADATA, timeout=SECONDS).json()
+    # Authlib hands what it does not know on to requests and to the token request.
+    changed = {"verify": False, "cert": "/nowhere", "proxies": {"http": "http://127.0.0.1:9"}, "scope": "everything"}
+    changed |= {"token_endpoint_auth_method": "none", "default_timeout": 0.001, "state": "fixed", "redirect_uri": "x"}
+    client = browse(make_app())
+    with answering(sandbox, METADATA, 200, valid | changed):
+        address = authorization_url(client)
+    query = dict(parse_qsl(urlsplit(address).query))
+
+    assert (query["scope"], query["state"] == "fixed") == ("consumer_profile.read", False)
+    client.get(sign_in_at_zype(at_zype, address, seed.ALICE), 303)
 
 
 def test_a_reload_of_the_callback_does_not_sign_out(client: PageClient, at_zype: requests.Session) -> None:

@@ -4,18 +4,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
+from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc8414 import get_well_known_url
-from flask import Flask, Response, current_app, request
+from flask import Flask, current_app, request
 
+from portal.database.authorizations import Authorization, AuthorizationKind
 from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt
-from portal.pages.auth.sign_in_attempts import SignInResult, run_attempt
+from portal.pages.auth import pending_authorizations
+from portal.pages.auth.sign_in_attempts import SignInResult, address_limit, run_attempt
 from portal.pages.auth.zype_login import result_of_error, result_of_token
-from portal.pages.identity.viewer import Viewer, has_pending_authorization
+from portal.pages.identity.viewer import Viewer
 from portal.services import services
 from portal.settings.settings import Settings
 from portal.zype.deadline import Deadline
@@ -28,6 +31,10 @@ CALLBACK_PATH = "/sign-in/code/callback"
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a token
 ENDPOINTS = ("authorization_endpoint", "token_endpoint")
+# All members that are used. Authlib hands each on to requests, which would obey "verify": false.
+MEMBERS = ("issuer", *ENDPOINTS, "authorization_response_iss_parameter_supported")
+# RFC 7636, section 4.1: a verifier has 43 characters at least.
+STATE_LENGTH, VERIFIER_LENGTH = 30, 48
 _EXTENSION = "portal.authorization_code"
 
 
@@ -42,7 +49,20 @@ class _Session(OAuth2Session):  # type: ignore[misc]
 
 
 class _App(FlaskOAuth2App):  # type: ignore[misc]
+    """Authlib's client, with the members of the metadata that are used and no other."""
+
     client_cls = _Session
+    server_metadata: dict[str, Any]
+
+    def load_server_metadata(self) -> dict[str, Any]:
+        """Return the metadata; they are loaded once. Raises what requests raises, and TypeError for no document."""
+        if not self.server_metadata:
+            with self._get_session() as session:
+                answer = session.request("GET", self._server_metadata_url, withhold_token=True)
+                answer.raise_for_status()
+                document = answer.json()
+            self.server_metadata = {name: document[name] for name in MEMBERS if name in document}
+        return self.server_metadata
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -62,50 +82,62 @@ def check_metadata() -> dict[str, Any]:
     issuer, client = services().settings.zype_login_url, _client()
     with services().zype.login_call("GET", METADATA_PATH):
         try:
-            metadata: dict[str, Any] = client.load_server_metadata()
+            metadata = client.load_server_metadata()
         except TypeError as error:
             raise ContractBroken("GET", METADATA_PATH, field="metadata") from error
     wrong = [name for name in ENDPOINTS if _origin(str(metadata.get(name))) != _origin(issuer)]
     if metadata.get("issuer") != issuer:
         wrong = ["issuer"]
     if wrong:
-        # Authlib would keep them until the process ends, even after the login service has corrected them.
-        client.server_metadata.clear()
+        # They would be kept until the process ends, even after the login service has corrected them.
+        client.server_metadata = {}
         raise ContractBroken("GET", METADATA_PATH, field=wrong[0])
     return metadata
 
 
-def authorization_request() -> Response:
-    """Redirect the browser to the login service's authorization endpoint. Raises as ``check_metadata``."""
+def authorization_url(next_path: str) -> str | SignInResult[Viewer]:
+    """Return the URL of an authorization request, or the result that the limit of the address is reached.
+
+    What its callback needs is stored first, so that requests are limited whether or not the login service answers.
+    Raises as ``check_metadata``, and sqlalchemy.exc.SQLAlchemyError if it can't be stored.
+    """
+    state, code_verifier = generate_token(STATE_LENGTH), generate_token(VERIFIER_LENGTH)
+    content = {"code_verifier": code_verifier}
+    retry_after = pending_authorizations.begin(AuthorizationKind.VIEWER, state, next_path, content)
+    if retry_after is not None:
+        return SignInResult(SignInOutcome.TOO_MANY, retry_after=retry_after)
     check_metadata()
-    response: Response = _client().authorize_redirect(services().settings.public_url + CALLBACK_PATH)
-    return response
+    sent = _client().create_authorization_url(_redirect_uri(), state=state, code_verifier=code_verifier)
+    return str(sent["url"])
 
 
-def callback(actor: Actor) -> SignInResult[Viewer] | None:
+def callback(authorization: Authorization, actor: Actor) -> SignInResult[Viewer] | None:
     """Sign in the viewer whose authorization this request brings back. Raises as ``Ledger.begin``.
 
-    Returns none without an authorization that can be used: the viewer cancelled, or did not begin in this browser.
+    Returns none without an authorization that can be used: the viewer cancelled, did not begin in this browser, or was
+    here before.
     """
-    is_pending = has_pending_authorization(_client().framework, request.args.get("state"))
-    if "error" in request.args or not request.args.get("code") or not is_pending:
+    content, code = authorization.content, request.args.get("code")
+    if content is None or "error" in request.args or not code:
         return None
-    result = run_attempt(services().ledger, Attempt(Action.SIGN_IN, actor), (), _exchange)
+    limits = (address_limit(services().settings.limit_sign_in),)
+    attempt = Attempt(Action.SIGN_IN, actor)
+    result = run_attempt(services().ledger, attempt, limits, lambda: _exchange(code, content["code_verifier"]))
     return None if result.outcome is SignInOutcome.WRONG else result
 
 
-def _exchange() -> SignInResult[Viewer]:
-    """Exchange the authorization code for a token."""
+def _exchange(code: str, code_verifier: str) -> SignInResult[Viewer]:
+    """Exchange an authorization code for a token."""
     try:
         _check_issuer(check_metadata())
         with services().zype.login_call("POST", TOKEN_PATH):
-            answer: dict[str, Any] = _client().authorize_access_token()
+            answer = _client().fetch_access_token(_redirect_uri(), code=code, code_verifier=code_verifier)
         token = Token(answer["access_token"], answer.get("refresh_token"))
     except (OAuthError, KeyError) as error:
         refusal = map_answer("POST", TOKEN_PATH, 400, oauth_error=getattr(error, "error", None))
         if isinstance(refusal, Misconfigured):
             return result_of_error(refusal)
-        # Wrong state, an authorization used twice or too late, or one that another issuer sent.
+        # A code that was used or is too old, or one that another issuer sent.
         log.warning("authorization_refused", error=type(error).__name__)
         return SignInResult(SignInOutcome.WRONG)
     except ZypeError as error:
@@ -113,8 +145,13 @@ def _exchange() -> SignInResult[Viewer]:
     return result_of_token(services().zype, token, Deadline(services().settings.zype_deadline))
 
 
-def _client() -> Any:
-    return current_app.extensions[_EXTENSION]
+def _client() -> _App:
+    client: _App = current_app.extensions[_EXTENSION]
+    return client
+
+
+def _redirect_uri() -> str:
+    return services().settings.public_url + CALLBACK_PATH
 
 
 def _check_issuer(metadata: dict[str, Any]) -> None:

@@ -1,9 +1,10 @@
 """Signing in and out."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, redirect, request
 
+from portal.database.authorizations import AuthorizationKind
 from portal.domain.actors import ActorKind
-from portal.pages.auth import authorization_code
+from portal.pages.auth import authorization_code, pending_authorizations
 from portal.pages.auth.forms import SignInForm, SignOutForm
 from portal.pages.auth.guards import viewer_required
 from portal.pages.auth.sign_in_attempts import SignInResult
@@ -49,20 +50,23 @@ def authorization_request() -> Response:
     if "code" not in services().settings.sign_in:
         return see_other(HOME)
     try:
-        response = authorization_code.authorization_request()
+        url = authorization_code.authorization_url(next_path)
     except ZypeError as error:
-        return _respond(result_of_error(error), None, next_path)
-    identity.remember_next(next_path)
-    identity.drop_old_pending_authorizations()
-    return response
+        url = result_of_error(error)
+    if isinstance(url, SignInResult):
+        return _respond(url, None, next_path)
+    return current_app.make_response(redirect(url, 302))
 
 
 @bp.get(authorization_code.CALLBACK_PATH)
 def callback() -> Response:
     if "code" not in services().settings.sign_in:
         return see_other(HOME)
-    next_path = known_path(identity.next_path())
-    result = authorization_code.callback(request_actor(ActorKind.VIEWER))
+    authorization = pending_authorizations.take(AuthorizationKind.VIEWER)
+    if authorization is None:
+        return sign_in_page(problem="cancelled")
+    next_path = known_path(authorization.next_path)
+    result = authorization_code.callback(authorization, request_actor(ActorKind.VIEWER))
     if result is None:
         return sign_in_page(next_path=next_path, problem="cancelled")
     return _respond(result, None, next_path)

@@ -1,14 +1,13 @@
 """The PIN between two requests: in an encrypted cookie, for at most half an hour."""
 
-import base64
 from dataclasses import dataclass
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import InvalidToken
 from flask import Response, request
 
 from portal.domain.pins import MalformedPin, Pin
 from portal.services import services
-from portal.settings.keys import LedgerKey, Purpose, derive
+from portal.settings.keys import LedgerKey, Purpose, encryption
 from portal.settings.settings import Settings
 
 LIFETIME_SECONDS = 30 * 60
@@ -26,7 +25,7 @@ class PinCookie:
         settings = services().settings
         response.set_cookie(
             self._name(settings),
-            self._fernet(settings).encrypt(_labelled(owner, pin.secret).encode()).decode(),
+            encryption(settings, self.purpose).encrypt(_labelled(owner, pin.secret).encode()).decode(),
             max_age=LIFETIME_SECONDS,
             secure=settings.is_https,
             httponly=True,
@@ -47,7 +46,7 @@ class PinCookie:
         if value is None:
             return None
         try:
-            text = self._fernet(settings).decrypt(value.encode(), ttl=LIFETIME_SECONDS).decode()
+            text = encryption(settings, self.purpose).decrypt(value.encode(), ttl=LIFETIME_SECONDS).decode()
         except (InvalidToken, UnicodeError):
             return None
         label = _labelled(owner, "")
@@ -61,11 +60,6 @@ class PinCookie:
 
     def _name(self, settings: Settings) -> str:
         return f"__Host-{self.name}" if settings.is_https else self.name
-
-    def _fernet(self, settings: Settings) -> MultiFernet:
-        secrets = [settings.secret_key, settings.secret_key_previous]
-        keys = [derive(secret.get_secret_value().encode(), self.purpose) for secret in secrets if secret]
-        return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
 
 
 _viewers = PinCookie("activate-pin", Purpose.PIN_COOKIE)

@@ -3,9 +3,9 @@
 What reads or ends sessions raises sqlalchemy.exc.SQLAlchemyError if the database fails.
 """
 
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from flask import g, request, session
 from flask_babel import gettext as _
@@ -16,11 +16,8 @@ from portal.services import services
 
 _SESSION_ID = "sid"
 _LAST_LINK = "last_link"
-_NEXT = "next"
+_BROWSER = "browser"
 _FLASH = "note"
-# Authlib's keys of authorization requests that were sent to another host and not answered yet.
-_PENDING_AUTHORIZATION = "_state_"
-MAX_PENDING_AUTHORIZATIONS = 3
 
 
 class Flash(StrEnum):
@@ -111,40 +108,15 @@ def last_link() -> str | None:
     return attempt_id
 
 
-def remember_next(path: str) -> None:
-    """Keep the path to go to after a sign-in on another host."""
-    session[_NEXT] = path
+def browser_id() -> str:
+    """Return the random id of this browser, which its pending authorizations are stored under; it ends with sign-in."""
+    return str(session.setdefault(_BROWSER, secrets.token_urlsafe(16)))
 
 
-def drop_old_pending_authorizations() -> None:
-    """Keep only the newest few pending authorizations: a browser drops a cookie of over 4 KB."""
-    pending = (key for key in session if key.startswith(_PENDING_AUTHORIZATION))
-    for key in sorted(pending, key=lambda key: session[key]["exp"])[:-MAX_PENDING_AUTHORIZATIONS]:
-        session.pop(key)
-
-
-def next_path() -> str | None:
-    """Return the path to go to after sign-in."""
-    path: str | None = session.get(_NEXT)
-    return path
-
-
-def has_pending_authorization(framework: Any, state: str | None) -> bool:
-    """Tell whether this browser was sent to another host with this state, which Authlib's framework stores."""
-    return state is not None and framework.get_state_data(session, state) is not None
-
-
-def save_pending_authorization(framework: Any, state: str, pending: dict[str, Any]) -> None:
-    """Store what the callback with this state needs."""
-    framework.set_state_data(session, state, pending)
-    drop_old_pending_authorizations()
-
-
-def take_pending_authorization(framework: Any, state: str | None) -> dict[str, Any] | None:
-    """Return what was stored for a state, once; none if this browser was not sent away with it."""
-    pending: dict[str, Any] | None = framework.get_state_data(session, state)
-    framework.clear_state_data(session, state)
-    return pending
+def known_browser_id() -> str | None:
+    """Return the id of this browser, if it has one."""
+    known: str | None = session.get(_BROWSER)
+    return known
 
 
 def _find_viewer() -> Viewer | None:

@@ -80,17 +80,37 @@ def test_a_reload_of_the_callback_changes_nothing(client: PageClient, app: Flask
     assert outcomes(app, "sign_in") == ["signed_in"]
 
 
-def test_a_code_is_accepted_once(
-    client: PageClient, app: Flask, browse: Callable[..., PageClient], callback_path: str
+def test_a_state_is_used_once_and_a_copy_of_the_cookie_makes_no_further_call(
+    client: PageClient,
+    app: Flask,
+    browse: Callable[..., PageClient],
+    provider: ScriptedProvider,
+    callback_path: str,
 ) -> None:
     copied = cookie(client, "activate") or ""
     client.get(callback_path, 303)
     thief = browse(app)
     give_cookie(thief, "activate", copied)
+    calls = list(provider.requests)
 
-    assert shows(thief.get(callback_path, 400), "This sign-in can't be used")
+    assert shows(thief.get(callback_path, 400), UNKNOWN)
     assert not is_signed_in(thief)
-    assert outcomes(app, "sign_in") == ["signed_in", "wrong"]
+    assert provider.requests == calls
+    assert outcomes(app, "sign_in") == ["signed_in"]
+
+
+def test_an_address_can_begin_only_so_many_sign_ins(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], provider: ScriptedProvider
+) -> None:
+    app = make_app(limit_sign_in="1/15minutes")
+    for _ in range(10):
+        authorization_url(browse(app))
+    calls = list(provider.requests)
+    page = browse(app).get(AUTHORIZATION_REQUEST, 429)
+
+    assert shows(page, "Please wait before you try again")
+    assert int(page.header("Retry-After")) > 0
+    assert provider.requests == calls
 
 
 def test_a_code_from_another_browser_signs_nobody_in(

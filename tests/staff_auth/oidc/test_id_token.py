@@ -1,5 +1,6 @@
 """Callbacks and ID tokens that are not for this sign-in, and sign-ins at the provider that are too old."""
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,13 +12,15 @@ from flask import Flask
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from portal.database.authorizations import authorizations
 from portal.domain.actors import Role
 from portal.ledger.tables import ledger
+from portal.settings.keys import Purpose, encryption
 from tests.conftest import services_of
 from tests.harness.internals import logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.conftest import SignIn
-from tests.staff_auth.oidc.provider_browser import ProviderBrowser, authorization_url, query_of, with_query
+from tests.staff_auth.oidc.provider_browser import ProviderBrowser, authorization_url, with_query
 from tests.staff_auth.oidc.scripted_provider import (
     CLIENT_ID,
     METADATA,
@@ -185,12 +188,14 @@ def test_an_authorization_request_is_valid_for_an_hour(
 
 
 def test_an_authorization_request_of_another_version_is_unknown(
-    client: PageClient, provider_browser: ProviderBrowser
+    app: Flask, client: PageClient, provider_browser: ProviderBrowser
 ) -> None:
     path = provider_browser.authorize(authorization_url(client))
-    with client.transport.flask.session_transaction(base_url=client.settings.public_url) as session:  # type: ignore[attr-defined]
-        del session[f"_state_staff_{query_of(path)['state']}"]["data"]["next_path"]
-        session.modified = True
+    fernet = encryption(client.settings, Purpose.AUTHORIZATION_CONTENT)
+    content = json.loads(fernet.decrypt(rows(app, authorizations)[0]["content"]))
+    del content["next_path"]
+    changed = authorizations.update().values(content=fernet.encrypt(json.dumps(content).encode()).decode())
+    services_of(app).database.change(changed)
 
     assert client.get(path, 400).heading == "This sign-in can't be finished"
 

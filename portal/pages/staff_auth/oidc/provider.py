@@ -101,9 +101,9 @@ class ProviderClient:
             **metadata,
         )
 
-    def authorization_request(self, redirect_uri: str, **parameters: str | int) -> dict[str, str]:
-        """Return the ``url`` of an authorization request, with its ``state``, ``nonce`` and ``code_verifier``."""
-        return dict(self._app.create_authorization_url(redirect_uri, **parameters))
+    def authorization_url(self, redirect_uri: str, **parameters: str | int) -> str:
+        """Return the URL of an authorization request; of its code verifier it contains the challenge."""
+        return str(self._app.create_authorization_url(redirect_uri, **parameters)["url"])
 
     def check_issuer(self, iss: str | None) -> None:
         """Refuse an authorization that another issuer sent: RFC 9207."""

@@ -8,15 +8,17 @@ from math import ceil
 from typing import Self
 
 import structlog
+from authlib.common.security import generate_token
 from flask import Flask, current_app, request
 
+from portal.database.authorizations import AuthorizationKind
 from portal.database.sessions import LIFETIMES
 from portal.domain.actors import Actor, SessionKind
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt, RateLimited
+from portal.pages.auth import pending_authorizations
 from portal.pages.auth.sign_in_attempts import address_limit
-from portal.pages.identity import viewer as identity
 from portal.pages.identity.agent import FRESH
 from portal.pages.staff_auth.oidc.claims import Claims
 from portal.pages.staff_auth.oidc.errors import ProviderError, ProviderMisconfigured, ProviderRefused
@@ -31,8 +33,8 @@ CALLBACK_PATH = "/support/sign-in/callback"
 # A sign-in at the provider may be as old as the longest session of an agent.
 MAX_AGE = LIFETIMES[SessionKind.AGENT].absolute
 LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
-# How long a sign-in on the provider's pages may take.
-PENDING_SECONDS = 3600
+# RFC 7636, section 4.1: a code verifier has 43 characters at least.
+TOKEN_LENGTH = 48
 # OpenID Connect Core, section 3.1.2.6, and RFC 6749, section 4.1.2.1: the provider refuses us, or can't answer now.
 CLIENT_ERRORS = ("unauthorized_client", "unsupported_response_type", "invalid_scope", "invalid_request")
 TEMPORARY_ERRORS = ("server_error", "temporarily_unavailable")
@@ -101,34 +103,36 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.extensions[_EXTENSION] = Provider(settings)
 
 
-def authorization_url(next_path: str, reauthenticate: bool) -> str:
-    """Return the URL of an authorization request, and store what its callback needs. Raises as ``Provider.client``.
+def authorization_url(next_path: str, reauthenticate: bool) -> str | ProviderSignIn:
+    """Return the URL of an authorization request, or the problem that the limit of the address is reached.
 
-    To reauthenticate, the provider must authenticate the agent again, even if they are signed in there.
+    What its callback needs is stored first, so that requests are limited whether or not the provider answers. To
+    reauthenticate, the provider must authenticate the agent again, even if they are signed in there. Raises as
+    ``Provider.client``, and sqlalchemy.exc.SQLAlchemyError if it can't be stored.
     """
-    provider = _provider()
     redirect_uri = services().settings.public_url + CALLBACK_PATH
+    state, nonce, code_verifier = (generate_token(TOKEN_LENGTH) for _ in range(3))
+    pending = PendingAuthorization(nonce, code_verifier, redirect_uri, next_path, reauthenticate, time.time())
+    retry_after = pending_authorizations.begin(AuthorizationKind.AGENT, state, next_path, vars(pending))
+    if retry_after is not None:
+        return ProviderSignIn(Problem.TOO_MANY, retry_after=retry_after)
     # With max_age a provider has to send auth_time. Not 0: some providers check it a second time before they redirect
     # back, and would ask for ever. What counts is that auth_time is later than the request.
     max_age = FRESH if reauthenticate else MAX_AGE
+    secrets = {"state": state, "nonce": nonce, "code_verifier": code_verifier}
     prompt = {"prompt": "login"} if reauthenticate else {}
-    with provider.client() as client:
-        sent = client.authorization_request(redirect_uri, max_age=int(max_age.total_seconds()), **prompt)
-    pending = PendingAuthorization(
-        sent["nonce"], sent["code_verifier"], redirect_uri, next_path, reauthenticate, time.time()
-    )
-    identity.save_pending_authorization(provider.framework, sent["state"], vars(pending))
-    return sent["url"]
+    with _provider().client() as client:
+        return client.authorization_url(redirect_uri, max_age=int(max_age.total_seconds()), **secrets, **prompt)
 
 
 def take_pending_authorization() -> PendingAuthorization | None:
     """Return the authorization request that this callback answers, once; none if it is unknown or too old."""
-    stored = identity.take_pending_authorization(_provider().framework, request.args.get("state"))
+    authorization = pending_authorizations.take(AuthorizationKind.AGENT)
+    stored = authorization.content if authorization else None
     # Another version of the portal may have stored other fields.
     if not stored or stored.keys() != PendingAuthorization.__dataclass_fields__.keys():
         return None
-    pending = PendingAuthorization(**stored)
-    return pending if time.time() - pending.requested_at <= PENDING_SECONDS else None
+    return PendingAuthorization(**stored)
 
 
 def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:

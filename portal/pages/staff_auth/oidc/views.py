@@ -8,7 +8,7 @@ from portal.pages.identity import agent as staff_identity
 from portal.pages.identity.actor import request_actor
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
-from portal.pages.staff_auth.oidc.sign_in import Problem
+from portal.pages.staff_auth.oidc.sign_in import Problem, ProviderSignIn
 from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, known_staff_path, redirect_to
 from portal.pages.web.responses import render_page
 from portal.services import services
@@ -26,6 +26,8 @@ def authorization_request() -> Response:
         url = staff_oidc.authorization_url(next_path, reauthenticate)
     except ProviderError as error:
         return _problem_page(staff_oidc.problem_of(error), next_path, reauthenticate)
+    if isinstance(url, ProviderSignIn):
+        return _result_page(url, next_path, reauthenticate)
     return current_app.make_response(redirect(url, 302))
 
 
@@ -38,11 +40,14 @@ def callback() -> Response:
         return _problem_page(Problem.STALE)
     result = staff_oidc.callback(pending, request_actor(ActorKind.AGENT))
     if result.account is None:
-        problem = result.problem or Problem.REFUSED
-        return _problem_page(problem, pending.next_path, pending.reauthenticate, result.retry_after)
+        return _result_page(result, pending.next_path, pending.reauthenticate)
     response = redirect_to(pending.next_path)
     staff_identity.begin(response, result.account, authenticated_at=result.authenticated_at)
     return response
+
+
+def _result_page(result: ProviderSignIn, next_path: str, reauthenticate: bool) -> Response:
+    return _problem_page(result.problem or Problem.REFUSED, next_path, reauthenticate, result.retry_after)
 
 
 def _problem_page(
