@@ -114,6 +114,6 @@ def create_services(settings: Settings) -> Services:
         budgets=Budgets(database, settings),
         preferences=preferences,
         directory=Directory(settings, ledger, history, preferences, zype),
-        agents=Agents(database, sessions),
-        second_factor=SecondFactor(database, settings),
+        agents=Agents(database, sessions, ledger),
+        second_factor=SecondFactor(database, settings, ledger),
     )

@@ -5,12 +5,14 @@ from contextlib import contextmanager
 
 import click
 
-from portal.commands.context import configured_database, fail
+from portal.commands.context import configured_database, fail, operator
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role
 from portal.domain.errors import AccountError
+from portal.ledger.ledger import Ledger
 from portal.settings.keys import keyring
-from portal.staff.agents import Account, Agents
+from portal.staff.accounts import Account
+from portal.staff.agents import PASSWORD_LIFETIME, Agents
 
 agents = click.Group(help="The support staff.")
 
@@ -20,7 +22,8 @@ def _agents() -> Iterator[Agents]:
     """Yield the accounts for the block. If an account does not allow a change, the command ends with the reason."""
     with configured_database() as (settings, database):
         try:
-            yield Agents(database, Sessions(database, keyring(settings).current))
+            keys = keyring(settings)
+            yield Agents(database, Sessions(database, keys.current), Ledger(database, keys))
         except AccountError as error:
             fail(str(error))
 
@@ -32,7 +35,7 @@ def add(name: str, supervisor: bool) -> None:
     """Add a local account called NAME, and print its password once."""
     role = Role.SUPERVISOR if supervisor else Role.AGENT
     with _agents() as accounts:
-        password = accounts.add(name, role)
+        password = accounts.add(name, role, actor=operator())
     click.echo(f"Account:  {name.strip().lower()}  ({role})")
     _print_password(password)
     click.echo("At the first sign-in the page asks to set up an authenticator app.")
@@ -58,7 +61,7 @@ def disable(name: str) -> None:
     has signed in with the provider.
     """
     with _agents() as accounts:
-        for agent_id in accounts.disable(name):
+        for agent_id in accounts.disable(name, operator()):
             click.echo(f"{agent_id} is disabled and signed out everywhere.")
 
 
@@ -67,7 +70,7 @@ def disable(name: str) -> None:
 def reset(name: str) -> None:
     """Reset the account NAME: a new password, no second factor, no sessions, and enabled if it was disabled."""
     with _agents() as accounts:
-        password = accounts.reset(name)
+        password = accounts.reset(name, operator())
     click.echo(f"{name} can sign in again, and is signed out everywhere.")
     if password:
         _print_password(password)
@@ -76,7 +79,9 @@ def reset(name: str) -> None:
 
 def _print_password(password: str) -> None:
     click.echo(f"Password: {password}")
+    hours = int(PASSWORD_LIFETIME.total_seconds()) // 3600
     click.echo("It is not shown again. Give it to the person alone, in person or by phone.")
+    click.echo(f"It is good for {hours} hours, and the page asks for another one at the first sign-in.")
 
 
 def _line(account: Account) -> str:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from portal.commands.context import configured_database, fail
-from portal.domain.actors import Actor, ActorKind, Reason
+from portal.commands.context import configured_database, fail, operator
+from portal.domain.actors import Reason
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ExportOutcome
 from portal.ledger import export
@@ -84,7 +84,7 @@ def resolve(attempt_id: str, outcome: str) -> None:
     """Add the OUTCOME of an attempt that has none, as the log or Zype shows it."""
     try:
         with _open() as (ledger, _):
-            ledger.resolve(attempt_id, outcome)
+            ledger.resolve(attempt_id, outcome, operator())
     except LookupError as error:
         fail(f"Nothing was written: {error}")
     click.echo("The outcome is in the ledger.")
@@ -123,8 +123,7 @@ def export_attempts(kind: export.Format, **options: Any) -> None:
     """Write attempts to standard output, oldest first, and a last line that shows whether any is missing."""
     attempt_filter = _attempt_filter(options)
     with _open() as (ledger, history):
-        operator = Actor(ActorKind.OPERATOR, "command line", "", "command-line")
-        attempt = Attempt(Action.EXPORT, operator, reason=Reason(f"{kind}: {attempt_filter}"))
+        attempt = Attempt(Action.EXPORT, operator(), reason=Reason(f"{kind}: {attempt_filter}"))
         try:
             ledger.begin(attempt)
         except LedgerUnavailable:

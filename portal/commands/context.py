@@ -1,10 +1,12 @@
 """What the commands share: where their settings come from, and how they end when they can't go on."""
 
+import getpass
 import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -13,15 +15,29 @@ from dotenv import dotenv_values
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database, describe
+from portal.domain.actors import OPERATOR, Actor
 from portal.domain.errors import SettingsError
 from portal.settings.addresses import split_bind
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 
+# More of an operator's name is not kept.
+MAX_NAME = 64
+
 
 def environment() -> dict[str, str]:
     """Return the environment, on top of what a .env file in the current folder says."""
     return {**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ}
+
+
+def operator() -> Actor:
+    """Return the operator as an actor, with their account on this machine, or the one that they called sudo from."""
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        # The process runs as a number that has no name, as in many containers.
+        name = str(os.getuid())
+    return replace(OPERATOR, id="".join(filter(str.isprintable, name))[:MAX_NAME] or OPERATOR.id)
 
 
 def fail(*lines: str) -> NoReturn:

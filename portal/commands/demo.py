@@ -17,6 +17,7 @@ from portal.commands.serve import run_server
 from portal.database.migration import upgrade
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role
+from portal.ledger.ledger import Ledger
 from portal.sandbox import seed
 from portal.settings.keys import keyring
 from portal.settings.settings import Settings
@@ -74,10 +75,12 @@ def _seed_database(settings: Settings) -> None:
     # It closes its connection, which the workers that are forked later must not share.
     with open_database(settings) as database:
         upgrade(settings.database_url.get_secret_value())
-        agents = Agents(database, Sessions(database, keyring(settings).current))
+        keys = keyring(settings)
+        ledger = Ledger(database, keys)
+        agents = Agents(database, Sessions(database, keys.current), ledger)
         for person in seed.STAFF:
             agents.add(person.name, Role.SUPERVISOR if person.is_supervisor else Role.AGENT, person.password)
-            SecondFactor(database, settings).enrol(person.name, person.secret)
+            SecondFactor(database, settings, ledger).enrol(person.name, person.secret)
 
 
 def _instructions(settings: Settings, folder: Path) -> str:

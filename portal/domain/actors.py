@@ -18,7 +18,7 @@ class Actor:
 
     Args:
         kind: viewer, agent or operator.
-        id: a viewer's consumer_id or an agent's id.
+        id: a viewer's consumer_id, an agent's id, or the operator's name on their machine.
         address: the client's address as text, IPv4 or IPv6; hashed before it is stored.
         request_id: the id of the HTTP request, to join the ledger to the logs.
     """
@@ -27,6 +27,10 @@ class Actor:
     id: str
     address: str
     request_id: str
+
+
+# The operator at the command line, where nothing tells who of them it is.
+OPERATOR = Actor(ActorKind.OPERATOR, "command line", "", "command-line")
 
 
 @dataclass(frozen=True)

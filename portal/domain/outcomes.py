@@ -34,6 +34,8 @@ class SignInOutcome(StrEnum):
     # The password was right, and the second factor is still missing.
     SECOND_FACTOR_REQUIRED = "half"
     WRONG = "wrong"
+    # Authenticated, or about to be, but not allowed in: no role, a disabled account, or the provider's refusal.
+    REFUSED = "refused"
     TOO_MANY = "too_many"
     UNAVAILABLE = "unavailable"
     MISCONFIGURED = "misconfigured"
@@ -56,6 +58,15 @@ class ExportOutcome(StrEnum):
     EXPORTED = "exported"
 
 
+class ChangeOutcome(StrEnum):
+    """How a change of an account, its factors, its sessions or the ledger's own gaps ended."""
+
+    DONE = "done"
+    # The present password was not right.
+    WRONG = "wrong"
+    TOO_MANY = "too_many"
+
+
 class Action(StrEnum):
     """What an attempt in the ledger tried to do."""
 
@@ -65,6 +76,14 @@ class Action(StrEnum):
     SIGN_IN = "sign_in"
     LOOK_UP = "look_up"
     EXPORT = "export"
+    SIGN_OUT_EVERYWHERE = "sign_out_everywhere"
+    ADD_ACCOUNT = "add_account"
+    DISABLE_ACCOUNT = "disable_account"
+    RESET_ACCOUNT = "reset_account"
+    ENROL = "enrol"
+    RENEW_RECOVERY_CODES = "renew_codes"
+    CHANGE_PASSWORD = "change_password"  # noqa: S105 - the name of an action
+    RESOLVE = "resolve"
 
 
 # The outcomes that an attempt of each kind can have.
@@ -75,6 +94,15 @@ OUTCOMES: dict[Action, tuple[str, ...]] = {
     Action.SIGN_IN: tuple(SignInOutcome),
     Action.LOOK_UP: tuple(LookUpOutcome),
     Action.EXPORT: tuple(ExportOutcome),
+    # What is written in one transaction with the change itself can't end in another way.
+    Action.SIGN_OUT_EVERYWHERE: (ChangeOutcome.DONE,),
+    Action.ADD_ACCOUNT: (ChangeOutcome.DONE,),
+    Action.DISABLE_ACCOUNT: (ChangeOutcome.DONE,),
+    Action.RESET_ACCOUNT: (ChangeOutcome.DONE,),
+    Action.ENROL: (ChangeOutcome.DONE,),
+    Action.RENEW_RECOVERY_CODES: (ChangeOutcome.DONE,),
+    Action.CHANGE_PASSWORD: tuple(ChangeOutcome),
+    Action.RESOLVE: (ChangeOutcome.DONE,),
 }
 # Outcomes of an attempt that changed nothing, which don't decide whether a PIN is linked.
 CHANGED_NOTHING = (

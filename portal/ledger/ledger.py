@@ -13,8 +13,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database, describe
+from portal.domain.actors import OPERATOR, Actor, Reason
 from portal.domain.errors import LedgerUnavailable
-from portal.domain.outcomes import OUTCOMES, Action, Outcome
+from portal.domain.outcomes import OUTCOMES, Action, ChangeOutcome, Outcome
 from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
 from portal.ledger.limits import Limit, blocked_until
 from portal.ledger.rows import row_of, sign
@@ -111,8 +112,21 @@ class Ledger:
         with self._log_failure(attempt, outcome), self._database.write() as connection:
             self._append(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
 
-    def resolve(self, attempt_id: str, outcome: str) -> None:
-        """Add the outcome of an attempt that has none, as an operator found it.
+    def record_change(
+        self, connection: Connection, attempt: Attempt, outcome: ChangeOutcome = ChangeOutcome.DONE
+    ) -> None:
+        """Write an attempt and its outcome in the transaction that makes the change, so that neither is there alone.
+
+        Args:
+            connection: of the unit of work that makes the change.
+            attempt: whose reason names what was changed, such as the id of an account.
+            outcome: of what was done.
+        """
+        row = row_of(attempt, self.keyring)
+        self._append(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
+
+    def resolve(self, attempt_id: str, outcome: str, actor: Actor = OPERATOR) -> None:
+        """Add the outcome of an attempt that has none, as an operator found it, and the record of who added it.
 
         Raises:
             LookupError: there is no such attempt, it has an outcome already, or can't have this one.
@@ -131,6 +145,8 @@ class Ledger:
                 self._on_outcome(connection, row, (row["address_hash"],), now, rows[0]["at"])
             self._append(connection, [row], now)
             connection.execute(_REMOVE_PENDING, {"ended": attempt_id})
+            reason = Reason(f"{attempt_id}: {outcome}")
+            self.record_change(connection, Attempt(Action.RESOLVE, actor, row["consumer_id"], reason=reason))
 
     def is_subject_limited(self, attempt: Attempt, items: tuple[RateLimitItem, ...]) -> bool:
         """Tell whether sign-ins of the attempt's subject failed this often from any address. Raises SQLAlchemyError."""

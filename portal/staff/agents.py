@@ -1,22 +1,24 @@
 """The accounts of the support staff: local ones, and those of agents whom an identity provider vouches for."""
 
-import re
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from portal.database.database import Database
 from portal.database.sessions import Sessions
-from portal.domain.actors import Role, SessionKind
+from portal.domain.actors import OPERATOR, Actor, Reason, Role, SessionKind
 from portal.domain.errors import AccountError
+from portal.domain.outcomes import Action, ChangeOutcome
+from portal.ledger.attempts import Attempt
+from portal.ledger.ledger import Ledger
 from portal.staff import passwords
+from portal.staff.accounts import COLUMNS, OIDC_PREFIX, Account, account_of, is_oidc_id, local_id, oidc_ids
 from portal.staff.tables import agents, recovery_codes
 
-# Ids of agents who sign in with the operator's identity provider start with this; a local name contains no colon.
-OIDC_PREFIX = "oidc:"
-LOCAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PASSWORD_GROUPS = 4
+# A password that was printed and passed on has to be changed by then.
+PASSWORD_LIFETIME = timedelta(hours=72)
 BAD_NAME = (
     "The name has to start with a letter or digit, and may go on with those, dots, dashes and underscores, "
     "up to 64 in all."
@@ -24,83 +26,93 @@ BAD_NAME = (
 NO_SUCH_ACCOUNT = "There is no such account. See: zype-activate agents list"
 
 
-@dataclass(frozen=True)
-class Account:
-    """A member of the support staff. The id, the ledger's actor_id, is a local name or ``oidc:`` and a ``sub``."""
-
-    id: str
-    name: str
-    email: str | None
-    role: Role
-    created_at: datetime
-    disabled_at: datetime | None
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the agent signs in with a password of the portal, and not with the operator's identity provider."""
-        return not self.id.startswith(OIDC_PREFIX)
-
-
 class Agents:
-    """The accounts. Every method raises sqlalchemy.exc.SQLAlchemyError where the database fails."""
+    """The accounts. Every method raises sqlalchemy.exc.SQLAlchemyError where the database fails.
 
-    def __init__(self, database: Database, sessions: Sessions) -> None:
+    Each change is recorded in the ledger, in the transaction that makes it.
+    """
+
+    def __init__(self, database: Database, sessions: Sessions, ledger: Ledger) -> None:
         self._database = database
         self._sessions = sessions
+        self._ledger = ledger
 
     def find(self, agent_id: str) -> Account | None:
         """Return the account with this id, disabled or not."""
         with self._database.read() as connection:
             row = connection.execute(_FIND, {"agent_id": agent_id}).one_or_none()
-        return _account(row) if row else None
+        return account_of(row) if row else None
 
     def find_local(self, name: str) -> Account | None:
         """Return the local account with this name, in any case."""
-        agent_id = _local_id(name)
+        agent_id = local_id(name)
         return self.find(agent_id) if agent_id else None
 
     def all(self) -> list[Account]:
         """Return every account, by id."""
         with self._database.read() as connection:
-            return [_account(row) for row in connection.execute(sa.select(*_COLUMNS).order_by(agents.c.id))]
+            return [account_of(row) for row in connection.execute(sa.select(*COLUMNS).order_by(agents.c.id))]
 
     def has_local(self) -> bool:
         """Tell whether there are local accounts."""
         return bool(self._database.scalar(sa.select(sa.exists().where(agents.c.password_hash.is_not(None)))))
 
-    def upsert(self, agent_id: str, name: str, email: str | None, role: Role) -> Account:
-        """Store what a provider says about an agent at a sign-in, and return the account; it may be a disabled one."""
-        claims = {"name": name, "email": email, "role": role}
-        with self._database.write() as connection:
-            row = {"id": agent_id, "created_at": self._database.now(connection), **claims}
-            insert = self._database.insert(agents).values(**row)
-            connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=claims))
-            return _account(connection.execute(_FIND, {"agent_id": agent_id}).one())
+    def upsert(self, issuer: str, subject: str, name: str, email: str | None, role: Role) -> Account:
+        """Store what a provider says about an agent at a sign-in, and return the account; it may be a disabled one.
 
-    def add(self, name: str, role: Role, password: str | None = None) -> str:
+        An account that names no issuer yet becomes that of the first one whose agent has its subject.
+
+        Raises:
+            AccountError: other agents have every id that this one could have.
+        """
+        claims = {"issuer": issuer, "subject": subject, "name": name, "email": email, "role": role}
+        is_theirs = sa.or_(agents.c.issuer.is_(None), sa.and_(agents.c.issuer == issuer, agents.c.subject == subject))
+        with self._database.write() as connection:
+            row = {"created_at": self._database.now(connection), **claims}
+            for agent_id in oidc_ids(issuer, subject):
+                insert = self._database.insert(agents).values(id=agent_id, **row)
+                update = insert.on_conflict_do_update(index_elements=["id"], set_=claims, where=is_theirs)
+                if connection.execute(update.returning(agents.c.id)).one_or_none():
+                    return account_of(connection.execute(_FIND, {"agent_id": agent_id}).one())
+        raise AccountError("other agents have this agent's ids")
+
+    def oidc_id(self, issuer: str, subject: str) -> str:
+        """Return the id of an agent of a provider, which they may not have used yet."""
+        plain, full = oidc_ids(issuer, subject)
+        others = (agents.c.id == plain, agents.c.issuer.is_not(None))
+        is_taken = sa.exists().where(*others, sa.or_(agents.c.issuer != issuer, agents.c.subject != subject))
+        return full if self._database.scalar(sa.select(is_taken)) else plain
+
+    def add(self, name: str, role: Role, password: str | None = None, *, actor: Actor = OPERATOR) -> str:
         """Add a local account, and return its password: it is shown once and stored only as a hash.
 
         Args:
             name: to sign in with and for display; in lower case it is the account's id.
             role: what the agent may do.
-            password: of the demo's accounts, which are no secret; for all others one is generated.
+            password: of the demo's accounts, which are no secret. For all others one is generated, which ends after
+                PASSWORD_LIFETIME and has to be changed at the first sign-in.
+            actor: who adds it.
 
         Raises:
             AccountError: the name is not allowed, or is taken.
         """
-        agent_id = _local_id(name)
+        agent_id = local_id(name)
         if agent_id is None:
             raise AccountError(BAD_NAME)
-        password = password or passwords.generate(PASSWORD_GROUPS)
-        row = {"id": agent_id, "name": name.strip(), "role": role, "password_hash": passwords.hash_password(password)}
+        generated = passwords.generate(PASSWORD_GROUPS)
+        password_hash = passwords.hash_password(password or generated)
+        row = {"id": agent_id, "name": name.strip(), "role": role, "password_hash": password_hash}
         with self._database.write() as connection:
-            insert = self._database.insert(agents).values(**row, created_at=self._database.now(connection))
+            now = self._database.now(connection)
+            expires_at = None if password else now + PASSWORD_LIFETIME
+            insert = self._database.insert(agents).values(**row, created_at=now, password_expires_at=expires_at)
             # RETURNING, because drivers differ in the row count that they report for an INSERT without effect.
             if connection.execute(insert.on_conflict_do_nothing().returning(agents.c.id)).one_or_none() is None:
                 raise AccountError(f"There is an account {agent_id} already.")
-        return password
+            self._record(connection, Action.ADD_ACCOUNT, actor, f"{agent_id}, {role}")
+        return password or generated
 
-    def disable(self, name: str) -> list[str]:
+    def disable(self, name: str, actor: Actor = OPERATOR) -> list[str]:
         """Disable accounts, end their sessions at once, and return their ids.
 
         Args:
@@ -112,28 +124,30 @@ class Agents:
         """
         with self._database.write() as connection:
             now = self._database.now(connection)
-            if _is_oidc_id(name):
+            if is_oidc_id(name):
                 row = {"id": name, "name": name, "role": Role.AGENT, "created_at": now}
                 connection.execute(self._database.insert(agents).values(**row).on_conflict_do_nothing())
             ids = list(connection.execute(sa.select(agents.c.id).where(_matches(name))).scalars())
             enabled = agents.update().where(agents.c.id.in_(ids), agents.c.disabled_at.is_(None))
             connection.execute(enabled.values(disabled_at=now))
+            for agent_id in ids:
+                self._record(connection, Action.DISABLE_ACCOUNT, actor, agent_id)
         if not ids:
             raise AccountError(NO_SUCH_ACCOUNT)
         for agent_id in ids:
-            self.sign_out(agent_id)
+            self.end_sessions(agent_id)
         return ids
 
-    def reset(self, name: str) -> str | None:
+    def reset(self, name: str, actor: Actor = OPERATOR) -> str | None:
         """Remove an account's second factor and sessions, and enable it if it is disabled.
 
-        The name is a local one, or an id with ``oidc:``. Returns the new password of a local account, shown once; none
-        where the provider has the password.
+        The name is a local one, or an id with ``oidc:``. Returns the new password of a local account, shown once, which
+        lasts as that of a new account does; none where the provider has the password.
 
         Raises:
             AccountError: there is no such account.
         """
-        account = self.find(name) if _is_oidc_id(name) else self.find_local(name)
+        account = self.find(name) if is_oidc_id(name) else self.find_local(name)
         if account is None:
             raise AccountError(NO_SUCH_ACCOUNT)
         password = passwords.generate(PASSWORD_GROUPS) if account.is_local else None
@@ -142,12 +156,22 @@ class Agents:
             **dict.fromkeys(("totp_secret", "totp_offered", "totp_step", "disabled_at")),
         }
         with self._database.write() as connection:
-            connection.execute(agents.update().where(agents.c.id == account.id).values(**values))
+            expires_at = self._database.now(connection) + PASSWORD_LIFETIME if password else None
+            changed = agents.update().where(agents.c.id == account.id)
+            connection.execute(changed.values(**values, password_expires_at=expires_at))
             connection.execute(recovery_codes.delete().where(recovery_codes.c.agent_id == account.id))
-        self.sign_out(account.id)
+            self._record(connection, Action.RESET_ACCOUNT, actor, account.id)
+        self.end_sessions(account.id)
         return password
 
-    def sign_out(self, agent_id: str) -> None:
+    def sign_out(self, agent_id: str, actor: Actor) -> None:
+        """End every session of an agent, and record who did; raises LedgerUnavailable if that can't be recorded."""
+        attempt = Attempt(Action.SIGN_OUT_EVERYWHERE, actor, reason=Reason(agent_id))
+        self._ledger.begin(attempt)
+        self.end_sessions(agent_id)
+        self._ledger.finish(attempt, ChangeOutcome.DONE)
+
+    def end_sessions(self, agent_id: str) -> None:
         """End every session of an agent, and every sign-in that still lacks the second factor."""
         # In this order: a sign-in that completes meanwhile finds its pending session gone, or ends with the rest.
         for kind in (SessionKind.PENDING_AGENT, SessionKind.AGENT):
@@ -181,30 +205,26 @@ class Agents:
         query = sa.select(sa.exists().where(agents.c.id == agent_id, agents.c.password_hash == password_hash))
         return bool(self._database.scalar(query))
 
+    def is_password_expired(self, account: Account) -> bool:
+        """Tell whether an account's generated password has ended, by the database's clock."""
+        return account.password_expires_at is not None and account.password_expires_at <= self._database.now()
 
-_COLUMNS = tuple(agents.c[name] for name in Account.__dataclass_fields__)
-_FIND = sa.select(*_COLUMNS).where(agents.c.id == sa.bindparam("agent_id"))
+    def set_password(self, agent_id: str, password: str, old_hash: str) -> bool:
+        """Store the password that an agent chose, which doesn't end; tell whether the account still had the old one."""
+        unchanged = (agents.c.id == agent_id, agents.c.password_hash == old_hash)
+        values = {"password_hash": passwords.hash_password(password), "password_expires_at": None}
+        return self._database.change(agents.update().where(*unchanged).values(**values)) == 1
 
-
-def _account(row: sa.Row[tuple[object, ...]]) -> Account:
-    values = dict(row._mapping)
-    return Account(**values | {"role": Role(values["role"])})
-
-
-def _local_id(name: str) -> str | None:
-    """Return the id of the local account with this name, or none if the name is not allowed."""
-    agent_id = name.strip()
-    # Lower-cased only after the match: the Kelvin sign becomes an ordinary k.
-    return agent_id.lower() if LOCAL_NAME.fullmatch(agent_id) else None
+    def _record(self, connection: Connection, action: Action, actor: Actor, what: str) -> None:
+        self._ledger.record_change(connection, Attempt(action, actor, reason=Reason(what)))
 
 
-def _is_oidc_id(name: str) -> bool:
-    return name.startswith(OIDC_PREFIX) and name != OIDC_PREFIX
+_FIND = sa.select(*COLUMNS).where(agents.c.id == sa.bindparam("agent_id"))
 
 
 def _matches(name: str) -> sa.ColumnElement[bool]:
-    if _is_oidc_id(name):
+    if is_oidc_id(name):
         return agents.c.id == name
     if "@" in name:
         return sa.and_(agents.c.email == name, agents.c.id.startswith(OIDC_PREFIX))
-    return agents.c.id == _local_id(name)
+    return agents.c.id == local_id(name)

@@ -11,6 +11,10 @@ from pyotp.exceptions import OTPVerificationError
 from sqlalchemy.engine import Connection
 
 from portal.database.database import Database
+from portal.domain.actors import Actor, Reason
+from portal.domain.outcomes import Action
+from portal.ledger.attempts import Attempt
+from portal.ledger.ledger import Ledger
 from portal.settings.keys import LedgerKey, Purpose, encryption
 from portal.settings.settings import Settings
 from portal.staff import passwords
@@ -28,11 +32,13 @@ _SIX_DIGITS = re.compile(r"[0-9]{6}")
 class SecondFactor:
     """The second factors. Every method raises sqlalchemy.exc.SQLAlchemyError where the database fails.
 
-    The present secret key encrypts; the previous one decrypts what is older.
+    The present secret key encrypts; the previous one decrypts what is older. Enrolment and new recovery codes are
+    recorded in the ledger, in the transaction that makes the change.
     """
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, ledger: Ledger) -> None:
         self._database = database
+        self._ledger = ledger
         secrets = [secret for secret in (settings.secret_key, settings.secret_key_previous) if secret]
         self._fernet = encryption(settings, Purpose.TOTP_SECRET)
         self._recovery_keys = [LedgerKey(secret.get_secret_value().encode()) for secret in secrets]
@@ -50,7 +56,7 @@ class SecondFactor:
         """Return the secret that is offered to an account, in base32; none if a new sign-in has to offer one."""
         return self._decrypt(self._column_value(agent_id, "totp_offered"))
 
-    def accept(self, agent_id: str, code: str) -> tuple[str, ...] | None:
+    def accept(self, agent_id: str, code: str, actor: Actor) -> tuple[str, ...] | None:
         """Enrol an account with the secret that it was offered, if the code as typed is one of that secret.
 
         Returns:
@@ -59,10 +65,15 @@ class SecondFactor:
         offered = self._column_value(agent_id, "totp_offered")
         secret = self._decrypt(offered)
         step = _matching_step(secret, _normalised(code))
-        return self.enrol(agent_id, secret, step, offered) if secret and step else None
+        return self.enrol(agent_id, secret, step, offered, actor) if secret and step else None
 
     def enrol(
-        self, agent_id: str, secret: str, step: int | None = None, offered: str | None = None
+        self,
+        agent_id: str,
+        secret: str,
+        step: int | None = None,
+        offered: str | None = None,
+        actor: Actor | None = None,
     ) -> tuple[str, ...] | None:
         """Enrol an account that has no second factor, and return its recovery codes, to be shown once.
 
@@ -70,6 +81,7 @@ class SecondFactor:
             secret: in base32; that of the demo's accounts is public.
             step: of a code that was used already.
             offered: the encrypted offer that is accepted; a reset may have removed it in between.
+            actor: who enrols it; none for the accounts of a demo, of which nothing is recorded.
 
         Returns:
             None if there is no such account or offer, or it has a second factor.
@@ -82,6 +94,8 @@ class SecondFactor:
         with self._database.write() as connection:
             if not connection.execute(update).rowcount:
                 return None
+            if actor:
+                self._record(connection, Action.ENROL, actor, agent_id)
             return self._replace_recovery_codes(connection, agent_id)
 
     def verify(self, agent_id: str, code: str) -> bool:
@@ -93,16 +107,20 @@ class SecondFactor:
         step = _matching_step(self._decrypt(encrypted), code)
         return bool(encrypted and step and self._use_step(agent_id, step, encrypted))
 
-    def renew_recovery_codes(self, agent_id: str) -> tuple[str, ...] | None:
+    def renew_recovery_codes(self, agent_id: str, actor: Actor) -> tuple[str, ...] | None:
         """Replace the recovery codes and return the new ones, to be shown once; none without a second factor."""
         if not self.is_enrolled(agent_id):
             return None
         with self._database.write() as connection:
+            self._record(connection, Action.RENEW_RECOVERY_CODES, actor, agent_id)
             return self._replace_recovery_codes(connection, agent_id)
 
     def recovery_codes_left(self, agent_id: str) -> int:
         """Return how many recovery codes an account has left."""
         return self._database.scalar(sa.select(sa.func.count()).where(recovery_codes.c.agent_id == agent_id)) or 0
+
+    def _record(self, connection: Connection, action: Action, actor: Actor, agent_id: str) -> None:
+        self._ledger.record_change(connection, Attempt(action, actor, reason=Reason(agent_id)))
 
     def _replace_recovery_codes(self, connection: Connection, agent_id: str) -> tuple[str, ...]:
         codes = tuple(passwords.generate(RECOVERY_GROUPS) for _ in range(RECOVERY_CODES))

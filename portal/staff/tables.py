@@ -18,6 +18,13 @@ agents = sa.Table(
     sa.Column("totp_step", sa.BigInteger),
     sa.Column("created_at", UTCDateTime, nullable=False),
     sa.Column("disabled_at", UTCDateTime),
+    # Of a generated password, which has to be changed by then; none once the agent has chosen one.
+    sa.Column("password_expires_at", UTCDateTime),
+    # Who vouches for the agent, and as whom: a subject belongs to its issuer. None until the next sign-in of an old
+    # account, and for one that was disabled before its first.
+    sa.Column("issuer", sa.Text),
+    sa.Column("subject", sa.Text),
+    sa.Index("uq_agents_issuer_subject", "issuer", "subject", unique=True),
 )
 
 recovery_codes = sa.Table(

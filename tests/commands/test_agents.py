@@ -1,21 +1,28 @@
 """The commands of the support staff's accounts."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 
 from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role, SessionKind
+from portal.ledger.history import AttemptFilter, History
+from portal.ledger.ledger import Ledger
 from portal.settings.keys import keyring
 from portal.settings.loading import load
-from portal.staff.agents import Account, Agents
+from portal.staff.accounts import Account
+from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
+from portal.staff.tables import agents as agents_table
 from tests.commands.conftest import Run
 from tests.harness.environment import SECRET_KEY
 from tests.harness.people import Bob
 
 RunAgents = Callable[..., str]
+ISSUER = "https://id.example.com"
 
 
 class Accounts:
@@ -28,9 +35,12 @@ class Accounts:
 
     def __init__(self, database: Database, environ: dict[str, str]) -> None:
         settings = load(environ)
-        self.sessions = Sessions(database, keyring(settings).current)
-        self.agents = Agents(database, self.sessions)
-        self.second_factor = SecondFactor(database, settings)
+        keys = keyring(settings)
+        ledger = Ledger(database, keys)
+        self.sessions = Sessions(database, keys.current)
+        self.agents = Agents(database, self.sessions, ledger)
+        self.second_factor = SecondFactor(database, settings, ledger)
+        self.history = History(database)
 
     def find(self, agent_id: str) -> Account:
         """Return an account that there is."""
@@ -56,10 +66,15 @@ def environ(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture
-def accounts(environ: dict[str, str]) -> Iterator[Accounts]:
+def database(environ: dict[str, str]) -> Iterator[Database]:
     database = Database(environ["PORTAL_DATABASE_URL"], connections=2)
-    yield Accounts(database, environ)
+    yield database
     database.dispose()
+
+
+@pytest.fixture
+def accounts(database: Database, environ: dict[str, str]) -> Accounts:
+    return Accounts(database, environ)
 
 
 @pytest.fixture
@@ -109,7 +124,7 @@ def test_a_name_is_given_once(agents: RunAgents, accounts: Accounts) -> None:
 def test_the_list_shows_every_account_and_no_secret(agents: RunAgents, accounts: Accounts) -> None:
     assert "There are no accounts yet" in agents("list")
     password = password_in(agents("add", "Newcomer", "--supervisor"))
-    accounts.agents.upsert("oidc:4711", "Bob", "bob@example.com", Role.AGENT)
+    accounts.agents.upsert(ISSUER, "4711", "Bob", "bob@example.com", Role.AGENT)
     agents("disable", "oidc:4711")
 
     printed = agents("list").splitlines()
@@ -138,14 +153,14 @@ def test_a_disabled_account_is_signed_out_and_stays_disabled(agents: RunAgents, 
 
 @pytest.mark.parametrize("name", ["oidc:4711", "bob@example.com"])
 def test_an_agent_of_the_provider_is_disabled_by_id_or_e_mail(agents: RunAgents, accounts: Accounts, name: str) -> None:
-    accounts.agents.upsert("oidc:4711", "Bob", "bob@example.com", Role.SUPERVISOR)
-    accounts.agents.upsert("oidc:4712", "Mallory", "mallory@example.com", Role.AGENT)
+    accounts.agents.upsert(ISSUER, "4711", "Bob", "bob@example.com", Role.SUPERVISOR)
+    accounts.agents.upsert(ISSUER, "4712", "Mallory", "mallory@example.com", Role.AGENT)
     session = accounts.sign_in("oidc:4711")
 
     assert agents("disable", name) == "oidc:4711 is disabled and signed out everywhere.\n"
 
     assert accounts.sessions.find(session) is None
-    assert accounts.agents.upsert("oidc:4711", "Bob", "bob@example.com", Role.SUPERVISOR).disabled_at
+    assert accounts.agents.upsert(ISSUER, "4711", "Bob", "bob@example.com", Role.SUPERVISOR).disabled_at
     assert not accounts.find("oidc:4712").disabled_at
 
 
@@ -153,14 +168,14 @@ def test_an_agent_of_the_provider_is_disabled_by_id_or_e_mail(agents: RunAgents,
 def test_an_agent_of_the_provider_is_disabled_before_they_first_sign_in(agents: RunAgents, accounts: Accounts) -> None:
     agents("disable", "oidc:4713")
 
-    account = accounts.agents.upsert("oidc:4713", "Mallory", None, Role.SUPERVISOR)
+    account = accounts.agents.upsert(ISSUER, "4713", "Mallory", None, Role.SUPERVISOR)
 
     assert account.disabled_at
     assert (account.name, account.role) == ("Mallory", Role.SUPERVISOR)
 
 
 def test_an_unknown_account_can_not_be_disabled(agents: RunAgents, accounts: Accounts) -> None:
-    accounts.agents.upsert("oidc:4711", "Bob", "bob@example.com", Role.AGENT)
+    accounts.agents.upsert(ISSUER, "4711", "Bob", "bob@example.com", Role.AGENT)
 
     for name in ("nobody", "nobody@example.com", "oidc:", "", "bob@example.co", "%", "BOB@example.com"):
         assert "There is no such account" in agents("disable", "--", name, status=1), name
@@ -198,6 +213,73 @@ def test_an_agent_of_the_provider_is_enabled_without_a_password(agents: RunAgent
 def test_an_unknown_account_can_not_be_reset(agents: RunAgents) -> None:
     for name in ("nobody", "oidc:4711"):
         assert "There is no such account" in agents("reset", name, status=1), name
+
+
+def test_each_change_is_in_the_ledger_with_the_operator_who_made_it(
+    agents: RunAgents, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "bob")
+    accounts.agents.upsert(ISSUER, "4711", "Bob", "bob@example.com", Role.AGENT)
+    agents("add", "Newcomer", "--supervisor")
+    agents("add", "newcomer", status=1)
+    agents("reset", "newcomer")
+    agents("disable", "NEWCOMER")
+    agents("disable", "bob@example.com")
+    agents("disable", "nobody", status=1)
+
+    recorded = accounts.history.page(AttemptFilter()).attempts[::-1]
+
+    assert [(one.action, one.outcome, one.reason) for one in recorded] == [
+        ("add_account", "done", "newcomer, supervisor"),
+        ("reset_account", "done", "newcomer"),
+        ("disable_account", "done", "newcomer"),
+        # Its id: no e-mail address is in the ledger.
+        ("disable_account", "done", "oidc:4711"),
+    ]
+    assert {(one.actor_kind, one.actor_id) for one in recorded} == {("operator", "bob")}
+
+
+def test_what_can_not_be_recorded_is_not_changed(agents: RunAgents, accounts: Accounts, database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE ledger RENAME TO elsewhere")
+
+    assert "The database can't be used" in agents("add", "newcomer", status=1)
+
+    assert accounts.agents.all() == []
+
+
+def test_a_subject_belongs_to_its_issuer(accounts: Accounts) -> None:
+    ours = accounts.agents.upsert(ISSUER, "4711", "Bob", None, Role.AGENT)
+    assert accounts.agents.oidc_id("https://other.example", "4711") == "oidc:https://other.example#4711"
+
+    theirs = accounts.agents.upsert("https://other.example", "4711", "Mallory", None, Role.SUPERVISOR)
+
+    assert (ours.id, theirs.id) == ("oidc:4711", "oidc:https://other.example#4711")
+    assert accounts.find("oidc:4711").name == "Bob"
+    again = accounts.agents.upsert("https://other.example", "4711", "Mallory", None, Role.AGENT)
+    assert (again.id, again.role) == (theirs.id, Role.AGENT)
+    assert accounts.agents.oidc_id(ISSUER, "4711") == "oidc:4711"
+
+
+def test_an_account_of_before_keeps_its_id_and_becomes_its_issuer_s(accounts: Accounts, database: Database) -> None:
+    with database.write() as connection:
+        row = {"id": "oidc:4711", "name": "Bob", "role": "agent", "created_at": datetime.now(UTC)}
+        connection.execute(agents_table.insert(), row)
+
+    assert accounts.agents.upsert(ISSUER, "4711", "Bob", None, Role.AGENT).id == "oidc:4711"
+    assert accounts.agents.upsert("https://other.example", "4711", "M", None, Role.AGENT).id != "oidc:4711"
+
+
+def test_a_printed_password_is_good_for_72_hours(agents: RunAgents, accounts: Accounts) -> None:
+    for command in ("add", "reset"):
+        printed = agents(command, "newcomer")
+        assert "72 hours" in printed
+        account = accounts.verify("newcomer", password_in(printed))
+        assert account
+        assert account.has_to_change_password
+        assert not accounts.agents.is_password_expired(account)
+        with time_machine.travel(datetime.now(UTC) + timedelta(hours=72, seconds=1), tick=True):
+            assert accounts.agents.is_password_expired(account)
 
 
 def test_a_database_without_the_schema_is_an_error_in_one_sentence(run: Run) -> None:

@@ -8,7 +8,7 @@ from flask import Flask, Response
 
 from portal.domain.actors import Role, SessionKind
 from portal.pages.identity import agent
-from portal.staff.agents import Account
+from portal.staff.accounts import Account
 from portal.staff.tables import agents
 from tests.conftest import services_of
 from tests.harness.accounts import add_account

@@ -11,13 +11,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.database.database import Database
 from portal.database.schema import metadata
+from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action
 from portal.ledger.attempts import Attempt, Begun
-from portal.ledger.history import History
+from portal.ledger.history import AttemptFilter, History
 from portal.ledger.ledger import Ledger
 from portal.ledger.rows import canonical
 from portal.ledger.tables import ledger as table
 from portal.ledger.tables import pending
+from portal.ledger.verification import Verification
 from portal.settings.keys import LedgerKey, Purpose
 from tests.harness.ledger import ALICE, actor
 from tests.ledger.conftest import on_any_database
@@ -108,8 +110,12 @@ def test_an_attempt_that_lost_its_process_is_found_and_resolved(
     assert [entry.attempt_id for entry in history.without_outcome(timedelta(0))] == [lost.id]
     assert history.without_outcome(timedelta(hours=1)) == []
 
-    ledger.resolve(lost.id, "unknown")
+    ledger.resolve(lost.id, "unknown", Actor(ActorKind.OPERATOR, "bob", "", "command-line"))
     assert history.without_outcome(timedelta(0)) == []
+    [newest, *_] = history.page(AttemptFilter()).attempts
+    assert (newest.action, newest.outcome, newest.actor_kind, newest.actor_id) == ("resolve", "done", "operator", "bob")
+    assert (newest.reason, newest.consumer_id) == (f"{lost.id}: unknown", lost.consumer_id)
+    assert Verification(database, ledger.keyring).ledger().faults == []
     with database.read() as connection:
         assert connection.execute(sa.select(pending)).all() == []
 

@@ -7,6 +7,7 @@ import pytest
 from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role
+from portal.ledger.ledger import Ledger
 from portal.settings.keys import keyring
 from portal.settings.loading import load
 from portal.settings.settings import Settings
@@ -33,7 +34,8 @@ def database(settings: Settings) -> Iterator[Database]:
 @pytest.fixture
 def accounts(database: Database, settings: Settings) -> Agents:
     """The accounts: Bob's alone."""
-    accounts = Agents(database, Sessions(database, keyring(settings).current))
+    keys = keyring(settings)
+    accounts = Agents(database, Sessions(database, keys.current), Ledger(database, keys))
     accounts.add("bob", Role.AGENT, Bob.password)
     return accounts
 
@@ -41,6 +43,6 @@ def accounts(database: Database, settings: Settings) -> Agents:
 @pytest.fixture
 def second_factor(accounts: Agents, database: Database, settings: Settings) -> SecondFactor:
     """The second factors, with Bob enrolled."""
-    second_factor = SecondFactor(database, settings)
+    second_factor = SecondFactor(database, settings, Ledger(database, keyring(settings)))
     second_factor.enrol("bob", Bob.secret)
     return second_factor

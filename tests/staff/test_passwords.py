@@ -36,7 +36,7 @@ def verified_hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_every_wrong_sign_in_costs_the_same_work(accounts: Agents, verified_hashes: list[str]) -> None:
     accounts.add("gone", Role.AGENT, "wrong")
     accounts.disable("gone")
-    accounts.upsert("oidc:bob", "Bob", "bob@example.com", Role.AGENT)
+    accounts.upsert("https://id.example.com", "bob", "Bob", "bob@example.com", Role.AGENT)
     names = ("bob", "nobody", "no name at all", "gone", "oidc:bob", "bob@example.com")
 
     assert [accounts.verify(name, "wrong") for name in names] == [None] * len(names)

@@ -15,7 +15,10 @@ from portal.settings.settings import Settings
 from portal.staff.second_factor import SecondFactor
 from portal.staff.tables import agents
 from tests.harness.internals import logged
+from tests.harness.ledger import agent
 from tests.harness.people import Bob
+
+BOB = agent("bob")
 
 
 def code_at(offset: int) -> str:
@@ -52,7 +55,7 @@ def test_a_code_uses_up_its_step_and_all_before_it(second_factor: SecondFactor) 
 
 @pytest.mark.parametrize("kind", ["app", "recovery"])
 def test_a_code_that_is_sent_eight_times_at_once_is_right_once(second_factor: SecondFactor, kind: str) -> None:
-    recovery = second_factor.renew_recovery_codes("bob") or ()
+    recovery = second_factor.renew_recovery_codes("bob", BOB) or ()
     code = code_at(0) if kind == "app" else recovery[0]
 
     assert successes_at_once(8, lambda: second_factor.verify("bob", code)) == 1
@@ -64,7 +67,7 @@ def test_of_several_enrolments_at_once_one_succeeds(second_factor: SecondFactor,
     second_factor.offer("bob")
     code = pyotp.TOTP(second_factor.offered("bob") or "").now()
 
-    assert successes_at_once(4, lambda: second_factor.accept("bob", code) is not None) == 1
+    assert successes_at_once(4, lambda: second_factor.accept("bob", code, BOB) is not None) == 1
     assert second_factor.recovery_codes_left("bob") == 10
 
 
@@ -75,15 +78,15 @@ def test_malformed_codes_are_wrong(second_factor: SecondFactor) -> None:
 
 
 def test_the_secret_key_can_be_changed(second_factor: SecondFactor, settings: Settings, database: Database) -> None:
-    recovery = second_factor.renew_recovery_codes("bob") or ()
+    recovery = second_factor.renew_recovery_codes("bob", BOB) or ()
     newer = settings.model_copy(update={"secret_key": Settings().secret_key})
     both = newer.model_copy(update={"secret_key_previous": settings.secret_key})
     code = code_at(0)
 
     with logged() as events:
-        assert not SecondFactor(database, newer).verify("bob", code)
+        assert not SecondFactor(database, newer, second_factor._ledger).verify("bob", code)
     assert [event["event"] for event in events] == ["second_factor_unreadable"]
-    assert SecondFactor(database, both).verify("bob", recovery[0])
-    assert SecondFactor(database, both).verify("bob", code)
+    assert SecondFactor(database, both, second_factor._ledger).verify("bob", recovery[0])
+    assert SecondFactor(database, both, second_factor._ledger).verify("bob", code)
     # Verifying the code has encrypted the secret again with the new key.
-    assert SecondFactor(database, newer).verify("bob", code_at(1))
+    assert SecondFactor(database, newer, second_factor._ledger).verify("bob", code_at(1))

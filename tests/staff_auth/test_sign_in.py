@@ -178,7 +178,7 @@ def test_a_session_of_one_kind_in_the_cookie_of_the_other_opens_nothing(
     services = services_of(app)
     viewer = services.sessions.create(SessionKind.VIEWER, "bob", name=None, email=None, address="127.0.0.1")
     agent = services.sessions.create(SessionKind.AGENT, seed.ALICE.id, name=None, email=None, address="127.0.0.1")
-    services.agents.upsert(seed.ALICE.id, "Alice", None, Role.SUPERVISOR)
+    add_account(services, seed.ALICE.id, Role.SUPERVISOR)
     disguised = browse(app)
     give_cookie(disguised, COOKIE, viewer)
     disguised.get("/support/account", 303)

@@ -16,6 +16,7 @@ import requests
 from flask import Flask
 from sqlalchemy import make_url
 
+from portal.domain.actors import OPERATOR
 from portal.sandbox import seed
 from portal.sandbox.app import create_app
 from portal.sandbox.server import serve_in_thread
@@ -220,7 +221,7 @@ def search(
     browser = RecordingBrowser(processes.url)
     services = services_of(app)
     supervisor = Supervisor(PageClient(browser, settings)).with_account(services)
-    recovery = services.second_factor.renew_recovery_codes("supervisor") or ()
+    recovery = services.second_factor.renew_recovery_codes("supervisor", OPERATOR) or ()
     typed = use_every_secret_of_a_viewer(Alice(PageClient(browser, settings)), sandbox)
     typed |= use_every_secret_of_support(supervisor, sandbox)
     wait_for_mails(mail_server, 2)

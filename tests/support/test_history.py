@@ -15,8 +15,8 @@ from flask import Flask
 from sqlalchemy.engine import Connection
 
 from portal.database.database import Database
-from portal.domain.actors import Actor, ActorKind, Reason, Role
-from portal.domain.outcomes import Action, LookUpOutcome, Outcome
+from portal.domain.actors import OPERATOR, Actor, ActorKind, Reason, Role
+from portal.domain.outcomes import OUTCOMES, Action, LookUpOutcome, Outcome
 from portal.ledger import export
 from portal.ledger.attempts import Attempt
 from portal.ledger.history import AttemptFilter
@@ -200,6 +200,18 @@ class TestFilter:
             page = supervisor.get(f"{HISTORY}?{query}", 422)
             assert page.title.startswith("Error: History"), query[:30]
             assert page.summary, query[:30]
+
+
+def test_every_action_and_outcome_has_words(app: Flask, supervisor: PageClient) -> None:
+    book = services_of(app).ledger
+    ends = [(action, outcome) for action, outcomes in OUTCOMES.items() for outcome in outcomes]
+    for action, outcome in ends:
+        book.record(Attempt(action, OPERATOR, reason=Reason("newcomer")), outcome)
+
+    cells = supervisor.get(HISTORY).select("tbody td:nth-child(2)")
+
+    assert len({cell.get_text(" ", strip=True) for cell in cells}) == len(ends)
+    assert "the operator" in supervisor.get(HISTORY).text("table")
 
 
 @on_any_database

@@ -14,7 +14,7 @@ from portal.pages.identity import pin_cookie
 from portal.pages.identity.actor import request_actor
 from portal.services import services
 from portal.settings.settings import Settings
-from portal.staff.agents import Account
+from portal.staff.accounts import Account
 
 # For this long after a sign-in an agent may do what can't be undone.
 FRESH = timedelta(minutes=5)

@@ -10,7 +10,7 @@ from portal.ledger.attempts import Attempt
 from portal.ledger.limits import Limit
 from portal.pages.auth.sign_in_attempts import SignInResult, run_attempt, run_password_attempt
 from portal.services import Services
-from portal.staff.agents import Account
+from portal.staff.accounts import Account
 
 Value = TypeVar("Value")
 
@@ -47,7 +47,8 @@ def enrol(services: Services, account: Account, code: str, actor: Actor) -> Sign
 
     The value is the recovery codes, to be shown once.
     """
-    return _run_code_attempt(services, account, actor, lambda: services.second_factor.accept(account.id, code))
+    own = replace(actor, id=account.id)
+    return _run_code_attempt(services, account, actor, lambda: services.second_factor.accept(account.id, code, own))
 
 
 def _run_code_attempt(

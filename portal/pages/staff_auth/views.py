@@ -21,7 +21,7 @@ from portal.pages.web.error_pages import error_page
 from portal.pages.web.forms import on_stale_form
 from portal.pages.web.responses import render_page
 from portal.services import services
-from portal.staff.agents import Account
+from portal.staff.accounts import Account
 
 bp = Blueprint("staff", __name__)
 
@@ -113,7 +113,7 @@ def account(agent: Agent) -> Response:
 @bp.post(f"{ACCOUNT}/recovery-codes")
 @fresh_agent_required
 def renew_recovery_codes(agent: Agent) -> Response:
-    codes = services().second_factor.renew_recovery_codes(agent.id)
+    codes = services().second_factor.renew_recovery_codes(agent.id, agent.actor)
     if codes is None:
         return redirect_to(ACCOUNT)
     return render_page("staff/recovery_codes.html", codes=codes, next=ACCOUNT)
@@ -129,7 +129,7 @@ def sign_out() -> Response:
 @bp.post("/support/sign-out/everywhere")
 @agent_required
 def sign_out_everywhere(agent: Agent) -> Response:
-    services().agents.sign_out(agent.id)
+    services().agents.sign_out(agent.id, agent.actor)
     return sign_out()
 
 

@@ -14,7 +14,7 @@ from wtforms.validators import Length, ValidationError
 from portal.domain.outcomes import OUTCOMES
 from portal.ledger.history import NO_OUTCOME, AttemptFilter
 from portal.pages.web.forms import PortalForm, no_control_characters
-from portal.staff.agents import OIDC_PREFIX
+from portal.staff.accounts import OIDC_PREFIX
 
 FIRST_YEAR, LAST_YEAR = 2000, 9000
 CONSUMER_ID = re.compile("[A-Za-z0-9_-]{1,64}")

@@ -76,7 +76,9 @@ def sign_in(app: Flask, browse: Callable[..., PageClient], provider_browser: Pro
 def refused(app: Flask, sign_in: SignIn) -> Callable[..., Page]:
     """Return a function that tries to sign in, and checks the page and that nobody was signed in."""
 
-    def refused(heading: str, status: int = 400, outcome: str = "wrong", **arguments: bool) -> Page:
+    def refused(heading: str, status: int = 400, outcome: str | None = None, **arguments: bool) -> Page:
+        # With a 403 the provider has authenticated somebody, who may not come in.
+        outcome = outcome or ("refused" if status == 403 else "wrong")
         count = len(outcomes(app, "sign_in"))
         page = sign_in(status, **arguments)
         assert page.heading == heading

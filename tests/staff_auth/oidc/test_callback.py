@@ -44,26 +44,27 @@ def callback_path(client: PageClient, provider_browser: ProviderBrowser) -> str:
 def test_callbacks_without_a_code_or_a_known_state_sign_nobody_in(
     app: Flask, sign_in: SignIn, provider: ScriptedProvider, key: RSAKey, subtests: pytest.Subtests
 ) -> None:
-    callbacks: list[tuple[dict[str, str | None], int, str]] = [
-        ({"state": "another"}, 400, UNKNOWN),
-        ({"state": None}, 400, UNKNOWN),
-        ({"state": "\0"}, 400, UNKNOWN),
-        ({"code": None}, 200, CANCELLED),
-        ({"code": ""}, 200, CANCELLED),
-        ({"error": "<script>alert(1)</script>"}, 200, CANCELLED),
-        ({"error": "login_required"}, 200, CANCELLED),
-        ({"error": "server_error"}, 503, "Your sign-in provider does not answer right now"),
-        ({"error": "invalid_scope"}, 503, "Signing in with a work account is not set up right"),
+    callbacks: list[tuple[dict[str, str | None], int, str, list[str]]] = [
+        ({"state": "another"}, 400, UNKNOWN, []),
+        ({"state": None}, 400, UNKNOWN, []),
+        ({"state": "\0"}, 400, UNKNOWN, []),
+        ({"code": None}, 200, CANCELLED, ["refused"]),
+        ({"code": ""}, 200, CANCELLED, ["refused"]),
+        ({"error": "<script>alert(1)</script>"}, 200, CANCELLED, ["refused"]),
+        ({"error": "access_denied"}, 200, CANCELLED, ["refused"]),
+        ({"error": "server_error"}, 503, "Your sign-in provider does not answer right now", ["unavailable"]),
+        ({"error": "invalid_scope"}, 503, "Signing in with a work account is not set up right", ["misconfigured"]),
     ]
-    for callback, status, heading in callbacks:
+    for callback, status, heading, recorded in callbacks:
         with subtests.test(callback=callback):
             provider.script(key, callback=callback)
+            count = len(outcomes(app, "sign_in"))
             page = sign_in(status)
+            assert outcomes(app, "sign_in")[count:] == recorded
             assert shows(page, heading)
             assert "alert(1)" not in page.source
             assert bool(page.header("Retry-After", "")) == (status == 503)
             assert session_rows(app) == []
-    assert rows(app, ledger) == []
 
 
 def test_a_callback_without_an_authorization_request_is_unknown(client: PageClient, app: Flask) -> None:

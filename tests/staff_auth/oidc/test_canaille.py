@@ -171,7 +171,7 @@ def test_a_user_without_a_role_is_told_whom_to_ask(
         assert services_of(app).agents.find(agent_id) is None
         assert [(row["outcome"], row["actor_id"]) for row in rows(app, ledger)][-2:] == [
             (None, ""),
-            ("wrong", agent_id),
+            ("refused", agent_id),
         ]
 
 
@@ -218,7 +218,7 @@ def test_an_agent_who_refuses_consent_is_not_signed_in(
 
     assert shows(page, "You are not signed in")
     assert session_rows(app) == []
-    assert rows(app, ledger) == []
+    assert outcomes(app, "sign_in") == ["refused"]
 
 
 def test_a_disabled_agent_is_not_signed_in(
@@ -231,7 +231,8 @@ def test_a_disabled_agent_is_not_signed_in(
 
     assert shows(page, "Your account is disabled here")
     assert session_rows(app) == []
-    assert [(row["outcome"], row["actor_id"]) for row in rows(app, ledger)] == [(None, ""), ("wrong", agent_id)]
+    signed_in = [row for row in rows(app, ledger) if row["action"] == "sign_in"]
+    assert [(row["outcome"], row["actor_id"]) for row in signed_in] == [(None, ""), ("refused", agent_id)]
 
 
 def test_a_changed_role_applies_from_the_next_sign_in(

@@ -7,7 +7,6 @@ from typing import Any
 
 from portal.domain.actors import Role
 from portal.settings.settings import Settings
-from portal.staff.agents import OIDC_PREFIX
 
 MAX_NAME = 200
 # Claims to display as the agent's name, best first.
@@ -32,9 +31,9 @@ class Claims:
         return str(self.id_token["sub"])
 
     @property
-    def agent_id(self) -> str:
-        """The agent's id in the ledger."""
-        return f"{OIDC_PREFIX}{self.subject}"
+    def issuer(self) -> str:
+        """The provider whose subject it is."""
+        return str(self.id_token["iss"])
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ from portal.pages.staff_auth.oidc.errors import ProviderError, ProviderMisconfig
 from portal.pages.staff_auth.oidc.provider import LEEWAY_SECONDS, Provider
 from portal.services import services
 from portal.settings.settings import Settings
-from portal.staff.agents import Account
+from portal.staff.accounts import Account
 
 log = structlog.get_logger("portal.staff_auth")
 
@@ -45,11 +45,11 @@ class Problem(StrEnum):
     """Why no agent was signed in, with the status of the page that says so and the outcome in the ledger."""
 
     STALE = "stale", 400
-    CANCELLED = "cancelled", 200
+    CANCELLED = "cancelled", 200, SignInOutcome.REFUSED
     REFUSED = "refused", 400
-    TOO_OLD = "old_proof", 403
-    NO_ROLE = "no_role", 403
-    DISABLED = "disabled", 403
+    TOO_OLD = "old_proof", 403, SignInOutcome.REFUSED
+    NO_ROLE = "no_role", 403, SignInOutcome.REFUSED
+    DISABLED = "disabled", 403, SignInOutcome.REFUSED
     TOO_MANY = "too_many", 429
     UNAVAILABLE = "unavailable", 503, SignInOutcome.UNAVAILABLE
     MISCONFIGURED = "misconfigured", 503, SignInOutcome.MISCONFIGURED
@@ -141,17 +141,12 @@ def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:
     Raises:
         LedgerUnavailable: the attempt or its success could not be written, so nobody is signed in.
     """
-    if "error" in request.args or not request.args.get("code"):
-        return ProviderSignIn(_problem_of_error_response())
     ledger = services().ledger
     attempt = Attempt(Action.SIGN_IN, actor)
     begun = ledger.begin(attempt, (address_limit(services().settings.limit_sign_in),))
     if isinstance(begun, RateLimited):
         return ProviderSignIn(Problem.TOO_MANY, retry_after=ceil(begun.retry_after))
-    try:
-        result = _sign_in(_claims(pending), pending)
-    except ProviderError as error:
-        result = ProviderSignIn(problem_of(error))
+    result = _result(pending)
     outcome = result.problem.outcome if result.problem else SignInOutcome.SIGNED_IN
     ledger.finish(replace(attempt, actor=replace(actor, id=result.agent_id)), outcome)
     if result.problem is None and services().history.outcome(attempt.id) is None:
@@ -169,6 +164,15 @@ def problem_of(error: ProviderError) -> Problem:
         return Problem.MISCONFIGURED
     log.warning("staff_provider_failed", error=str(error))
     return Problem.UNAVAILABLE
+
+
+def _result(pending: PendingAuthorization) -> ProviderSignIn:
+    if "error" in request.args or not request.args.get("code"):
+        return ProviderSignIn(_problem_of_error_response())
+    try:
+        return _sign_in(_claims(pending), pending)
+    except ProviderError as error:
+        return ProviderSignIn(problem_of(error))
 
 
 def _provider() -> Provider:
@@ -196,17 +200,19 @@ def _claims(pending: PendingAuthorization) -> Claims:
 
 def _sign_in(claims: Claims, pending: PendingAuthorization) -> ProviderSignIn:
     """Decide whether the agent of these claims may sign in, and store their account if so."""
+    agents = services().agents
+    agent_id = agents.oidc_id(claims.issuer, claims.subject)
     if claims.authenticated_at is None:
         log.error("staff_provider_misconfigured", error="ID token: it does not say when somebody signed in (auth_time)")
-        return ProviderSignIn(Problem.NO_AUTH_TIME, claims.agent_id)
+        return ProviderSignIn(Problem.NO_AUTH_TIME, agent_id)
     now = datetime.now(UTC)
     earliest = datetime.fromtimestamp(pending.requested_at, UTC) if pending.reauthenticate else now - MAX_AGE
     if not earliest - LEEWAY <= claims.authenticated_at <= now + LEEWAY:
-        return ProviderSignIn(Problem.TOO_OLD, claims.agent_id)
+        return ProviderSignIn(Problem.TOO_OLD, agent_id)
     role = claims.role(services().settings)
     if role is None:
-        return ProviderSignIn(Problem.NO_ROLE, claims.agent_id)
-    account = services().agents.upsert(claims.agent_id, claims.name, claims.email, role)
+        return ProviderSignIn(Problem.NO_ROLE, agent_id)
+    account = agents.upsert(claims.issuer, claims.subject, claims.name, claims.email, role)
     if account.disabled_at:
-        return ProviderSignIn(Problem.DISABLED, claims.agent_id)
-    return ProviderSignIn(None, claims.agent_id, account, min(claims.authenticated_at, now))
+        return ProviderSignIn(Problem.DISABLED, account.id)
+    return ProviderSignIn(None, account.id, account, min(claims.authenticated_at, now))
