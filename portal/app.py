@@ -14,6 +14,7 @@ from portal.linking.linking import Linking
 from portal.linking.reconciliation import Reconciliation
 from portal.linking.unlinking import Unlinking
 from portal.mail.outbox import queue_notice
+from portal.pages.activate import pin_of_link
 from portal.pages.activate.views import bp as activate
 from portal.pages.auth import authorization_code
 from portal.pages.auth.views import bp as auth
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> Flask:
     static_files = assets.init_app(app, settings)
     templating.init_app(app, settings, static_files)
     error_pages.init_app(app)
+    pin_of_link.init_app(app)
     authorization_code.init_app(app, settings)
     staff_oidc.init_app(app, settings)
     for blueprint in (
@@ -70,14 +72,15 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _configure(app: Flask, settings: Settings) -> None:
+    # A redirect of Werkzeug's would keep a PIN in the query; portal.pages.web.paths leads on from such paths.
+    app.url_map.merge_slashes = False
     app.secret_key = settings.secret_key.get_secret_value()
     if settings.secret_key_previous:
         app.config["SECRET_KEY_FALLBACKS"] = [settings.secret_key_previous.get_secret_value()]
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
-        # The prefix __Host- tells browsers to let no other host and no plain http set the cookie.
-        SESSION_COOKIE_NAME="__Host-activate" if settings.is_https else "activate",
+        SESSION_COOKIE_NAME=settings.cookie_name("activate"),
         SESSION_COOKIE_SECURE=settings.is_https,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

@@ -106,6 +106,10 @@ class Settings(BaseModel):
         """Whether viewers reach the portal by https, so that cookies can be limited to it."""
         return self.public_url.startswith("https://")
 
+    def cookie_name(self, name: str) -> str:
+        """Return the name of a cookie: with https it has the prefix with which browsers let no other host set it."""
+        return f"__Host-{name}" if self.is_https else name
+
     @property
     def zype_deadline(self) -> float:
         """Seconds that one call to Zype may take in all, however slowly the answer arrives."""

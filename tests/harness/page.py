@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup, Tag
 
 from portal.settings.settings import Settings
 from tests.harness.markup import attribute, words
-from tests.harness.page_rules import faults, headers_protect, secrets_stay_hidden
+from tests.harness.page_rules import cookies_are_ours_alone, faults, headers_protect, secrets_stay_hidden
 from tests.harness.transports import Answer, Transport
 
 CSRF_TOKEN = re.compile(r'(name="csrf_token"[^>]* value=")[^"]+')
@@ -164,6 +164,7 @@ class PageClient:
         page = Page(path, self.transport.send(method, path, data or {}, given))
         assert page.status == status, f"Status {page.status} came, {status} was stated: {method} {page.described()}"
         found = page.faults(self.settings.secret_values)
+        found += cookies_are_ours_alone(page.all_headers) if self.settings.is_https else ()
         assert not found, "\n".join([f"{method} {page!r} breaks the rules for pages:", *found])
         return page
 

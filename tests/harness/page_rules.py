@@ -164,9 +164,11 @@ def no_address_holds_a_pin(page: Document) -> Iterator[str]:
 
 
 def holds_a_pin(address: str) -> bool:
-    """Tell whether the query of an address has a field named pin, at whatever depth of quoting."""
+    """Tell whether the query of an address has a field named pin, in any case and at whatever depth of quoting."""
     query = urlsplit(address).query
-    return any(name == "pin" or (value != address and holds_a_pin(value)) for name, value in parse_qsl(query, True))
+    return any(
+        name.lower() == "pin" or (value != address and holds_a_pin(value)) for name, value in parse_qsl(query, True)
+    )
 
 
 def headers_protect(headers: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -187,6 +189,15 @@ def headers_protect(headers: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield "no Referrer-Policy"
     if holds_a_pin(found.get("location", "")):
         yield "a redirect with a PIN in its query"
+
+
+def cookies_are_ours_alone(headers: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the cookies of an https portal that another host of the domain, or plain http, could set."""
+    for line in (value for name, value in headers if name.lower() == "set-cookie"):
+        parts = set(line.lower().split("; "))
+        is_bound = {"secure", "path=/"} <= parts and not any(part.startswith("domain=") for part in parts)
+        if not line.startswith("__Host-") or not is_bound:
+            yield f"the cookie {line.partition('=')[0]} has no prefix __Host-, or not what that asks for"
 
 
 def secrets_stay_hidden(text: str, secrets: Collection[str]) -> Iterator[str]:

@@ -151,7 +151,8 @@ def use_every_secret_of_a_viewer(viewer: Alice, sandbox: SimulatedZype) -> dict[
     # A PIN in the wrong place.
     viewer.browser.send("POST", "/activate", 422, data={"pin": tvs[3].pin, "from": ""})
     viewer.browser.get(f"/activate/{tvs[3].pin}", 404)
-    viewer.browser.get(f"/sign-in?next=/activate&pin={tvs[3].pin}")
+    viewer.browser.get(f"/sign-in?next=/activate&pin={tvs[3].pin}", 303)
+    viewer.browser.get(f"/Activate/%23PIN={tvs[3].pin}", 303)
     viewer.browser.send("PUT", "/activate", 405, data={"pin": tvs[3].pin})
     viewer.browser.send("POST", "/activate", 413, data={"pin": tvs[3].pin * 100_000})
     viewer.opens("/activate").signs_out()

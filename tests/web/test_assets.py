@@ -53,7 +53,6 @@ def test_it_serves_a_file_under_a_name_that_browsers_may_keep(name: str, kind: s
         assert answer.status_code == 200
         assert answer.mimetype == kind
         assert "immutable" in answer.headers["Cache-Control"]
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert "Access-Control-Allow-Origin" not in answer.headers
 

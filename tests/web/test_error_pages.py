@@ -27,7 +27,7 @@ def leads_on(page: Page) -> bool:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/activate/", "/static/no.css", "/%00", "/<script>alert(1)</script>", "/ä"]
+    "path", ["/nothing", "/activate/nothing", "/static/no.css", "/%00", "/<script>alert(1)</script>", "/ä"]
 )
 def test_an_unknown_path_is_404(client: PageClient, path: str) -> None:
     page = client.get(path, 404)
@@ -42,7 +42,7 @@ def test_an_unknown_path_is_404(client: PageClient, path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("PUT", "/activate", {"GET", "HEAD", "OPTIONS", "POST"}),
-        ("GET", "/activate/confirm", {"OPTIONS", "POST"}),
+        ("PUT", "/activate/confirm", {"OPTIONS", "POST"}),
         ("DELETE", "/sign-in", {"GET", "HEAD", "OPTIONS", "POST"}),
         ("PROPFIND", "/activate/done", {"GET", "HEAD", "OPTIONS"}),
     ],

@@ -8,6 +8,9 @@ from flask.testing import FlaskClient
 
 from portal.pages.web import headers
 from portal.settings.loading import load
+from tests.harness.page import PageClient
+from tests.harness.page_rules import cookies_are_ours_alone
+from tests.harness.people import Alice
 
 KEY = "5ec4e7" * 11
 
@@ -116,6 +119,54 @@ def test_every_page_is_protected(path: str, client_of: Callable[..., FlaskClient
     assert "camera=()" in answer.headers["Permissions-Policy"]
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+# Everything that answers: pages, redirects, refusals, health checks, static files, and the check of the Host header.
+ANSWERS = (
+    *(("GET", "/activate", 200), ("HEAD", "/activate", 200), ("GET", "/", 302), ("GET", "/Activate/", 308)),
+    *(("GET", "/nowhere", 404), ("GET", "/sign-out", 303), ("PUT", "/sign-out", 405), ("OPTIONS", "/activate", 200)),
+    *(("POST", "/language", 400), ("GET", "/healthz", 200), ("GET", "/readyz", 200), ("GET", "/support", 303)),
+    *(("GET", "STATIC", 200), ("HEAD", "STATIC", 200), ("POST", "STATIC", 405), ("GET", "/static/no.css", 404)),
+)
+
+
+def test_every_answer_has_the_headers_for_all_once(make_app: Callable[..., Flask]) -> None:
+    origin = "https://tv.example.com"
+    app = make_app(public_url=origin, proxy_hops="1")
+    app.add_url_rule("/fails", view_func=lambda: 1 / 0)
+    with app.test_request_context():
+        stylesheet = app.jinja_env.globals["asset"]("site.css")
+    requests = [
+        *((method, path.replace("STATIC", stylesheet), status, {}) for method, path, status in ANSWERS),
+        ("GET", "/fails", 500, {}),
+        ("GET", stylesheet, 304, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}),
+        ("GET", stylesheet, 206, {"Range": "bytes=0-1"}),
+        ("GET", "/activate", 400, {"Host": "evil.example"}),
+    ]
+    for method, path, status, sent in requests:
+        with app.test_client().open(path, method=method, base_url=origin, headers=sent) as answer:
+            assert answer.status_code == status, (method, path)
+            assert answer.headers.getlist("Strict-Transport-Security") == ["max-age=31536000"], (method, path, status)
+            assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"], (method, path, status)
+            assert answer.headers.getlist("Referrer-Policy") == ["same-origin"], (method, path, status)
+
+
+def test_every_cookie_of_an_https_portal_is_for_its_host_alone(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    # The page client refuses a cookie without the prefix.
+    alice = Alice(browse(make_app(public_url="https://tv.example.com", proxy_hops="1")))
+    alice.signs_in().opens("/activate?pin=good1", 303)
+    chosen = alice.browser.submit(alice.page, "/language", 303, button="Deutsch")
+    assert [line.partition("=")[0] for line in chosen.headers("Set-Cookie")] == ["__Host-activate-language"]
+    assert alice.opens("/activate").page.select_one("html")["lang"] == "de"
+
+
+def test_a_cookie_that_another_host_may_set_is_a_fault() -> None:
+    prefixed = "__Host-activate=x; Secure; HttpOnly; Path=/; SameSite=Lax"
+    assert list(cookies_are_ours_alone([("Set-Cookie", prefixed)])) == []
+    for line in (prefixed[7:], prefixed.replace("Secure; ", ""), f"{prefixed}; Domain=example.com", "a=__Host-b"):
+        assert list(cookies_are_ours_alone([("Set-Cookie", line)])), line
 
 
 def test_no_header_stands_twice(client_of: Callable[..., FlaskClient]) -> None:

@@ -29,11 +29,6 @@ def home() -> AnyResponse:
 
 @bp.get("/activate")
 def enter_pin() -> Response:
-    if "pin" in request.args:
-        # Before anything is shown, because addresses end up in histories and screenshots.
-        response = see_other("/activate")
-        pin_cookie.keep_typed(response, request.args["pin"])
-        return response
     if current_viewer() is None:
         return sign_in_page()
     return _entry_page(_prefilled_form())

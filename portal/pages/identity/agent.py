@@ -147,4 +147,4 @@ def _account(session: Session) -> Account | None:
 
 
 def _name(settings: Settings) -> str:
-    return "__Host-activate-staff" if settings.is_https else "activate-staff"
+    return settings.cookie_name("activate-staff")

@@ -59,7 +59,7 @@ class PinCookie:
             response.delete_cookie(self._name(settings), secure=settings.is_https, httponly=True, samesite="Lax")
 
     def _name(self, settings: Settings) -> str:
-        return f"__Host-{self.name}" if settings.is_https else self.name
+        return settings.cookie_name(self.name)
 
 
 _viewers = PinCookie("activate-pin", Purpose.PIN_COOKIE)

@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask
 from whitenoise import WhiteNoise
 
-from portal.pages.web.headers import STATIC, for_every_answer
+from portal.pages.web.headers import STATIC
 from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
 
@@ -71,10 +71,9 @@ def init_app(app: Flask, settings: Settings) -> Assets:
     """Serve the static files before Flask is asked."""
     overrides = settings.overrides_dir / "static" if settings.overrides_dir else None
     assets = _assets(settings.brand_accent, settings.brand_logo, overrides)
-    headers = [*for_every_answer(settings), *STATIC]
 
     def add_headers(served: Any, _path: str, _url: str) -> None:
-        for name, value in headers:
+        for name, value in STATIC:
             served[name] = value
 
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]

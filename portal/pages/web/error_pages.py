@@ -5,16 +5,17 @@ from typing import Any
 from urllib.parse import quote
 
 import structlog
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, redirect, request
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.domain.errors import LedgerUnavailable, NotAllowed, NotSignedIn, StaffNotSignedIn
 from portal.pages.web.forms import stale_pages
 from portal.pages.web.limits import seconds_to_wait
+from portal.pages.web.paths import canonical_address, canonical_path, page_of_form
 from portal.pages.web.responses import render_page, see_other
 
 log = structlog.get_logger("portal.web")
@@ -41,6 +42,8 @@ def init_app(app: Flask) -> None:
         LedgerUnavailable: lambda _: error_page(503, "unavailable", RETRY_SECONDS),
         SQLAlchemyError: _database_failed,
         RateLimitExceeded: lambda _: error_page(429, "too_many", seconds_to_wait()),
+        NotFound: _not_found,
+        MethodNotAllowed: _method_not_allowed,
         HTTPException: _http_exception,
         Exception: _unhandled,
     }
@@ -92,10 +95,23 @@ def _database_failed(error: SQLAlchemyError) -> Response:
     return error_page(503, "error", RETRY_SECONDS)
 
 
+def _not_found(error: NotFound) -> AnyResponse:
+    path = canonical_path(request.path) if request.url_rule is None else None
+    if path is None or path == request.path:
+        return _http_exception(error)
+    # A browser repeats the method and the body.
+    return redirect(canonical_address(path), 308)
+
+
+def _method_not_allowed(error: MethodNotAllowed) -> AnyResponse:
+    # By Enter in the address bar, Back or a bookmark a browser asks for the path that a form was sent to.
+    if request.method in ("GET", "HEAD"):
+        return see_other(page_of_form(request.path))
+    return _http_exception(error)
+
+
 def _http_exception(error: HTTPException) -> AnyResponse:
     status = error.code or 500
-    if status < 400:
-        return error.get_response()
     response = error_page(status, KINDS.get(status, "error" if status >= 500 else "bad_request"))
     # Such as Allow, which a 405 must have.
     for name, value in error.get_headers():

@@ -1,7 +1,7 @@
-"""The check of the Host header, and the security headers of every response."""
+"""The check of the Host header, and the security headers of every answer."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -47,7 +47,6 @@ PAGE = (
 STATIC = (("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),)
 REFUSAL = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("X-Content-Type-Options", "nosniff"),
     ("Cache-Control", "no-store"),
 )
 
@@ -57,21 +56,35 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     Call it last: the host check wraps the WSGI application as it is, static files included.
     """
-    headers = [*for_every_answer(settings), *PAGE]
 
     @app.after_request
     def secure(response: Response) -> Response:
-        response.headers.extend(headers)
+        response.headers.extend(PAGE)
         return response
 
     app.wsgi_app = HostCheck(app.wsgi_app, settings.public_url)  # type: ignore[method-assign]
+    app.wsgi_app = SameHeaders(app.wsgi_app, for_every_answer(settings))  # type: ignore[method-assign]
 
 
 def for_every_answer(settings: Settings) -> list[tuple[str, str]]:
-    """Return the headers of both pages and static files."""
+    """Return the headers of every answer, whoever gives it: a page, a static file or a refusal."""
     if settings.is_https:
         return [*COMMON, ("Strict-Transport-Security", f"max-age={YEAR_SECONDS}")]
     return list(COMMON)
+
+
+class SameHeaders:
+    """WSGI middleware that adds headers to every answer of an application."""
+
+    def __init__(self, application: "WSGIApplication", headers: list[tuple[str, str]]) -> None:
+        self._application = application
+        self._headers = headers
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, [*headers, *self._headers], *rest)
+
+        return self._application(environ, start)
 
 
 class HostCheck:

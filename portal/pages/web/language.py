@@ -33,8 +33,11 @@ def choose_language() -> Response:
     response = see_other(page_to_return_to(request.form.get("next", "")))
     chosen = request.form.get("language")
     if chosen in languages():
-        secure = services().settings.is_https
-        response.set_cookie(_COOKIE, chosen, max_age=_COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax")
+        settings = services().settings
+        secure = settings.is_https
+        response.set_cookie(
+            settings.cookie_name(_COOKIE), chosen, max_age=_COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax"
+        )
         remember(chosen)
     return response
 
@@ -81,7 +84,7 @@ def remember(code: str) -> None:
 
 
 def _chosen(settings: Settings) -> str:
-    chosen = request.cookies.get(_COOKIE)
+    chosen = request.cookies.get(settings.cookie_name(_COOKIE))
     if chosen in languages():
         return chosen
     # Werkzeug's best_match prefers an exact match to the browser's order: English for "pt-PT, pt;q=0.9, en;q=0.8".

@@ -1,0 +1,28 @@
+"""The PIN of a link, wherever it stands in the address: kept for the form, and gone from the address."""
+
+from flask import Flask, Response, request
+
+from portal.pages.auth.authorization_code import CALLBACK_PATH
+from portal.pages.identity import pin_cookie
+from portal.pages.web.paths import HOME, canonical_path, pin_in_address
+from portal.pages.web.responses import see_other
+
+# The first parts of the paths to which a link with a PIN may lead: those of the pages for viewers.
+WAYS_IN = ("", "activate", "sign-in", "devices")
+
+
+def init_app(app: Flask) -> None:
+    """Keep the PIN of a link before anything is shown, because addresses end up in histories and screenshots."""
+
+    @app.before_request
+    def keep_pin_of_link() -> Response | None:
+        typed = pin_in_address() if request.method in ("GET", "HEAD") else None
+        if typed is None or not _is_way_in(canonical_path(request.path)):
+            return None
+        response = see_other(HOME)
+        pin_cookie.keep_typed(response, typed)
+        return response
+
+
+def _is_way_in(path: str | None) -> bool:
+    return path is not None and path != CALLBACK_PATH and path.split("/")[1] in WAYS_IN
