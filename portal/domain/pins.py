@@ -1,16 +1,38 @@
 """The one place that normalises a PIN. A PIN is a secret: nothing here prints it."""
 
 import re
-import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
+from urllib.parse import unquote
+
+from portal.domain.characters import is_punctuation, plain
 
 PinCase = Literal["lower", "upper", "keep"]
 
-# Longer than any PIN with all the separators that a person could add.
-_MAX_INPUT_LENGTH = 200
-# Soft hyphen, minus sign, zero-width characters, and the direction marks that some keyboards add.
-_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u2212\u180e\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\u061c"), None)
+# The longest PIN. An operator's pattern may take exponential time, so it is never tried on more.
+MAX_LENGTH = 32
+# Longer than any PIN with all that a person could add, and than any link with one.
+_MAX_TYPED = 2000
+_SEPARATORS = frozenset(" -_\u00b7")
+# With fewer letters and digits than this, a PIN with other characters too is only looked for as it is.
+_MIN_SIGNS = 4
+
+_LINK = re.compile(r"(?:https?://)?(?P<host>[^/?#]+)(?:/+activate)?/*(?P<rest>[?#].*)", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+# A regular expression in pieces: a set, an escape, the beginning of a group, a repetition, any other character.
+_PIECES = re.compile(
+    r"\[(?P<negated>\^?)(?P<members>\]?(?:\\.|[^\\\]])*)\]"
+    r"|\\(?P<escaped>.)"
+    r"|\(\?(?:#[^)]*|P?<\w+>|P=\w+|<?[=!]|[a-zA-Z-]*:?)"
+    r"|\{[0-9]*,?[0-9]*\}"
+    r"|(?P<other>.)",
+    re.DOTALL,
+)
+_RANGE = re.compile(r"(?:\\.|[^\\])-(?:\\.|[^\\])", re.DOTALL)
+_MEMBER = re.compile(r"\\?(.)", re.DOTALL)
+_SYNTAX = frozenset(".^$*+?()|{}[]")
 
 
 class MalformedPin(ValueError):
@@ -19,9 +41,14 @@ class MalformedPin(ValueError):
 
 @dataclass(frozen=True, repr=False)
 class Pin:
-    """A normalised PIN, as Zype knows it, that does not print itself."""
+    """A normalised PIN, as Zype knows it, that does not print itself.
+
+    Args:
+        is_from_link: a link of the portal was typed, so somebody else may have chosen the PIN in it.
+    """
 
     secret: str
+    is_from_link: bool = field(default=False, compare=False)
 
     def __repr__(self) -> str:
         return "<Pin>"
@@ -31,52 +58,92 @@ class Pin:
 
 @dataclass(frozen=True)
 class PinRules:
-    """The operator's rules: letters are folded to PORTAL_PIN_CASE, then the whole must match PORTAL_PIN_PATTERN."""
+    """The operator's rules: letters are folded to PORTAL_PIN_CASE, then the whole must match PORTAL_PIN_PATTERN.
+
+    Args:
+        public_url: the origin of the portal, to recognise its links; without it no link is recognised.
+    """
 
     case: PinCase = "lower"
     pattern: re.Pattern[str] = re.compile(r"[a-z0-9]{4,16}")
+    public_url: str = field(default="", compare=False)
 
     def normalise(self, typed: str) -> Pin:
-        """Return the PIN that was typed.
+        """Return the PIN that was typed, or that is in a link of the portal that was typed.
 
-        White space, dashes and invisible marks are dropped, full-width forms and foreign decimal digits
-        become ASCII, and the case is folded. Look-alikes (0 and o, 1 and l) are never swapped: only
-        Zype knows which PINs exist.
+        White space, dashes, middle dots and what can't be seen are dropped, and punctuation around the whole.
+        Full-width forms and foreign decimal digits become ASCII, and the case is folded. A character that the pattern
+        names is never dropped. Look-alikes (0 and o, 1 and l) are never swapped: only Zype knows which PINs exist.
 
         Raises:
-            MalformedPin: if anything but printable ASCII is left, or the pattern does not match.
+            MalformedPin: if more than MAX_LENGTH characters are left, or anything but printable ASCII; or if the
+                pattern does not match.
         """
-        if len(typed) > _MAX_INPUT_LENGTH:
+        if len(typed) > _MAX_TYPED:
             raise MalformedPin("longer than any PIN")
-        text = _to_ascii(typed)
-        if not all(" " < character <= "~" for character in text):
-            raise MalformedPin("not printable ASCII")
+        text = _plain(typed)
+        linked = self._pin_in_link(text)
+        text = self._undecorated(_plain(linked) if linked is not None else text)
+        # Before the case is folded: a long s and a Kelvin sign would become ASCII letters.
+        if len(text) > MAX_LENGTH or not all(" " <= character <= "~" for character in text):
+            raise MalformedPin("too long, or not printable ASCII")
         text = {"lower": text.lower(), "upper": text.upper(), "keep": text}[self.case]
         if not self.pattern.fullmatch(text):
             raise MalformedPin("not of the pattern")
-        return Pin(text)
+        return Pin(text, is_from_link=linked is not None)
 
     def appears_in(self, pin: Pin, text: str) -> bool:
         """Tell whether a text contains a PIN, in any spelling and with anything between its letters."""
-        plain = _to_ascii(text)
-        if pin.secret.isalnum():
-            # Dots and commas between its letters don't hide it either.
-            plain = "".join(filter(str.isalnum, plain))
-        return pin.secret.casefold() in plain.casefold()
+        found, signs = _plain(text), _signs(pin.secret)
+        if signs == pin.secret or len(signs) >= _MIN_SIGNS:
+            return signs.casefold() in _signs(found).casefold()
+        dropped = _SEPARATORS - set(pin.secret)
+        return pin.secret.casefold() in "".join(c for c in found if c not in dropped).casefold()
+
+    def _undecorated(self, text: str) -> str:
+        """Return a text without separators, and without punctuation around it."""
+        named = named_characters(self.pattern)
+        return self._unquoted("".join(c for c in text if c in named or c not in _SEPARATORS))
+
+    def _unquoted(self, text: str) -> str:
+        """Return a text without white space and punctuation around it, except what the pattern names."""
+        named = named_characters(self.pattern)
+        return text.strip("".join(c for c in set(text) if c == " " or (is_punctuation(c) and c not in named)))
+
+    def _pin_in_link(self, text: str) -> str | None:
+        """Return the PIN in an activation link of the portal, in its query or fragment; none if it is no such link."""
+        link = _LINK.fullmatch(self._unquoted(text.replace(" ", ""))) if self.public_url else None
+        scheme, _, host = self.public_url.partition("://")
+        if link is None or link["host"].lower().removesuffix(_DEFAULT_PORTS.get(scheme, "")) != host:
+            return None
+        for parameter in re.split("[?#&]", link["rest"]):
+            # Some programs encode the whole fragment.
+            name, _, value = (parameter if "=" in parameter else unquote(parameter)).partition("=")
+            if unquote(name).lower() == "pin":
+                return unquote(value)
+        return None
 
 
-def _to_ascii(text: str) -> str:
-    """Return a text in ASCII, as far as that is possible, without spaces, dashes and invisible marks."""
-    return "".join(_character_to_ascii(character) for character in text.translate(_INVISIBLE))
+@lru_cache(maxsize=64)
+def named_characters(pattern: re.Pattern[str]) -> frozenset[str]:
+    """Return the spaces and punctuation that a pattern names: written as themselves, in a set or not, or escaped.
+
+    A range, ``.`` or a class such as ``\\S`` names none, nor does a set of what is excluded.
+    """
+    named: set[str] = set()
+    for piece in _PIECES.finditer(pattern.pattern):
+        if piece["members"] and not piece["negated"]:
+            named.update(_MEMBER.findall(_RANGE.sub("", piece["members"])))
+        elif piece["escaped"]:
+            named.add(piece["escaped"])
+        elif piece["other"] and piece["other"] not in _SYNTAX:
+            named.add(piece["other"])
+    return frozenset(character for character in named if not character.isalnum())
 
 
-def _character_to_ascii(character: str) -> str:
-    # Python counts U+001C to U+001F as space; in Unicode they are controls.
-    category = unicodedata.category(character)
-    if category == "Pd" or (character.isspace() and character not in "\x1c\x1d\x1e\x1f"):
-        return ""
-    if category == "Nd":
-        return str(unicodedata.decimal(character))
-    if "\uff01" <= character <= "\uff5e":
-        return chr(ord(character) - 0xFEE0)
-    return character
+def _plain(text: str) -> str:
+    return "".join(map(plain, text))
+
+
+def _signs(text: str) -> str:
+    return "".join(filter(str.isalnum, text))

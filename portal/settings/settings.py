@@ -99,7 +99,7 @@ class Settings(BaseModel):
     @property
     def pin_rules(self) -> PinRules:
         """What a PIN of this operator looks like."""
-        return PinRules(self.pin_case, self.pin_pattern)
+        return PinRules(self.pin_case, self.pin_pattern, self.public_url)
 
     @property
     def is_https(self) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from portal.database.database import Database
 from portal.domain.actors import Actor, Reason
+from portal.domain.characters import plain
 from portal.domain.outcomes import Action
 from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
@@ -168,8 +169,8 @@ def _update_unenrolled(agent_id: str) -> sa.Update:
 
 
 def _normalised(code: str) -> str:
-    """Return a code in lower case, without the white space and dashes between its groups."""
-    return re.sub(r"[\s-]", "", code).lower()
+    """Return a code in lower case ASCII, without the white space and dashes between its groups."""
+    return re.sub(r"[ _\u00b7-]", "", "".join(map(plain, code))).lower()
 
 
 def _matching_step(secret: str | None, code: str) -> int | None:

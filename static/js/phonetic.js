@@ -6,8 +6,16 @@ const field = document.getElementById("pin");
 const words = JSON.parse(out.dataset.words);
 let pause;
 
-// The server ignores spaces, dashes and invisible characters in a PIN, and reads full-width forms as ordinary ones.
-const plain = (typed) => typed.normalize("NFKC").replace(/[\s\p{Pd}\p{Cf}\u2212]/gu, "");
+// What the server ignores in a PIN: white space, what can't be seen, and dashes and dots unless PINs have them, which
+// then have words. Full-width forms are ASCII.
+const DASHES = /[\p{Pd}\u2212\u30fc\u2500\u2501\u2043]/gu;
+const plain = (typed) =>
+  typed
+    .normalize("NFKC")
+    .replace(/[\s\p{Cf}\p{DI}\u00b7\u2022\u2027\u2219\u22c5\u30fb]/gu, "")
+    .replace(DASHES, "-")
+    .replace(/\p{Pc}/gu, "_")
+    .replace(/[-_]/g, (sign) => (words[sign] ? sign : ""));
 
 function spell() {
   out.textContent = [...plain(field.value)].map((sign) => words[sign] ?? sign).join("-");

@@ -58,7 +58,7 @@ HOSTILE = {
     "zero byte": "good\0",
     "right-to-left override": "good\u202e529",
     "line separator in the ASCII controls": "good\x1c529",
-    "SQL": "'; DROP TABLE ledger; --",
+    "SQL": "' OR 1=1; DROP TABLE ledger; --",
     "HTML": "<script>alert(1)</script>",
     "template": "{{ 7 * 7 }}",
     "path": "../../etc/passwd",
@@ -117,9 +117,45 @@ def test_a_malformed_pin_is_refused_with_a_sentence(signed_in: Alice, app: Flask
         page = signed_in.types_pin(typed, 422).page
 
         assert SHOWN[Outcome.MALFORMED].sentence in page.summary, name
-        assert page.value("#pin") == typed, name
+        # What can't be seen does not come back: it could not be taken out of the field.
+        assert page.value("#pin") == typed.translate(dict.fromkeys(map(ord, "\0\x1c\u202e"))), name
 
     assert outcomes(app) == ["malformed"] * len(HOSTILE)
+    assert sandbox.record() == []
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["go\u30fcod1", "go\uff70od1", "good1.", "“good1”", "**good1**", "`good1`", "go・od_1", "\u2068go•od1\u2069\ufe0f"],
+    ids=ascii,
+)
+def test_what_keyboards_and_messages_add_changes_nothing(signed_in: Alice, app: Flask, typed: str) -> None:
+    signed_in.types_pin(typed, 303)
+
+    assert outcomes(app) == ["linked"]
+
+
+def test_what_cannot_be_seen_does_not_come_back(signed_in: Alice) -> None:
+    page = signed_in.types_pin("\u2067us\u200bed\u202c!x\ufe0f", 422).page
+
+    assert page.value("#pin") == "used!x"
+
+
+def test_a_pasted_link_of_the_portal_is_compared_first(signed_in: Alice, app: Flask, sandbox: SimulatedZype) -> None:
+    link = f"{signed_in.browser.settings.public_url}/activate#pin=good1".upper()
+
+    page = signed_in.types_pin(link, 200).page
+
+    assert page.heading == "Does the TV in front of you show this PIN?"
+    assert page.text(".pin-display") == "good1"
+    assert sandbox.record() == []
+    signed_in.confirms()
+    assert outcomes(app) == ["linked"]
+
+
+def test_a_pasted_link_of_another_site_is_malformed(signed_in: Alice, sandbox: SimulatedZype) -> None:
+    signed_in.types_pin("https://evil.example/activate#pin=good1", 422)
+
     assert sandbox.record() == []
 
 

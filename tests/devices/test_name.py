@@ -98,7 +98,7 @@ def test_a_name_is_saved_and_shown_trimmed(linked: Alice, app: Flask, path: str,
     assert page.select_one(".tv-entry h2 bdi").get_text() == kept
 
 
-@pytest.mark.parametrize("nothing", ["", "   ", "\u3000", "\u200b", "\u200b \u2060\ufeff"])
+@pytest.mark.parametrize("nothing", ["", "   ", "\u3000", "\u200b", "\u200b \u2060\ufeff", "\u3164", "\u2800\ufe0f"])
 def test_an_empty_name_deletes_the_name(linked: Alice, app: Flask, path: str, nothing: str) -> None:
     post(linked.browser, path, "Kitchen", 303)
     assert names(app)

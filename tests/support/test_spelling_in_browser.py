@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from portal.domain.phonetics import spell
 from tests.support.conftest import VIEWER
 
-PRINTABLE = "".join(chr(number) for number in range(0x21, 0x7F) if chr(number) != "-")
+PRINTABLE = "".join(chr(number) for number in range(0x21, 0x7F) if chr(number) not in "-_")
 # Milliseconds, more than the script waits after a key.
 PAUSE = 500
 # No two that follow each other sound the same, or the second would be taken for spelled before it is.
@@ -14,6 +14,7 @@ TYPED = {
     " ZIZM-529": "zulu-india-zulu-mike-five-two-nine",
     PRINTABLE: spell(PRINTABLE),
     "\uff5aizm\u2013\u200b529": "zulu-india-zulu-mike-five-two-nine",
+    "\uff5aiz\u30fcm\uff70_\u2022\u30fb\u2067\ufe0f529": "zulu-india-zulu-mike-five-two-nine",
     "a\u00e4": "alfa-\u00e4",
     "": "",
 }

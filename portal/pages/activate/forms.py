@@ -4,7 +4,7 @@ import re
 
 from wtforms import HiddenField, StringField
 
-from portal.pages.web.forms import PortalForm
+from portal.pages.web.forms import PortalForm, without_unseen
 
 ATTEMPT_ID = re.compile("[0-9a-f]{32}")
 
@@ -12,7 +12,7 @@ ATTEMPT_ID = re.compile("[0-9a-f]{32}")
 class EnterPinForm(PortalForm):
     """The PIN, and whether a link filled it in. Only portal.domain.pins decides what a PIN is."""
 
-    pin = StringField()
+    pin = StringField(filters=[without_unseen])
     source = HiddenField(name="from")
 
 

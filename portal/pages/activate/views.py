@@ -134,12 +134,12 @@ def _prefilled_form() -> EnterPinForm:
 
 
 def _prefilled_pin(form: EnterPinForm) -> Pin | None:
-    """Return the PIN of a form if a link or an earlier page filled it in; none if it was typed or is malformed."""
+    """Return the PIN of a form if it is that of a link or of an earlier page; none if it was typed or is malformed."""
     try:
         pin = services().settings.pin_rules.normalise(as_typed(form.pin))
     except MalformedPin:
         return None
-    return pin if form.source.data == "link" or pin == pin_cookie.read() else None
+    return pin if pin.is_from_link or form.source.data == "link" or pin == pin_cookie.read() else None
 
 
 def _answer(form: EnterPinForm, result: LinkResult) -> Response:

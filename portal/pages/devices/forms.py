@@ -1,11 +1,10 @@
 """Forms of the pages about a viewer's own TVs."""
 
-import unicodedata
-
 from flask_babel import lazy_gettext as _
 from wtforms import StringField
 from wtforms.validators import Length
 
+from portal.domain.characters import is_invisible, is_white_space
 from portal.pages.web.forms import PortalForm, no_control_characters
 
 MAX_CHARACTERS = 40
@@ -15,7 +14,7 @@ def trimmed(text: str | None) -> str:
     """Return a name without white space around it; empty if nothing of it could be seen."""
     name = (text or "").strip()
     # Joiners are part of some scripts and emoji, but a name of nothing else would be invisible.
-    return name if any(unicodedata.category(character) not in ("Cf", "Zs") for character in name) else ""
+    return name if not all(is_invisible(c) or is_white_space(c) for c in name) else ""
 
 
 class NameTVForm(PortalForm):

@@ -1,7 +1,6 @@
 """Forms of the console. They check only the shape of what was sent."""
 
 import re
-import unicodedata
 
 from flask_babel import force_locale
 from flask_babel import lazy_gettext as _
@@ -9,9 +8,10 @@ from wtforms import BooleanField, Field, HiddenField, SelectField, StringField, 
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from portal.domain.actors import Reason
+from portal.domain.characters import is_control, is_invisible, is_white_space
 from portal.domain.pins import MalformedPin, Pin
 from portal.pages.support.viewer_summary import ViewerSummary
-from portal.pages.web.forms import PortalForm, as_typed, no_control_characters
+from portal.pages.web.forms import PortalForm, as_typed, no_control_characters, without_unseen
 from portal.services import services
 
 LINK_REASONS = {
@@ -45,8 +45,8 @@ def _one_line(text: str | None) -> str:
 
 def _long_enough(form: PortalForm, field: Field) -> None:
     # Other white space and characters that can't be seen don't count.
-    visible = [c for c in field.data or "" if c == " " or unicodedata.category(c)[0] not in "ZC"]
-    if len(visible) < MIN_DETAILS:
+    unseen = [c for c in field.data or "" if is_invisible(c) or is_control(c) or (is_white_space(c) and c != " ")]
+    if len(field.data or "") - len(unseen) < MIN_DETAILS:
         raise ValidationError(_("Say in a few words what happened: at least ten characters."))
 
 
@@ -115,7 +115,7 @@ class LinkForViewerForm(ReasonForm):
     """The PIN of the viewer's TV, and why. Only portal.domain.pins decides what a PIN is."""
 
     reasons = LINK_REASONS
-    pin = StringField()
+    pin = StringField(filters=[without_unseen])
 
     @property
     def normalised_pin(self) -> Pin | None:

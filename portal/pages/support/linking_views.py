@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from portal.domain import phonetics
 from portal.domain.outcomes import LinkResult, Outcome, UnlinkOutcome
-from portal.domain.pins import Pin
+from portal.domain.pins import Pin, named_characters
 from portal.pages.auth.guards import agent_required
 from portal.pages.identity import pin_cookie
 from portal.pages.identity.agent import Agent
@@ -133,7 +133,7 @@ def _form_page(
         summary=summary,
         form=form,
         problem=problem,
-        words=phonetics.words(case_sensitive=_is_case_sensitive()),
+        words=_words(),
     )
 
 
@@ -184,6 +184,13 @@ def _attempt_id(signed: str | None, consumer_id: str) -> str:
 def _pin_owner(agent: Agent, consumer_id: str) -> str:
     """Return the owner of the PIN cookie: neither another agent nor the tab of another viewer can read it."""
     return f"{agent.id} {consumer_id}"
+
+
+def _words() -> dict[str, str]:
+    """Return the word for each character that a PIN may have: dashes only if the operator's PINs have some."""
+    ignored = {"-", "_"} - named_characters(services().settings.pin_pattern)
+    words = phonetics.words(case_sensitive=_is_case_sensitive())
+    return {character: word for character, word in words.items() if character not in ignored}
 
 
 def _is_case_sensitive() -> bool:

@@ -11,6 +11,8 @@ from flask_wtf.csrf import CSRFProtect
 from wtforms import Field, Form
 from wtforms.validators import ValidationError
 
+from portal.domain.characters import visible
+
 StalePage = TypeVar("StalePage", bound=Callable[..., Response])
 
 csrf = CSRFProtect()
@@ -30,6 +32,11 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
 def as_typed(field: Field) -> str:
     """Return what was typed; if the field was sent twice, joined by a character that no valid value contains."""
     return "\0".join(field.raw_data or [])
+
+
+def without_unseen(text: str | None) -> str:
+    """Return what comes back into a field: what can't be seen could not be corrected there. ``as_typed`` has it all."""
+    return visible(text or "")
 
 
 def no_control_characters(form: Form, field: Field) -> None:
