@@ -1,12 +1,12 @@
 """Builds the portal from its settings, in the order in which the parts need each other."""
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.database.authorizations import Authorizations
 from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.ledger.budgets import Budgets
+from portal.ledger.delays import delays
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.linking.in_flight import SingleFlight
@@ -28,7 +28,7 @@ from portal.pages.support.history_views import bp as support_history
 from portal.pages.support.linking_views import bp as support_linking
 from portal.pages.support.unlinking_views import bp as support_unlinking
 from portal.pages.support.views import bp as support
-from portal.pages.web import assets, error_pages, forms, headers, limits, logs, templating
+from portal.pages.web import assets, client_address, error_pages, forms, headers, limits, logs, templating
 from portal.services import EXTENSION, Services
 from portal.settings.keys import keyring
 from portal.settings.package_data import data_dir
@@ -65,9 +65,7 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(blueprint)
     # Last comes what runs before Flask: the check of the Host header, and outermost the client's address from proxies.
     headers.init_app(app, settings)
-    hops = settings.proxy_hops
-    if hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    client_address.init_app(app, settings)
     return app
 
 
@@ -97,6 +95,7 @@ def create_services(settings: Settings) -> Services:
         keys,
         on_outcome=queue_notice if settings.smtp_url else None,
         on_failure=metrics.LEDGER_FAILURES.inc,
+        on_stop=metrics.count_stopped,
     )
     zype = ZypeClient(settings, metrics.observe_zype)
     sessions = Sessions(database, keys.current)
@@ -108,6 +107,7 @@ def create_services(settings: Settings) -> Services:
         settings=settings,
         database=database,
         ledger=ledger,
+        delays=delays(settings.threads),
         sessions=sessions,
         authorizations=Authorizations(database, settings),
         zype=zype,

@@ -8,6 +8,7 @@ from portal.database.authorizations import Authorizations
 from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.ledger.budgets import Budgets
+from portal.ledger.delays import Delays
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.linking.linking import Linking
@@ -29,6 +30,7 @@ class Services:
     settings: Settings
     database: Database
     ledger: Ledger
+    delays: Delays
     sessions: Sessions
     authorizations: Authorizations
     zype: ZypeClient

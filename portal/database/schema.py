@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from portal.database.database import Database
 
 # The newest migration's.
-REVISION = "0004"
+REVISION = "0005"
 
 metadata = sa.MetaData(
     naming_convention={

@@ -4,13 +4,16 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database
 from portal.database.schema import UTCDateTime, metadata
 from portal.domain.actors import SessionKind
+from portal.settings.addresses import network_prefix
 from portal.settings.keys import LedgerKey, Purpose
 
 sessions = sa.Table(
@@ -29,6 +32,9 @@ sessions = sa.Table(
     sa.Index("ix_sessions_created_at", "created_at"),
 )
 
+# Sessions of one principal at a time. Nobody has that many browsers. Without a bound, whoever has an account could fill
+# the table.
+MAX_SESSIONS = 20
 # How often the time of the last request is written.
 SEEN_EVERY = timedelta(minutes=1)
 
@@ -71,6 +77,13 @@ _FIND = sa.select(*(sessions.c[field.name] for field in fields(Session))).where(
     sessions.c.id_hash == sa.bindparam("id_hash")
 )
 
+_SURPLUS = (
+    sa.select(sessions.c.id_hash)
+    .where(sessions.c.kind == sa.bindparam("kind"), sessions.c.principal_id == sa.bindparam("principal_id"))
+    .order_by(sessions.c.created_at.desc())
+    .offset(MAX_SESSIONS - 1)
+)
+
 
 class Sessions:
     """The sessions. Where the database fails, a method raises sqlalchemy.exc.SQLAlchemyError and has changed nothing.
@@ -94,6 +107,8 @@ class Sessions:
     ) -> str:
         """Create a session, delete those that have expired, and return the random id for the cookie.
 
+        Of more than MAX_SESSIONS sessions of one principal the oldest ends.
+
         Args:
             principal_id: a consumer_id or an agent's id.
             address: the client's; only its keyed hash is stored.
@@ -105,6 +120,7 @@ class Sessions:
             for each, lifetime in LIFETIMES.items():
                 has_expired = (sessions.c.kind == each, sessions.c.created_at < now - lifetime.absolute)
                 connection.execute(sessions.delete().where(*has_expired))
+            self._end_oldest(connection, kind, principal_id)
             connection.execute(
                 sessions.insert(),
                 {
@@ -115,11 +131,19 @@ class Sessions:
                     "email": email,
                     "created_at": now,
                     "seen_at": now,
-                    "address_hash": self._key.digest(Purpose.ADDRESS, address),
+                    "address_hash": self._key.digest(Purpose.ADDRESS, network_prefix(address)),
                     "authenticated_at": authenticated_at or now,
                 },
             )
         return session_id
+
+    def _end_oldest(self, connection: Connection, kind: SessionKind, principal_id: str) -> None:
+        """Leave room for one more session of a principal."""
+        # So that two sign-ins at once don't each leave room for the same one.
+        self._database.lock(connection, [sha256(f"sessions|{kind}|{principal_id}".encode()).digest()])
+        surplus = connection.execute(_SURPLUS, {"kind": kind, "principal_id": principal_id}).scalars().all()
+        if surplus:
+            connection.execute(sessions.delete().where(sessions.c.id_hash.in_(surplus)))
 
     def find(self, session_id: str) -> Session | None:
         """Return the session with this id, or none if there is none or it has expired."""

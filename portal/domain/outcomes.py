@@ -38,6 +38,8 @@ class SignInOutcome(StrEnum):
     REFUSED = "refused"
     TOO_MANY = "too_many"
     UNAVAILABLE = "unavailable"
+    # Too many sign-ins were under way: the password was not looked at.
+    BUSY = "busy"
     MISCONFIGURED = "misconfigured"
 
 

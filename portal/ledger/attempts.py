@@ -90,7 +90,13 @@ class PastAttempt:
 
 @dataclass(frozen=True)
 class Begun:
-    """The attempt is in the ledger; Zype may be called."""
+    """The attempt is in the ledger; Zype may be called.
+
+    Args:
+        is_slow: it has to wait first, because its subject failed too often, from whatever addresses.
+    """
+
+    is_slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,9 @@ class InFlight:
 
 @dataclass(frozen=True)
 class RateLimited:
-    """A limit is reached: no call to Zype, and no attempt for retry_after seconds. It is recorded as too many."""
+    """A limit is reached: no call to Zype, and no attempt for retry_after seconds.
+
+    The first in the window of a limit is in the ledger, as too many; the others are only counted.
+    """
 
     retry_after: float

@@ -8,7 +8,6 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from limits import RateLimitItem
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,9 +16,9 @@ from portal.domain.actors import OPERATOR, Actor, Reason
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ChangeOutcome, Outcome
 from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
-from portal.ledger.limits import Limit, blocked_until
+from portal.ledger.limits import Blocked, Limit, blocked, has_row
 from portal.ledger.rows import row_of, sign
-from portal.ledger.tables import ledger, pending
+from portal.ledger.tables import authenticated, ledger, pending
 from portal.settings.keys import Keyring
 
 log = structlog.get_logger("portal.ledger")
@@ -37,6 +36,7 @@ class Ledger:
         keyring: signs the rows, and hashes addresses and PINs.
         on_outcome: called in the transaction that writes an outcome, before the row is added.
         on_failure: called when a row could not be written.
+        on_stop: called with the action and the kind of actor of each attempt that a limit stopped.
     """
 
     def __init__(
@@ -46,14 +46,21 @@ class Ledger:
         *,
         on_outcome: OutcomeHook | None = None,
         on_failure: Callable[[], None] = lambda: None,
+        on_stop: Callable[[str, str], None] = lambda action, actor: None,
     ) -> None:
         self.keyring = keyring
         self._database = database
         self._on_outcome = on_outcome
         self._on_failure = on_failure
+        self._on_stop = on_stop
 
     def begin(
-        self, attempt: Attempt, limits: tuple[Limit, ...] = (), *, join_within: timedelta | None = None
+        self,
+        attempt: Attempt,
+        limits: tuple[Limit, ...] = (),
+        *,
+        join_within: timedelta | None = None,
+        slow_past: Limit | None = None,
     ) -> Begun | InFlight | RateLimited:
         """Look for the same attempt in flight, check the limits, and write the attempt, in one transaction.
 
@@ -61,29 +68,46 @@ class Ledger:
             attempt: what is about to be tried.
             limits: locked in this order, which has to be the same everywhere so that no deadlock is possible.
             join_within: how young an attempt for the same consumer and PIN or TV must be to be waited for.
+            slow_past: a limit past which the attempt goes on, but slowly, unless its subject has signed in from this
+                address before.
 
         Raises:
             LedgerUnavailable: nothing was written; Zype must not be called.
         """
         row = row_of(attempt, self.keyring)
-        locks = [sha256(limit.lock_name(row).encode()).digest() for limit in limits]
+        limits = tuple(limit for limit in limits if limit.applies_to(row))
+        locked = limits if slow_past is None else (*limits, slow_past)
+        locks = [sha256(limit.lock_name(row).encode()).digest() for limit in locked]
         try:
             with self._database.write() as connection:
                 self._database.lock(connection, locks)
                 now = self._database.now(connection)
                 if join_within and (attempt_id := _in_flight(connection, row, now - join_within)):
                     return InFlight(attempt_id)
-                until = blocked_until(connection, row, limits, now)
-                if until:
-                    self._append(connection, [row, row | {"outcome": Outcome.TOO_MANY}], now)
-                    return RateLimited((until - now).total_seconds())
+                if reached := blocked(connection, row, limits, now):
+                    return self._stop(connection, row, reached, now)
+                is_slow = bool(slow_past and blocked(connection, row, (slow_past,), now))
+                is_slow = is_slow and not self._has_authenticated(connection, attempt)
                 self._append(connection, [row], now)
                 connection.execute(_ADD_PENDING, {"at": now} | {name: row[name] for name in _PENDING_COLUMNS})
-                return Begun()
+                return Begun(is_slow)
         except SQLAlchemyError as error:
             log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, why=describe(error))
             self._on_failure()
             raise LedgerUnavailable("the attempt could not be written") from error
+
+    def _stop(self, connection: Connection, row: dict[str, Any], reached: Blocked, now: datetime) -> RateLimited:
+        """Write an attempt that a limit stops, if it is the first in the window of that limit, and count it."""
+        if not has_row(connection, row, reached, now):
+            self._append(connection, [row, row | {"outcome": Outcome.TOO_MANY}], now)
+        self._on_stop(row["action"], row["actor_kind"])
+        return RateLimited((reached.until - now).total_seconds())
+
+    def _has_authenticated(self, connection: Connection, attempt: Attempt) -> bool:
+        """Tell whether the subject of a sign-in has given the right password from this address before."""
+        addresses = list(self.keyring.addresses(attempt.actor.address))
+        values = {"subject_hash": attempt.subject_hash, "address_hashes": addresses}
+        return connection.execute(_AUTHENTICATED, values).first() is not None
 
     def finish(
         self, attempt: Attempt, outcome: str, *, milliseconds: int | None = None, is_repeat: bool = False
@@ -148,13 +172,6 @@ class Ledger:
             reason = Reason(f"{attempt_id}: {outcome}")
             self.record_change(connection, Attempt(Action.RESOLVE, actor, row["consumer_id"], reason=reason))
 
-    def is_subject_limited(self, attempt: Attempt, items: tuple[RateLimitItem, ...]) -> bool:
-        """Tell whether sign-ins of the attempt's subject failed this often from any address. Raises SQLAlchemyError."""
-        limits = (Limit(("subject_hash",), items),)
-        with self._database.read() as connection:
-            now = self._database.now(connection)
-            return blocked_until(connection, row_of(attempt, self.keyring), limits, now) is not None
-
     def _append(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
         signed = [sign(row, self.keyring.current, now) for row in rows]
         connection.execute(_APPEND, signed[0] if len(signed) == 1 else signed)
@@ -175,6 +192,15 @@ _PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "
 _APPEND = ledger.insert()
 _ADD_PENDING = pending.insert()
 _REMOVE_PENDING = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
+_AUTHENTICATED = (
+    sa.select(ledger.c.id)
+    .where(
+        ledger.c.subject_hash == sa.bindparam("subject_hash"),
+        ledger.c.address_hash.in_(sa.bindparam("address_hashes", expanding=True)),
+        authenticated,
+    )
+    .limit(1)
+)
 _SAME_COLUMNS = ("action", "consumer_id", "pin_fingerprint", "linked_device_id")
 _IN_FLIGHT = sa.select(pending.c.attempt_id).where(
     pending.c.at > sa.bindparam("since"),

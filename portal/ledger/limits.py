@@ -1,6 +1,6 @@
 """Limits on attempts, counted from the ledger in the transaction that writes the attempt."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from limits import RateLimitItem
 from sqlalchemy.engine import Connection
 
-from portal.ledger.tables import by_agent, counted, ledger, pending, spent
+from portal.ledger.tables import by_agent, counted, counted_or_busy, failed, ledger, pending, spent, stopped
 
 # An attempt without an outcome counts for this long; after that its process must have crashed.
 PENDING_TIMEOUT = timedelta(seconds=60)
 # When to try again if attempts in flight fill the limit: most end sooner.
 PENDING_RETRY = timedelta(seconds=10)
+# A /48 network of IPv6 has 65,536 networks of /64. One customer may have all of them, or ten may share it.
+SITE_FACTOR = 10
 
 
 @dataclass(frozen=True)
@@ -24,50 +26,113 @@ class Limit:
 
     Args:
         columns: of the ledger, such as ``("address_hash",)``; attempts with the same values begin one after the other.
+            Attempts that lack one of them are not limited.
         items: amounts and time windows; all of them apply. With none, there is only the lock.
         group_by: further columns whose values the counted attempts share, such as ``("actor_kind",)``; they take no
             part in the lock.
         is_budget: count all that an agent did, successes included, and not only what may have been a guess.
+        with_busy: count also sign-ins that were turned away because too many were under way.
     """
 
     columns: tuple[str, ...]
     items: tuple[RateLimitItem, ...]
     group_by: tuple[str, ...] = ()
     is_budget: bool = False
+    with_busy: bool = False
 
     @property
     def shared_columns(self) -> tuple[str, ...]:
         """The columns whose values the counted attempts share."""
         return (*self.columns, *self.group_by)
 
+    def applies_to(self, attempt: Mapping[str, Any]) -> bool:
+        """Tell whether the attempt has every column that this limit is about."""
+        return all(attempt[column] is not None for column in self.columns)
+
     def lock_name(self, attempt: Mapping[str, Any]) -> str:
         """Return the name of the lock that attempts with the same values share."""
         return "|".join(f"{column}={attempt[column]}" for column in self.columns)
 
+    def same_values(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions for rows that this limit counts together with an attempt."""
+        return [table.c[name] == sa.bindparam(name) for name in ("action", *self.shared_columns)]
 
-def blocked_until(
+    @property
+    def counted(self) -> tuple[sa.TextClause, ...]:
+        """The conditions for rows that this limit counts; the first of them is that of a partial index."""
+        if self.is_budget:
+            return by_agent, spent
+        return failed, counted_or_busy if self.with_busy else counted
+
+    @property
+    def stopped(self) -> tuple[sa.TextClause, ...]:
+        """The same for rows of attempts that were stopped."""
+        return by_agent if self.is_budget else failed, stopped
+
+
+def times(items: Iterable[RateLimitItem], factor: int) -> tuple[RateLimitItem, ...]:
+    """Return items that allow so many times as many attempts in the same windows."""
+    return tuple(type(item)(item.amount * factor, item.multiples, namespace=item.namespace) for item in items)
+
+
+def address_limits(items: tuple[RateLimitItem, ...], *, with_busy: bool = False) -> tuple[Limit, Limit]:
+    """Return the limits on an address: by itself, and for IPv6 tenfold on the /48 network that it belongs to."""
+    return (
+        Limit(("address_hash",), items, with_busy=with_busy),
+        Limit(("site_hash",), times(items, SITE_FACTOR), with_busy=with_busy),
+    )
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """Which limits stop an attempt, each with its time window, and when it may be tried again."""
+
+    reached: tuple[tuple[Limit, timedelta], ...]
+    until: datetime
+
+
+def blocked(
     connection: Connection, attempt: Mapping[str, Any], limits: tuple[Limit, ...], now: datetime
-) -> datetime | None:
-    """Return when the next attempt may be made, or none if this one may go on.
+) -> Blocked | None:
+    """Return which of the limits stop this attempt, or none if it may go on.
 
     Args:
         connection: in a transaction that holds the limits' locks, or the count is not exact.
-        attempt: the attempt's columns, by name.
+        attempt: the attempt's columns, by name. It is not in the ledger yet.
+        limits: that apply to the attempt.
         now: the database's time, UTC.
     """
     if not any(limit.items for limit in limits):
         return None
-    values = {name: attempt[name] for name in ("action", *{c for limit in limits for c in limit.shared_columns})}
+    values = _values(attempt, limits)
     in_flight = connection.execute(_in_flight(limits), values | {"since": now - PENDING_TIMEOUT}).one()
-    items = [(item, item.amount - n) for limit, n in zip(limits, in_flight, strict=True) for item in limit.items]
-    if any(room <= 0 for _, room in items):
-        return now + PENDING_RETRY
-    windows = [timedelta(seconds=item.get_expiry()) for item, _ in items]
-    for number, ((_, room), window) in enumerate(zip(items, windows, strict=True)):
+    pairs = [(limit, timedelta(seconds=item.get_expiry())) for limit in limits for item in limit.items]
+    rooms = [item.amount - n for limit, n in zip(limits, in_flight, strict=True) for item in limit.items]
+    if any(room <= 0 for room in rooms):
+        full = tuple(pair for pair, room in zip(pairs, rooms, strict=True) if room <= 0)
+        return Blocked(full, now + PENDING_RETRY)
+    for number, (room, (_, window)) in enumerate(zip(rooms, pairs, strict=True)):
         # If the window has at least as many attempts as there is room for, the room-th newest has to leave it first.
         values |= {f"offset_{number}": room - 1, f"since_{number}": now - window}
     found = connection.execute(_blocking_attempts(limits), values).one()
-    return max((at + window for at, window in zip(found, windows, strict=True) if at), default=None)
+    reached = tuple((pair, at) for pair, at in zip(pairs, found, strict=True) if at)
+    if not reached:
+        return None
+    return Blocked(tuple(pair for pair, _ in reached), max(at + window for (_, window), at in reached))
+
+
+def has_row(connection: Connection, attempt: Mapping[str, Any], stop: Blocked, now: datetime) -> bool:
+    """Tell whether an attempt that one of these limits stopped has a row already, in its window.
+
+    The first has; the others would let anybody fill the ledger, and say nothing new.
+    """
+    limits = tuple(limit for limit, _ in stop.reached)
+    since = {f"since_{number}": now - window for number, (_, window) in enumerate(stop.reached)}
+    return any(connection.execute(_stopped_attempts(limits), _values(attempt, limits) | since).one())
+
+
+def _values(attempt: Mapping[str, Any], limits: Sequence[Limit]) -> dict[str, Any]:
+    return {name: attempt[name] for name in ("action", *{c for limit in limits for c in limit.shared_columns})}
 
 
 # The statements below are cached, since building one costs more than running it.
@@ -80,10 +145,7 @@ def _in_flight(limits: tuple[Limit, ...]) -> sa.Select[Any]:
         *(
             sa.select(sa.func.count())
             .select_from(pending)
-            .where(
-                pending.c.at > sa.bindparam("since"),
-                *(pending.c[name] == sa.bindparam(name) for name in ("action", *limit.shared_columns)),
-            )
+            .where(pending.c.at > sa.bindparam("since"), *limit.same_values(pending))
             .scalar_subquery()
             for limit in limits
         )
@@ -97,11 +159,7 @@ def _blocking_attempts(limits: tuple[Limit, ...]) -> sa.Select[Any]:
     return sa.select(
         *(
             sa.select(ledger.c.at)
-            .where(
-                ledger.c.at > sa.bindparam(f"since_{number}"),
-                *(ledger.c[name] == sa.bindparam(name) for name in ("action", *limit.shared_columns)),
-                *((by_agent, spent) if limit.is_budget else (counted,)),
-            )
+            .where(ledger.c.at > sa.bindparam(f"since_{number}"), *limit.same_values(ledger), *limit.counted)
             .order_by(ledger.c.at.desc())
             .offset(sa.bindparam(f"offset_{number}", type_=sa.Integer))
             .limit(1)
@@ -109,3 +167,13 @@ def _blocking_attempts(limits: tuple[Limit, ...]) -> sa.Select[Any]:
             for number, limit in enumerate(pairs)
         )
     )
+
+
+@cache
+def _stopped_attempts(limits: tuple[Limit, ...]) -> sa.Select[Any]:
+    """Return the query for whether there is a row of a stopped attempt, one column for each limit."""
+    found: list[Any] = [
+        sa.exists().where(ledger.c.at > sa.bindparam(f"since_{number}"), *limit.same_values(ledger), *limit.stopped)
+        for number, limit in enumerate(limits)
+    ]
+    return sa.select(*found)

@@ -16,7 +16,9 @@ from portal.settings.keys import Keyring, LedgerKey, Purpose
 Record = TypeVar("Record", Entry, PastAttempt)
 
 ENTRY_COLUMNS = tuple(ledger.c[name] for name in Entry.__dataclass_fields__)
-_SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash"))
+# Columns that older rows lack. They are signed where they have a value, so that those rows keep their hashes.
+_ADDED = ("site_hash",)
+_SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash", *_ADDED))
 
 
 def row_of(attempt: Attempt, keyring: Keyring) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def row_of(attempt: Attempt, keyring: Keyring) -> dict[str, Any]:
         "request_id": attempt.actor.request_id,
         "address_hash": keyring.address(attempt.actor.address),
         "zype_milliseconds": None,
+        "site_hash": keyring.site(attempt.actor.address),
     }
 
 
@@ -48,7 +51,8 @@ def sign(row: Mapping[str, Any], key: LedgerKey, now: datetime) -> dict[str, Any
 def canonical(row: Mapping[str, Any]) -> str:
     """Return the text that is hashed: every column but the id and the hash itself."""
     values = {**row, "at": row["at"].isoformat(timespec="microseconds")}
-    return json.dumps([values[name] for name in _SIGNED], separators=(",", ":"))
+    added = [[name, values[name]] for name in _ADDED if values.get(name) is not None]
+    return json.dumps([*(values[name] for name in _SIGNED), *added], separators=(",", ":"))
 
 
 def from_row(kind: type[Record], row: sa.RowMapping) -> Record:

@@ -6,13 +6,27 @@ from portal.database.schema import UTCDateTime, metadata
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import CHANGED_NOTHING, LookUpOutcome, Outcome, SignInOutcome
 
+
+def _is_one_of(*outcomes: str) -> sa.TextClause:
+    """Return a condition as SQL text without parameters, so that the database can use a partial index on such rows."""
+    return sa.text("outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in outcomes)))
+
+
 # Outcomes that count against the limits on attempts: each may have been a guess.
 COUNTED = (Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, SignInOutcome.WRONG)
-# As SQL text and not as parameters, so that the database can use a partial index on these rows.
-counted = sa.text("outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in COUNTED)))
+counted = _is_one_of(*COUNTED)
+# A sign-in that found no place to wait, or to call Zype, counts against its address too, or it would cost nothing.
+counted_or_busy = _is_one_of(*COUNTED, SignInOutcome.BUSY)
+# Of the attempts that a limit stops, some are rows.
+stopped = _is_one_of(Outcome.TOO_MANY)
+malformed = _is_one_of(Outcome.MALFORMED)
+# All of these together: the rows of the partial indexes.
+failed = _is_one_of(*COUNTED, SignInOutcome.BUSY, Outcome.TOO_MANY, Outcome.MALFORMED)
+# Sign-ins whose password was right.
+authenticated = _is_one_of(SignInOutcome.SIGNED_IN, SignInOutcome.SECOND_FACTOR_REQUIRED)
 # Outcomes that use up an agent's day: all of calls to Zype. With a stolen account, successes do harm too.
 SPENT = (Outcome.LINKED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, LookUpOutcome.FOUND)
-spent = sa.text("outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in SPENT)))
+spent = _is_one_of(*SPENT)
 by_agent = sa.text(f"actor_kind = '{ActorKind.AGENT}'")
 
 ledger = sa.Table(
@@ -36,11 +50,20 @@ ledger = sa.Table(
     sa.Column("zype_milliseconds", sa.Integer),
     sa.Column("key_id", sa.String(8), nullable=False),
     sa.Column("row_hash", sa.String(64), nullable=False),
+    # Of an IPv6 address, the /48 network that it belongs to.
+    sa.Column("site_hash", sa.String(64)),
     sa.Index("ix_ledger_attempt_id", "attempt_id"),
     sa.Index("ix_ledger_consumer_id_pin_fingerprint", "consumer_id", "pin_fingerprint"),
     *(
-        sa.Index(f"ix_ledger_counted_{column}", "action", column, "at", sqlite_where=counted, postgresql_where=counted)
-        for column in ("consumer_id", "address_hash", "subject_hash")
+        sa.Index(f"ix_ledger_failed_{column}", "action", column, "at", sqlite_where=failed, postgresql_where=failed)
+        for column in ("consumer_id", "address_hash", "subject_hash", "site_hash")
+    ),
+    sa.Index(
+        "ix_ledger_authenticated",
+        "subject_hash",
+        "address_hash",
+        sqlite_where=authenticated,
+        postgresql_where=authenticated,
     ),
     sa.Index("ix_ledger_agent", "actor_id", "action", "at", sqlite_where=by_agent, postgresql_where=by_agent),
     sa.Index("ix_ledger_at", "at"),
@@ -62,6 +85,7 @@ pending = sa.Table(
     sa.Column("address_hash", sa.String(64), nullable=False),
     sa.Column("actor_kind", sa.String(20)),
     sa.Column("actor_id", sa.Text),
+    sa.Column("site_hash", sa.String(64)),
     sa.Index("ix_pending_at", "at"),
 )
 

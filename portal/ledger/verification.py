@@ -18,7 +18,7 @@ from portal.settings.keys import Keyring, LedgerKey, Purpose
 
 CHUNK_SIZE = 1000
 # Columns that are the same in both rows of an attempt, and columns that may be empty in the first.
-_SAME_COLUMNS = ("action", "actor_kind", "request_id", "reason", "ticket", "subject_hash", "address_hash")
+_SAME_COLUMNS = ("action", "actor_kind", "request_id", "reason", "ticket", "subject_hash", "address_hash", "site_hash")
 _LATER_COLUMNS = ("actor_id", "consumer_id", "linked_device_id", "pin_fingerprint")
 
 Row = Mapping[str, Any]

@@ -12,7 +12,7 @@ from portal.domain.outcomes import Action, LinkResult, Outcome
 from portal.domain.pins import MalformedPin, Pin
 from portal.ledger.attempts import Attempt, Begun, RateLimited
 from portal.ledger.ledger import Ledger
-from portal.ledger.limits import Limit
+from portal.ledger.limits import Limit, address_limits
 from portal.linking.in_flight import Joined, SingleFlight
 from portal.linking.reconciliation import Reconciliation
 from portal.settings.settings import Settings
@@ -39,14 +39,14 @@ class Linking:
         count: Callable[[str, str], None] = lambda outcome, actor: None,
     ) -> None:
         self._pin_rules = settings.pin_rules
-        by_address = Limit(("address_hash",), settings.limit_address)
+        by_address = address_limits(settings.limit_address)
         # Each begins with the lock on the viewer, so that two attempts can't deadlock.
         self._limits = {
-            ActorKind.VIEWER: (Limit(("consumer_id",), settings.limit_viewer, group_by=("actor_kind",)), by_address),
+            ActorKind.VIEWER: (Limit(("consumer_id",), settings.limit_viewer, group_by=("actor_kind",)), *by_address),
             ActorKind.AGENT: (
                 Limit(("consumer_id",), AGENT_LIMIT_PER_VIEWER, group_by=("actor_kind", "actor_id")),
                 Limit(("actor_kind", "actor_id"), settings.limit_agent, is_budget=True),
-                by_address,
+                *by_address,
             ),
         }
         self._seconds = settings.zype_deadline

@@ -1,8 +1,12 @@
 """Hosts, ports and URLs: how they are split, and which of them stay on this machine."""
 
+from contextlib import suppress
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
+
+# What stands for the address of a client that has none which can be read. All of them count as one.
+NO_ADDRESS = "unknown"
 
 
 def is_loopback(host: str) -> bool:
@@ -51,18 +55,46 @@ def plain_smtp_address(smtp_url: str) -> tuple[str, int] | None:
     return (parts.hostname or "", parts.port or 25) if is_plain else None
 
 
+def client_address(text: str) -> str:
+    """Return a client's address in its shortest form, or NO_ADDRESS.
+
+    Args:
+        text: as a server or a proxy writes it: perhaps with a port, in quotes (RFC 7239, section 6) or brackets, or
+            with the zone of an IPv6 address.
+    """
+    parsed = _parse_address(text)
+    return NO_ADDRESS if parsed is None else str(parsed)
+
+
 @lru_cache(maxsize=4096)
 def network_prefix(address: str) -> str:
-    """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 one.
+    """Return what counts as one client: an IPv4 address, the /64 network of an IPv6 one, or NO_ADDRESS."""
+    parsed = _parse_address(address)
+    return _network(parsed, 64) if isinstance(parsed, IPv6Address) else client_address(address)
 
-    What is not an address counts as itself, so that it is limited too.
-    """
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(ip_network((parsed, 64), strict=False))
-    return str(parsed)
+
+@lru_cache(maxsize=4096)
+def site_prefix(address: str) -> str | None:
+    """Return the /48 network of an IPv6 address, which one customer of a provider may have as a whole; else none."""
+    parsed = _parse_address(address)
+    return _network(parsed, 48) if isinstance(parsed, IPv6Address) else None
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address in a text; an IPv4 address that is written as an IPv6 one is the former."""
+    text = text.strip().strip('"')
+    host, colon, port = text.rpartition(":")
+    candidates = [text, host] if colon and port.isascii() and port.isdigit() else [text]
+    for candidate in candidates:
+        with suppress(ValueError):
+            parsed = ip_address(_without_brackets(candidate).partition("%")[0])
+            return (parsed.ipv4_mapped or parsed) if isinstance(parsed, IPv6Address) else parsed
+    return None
+
+
+def _without_brackets(host: str) -> str:
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def _network(address: IPv6Address, bits: int) -> str:
+    return str(ip_network((address, bits), strict=False))

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, MultiFernet
 from pydantic import SecretStr
 
 from portal.domain.pins import Pin
-from portal.settings.addresses import network_prefix
+from portal.settings.addresses import network_prefix, site_prefix
 from portal.settings.settings import Settings
 
 
@@ -72,6 +72,11 @@ class Keyring:
     def address(self, address: str) -> str:
         """Return the keyed hash of a client's address, of which only the network prefix counts."""
         return self.current.digest(Purpose.ADDRESS, network_prefix(address))
+
+    def site(self, address: str) -> str | None:
+        """Return the keyed hash of the /48 network of an IPv6 address; none for any other."""
+        site = site_prefix(address)
+        return None if site is None else self.current.digest(Purpose.ADDRESS, site)
 
     def addresses(self, address: str) -> tuple[str, ...]:
         """Return the keyed hashes that rows of any age may hold for a client's address."""

@@ -7,13 +7,15 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.pages.auth import sign_in_attempts
+from portal.domain.actors import ActorKind
+from portal.ledger import delays
 from portal.sandbox import seed
+from tests.conftest import services_of
 from tests.harness.faulty_zype import recording_calls
 from tests.harness.internals import outcomes
 from tests.harness.page import Page, PageClient
 from tests.harness.simulated_zype import SimulatedZype
-from tests.harness.slow_sign_ins import most_slow_sign_ins, record_waits
+from tests.harness.slow_sign_ins import all_places, record_waits, waiting
 
 WRONG_PASSWORD = "wrong"
 PAUSED = "Several sign-ins did not work, so they are paused for a while."
@@ -102,15 +104,69 @@ def test_an_account_with_failures_from_many_addresses_is_slowed_and_never_locked
 
     sign_in(stranger, 303, password=seed.ALICE.password)
 
-    assert waits == [sign_in_attempts.SLOW_SECONDS]
+    assert waits == [delays.SECONDS]
 
 
-def test_slowed_sign_ins_take_no_more_than_four_threads(stranger: PageClient, sandbox: SimulatedZype) -> None:
-    with most_slow_sign_ins(), recording_calls(sandbox) as calls:
-        page = sign_in(stranger, 503)
+def test_as_many_failures_as_the_limit_allows_slow_nobody(
+    app: Flask, browse: Callable[..., PageClient], waits: list[float]
+) -> None:
+    sign_in(browse(app, address="192.0.2.1"), 422)
 
-    assert calls == []
-    assert page.header("Retry-After") == "5"
+    sign_in(browse(app, address="192.0.2.77"), 303, password=seed.ALICE.password)
+
+    assert waits == [], "one failure of two, and the attempt itself is none"
+
+
+def test_an_address_from_which_the_account_signed_in_before_is_not_slowed(
+    app: Flask, browse: Callable[..., PageClient], waits: list[float]
+) -> None:
+    home = browse(app, address="2001:db8::1")
+    sign_in(home, 303, password=seed.ALICE.password)
+    for number in range(4):
+        sign_in(browse(app, address=f"192.0.2.{number}"), 422)
+    waits.clear()
+    alice = services_of(app).ledger.keyring.subject(seed.ALICE.email)
+
+    with waiting(app, ActorKind.VIEWER, *all_places(app)[1:], alice):
+        # Her browser has another address of the same network by now.
+        sign_in(browse(app, address="2001:db8::2"), 303, password=seed.ALICE.password)
+
+    assert waits == []
+    sign_in(browse(app, address="2001:db8::3"), 303, seed.MALLORY.email, seed.MALLORY.password)
+    sign_in(browse(app, address="192.0.2.9"), 303, password=seed.ALICE.password)
+    assert waits == [delays.SECONDS], "somebody else's success makes no address known"
+
+
+def test_there_is_one_place_to_wait_for_an_account_and_a_few_for_all(
+    app: Flask, stranger: PageClient, sandbox: SimulatedZype, waits: list[float]
+) -> None:
+    alice = services_of(app).ledger.keyring.subject(seed.ALICE.email)
+    waits.clear()
+    for kind, subjects, status in (
+        (ActorKind.VIEWER, (alice,), 503),
+        (ActorKind.VIEWER, all_places(app), 503),
+        (ActorKind.VIEWER, all_places(app)[1:], 422),
+        (ActorKind.AGENT, (*all_places(app)[1:], alice), 422),
+    ):
+        with waiting(app, kind, *subjects), recording_calls(sandbox) as calls:
+            page = sign_in(stranger, status)
+        assert (page.status == 503) == (calls == []), (kind, subjects)
+        assert page.status != 503 or page.header("Retry-After") == "5"
+
+    assert len(waits) == 2
+    assert outcomes(app, "sign_in")[-4:] == ["busy", "busy", "wrong", "wrong"]
+
+
+def test_a_try_that_finds_no_place_counts_against_its_address_and_not_against_the_account(
+    app: Flask, stranger: PageClient, browse: Callable[..., PageClient]
+) -> None:
+    with waiting(app, ActorKind.VIEWER, *all_places(app)):
+        for _ in range(20):
+            sign_in(stranger, 503)
+        sign_in(stranger, 429)
+
+    sign_in(stranger, 429, "another@example.com")
+    sign_in(browse(app, address="192.0.2.78"), 303, password=seed.ALICE.password)
 
 
 def test_after_ten_times_as_many_failures_the_address_is_paused(

@@ -1,31 +1,36 @@
-"""Sign-ins that are slowed after many failures: tests record how long they would wait, and take all their threads."""
+"""Sign-ins that are slowed after many failures: tests record how long they would wait, and take all their places."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 
 import pytest
+from flask import Flask
 
-from portal.pages.auth import sign_in_attempts
-
-MOST_AT_ONCE = 4
+from portal.domain.actors import ActorKind
+from portal.ledger import delays
+from tests.conftest import services_of
 
 
 def record_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the list to which the seconds are added that a slowed sign-in would wait; none waits."""
     waits: list[float] = []
-    monkeypatch.setattr(sign_in_attempts, "time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(delays, "time", SimpleNamespace(sleep=waits.append))
     return waits
 
 
 @contextmanager
-def most_slow_sign_ins() -> Iterator[None]:
-    """Have as many slowed sign-ins under way as may be at once while the block runs."""
-    slots = sign_in_attempts._slow_slots
-    taken = [slots.acquire(blocking=False) for _ in range(MOST_AT_ONCE + 1)]
-    try:
-        assert taken == [True] * MOST_AT_ONCE + [False]
+def waiting(app: Flask, kind: ActorKind, *subject_hashes: str) -> Iterator[None]:
+    """Have a sign-in to each of these accounts wait while the block runs."""
+    places = services_of(app).delays
+    with ExitStack() as stack:
+        for subject_hash in subject_hashes:
+            assert (kind, subject_hash) not in places._waiting
+            places._waiting.add((kind, subject_hash))
+            stack.callback(places._waiting.discard, (kind, subject_hash))
         yield
-    finally:
-        for _ in range(taken.count(True)):
-            slots.release()
+
+
+def all_places(app: Flask) -> list[str]:
+    """Return as many accounts as may wait at once."""
+    return [f"account-{number}" for number in range(services_of(app).delays.places)]

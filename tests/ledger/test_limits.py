@@ -12,13 +12,13 @@ import time_machine
 from limits import parse
 
 from portal.database.database import Database
-from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
+from portal.domain.outcomes import Action, Outcome, SignInOutcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
 from portal.ledger.ledger import Ledger
-from portal.ledger.limits import Limit
+from portal.ledger.limits import Limit, address_limits
 from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger as table
-from tests.harness.ledger import actor, agent
+from tests.harness.ledger import actor, agent, ledger_on
 from tests.ledger.conftest import on_any_database
 
 VIEWER = Limit(("consumer_id",), (parse("5/15minutes"), parse("20/day")))
@@ -61,6 +61,24 @@ def test_an_address_is_limited_across_viewers(ledger: Ledger) -> None:
     assert attempt_once(ledger, attempt(9, "viewer-8", "192.0.2.2")) == Begun()
 
 
+@on_any_database
+def test_the_48_network_of_ipv6_addresses_has_ten_times_the_limit(ledger: Ledger) -> None:
+    limits = address_limits((parse("2/15minutes"),))
+
+    def guess(number: int, address: str) -> Begun | InFlight | RateLimited:
+        tried = attempt(number, f"viewer-{number}", address)
+        begun = ledger.begin(tried, limits)
+        if begun == Begun():
+            ledger.finish(tried, Outcome.NOT_FOUND)
+        return begun
+
+    for n in range(20):
+        assert guess(n, f"2001:db8:0:{n // 2}::{n}") == Begun()
+
+    assert isinstance(guess(20, "2001:db8:0:ffff::1"), RateLimited)
+    assert guess(21, "2001:db8:1::1") == guess(22, "192.0.2.1") == guess(23, "192.0.2.2") == Begun()
+
+
 def test_an_ipv6_network_counts_as_one_address(ledger: Ledger) -> None:
     for n in range(8):
         assert attempt_once(ledger, attempt(n, f"viewer-{n}", f"2001:db8::{n}")) == Begun()
@@ -86,19 +104,80 @@ def test_unlinking_does_not_count_as_linking(ledger: Ledger, outcome: UnlinkOutc
     assert attempt_once(ledger, attempt(1)) == Begun()
 
 
+def stopped_rows(database: Database) -> list[tuple[str | None, str | None]]:
+    """Return consumer id and outcome of every row of an attempt that a limit stopped."""
+    ids = sa.select(table.c.attempt_id).where(table.c.outcome == "too_many")
+    query = sa.select(table.c.consumer_id, table.c.outcome).where(table.c.attempt_id.in_(ids)).order_by(table.c.id)
+    with database.read() as connection:
+        return [(row.consumer_id, row.outcome) for row in connection.execute(query)]
+
+
 @on_any_database
-def test_an_attempt_that_a_limit_stops_is_recorded_and_does_not_count(ledger: Ledger, database: Database) -> None:
+def test_the_first_attempt_that_a_limit_stops_is_a_row_and_the_rest_are_counted(database: Database) -> None:
+    counted: list[tuple[str, str]] = []
+    ledger = Ledger(database, ledger_on(database).keyring, on_stop=lambda *of: counted.append(of))
     for n in range(5):
         attempt_once(ledger, attempt(n))
     first = attempt_once(ledger, attempt(5))
-    second = attempt_once(ledger, attempt(6))
+    with ThreadPoolExecutor(10) as pool:
+        rest = list(pool.map(lambda n: attempt_once(ledger, attempt(n)), range(6, 30)))
 
     assert isinstance(first, RateLimited)
-    assert isinstance(second, RateLimited)
-    assert second.retry_after <= first.retry_after
-    with database.read() as connection:
-        stopped = connection.execute(sa.select(table.c.outcome).where(table.c.outcome == "too_many")).all()
-    assert len(stopped) == 2
+    assert all(isinstance(one, RateLimited) and one.retry_after <= first.retry_after for one in rest)
+    assert stopped_rows(database) == [("alice", None), ("alice", "too_many")]
+    assert counted == [("link", "viewer")] * 25
+
+
+@on_any_database
+def test_of_attempts_that_a_limit_stops_at_once_one_is_a_row(ledger: Ledger, database: Database) -> None:
+    for n in range(5):
+        attempt_once(ledger, attempt(n))
+    gate = threading.Barrier(20)
+
+    def guess(number: int) -> Begun | InFlight | RateLimited:
+        gate.wait()
+        return attempt_once(ledger, attempt(number))
+
+    with ThreadPoolExecutor(20) as pool:
+        assert all(isinstance(one, RateLimited) for one in pool.map(guess, range(5, 25)))
+
+    assert stopped_rows(database) == [("alice", None), ("alice", "too_many")]
+
+
+def test_an_address_past_its_limit_adds_no_rows_by_naming_others(ledger: Ledger, database: Database) -> None:
+    for n in range(8):
+        attempt_once(ledger, attempt(n, f"viewer-{n}"))
+    for n in range(30):
+        assert isinstance(attempt_once(ledger, attempt(n, f"other-{n}")), RateLimited)
+
+    assert stopped_rows(database) == [("other-0", None), ("other-0", "too_many")]
+
+
+def test_each_window_of_each_limit_has_a_row_of_its_own(ledger: Ledger, database: Database) -> None:
+    with time_machine.travel("2026-05-04T12:00:00Z", tick=False) as clock:
+        for viewer in ("alice", "mallory", "alice"):
+            for n in range(8):
+                attempt_once(ledger, attempt(n, viewer, f"192.0.2.{len(viewer)}"))
+            clock.shift(451)
+
+    assert [outcome for _, outcome in stopped_rows(database)] == [None, "too_many"] * 3
+    assert {viewer for viewer, _ in stopped_rows(database)} == {"alice", "mallory"}
+
+
+@on_any_database
+def test_past_a_limit_that_slows_an_attempt_goes_on_slowly_but_not_from_a_known_address(ledger: Ledger) -> None:
+    def begin(number: int) -> Begun | InFlight | RateLimited:
+        tried = Attempt(Action.SIGN_IN, actor("", f"192.0.2.{number}"), subject_hash="a" * 64)
+        begun = ledger.begin(tried, slow_past=Limit(("subject_hash",), (parse("2/15minutes"),)))
+        ledger.finish(tried, SignInOutcome.SIGNED_IN if number == 1 else SignInOutcome.WRONG)
+        return begun
+
+    assert [begin(number) for number in (1, 2, 3, 4, 1, 5)] == [
+        *[Begun()] * 3,
+        Begun(is_slow=True),
+        Begun(),
+        Begun(is_slow=True),
+    ]
 
 
 @on_any_database

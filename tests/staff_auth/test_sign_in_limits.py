@@ -7,16 +7,16 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.domain.actors import Role
+from portal.domain.actors import ActorKind, Role
+from portal.ledger import delays
 from portal.ledger.tables import ledger
-from portal.pages.auth import sign_in_attempts
 from portal.settings.keys import keyring
 from tests.conftest import services_of
 from tests.harness.accounts import add_account
 from tests.harness.internals import outcomes, rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Bob
-from tests.harness.slow_sign_ins import most_slow_sign_ins, record_waits
+from tests.harness.slow_sign_ins import all_places, record_waits, waiting
 
 PAUSED = "Several sign-ins did not work, so they are paused for a while."
 WRONG_PASSWORD = "wrong"
@@ -93,16 +93,27 @@ def test_an_account_with_failures_from_many_addresses_is_slowed_and_never_locked
 
     sign_in(guessed_at.browser, 303, password=Bob.password)
 
-    assert waits == [sign_in_attempts.SLOW_SECONDS]
+    assert waits == [delays.SECONDS]
 
 
-def test_slowed_sign_ins_take_no_more_than_four_threads(guessed_at: Bob, app: Flask) -> None:
-    with most_slow_sign_ins():
+def test_without_a_place_to_wait_an_agent_is_asked_to_come_back(guessed_at: Bob, app: Flask) -> None:
+    with waiting(app, ActorKind.AGENT, *all_places(app)):
         page = sign_in(guessed_at.browser, 503, password=Bob.password)
 
     assert page.header("Retry-After") == "5"
     assert "Signing in does not work right now" in page.summary
-    assert outcomes(app, "sign_in")[-1] == "unavailable"
+    assert outcomes(app, "sign_in")[-1] == "busy"
+
+
+def test_viewers_who_wait_keep_no_agent_out(guessed_at: Bob, app: Flask, waits: list[float]) -> None:
+    waits.clear()
+    with waiting(app, ActorKind.VIEWER, *all_places(app)):
+        sign_in(guessed_at.browser, 303, password=Bob.password)
+
+    assert waits == [delays.SECONDS]
+    # From now on this address is known.
+    sign_in(guessed_at.browser, 303, password=Bob.password)
+    assert waits == [delays.SECONDS]
 
 
 def test_after_too_many_wrong_codes_the_second_factor_is_paused_at_every_address(

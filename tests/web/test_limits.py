@@ -92,6 +92,12 @@ def test_it_counts_an_ipv6_network_as_one_address(
     assert statuses(client, first, second) == [200, 429 if same else 200]
 
 
+def test_the_48_network_of_ipv6_addresses_may_send_ten_times_as_many(clock: time_machine.Traveller) -> None:
+    client = client_with("1/minute")
+    assert statuses(client, *(f"2001:db8:0:{n}::1" for n in range(12))) == [200] * 10 + [429] * 2
+    assert statuses(client, "2001:db8:1::1", *(f"192.0.2.{n}" for n in range(12))) == [200] * 13
+
+
 def test_health_is_never_refused(clock: time_machine.Traveller) -> None:
     client = client_with("1/minute")
     assert statuses(client, *["192.0.2.1"] * 5, path="/healthz") == [200] * 5

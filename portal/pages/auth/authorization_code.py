@@ -16,7 +16,7 @@ from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt
 from portal.pages.auth import pending_authorizations
-from portal.pages.auth.sign_in_attempts import SignInResult, address_limit, run_attempt
+from portal.pages.auth.sign_in_attempts import SignInResult, run_attempt, sign_in_address_limits
 from portal.pages.auth.zype_login import result_of_error, result_of_token
 from portal.pages.identity.viewer import Viewer
 from portal.services import services
@@ -120,7 +120,7 @@ def callback(authorization: Authorization, actor: Actor) -> SignInResult[Viewer]
     content, code = authorization.content, request.args.get("code")
     if content is None or "error" in request.args or not code:
         return None
-    limits = (address_limit(services().settings.limit_sign_in),)
+    limits = sign_in_address_limits(services().settings)
     attempt = Attempt(Action.SIGN_IN, actor)
     result = run_attempt(services().ledger, attempt, limits, lambda: _exchange(code, content["code_verifier"]))
     return None if result.outcome is SignInOutcome.WRONG else result

@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 
 from portal.database.authorizations import Authorization, AuthorizationKind
-from portal.pages.auth.sign_in_attempts import address_limit
+from portal.pages.auth.sign_in_attempts import sign_in_address_limits
 from portal.pages.identity import viewer as identity
 from portal.services import services
 
@@ -25,7 +25,7 @@ def begin(kind: AuthorizationKind, state: str, next_path: str, content: Mapping[
         address=request.remote_addr or "",
         next_path=next_path,
         content=content,
-        limits=address_limit(services().settings.limit_sign_in).items,
+        limits=sign_in_address_limits(services().settings)[0].items,
     )
     return None if wait is None else ceil(wait.total_seconds())
 

@@ -1,26 +1,19 @@
 """What every way to sign in does, for viewers and support staff alike: an attempt in the ledger, limits, an outcome."""
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Generic, TypeVar
 
-from limits import RateLimitItem
-
 from portal.domain.outcomes import SignInOutcome
-from portal.ledger.attempts import Attempt, RateLimited
+from portal.ledger.attempts import Attempt, Begun, RateLimited
 from portal.ledger.ledger import Ledger
-from portal.ledger.limits import Limit
+from portal.ledger.limits import Limit, address_limits, times
 from portal.pages.identity.viewer import Viewer
 from portal.pages.web.responses import status_of
 from portal.services import Services
+from portal.settings.settings import Settings
 
-# An account is never locked, or anybody could lock it: past the limit from many addresses, each try takes this long.
-SLOW_SECONDS = 2.0
-# A few of the worker's threads may wait like that; more would let guessing stop the portal.
-_slow_slots = threading.BoundedSemaphore(4)
 # A household, a school or a carrier shares an address, so it may fail this many times as often as one account.
 ADDRESS_FACTOR = 10
 RETRY_SECONDS = 5
@@ -42,13 +35,25 @@ class SignInResult(Generic[Value]):
 
 
 def run_attempt(
-    ledger: Ledger, attempt: Attempt, limits: tuple[Limit, ...], authenticate: Callable[[], SignInResult[Value]]
+    ledger: Ledger,
+    attempt: Attempt,
+    limits: tuple[Limit, ...],
+    authenticate: Callable[[], SignInResult[Value]],
+    *,
+    slow_past: Limit | None = None,
+    wait: Callable[[], bool] = lambda: True,
 ) -> SignInResult[Value]:
-    """Authenticate unless a limit is reached; write attempt and outcome. Raises as ``Ledger.begin``."""
-    begun = ledger.begin(attempt, limits)
+    """Authenticate unless a limit is reached; write attempt and outcome. Raises as ``Ledger.begin``.
+
+    Past the limit ``slow_past``, ``wait`` is called first, which tells whether there was a place to wait.
+    """
+    begun = ledger.begin(attempt, limits, slow_past=slow_past)
     if isinstance(begun, RateLimited):
         return SignInResult(SignInOutcome.TOO_MANY, retry_after=ceil(begun.retry_after))
-    result = authenticate()
+    if isinstance(begun, Begun) and begun.is_slow and not wait():
+        result: SignInResult[Value] = SignInResult(SignInOutcome.BUSY, retry_after=RETRY_SECONDS)
+    else:
+        result = authenticate()
     consumer_id = result.value.consumer_id if isinstance(result.value, Viewer) else None
     ledger.finish(replace(attempt, consumer_id=consumer_id), result.outcome)
     return result
@@ -59,34 +64,20 @@ def run_password_attempt(
 ) -> SignInResult[Value]:
     """Run an attempt with a password: limited by account and address, slowed where many addresses try the account.
 
-    Raises as ``Ledger.begin``, and sqlalchemy.exc.SQLAlchemyError if the ledger can't be read.
+    Raises as ``Ledger.begin``.
     """
-    ledger, items = services.ledger, services.settings.limit_sign_in
-
-    def authenticate() -> SignInResult[Value]:
-        if ledger.is_subject_limited(attempt, items) and not _slow_down():
-            return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
-        return verify()
-
+    items = services.settings.limit_sign_in
+    limits = (Limit(("subject_hash", "address_hash"), items), *sign_in_address_limits(services.settings))
     return run_attempt(
-        ledger, attempt, (Limit(("subject_hash", "address_hash"), items), address_limit(items)), authenticate
+        services.ledger,
+        attempt,
+        limits,
+        verify,
+        slow_past=Limit(("subject_hash",), items),
+        wait=lambda: services.delays.wait(attempt.actor.kind, attempt.subject_hash or ""),
     )
 
 
-def address_limit(items: tuple[RateLimitItem, ...]) -> Limit:
-    """Return the limit on an address, whatever accounts it tries."""
-    tenfold = tuple(
-        type(item)(item.amount * ADDRESS_FACTOR, item.multiples, namespace=item.namespace) for item in items
-    )
-    return Limit(("address_hash",), tenfold)
-
-
-def _slow_down() -> bool:
-    """Wait for SLOW_SECONDS, unless too many threads wait already; tell whether this one did."""
-    if not _slow_slots.acquire(blocking=False):
-        return False
-    try:
-        time.sleep(SLOW_SECONDS)
-    finally:
-        _slow_slots.release()
-    return True
+def sign_in_address_limits(settings: Settings) -> tuple[Limit, ...]:
+    """Return the limits on sign-ins of an address, whatever accounts it tries and by whatever way."""
+    return address_limits(times(settings.limit_sign_in, ADDRESS_FACTOR), with_busy=True)

@@ -26,6 +26,7 @@ REQUESTS = Histogram(
     ["rule", "method", "status"],
     buckets=PAGE_SECONDS,
 )
+STOPPED = Counter("portal_stopped", "Attempts that a limit stopped, by action and kind of actor.", ["action", "actor"])
 LEDGER_FAILURES = Counter("portal_ledger_write_failures", "Rows that could not be written to the ledger.")
 NOTICES = Counter("portal_notices", "Tries to send a mail that lets a viewer know, by result.", ["result"])
 
@@ -33,6 +34,11 @@ NOTICES = Counter("portal_notices", "Tries to send a mail that lets a viewer kno
 def count_link(outcome: str, actor: str) -> None:
     """Count an attempt to link, by its Outcome and the ActorKind."""
     LINKS.labels(outcome, actor).inc()
+
+
+def count_stopped(action: str, actor: str) -> None:
+    """Count an attempt that a limit stopped, by its Action and the ActorKind."""
+    STOPPED.labels(action, actor).inc()
 
 
 def observe_zype(call: str, result: str, seconds: float) -> None:

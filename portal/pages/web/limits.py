@@ -4,13 +4,16 @@ Attempts to link or to sign in have limits of their own, which are counted in th
 """
 
 import time
+from collections.abc import Iterable
 from math import ceil
 from typing import Any
 
 from flask import Flask, current_app, request
-from flask_limiter import Limiter
+from flask_limiter import ApplicationLimit, Limiter
+from limits import RateLimitItem
 
-from portal.settings.addresses import network_prefix
+from portal.ledger.limits import SITE_FACTOR, times
+from portal.settings.addresses import NO_ADDRESS, network_prefix, site_prefix
 from portal.settings.settings import Settings
 
 EXEMPT = frozenset({"ops.healthz", "ops.readyz"})
@@ -22,13 +25,20 @@ _EXTENSION = "portal.limits"
 def init_app(app: Flask, settings: Settings) -> None:
     """Raise flask_limiter.RateLimitExceeded in the requests of an address that sends too many.
 
-    They are counted in each worker's memory, or in Redis for all workers, and in memory again while Redis does not
-    answer. The window of a limit begins with the first request of an address.
+    For IPv6 the address is its /64 network; its /48 network may send ten times as many. They are counted in each
+    worker's memory, or in Redis for all workers, and in memory again while Redis does not answer. The window of a limit
+    begins with the first request of an address.
     """
     limiter = Limiter(
         key_func=lambda: network_prefix(client_address()),
-        application_limits=["; ".join(str(item) for item in settings.limit_flood)],
-        application_limits_exempt_when=lambda: request.endpoint in EXEMPT,
+        application_limits=[
+            ApplicationLimit(_notation(settings.limit_flood), exempt_when=_is_exempt),
+            ApplicationLimit(
+                _notation(times(settings.limit_flood, SITE_FACTOR)),
+                key_function=lambda: site_prefix(client_address()) or "",
+                exempt_when=lambda: _is_exempt() or site_prefix(client_address()) is None,
+            ),
+        ],
         # By default requests that match no route are not counted.
         request_identifier=lambda: request.endpoint or "nowhere",
         strategy="fixed-window",
@@ -41,7 +51,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def client_address() -> str:
     """Return the client's address; never empty, because an empty key would switch the limit off."""
-    return request.remote_addr or "unknown"
+    return request.remote_addr or NO_ADDRESS
 
 
 def seconds_to_wait() -> int:
@@ -49,6 +59,14 @@ def seconds_to_wait() -> int:
     limiter: Limiter = current_app.extensions[_EXTENSION]
     exceeded = limiter.current_limit
     return max(1, ceil(exceeded.reset_at - time.time())) if exceeded else 1
+
+
+def _is_exempt() -> bool:
+    return request.endpoint in EXEMPT
+
+
+def _notation(items: Iterable[RateLimitItem]) -> str:
+    return "; ".join(str(item) for item in items)
 
 
 def _storage(settings: Settings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from flask_babel import ngettext
 _STATUSES = {
     422: (*("not_found", "refused", "malformed", "gone", "wrong"), *("stale", "invalid", "some_gone")),
     429: ("too_many",),
-    503: ("unavailable", "unknown", "misconfigured", "some_left"),
+    503: ("unavailable", "unknown", "busy", "misconfigured", "some_left"),
 }
 STATUSES = {problem: status for status, problems in _STATUSES.items() for problem in problems}
 

@@ -18,7 +18,7 @@ from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt, RateLimited
 from portal.pages.auth import pending_authorizations
-from portal.pages.auth.sign_in_attempts import address_limit
+from portal.pages.auth.sign_in_attempts import sign_in_address_limits
 from portal.pages.identity.agent import FRESH
 from portal.pages.staff_auth.oidc.claims import Claims
 from portal.pages.staff_auth.oidc.errors import ProviderError, ProviderMisconfigured, ProviderRefused
@@ -143,7 +143,7 @@ def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:
     """
     ledger = services().ledger
     attempt = Attempt(Action.SIGN_IN, actor)
-    begun = ledger.begin(attempt, (address_limit(services().settings.limit_sign_in),))
+    begun = ledger.begin(attempt, sign_in_address_limits(services().settings))
     if isinstance(begun, RateLimited):
         return ProviderSignIn(Problem.TOO_MANY, retry_after=ceil(begun.retry_after))
     result = _result(pending)
