@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import io
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from itertools import islice
 from typing import IO, Any, Literal
 
 from portal.ledger.attempts import PastAttempt
+from portal.ledger.spreadsheets import without_formulas
 from portal.settings.keys import Keyring, LedgerKey, Purpose, derive
 
 Format = Literal["csv", "jsonl"]
@@ -20,8 +20,6 @@ TYPES: dict[Format, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "applicat
 COLUMNS = tuple(PastAttempt.__dataclass_fields__)
 # Without a byte order mark spreadsheets assume the machine's legacy encoding.
 BOM = "\ufeff"
-# What spreadsheets read as the start of a formula: in either width, also after spaces, quotes and invisible marks.
-_FORMULA = re.compile(r"""[\s"'\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r]""")
 _LAST_LINE = "end of export"
 
 
@@ -53,7 +51,7 @@ def write(attempts: Iterable[PastAttempt], kind: Format, key: LedgerKey) -> Iter
         mac.update(header)
         yield header
     for attempt in attempts:
-        line = (_csv_line(_without_formulas(attempt)) if kind == "csv" else _json_line(_values(attempt))).encode()
+        line = (_csv_line(_values(attempt).values()) if kind == "csv" else _json_line(_values(attempt))).encode()
         mac.update(line)
         lines += 1
         yield line
@@ -133,20 +131,15 @@ def _values(attempt: PastAttempt) -> dict[str, Any]:
     return {name: _iso(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
-def _without_formulas(attempt: PastAttempt) -> list[Any]:
-    """Return the values for a spreadsheet, with texts that it would read as formulas quoted."""
-    values = _values(attempt).values()
-    return [f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value for value in values]
-
-
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _csv_line(values: Iterable[Any]) -> str:
+    cells = [without_formulas(value) if isinstance(value, str) else value for value in values]
     line = io.StringIO()
     # Not the module's CR LF, which programs that copy text files may change, and with it the digest.
-    csv.writer(line, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(values)
+    csv.writer(line, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(cells)
     return line.getvalue()
 
 

@@ -16,6 +16,10 @@ from portal.zype.errors import ContractBroken
 # A hundred consumers are about 200 kB; a larger body answers nothing that the portal asks.
 BODY_LIMIT = 1024 * 1024
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+# An id of Zype is stored, exported and sent back: one word of printable ASCII, and no longer than any that Zype gives.
+_ID = re.compile("[!-~]{1,200}")
+# As much of a name is kept. RFC 5321 section 4.5.3.1.3 allows no longer e-mail address.
+MAX_NAME, MAX_EMAIL = 200, 254
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,9 @@ def device_pin(answer: Answer) -> DevicePin:
     pin = _Fields(answer, _response(answer, dict))
     flags = {pin.flag("linked"), pin.flag("linked true")}
     return DevicePin(
-        consumer_id=pin.text("consumer_id"),
+        consumer_id=pin.id("consumer_id"),
         linked=False if False in flags else True if True in flags else None,
-        linked_device_id=pin.text("linked_device_id"),
+        linked_device_id=pin.id("linked_device_id"),
         pin=pin.text("pin"),
     )
 
@@ -102,7 +106,7 @@ def token(answer: Answer) -> Token:
 
 def token_info(answer: Answer) -> TokenInfo:
     """Read the owner of a token."""
-    return TokenInfo(_Fields(answer, _document(answer)).required_text("resource_owner_id"))
+    return TokenInfo(_Fields(answer, _document(answer)).required_id("resource_owner_id"))
 
 
 def oauth_error(answer: Answer) -> str | None:
@@ -132,6 +136,18 @@ class _Fields:
             raise _contract_broken(self._answer, name)
         return value
 
+    def id(self, name: str) -> str | None:
+        value = self.text(name)
+        if value and not _ID.fullmatch(value):
+            raise _contract_broken(self._answer, name)
+        return value or None
+
+    def required_id(self, name: str) -> str:
+        value = self.id(name)
+        if value is None:
+            raise _contract_broken(self._answer, name)
+        return value
+
     def flag(self, name: str) -> bool | None:
         value = self._values.get(name)
         if value is not None and not isinstance(value, bool):
@@ -153,19 +169,20 @@ class _Fields:
         if not isinstance(value, list | dict | None):
             raise _contract_broken(self._answer, name)
         entries = [
-            _Fields(self._answer, entry).text("linked_device_id") if isinstance(entry, dict) else entry
+            _Fields(self._answer, entry).id("linked_device_id") if isinstance(entry, dict) else entry
             for entry in value or ()
         ]
-        if not all(entry is None or _is_text(entry) for entry in entries):
+        if not all(entry in (None, "") or _is_id(entry) for entry in entries):
             raise _contract_broken(self._answer, name)
         return tuple(dict.fromkeys(entry for entry in entries if entry))
 
 
 def _consumer(fields: _Fields) -> Consumer:
+    email, name = fields.text("email"), fields.text("name")
     return Consumer(
-        id=fields.required_text("_id"),
-        email=fields.text("email"),
-        name=fields.text("name"),
+        id=fields.required_id("_id"),
+        email=email if email is None or len(email) <= MAX_EMAIL else None,
+        name=name[:MAX_NAME] if name else name,
         created_at=fields.text("created_at"),
         subscription_count=fields.count("subscription_count"),
         linked_devices=fields.device_ids("linked_devices"),
@@ -205,6 +222,10 @@ def _refuse_constant(name: str) -> None:
 def _is_text(value: object) -> bool:
     """Return whether a value is text that can be stored and shown: no NUL and no lone surrogate."""
     return isinstance(value, str) and not _NOT_TEXT.search(value)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def _contract_broken(answer: Answer, name: str) -> ContractBroken:

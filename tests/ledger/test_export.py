@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import time
+import unicodedata
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -14,6 +16,7 @@ from portal.ledger import export
 from portal.ledger.attempts import PastAttempt
 from portal.ledger.history import AttemptFilter, History
 from portal.ledger.ledger import Ledger
+from portal.ledger.spreadsheets import FORMULA_SIGNS, without_formulas
 from portal.ledger.verification import Report, Verification
 from portal.settings.keys import LedgerKey
 from tests.ledger.conftest import on_any_database
@@ -155,7 +158,7 @@ def past_attempt(**values: Any) -> PastAttempt:
     "text",
     [
         *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", '"=1', "'=1", "\n=1"),
-        *("\uff1d1", "\uff0b1", "\uff0d1", "\uff201", "\ufeff=1", "\u200b=1"),
+        *("\uff1d1", "\uff0b1", "\uff0d1", "\uff201", "\ufeff=1", "\u200b=1", "\u3000\u201c=1", "\x00=1", "\u3164=1"),
     ],
     ids=ascii,
 )
@@ -164,6 +167,49 @@ def test_no_text_of_a_spreadsheet_is_a_formula(text: str) -> None:
         file = b"".join(export.write([past_attempt(**{column: text})], "csv", KEY)).decode("utf-8-sig")
         row = next(csv.DictReader(io.StringIO(file, newline="")))
         assert row[column] == f"'{text}"
+
+
+def defused(text: str) -> str:
+    file = b"".join(export.write([past_attempt(reason=text)], "csv", KEY)).decode("utf-8-sig")
+    return next(csv.DictReader(io.StringIO(file, newline="")))["reason"]
+
+
+def test_no_part_of_a_text_is_a_formula_where_a_spreadsheet_divides_it() -> None:
+    breaks = (*";|,\t\n\r\v\f\x00\x1f\x85\x9f", *"\u2028\u2029\u200b\u202e\u2066\ufeff", "\U000e0001")
+        *";|,\t\n\r\v\f\x00\x1f\x85\x9f",
+        "\u2028",
+        "\u2029",
+        "\u200b",
+        "\u202e",
+        "\u2066",
+        "\ufeff",
+        "\U000e0001",
+    )
+    for separator in breaks:
+        for sign in FORMULA_SIGNS:
+            assert defused(f"a{separator}{sign}1") == f"a{separator}'{sign}1", (ascii(separator), ascii(sign))
+            assert defused(f'a{separator} "\t{sign}1') == f"a{separator}' \"\t{sign}1", (ascii(separator), ascii(sign))
+    assert defused("=1;=2;b - c;+3") == "'=1;'=2;b - c;'+3"
+
+
+def test_a_long_text_of_separators_takes_no_long_time() -> None:
+    text = "\t;" * 100_000
+    start = time.perf_counter()
+    assert without_formulas(f"{text}-") == f"{text}'-"
+    assert time.perf_counter() - start < 2
+
+
+def test_the_signs_are_those_that_stand_for_the_ascii_ones() -> None:
+    same = (chr(code) for code in range(0xFFFF) if unicodedata.normalize("NFKC", chr(code)) in {"=", "+", "-", "@"})
+    assert set(same) == set(FORMULA_SIGNS)
+
+
+def test_every_cell_is_defused_whatever_column_it_is_in() -> None:
+    texts = {name for name, type_ in get_type_hints(PastAttempt).items() if type_ in (str, str | None)}
+    file = b"".join(export.write([past_attempt(**dict.fromkeys(texts, "=1"))], "csv", KEY)).decode("utf-8-sig")
+    row = next(csv.DictReader(io.StringIO(file, newline="")))
+    assert len(texts) > 8
+    assert {row[name] for name in texts} == {"'=1"}
 
 
 def test_other_text_of_a_spreadsheet_is_unchanged() -> None:

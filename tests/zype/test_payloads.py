@@ -208,3 +208,32 @@ def test_a_byte_order_mark_does_no_harm() -> None:
 def test_any_bytes_are_read_or_break_the_contract(body: bytes, parse: Callable[[Answer], object]) -> None:
     with contextlib.suppress(ContractBroken):
         parse(answer(body))
+
+
+BAD_IDS = ("a b", "a\tb", "a\n", "=1;\u00a0", "\u00e9", "\u202eb", "a\x7f", "x" * 201, "x" * 20_000)
+
+
+def test_an_id_is_one_word_of_printable_ascii_of_a_bounded_length() -> None:
+    readers: list[tuple[Callable[[Answer], Any], Callable[[str], Any], str]] = [
+        (payloads.device_pin, lambda bad: {"response": {"linked_device_id": bad}}, "linked_device_id"),
+        (payloads.device_pin, lambda bad: {"response": {"consumer_id": bad}}, "consumer_id"),
+        (payloads.consumer, lambda bad: {"response": {"_id": bad}}, "_id"),
+        (payloads.consumers, lambda bad: {"response": [{"_id": bad}]}, "_id"),
+        (payloads.consumer, lambda bad: {"response": {"_id": "x", "linked_devices": [bad]}}, "linked_devices"),
+        (payloads.consumer, lambda bad: {"response": {"_id": "x", "linked_devices": {bad: {}}}}, "linked_devices"),
+        (
+            payloads.consumer,
+            lambda bad: {"response": {"_id": "x", "linked_devices": [{"linked_device_id": bad}]}},
+            "linked_device_id",
+        ),
+        (payloads.token_info, lambda bad: {"resource_owner_id": bad}, "resource_owner_id"),
+    ]
+    for read, body, field in readers:
+        for bad in BAD_IDS:
+            assert field_at_fault(read, body(bad)) == field, (field, ascii(bad[:20]))
+        read(answer(body("!" + "~" * 199)))
+
+
+def test_of_a_name_only_so_much_is_kept_and_no_longer_e_mail() -> None:
+    kept = payloads.consumer(answer({"response": {"_id": "x", "name": "n" * 20_000, "email": "e" * 255}}))
+    assert (kept.name, kept.email) == ("n" * 200, None)
