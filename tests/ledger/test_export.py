@@ -176,15 +176,6 @@ def defused(text: str) -> str:
 
 def test_no_part_of_a_text_is_a_formula_where_a_spreadsheet_divides_it() -> None:
     breaks = (*";|,\t\n\r\v\f\x00\x1f\x85\x9f", *"\u2028\u2029\u200b\u202e\u2066\ufeff", "\U000e0001")
-        *";|,\t\n\r\v\f\x00\x1f\x85\x9f",
-        "\u2028",
-        "\u2029",
-        "\u200b",
-        "\u202e",
-        "\u2066",
-        "\ufeff",
-        "\U000e0001",
-    )
     for separator in breaks:
         for sign in FORMULA_SIGNS:
             assert defused(f"a{separator}{sign}1") == f"a{separator}'{sign}1", (ascii(separator), ascii(sign))
