@@ -1,5 +1,6 @@
 """``zype-activate check``: tries every setting and connection, and prints for each whether it works."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -14,13 +15,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.app import create_app
 from portal.commands.context import environment, fail, listen_fault, load_settings
+from portal.commands.pattern_timing import slow_length
 from portal.database.database import Database, describe
 from portal.database.schema import is_current
+from portal.domain.pins import MAX_LENGTH
 from portal.mail.smtp import NotSent, smtp_client
 from portal.pages.auth import authorization_code
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.pages.staff_auth.oidc.provider import Provider
 from portal.pages.staff_auth.oidc.sign_in import CALLBACK_PATH
+from portal.pages.support.forms import MAX_TICKET
 from portal.services import EXTENSION
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
@@ -59,6 +63,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
     """Yield a finding for everything that the portal needs, in the order in which it needs it."""
     yield Finding(True, f"settings: all can be read; the mode is {settings.mode}")
     yield _finding("address", partial(_address, settings))
+    yield _finding("PORTAL_PIN_PATTERN", partial(_pattern, settings.pin_pattern, MAX_LENGTH))
+    yield _finding("PORTAL_TICKET_PATTERN", partial(_pattern, settings.ticket_pattern, MAX_TICKET))
     with ExitStack() as stack:
         database = Database(settings.database_url.get_secret_value(), connections=1)
         stack.callback(database.dispose)
@@ -99,6 +105,16 @@ def _address(settings: Settings) -> str:
             "Set it to the number of proxies in front of the portal"
         )
     return "PORTAL_PUBLIC_URL and PORTAL_PROXY_HOPS fit together"
+
+
+def _pattern(pattern: re.Pattern[str], longest: int) -> str:
+    length = slow_length(pattern, longest)
+    if length:
+        raise CheckFailed(
+            f"it takes too long on some texts of {length} characters, longer on each further one: strangers "
+            "could stop the portal with it. Write it without a repetition inside a repetition"
+        )
+    return f"it is fast on all tried texts of up to {longest} characters"
 
 
 def _schema(database: Database) -> str:

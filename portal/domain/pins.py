@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
 from portal.domain.characters import is_punctuation, plain
+from portal.domain.patterns import named_characters
 
 PinCase = Literal["lower", "upper", "keep"]
 
@@ -20,19 +20,6 @@ _MIN_SIGNS = 4
 
 _LINK = re.compile(r"(?:https?://)?(?P<host>[^/?#]+)(?:/+activate)?/*(?P<rest>[?#].*)", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-
-# A regular expression in pieces: a set, an escape, the beginning of a group, a repetition, any other character.
-_PIECES = re.compile(
-    r"\[(?P<negated>\^?)(?P<members>\]?(?:\\.|[^\\\]])*)\]"
-    r"|\\(?P<escaped>.)"
-    r"|\(\?(?:#[^)]*|P?<\w+>|P=\w+|<?[=!]|[a-zA-Z-]*:?)"
-    r"|\{[0-9]*,?[0-9]*\}"
-    r"|(?P<other>.)",
-    re.DOTALL,
-)
-_RANGE = re.compile(r"(?:\\.|[^\\])-(?:\\.|[^\\])", re.DOTALL)
-_MEMBER = re.compile(r"\\?(.)", re.DOTALL)
-_SYNTAX = frozenset(".^$*+?()|{}[]")
 
 
 class MalformedPin(ValueError):
@@ -122,23 +109,6 @@ class PinRules:
             if unquote(name).lower() == "pin":
                 return unquote(value)
         return None
-
-
-@lru_cache(maxsize=64)
-def named_characters(pattern: re.Pattern[str]) -> frozenset[str]:
-    """Return the spaces and punctuation that a pattern names: written as themselves, in a set or not, or escaped.
-
-    A range, ``.`` or a class such as ``\\S`` names none, nor does a set of what is excluded.
-    """
-    named: set[str] = set()
-    for piece in _PIECES.finditer(pattern.pattern):
-        if piece["members"] and not piece["negated"]:
-            named.update(_MEMBER.findall(_RANGE.sub("", piece["members"])))
-        elif piece["escaped"]:
-            named.add(piece["escaped"])
-        elif piece["other"] and piece["other"] not in _SYNTAX:
-            named.add(piece["other"])
-    return frozenset(character for character in named if not character.isalnum())
 
 
 def _plain(text: str) -> str:

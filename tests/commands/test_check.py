@@ -53,7 +53,7 @@ def test_it_prints_a_line_for_each_and_ends_with_status_0(run: Run, environ: dic
     assert done.exit_code == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert len(lines) == 10
+    assert len(lines) == 12
     assert all(line.startswith("ok    ") for line in lines)
     assert not any(value in done.stdout for name, value in environ.items() if "KEY" in name or "URL" in name)
 
@@ -68,6 +68,14 @@ def test_it_ends_with_status_1_when_one_fails(run: Run, environ: dict[str, str])
 def test_https_needs_a_proxy_in_front(failed_checks: FailedChecks) -> None:
     assert [*failed_checks(PORTAL_PUBLIC_URL="https://tv.example.com")] == ["address"]
     assert failed_checks(PORTAL_PUBLIC_URL="https://tv.example.com", PORTAL_PROXY_HOPS="1") == {}
+
+
+@pytest.mark.parametrize("setting", ["PORTAL_PIN_PATTERN", "PORTAL_TICKET_PATTERN"])
+def test_a_pattern_that_takes_exponential_time_fails(failed_checks: FailedChecks, setting: str) -> None:
+    failed = failed_checks(**{setting: "([a-z]+[0-9]*)+"})
+
+    assert [*failed] == [setting]
+    assert "a repetition inside a repetition" in failed[setting].text
 
 
 def test_an_empty_database_fails_with_the_command_to_run(failed_checks: FailedChecks, tmp_path: Path) -> None:

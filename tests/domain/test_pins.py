@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.domain.characters import OVERRIDES, visible
-from portal.domain.pins import MalformedPin, Pin, PinCase, PinRules, named_characters
+from portal.domain.pins import MalformedPin, Pin, PinCase, PinRules
 
 RULES = PinRules()
 PINS = st.from_regex(RULES.pattern, fullmatch=True)
@@ -111,32 +111,6 @@ def test_punctuation_inside_is_never_dropped() -> None:
     for mark in "!\"#$%&'()*+,./:;<=>?@[\\]^`{|}~":
         with pytest.raises(MalformedPin):
             RULES.normalise(f"zizm{mark}529")
-
-
-@pytest.mark.parametrize(
-    ("pattern", "named"),
-    [
-        ("[a-z0-9]{4,16}", ""),
-        ("[A-Z]{3}-[0-9]{3}", "-"),
-        ("[A-Z0-9-]{6}", "-"),
-        (r"[\w.-]{4,}", ".-"),
-        (r"[a\-z]{4,}", "-"),
-        ("[-a-z]{4,}", "-"),
-        ("[]a-z-]{4,}", "]-"),
-        (r"\d{3}\.\d{3}", "."),
-        ("(?:[a-z]+_)?[0-9]{4,}", "_"),
-        ("[*#0-9]{4,8}", "*#"),
-        ("[A-Z]{3} [0-9]{3}", " "),
-        ("[!-~]+", ""),
-        ("[^-]{4,}", ""),
-        (r"[^\s_-]{4,}", ""),
-        ("a.c*d+e?", ""),
-        ("(?i:ab)-(?P<x_y>[0-9]{3})(?P=x_y)", "-"),
-        ("(?=.*[0-9])(?!0000)(?#a-b)[0-9a-f]{4,}|(?<=x)y", ""),
-    ],
-)
-def test_the_characters_that_a_pattern_names(pattern: str, named: str) -> None:
-    assert named_characters(re.compile(pattern)) == set(named)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,17 @@ def test_a_ticket_must_match_the_operator_s_pattern(
     bob.enters("good1", ticket="ABC-4711")
 
 
+def test_the_operator_s_pattern_is_not_tried_on_a_ticket_that_is_too_long(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    app = make_app(ticket_pattern="(a+)+b")
+    bob = Bob(browse(app))
+    sign_in_staff(app, bob.browser)
+
+    # It would take for ever.
+    assert "Shorten this to 200 characters." in bob.enters("good1", 422, ticket="a" * 201).page.summary
+
+
 @pytest.mark.parametrize(("fields", "selector", "sentence"), WRONG.values(), ids=WRONG.keys())
 def test_a_missing_field_has_its_error_beside_it(
     bob: Bob, app: Flask, sandbox: SimulatedZype, fields: dict[str, str | None], selector: str, sentence: str

@@ -51,7 +51,9 @@ def _long_enough(form: PortalForm, field: Field) -> None:
 
 
 def _matches_ticket_pattern(form: PortalForm, field: Field) -> None:
-    if field.data and not services().settings.ticket_pattern.fullmatch(field.data):
+    ticket = field.data or ""
+    # Of a longer one Length complains. The operator's pattern may take exponential time.
+    if 0 < len(ticket) <= MAX_TICKET and not services().settings.ticket_pattern.fullmatch(ticket):
         raise ValidationError(_("Enter the number of the case as your ticket system writes it, or leave this empty."))
 
 

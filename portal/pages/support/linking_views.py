@@ -7,7 +7,8 @@ from flask import Blueprint, Response, request
 
 from portal.domain import phonetics
 from portal.domain.outcomes import LinkResult, Outcome, UnlinkOutcome
-from portal.domain.pins import Pin, named_characters
+from portal.domain.patterns import named_characters
+from portal.domain.pins import Pin
 from portal.pages.auth.guards import agent_required
 from portal.pages.identity import pin_cookie
 from portal.pages.identity.agent import Agent
