@@ -1,22 +1,17 @@
 // Puts the PIN of a link (#pin=...) into the form, after sign-in too, without ever sending it in a URL.
 const KEY = "activate.pin";
 const LIFETIME_MS = 30 * 60 * 1000;
-
 const byId = (id) => document.getElementById(id);
 const field = byId("pin");
-
-// Throws where the browser forbids storage: then the PIN reaches only a form on this page.
 function storage(use) {
   try {
     return use(sessionStorage);
   } catch {
-    return null;
+    return null; // The browser forbids storage: the PIN reaches only a form on this page.
   }
 }
-
 const keep = (pin) => storage((items) => items.setItem(KEY, JSON.stringify({ pin, time: Date.now() })));
 const forget = () => storage((items) => items.removeItem(KEY));
-
 function stored() {
   const entry = storage((items) => JSON.parse(items.getItem(KEY)));
   if (entry && Date.now() - entry.time < LIFETIME_MS) return entry.pin;
@@ -33,7 +28,7 @@ function takeFromAddress() {
   return pin;
 }
 
-function showSource(isLink) {
+function mark(isLink) {
   byId("from").value = isLink ? "link" : "";
   byId("prefilled-hint").hidden = !isLink;
 }
@@ -42,9 +37,10 @@ function showPin() {
   const fresh = takeFromAddress();
   const pin = fresh || stored();
   if (fresh) document.querySelector(".error-summary")?.remove(); // It is about another PIN.
+  if (field && pin) byId("original").value = pin; // With a letter more or less it is still the PIN of the link.
   if (field && pin && (fresh || !field.value)) {
     field.value = pin;
-    showSource(true);
+    mark(true);
   }
   if (stored()) byId("pin-kept")?.removeAttribute("hidden");
   document.querySelectorAll(".under-way").forEach((note) => (note.hidden = true));
@@ -53,8 +49,12 @@ function showPin() {
 if (document.querySelector("[data-forget-pin-now]")) forget();
 showPin();
 ["hashchange", "pageshow"].forEach((event) => addEventListener(event, showPin));
-addEventListener("submit", ({ target }) => {
+addEventListener("submit", ({ target, submitter }) => {
+  if (submitter && submitter.hasAttribute("formaction")) return; // The form goes elsewhere, with its PIN.
   if (target.matches("[data-forget-pin]")) forget();
   target.querySelector(".under-way")?.removeAttribute("hidden");
 });
-field?.addEventListener("input", () => (showSource(false), forget()));
+// Only where nothing of a link's PIN stays in the field, what comes next is the viewer's own.
+const clear = (isOwn) => isOwn && (mark(false), forget());
+field?.addEventListener("beforeinput", () => clear(field.selectionEnd - field.selectionStart === field.value.length));
+field?.addEventListener("input", () => clear(!field.value));

@@ -37,12 +37,25 @@ def test_a_pin_in_the_address_is_moved_into_the_cookie(signed_in: Alice, typed: 
 
 
 @pytest.mark.parametrize("typed", ["", "no", "a" * 300, "%00good", "%E2%80%AEgood1", "%3Cb%3Egood1%3C/b%3E"])
-def test_a_malformed_pin_is_dropped_from_the_address(signed_in: Alice, typed: str) -> None:
+def test_a_damaged_pin_is_dropped_from_the_address_and_the_page_says_so(signed_in: Alice, typed: str) -> None:
     moved = signed_in.browser.get(f"/activate?pin={typed}", 303)
 
     assert moved.location == "/activate"
     assert set_cookies(moved) == []
-    assert signed_in.browser.follow(moved).value("#pin") == ""
+    page = signed_in.browser.follow(moved)
+    assert page.value("#pin") == ""
+    assert "The PIN in that link is damaged" in page.text(".notice")
+
+
+def test_a_damaged_link_leaves_the_pin_that_was_kept(signed_in: Alice, client: PageClient) -> None:
+    for browser in (signed_in.browser, client):
+        browser.get("/activate?pin=good1", 303)
+        page = browser.follow(browser.get("/activate?pin=abc", 303))
+
+        assert "The PIN in that link is damaged" in page.text(".notice")
+        assert not browser.get("/activate").select(".notice"), "it is said once"
+    assert signed_in.opens("/activate").page.value("#pin") == "good1"
+    assert not client.get("/activate").select_one("#pin-kept").has_attr("hidden")
 
 
 def test_other_parameters_are_dropped_with_it(signed_in: Alice) -> None:
@@ -59,7 +72,8 @@ def test_the_pin_is_in_no_header_link_or_log(signed_in: Alice) -> None:
     with logged() as events:
         pages = [signed_in.browser.get("/activate?pin=good4711", 303)]
         pages.append(signed_in.browser.get("/activate"))
-        pages.append(signed_in.browser.submit(pages[-1], "/activate", 200))
+        pages.append(signed_in.browser.submit(pages[-1], "/activate", 303))
+        pages.append(signed_in.browser.follow(pages[-1]))
         pages.append(signed_in.browser.submit(pages[-1], "/activate/confirm", 303))
         pages.append(signed_in.browser.get("/activate/done"))
 
@@ -77,7 +91,7 @@ def test_a_filled_in_pin_is_compared_before_anything_is_linked(
     tv = sandbox.tv()
     if way == "cookie":
         form = signed_in.opens(f"/activate?pin={tv.pin}", 303).page
-        page = signed_in.browser.submit(form, "/activate", 200)
+        page = signed_in.browser.follow(signed_in.browser.submit(form, "/activate", 303))
     else:
         page = signed_in.sends_the_pin_of_a_link(tv.pin).page
 
@@ -102,30 +116,45 @@ def test_its_button_links(comparing: Alice, app: Flask, sandbox: SimulatedZype) 
     assert comparing.opens("/activate").page.value("#pin") == ""
 
 
-def test_not_my_tv_forgets_the_pin(comparing: Alice, sandbox: SimulatedZype) -> None:
+def test_not_my_tv_forgets_the_pin_and_says_that_nothing_was_linked(comparing: Alice, sandbox: SimulatedZype) -> None:
     page = comparing.says_that_is_not_my_tv().page
 
     assert page.path == "/activate"
     assert page.value("#pin") == ""
     assert cookie(comparing.browser, COOKIE) is None
+    assert "Nothing was linked" in page.text(".notice")
+    assert "If somebody sent you the link or the PIN, don't use it" in page.text(".notice")
+    assert not comparing.opens("/activate").page.select(".notice"), "it is said once"
     assert sandbox.record() == []
 
 
 def test_the_pin_of_another_tab_is_compared_and_not_linked(comparing: Alice, sandbox: SimulatedZype) -> None:
     comparing.browser.get("/activate?pin=good2", 303)
+    first = comparing.page
 
-    page = comparing.confirms(200).page
+    for _ in range(2):
+        page = comparing.browser.submit(first, "/activate/confirm", 422)
 
-    assert page.heading == COMPARE
-    assert page.text(".pin-display") == "good2"
+        assert page.heading == COMPARE
+        assert page.text(".pin-display") == "good2"
+        assert "This is another PIN than before" in page.summary
     assert sandbox.record() == []
-    comparing.confirms(303)
+    comparing.browser.submit(page, "/activate/confirm", 303)
     assert len(sandbox.record()) == 1
+
+
+def test_not_my_tv_leaves_the_pin_of_another_tab(comparing: Alice) -> None:
+    comparing.browser.get("/activate?pin=good2", 303)
+
+    page = comparing.says_that_is_not_my_tv().page
+
+    assert "Nothing was linked" in page.text(".notice")
+    assert page.value("#pin") == "good2"
 
 
 @pytest.mark.parametrize("shown", ["", "good1", "\0", "a" * 64])
 def test_a_confirmation_that_shows_nothing_links_nothing(comparing: Alice, sandbox: SimulatedZype, shown: str) -> None:
-    comparing.browser.submit(comparing.page, "/activate/confirm", 200, shown=shown)
+    comparing.browser.submit(comparing.page, "/activate/confirm", 422, shown=shown)
 
     assert sandbox.record() == []
 
@@ -134,21 +163,32 @@ def test_the_confirmation_does_not_contain_the_pin(comparing: Alice) -> None:
     assert re.fullmatch("[0-9a-f]{64}", comparing.page.value("[name=shown]"))
 
 
-def test_a_confirmation_without_its_cookie_goes_back_to_the_form(comparing: Alice, sandbox: SimulatedZype) -> None:
+def test_a_confirmation_after_the_half_hour_says_so(comparing: Alice, sandbox: SimulatedZype) -> None:
+    comparison = comparing.page
     give_cookie(comparing.browser, COOKIE, "")
 
-    page = comparing.confirms(303).page
+    page = comparing.confirms(422).page
 
-    assert page.path == "/activate"
+    assert "That PIN is no longer kept here" in page.summary
+    assert "scan its code again or type the PIN" in page.summary
+    assert page.value("#pin") == ""
+    # Without its token too, and a reload of the page.
+    page = comparing.browser.submit(comparison, "/activate/confirm", 422, csrf_token="stale")
+    assert "That PIN is no longer kept here" in page.summary
+    page = comparing.browser.get("/activate/compare")
+    assert "That PIN is no longer kept here" in page.text(".notice")
     assert sandbox.record() == []
 
 
 def test_a_refresh_of_the_comparison_shows_it_again(comparing: Alice, sandbox: SimulatedZype) -> None:
     form = comparing.browser.get("/activate")
     assert form.value("#pin") == "good1"
+    kept = cookie(comparing.browser, COOKIE)
 
     for _ in range(2):
-        assert comparing.browser.submit(form, "/activate", 200).heading == COMPARE
+        assert comparing.browser.submit(form, "/activate", 303).location == "/activate/compare"
+        assert comparing.browser.get("/activate/compare").heading == COMPARE
+    assert cookie(comparing.browser, COOKIE) == kept, "the half hour is not extended"
     assert sandbox.record() == []
 
 
@@ -159,21 +199,63 @@ def test_a_refresh_of_the_confirmation_is_the_same_success(comparing: Alice, app
     again = comparing.browser.submit(comparison, "/activate/confirm", 303)
 
     # The cookie went with the first, so there is nothing left to link.
-    assert again.location == "/activate"
+    assert again.location == "/activate/done"
+    assert outcomes(app) == ["linked"]
+    # Nor does the PIN of yet another tab change what this page was about.
+    comparing.browser.get("/activate?pin=good77", 303)
+    assert comparing.browser.submit(comparison, "/activate/confirm", 303).location == "/activate/done"
     assert outcomes(app) == ["linked"]
 
 
-def test_the_same_pin_typed_by_hand_is_compared_too(signed_in: Alice, sandbox: SimulatedZype) -> None:
-    signed_in.opens("/activate?pin=good1", 303)
+# Whether a PIN was filled in is decided by the PIN that is sent, and not by how it got into the field.
+CLOSE = ("zizm529", "ZIZM 529", "zizm529 ", "zizm5299", "zizm52", "zizm528", "izzm529")
 
-    assert signed_in.types_pin("GOOD 1", 200).page.heading == COMPARE
+
+def test_a_pin_close_to_the_one_of_a_link_is_compared_whatever_was_pressed(
+    signed_in: Alice, sandbox: SimulatedZype
+) -> None:
+    for typed in CLOSE:
+        signed_in.opens("/activate?pin=zizm529", 303)
+        page = signed_in.types_pin(typed).page
+
+        assert page.heading == COMPARE, typed
+        assert page.text(".pin-display") == typed.replace(" ", "").lower(), typed
+    for typed in CLOSE:
+        signed_in.opens("/activate")
+        # As the script sends it after the field was empty.
+        fields = {"pin": typed, "from": "", "original": "zizm529"}
+        assert signed_in.browser.submit(signed_in.page, "/activate", 303, **fields).location == "/activate/compare"
     assert sandbox.record() == []
+
+
+def test_a_form_whose_mark_was_not_cleared_is_compared_whatever_was_typed(
+    signed_in: Alice, sandbox: SimulatedZype
+) -> None:
+    signed_in.opens("/activate?pin=zizm529", 303)
+
+    assert signed_in.browser.submit(signed_in.page, "/activate", 303, pin="good77").location == "/activate/compare"
+    assert sandbox.record() == []
+
+
+def test_a_pin_of_a_stale_form_stays_filled_in_after_an_edit(signed_in: Alice, sandbox: SimulatedZype) -> None:
+    page = signed_in.browser.send("POST", "/activate", 422, data={"pin": "zizm529"})
+
+    fields = {"pin": "zizm528", "from": ""}
+    assert signed_in.browser.submit(page, "/activate", 303, **fields).location == "/activate/compare"
+    assert sandbox.record() == []
+
+
+def test_the_pin_of_a_link_is_remembered_through_a_refusal(signed_in: Alice, sandbox: SimulatedZype) -> None:
+    page = signed_in.browser.submit(signed_in.page, "/activate", 422, pin="used77", original="zizm529")
+
+    assert signed_in.browser.submit(page, "/activate", 303, pin="zizm52").location == "/activate/compare"
+    assert len(sandbox.record()) == 1
 
 
 def test_another_pin_typed_over_it_is_linked(signed_in: Alice, sandbox: SimulatedZype) -> None:
     signed_in.opens("/activate?pin=good1", 303)
 
-    signed_in.types_pin("good2", 303)
+    assert signed_in.types_pin("good77").page.heading == "Your TV is linked"
 
     assert len(sandbox.record()) == 1
 
@@ -205,11 +287,6 @@ def test_a_stale_comparison_is_shown_again(comparing: Alice, sandbox: SimulatedZ
 
 
 @pytest.mark.parametrize("path", ["/activate/confirm", "/activate/discard"])
-def test_a_stale_comparison_without_its_pin_leads_to_the_form(signed_in: Alice, path: str) -> None:
-    assert signed_in.browser.send("POST", path, 303).location == "/activate"
-
-
-@pytest.mark.parametrize("path", ["/activate/confirm", "/activate/discard"])
 def test_without_a_session_the_comparison_asks_to_sign_in(
     client: PageClient, sandbox: SimulatedZype, path: str
 ) -> None:
@@ -229,7 +306,7 @@ def test_no_get_links(signed_in: Alice, app: Flask, sandbox: SimulatedZype) -> N
         for query in ("", "?pin=good1", "?pin=good1&from=&shown=x&attempt=x&confirm=1"):
             signed_in.browser.transport.send("GET", rule + query, {}, {})
     for rule in ("/activate/confirm", "/activate/undo", "/activate/discard", "/sign-out"):
-        signed_in.browser.get(f"{rule}?pin=good1", 405)
+        signed_in.browser.get(f"{rule}?pin=good1", 303)
 
     assert sandbox.record() == []
     assert outcomes(app) == []

@@ -13,7 +13,7 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.harness.internals import logged, outcomes, rows, send_body
 from tests.harness.page import PageClient
-from tests.harness.people import Alice
+from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import SimulatedZype
 
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_seen_does_not_come_back(signed_in: Alice) -> None:
 def test_a_pasted_link_of_the_portal_is_compared_first(signed_in: Alice, app: Flask, sandbox: SimulatedZype) -> None:
     link = f"{signed_in.browser.settings.public_url}/activate#pin=good1".upper()
 
-    page = signed_in.types_pin(link, 200).page
+    page = signed_in.types_pin(link).page
 
     assert page.heading == "Does the TV in front of you show this PIN?"
     assert page.text(".pin-display") == "good1"
@@ -261,6 +261,50 @@ def test_only_the_entry_form_has_a_field_named_pin(signed_in: Alice) -> None:
     assert not signed_in.sends_the_pin_of_a_link("good1").page.select("[name=pin]")
 
 
+def test_what_was_typed_survives_the_language_switch_and_not_you(
+    signed_in: Alice, mallory: Mallory, sandbox: SimulatedZype
+) -> None:
+    for typed in ("good77", "GOOD-77", "go", "<b>"):
+        page = signed_in.opens("/activate").page
+        german = signed_in.browser.submit(page, "/language", 303, button="Deutsch", pin=typed)
+        page = signed_in.browser.follow(german)
+        assert (page.path, page.select_one("html")["lang"]) == ("/activate", "de")
+        assert page.value("#pin") == typed
+        signed_in.browser.submit(page, "/language", 303, button="English")
+
+    gone = signed_in.browser.submit(signed_in.opens("/activate").page, ".account button", 303, pin="good77")
+    assert not signed_in.browser.follow(gone).select_one("#pin-kept").has_attr("hidden")
+    mallory.browser = signed_in.browser
+    page = mallory.signs_in().page
+    assert page.value("#pin") == "good77"
+    # The page did not see it typed, and the account is another one.
+    assert mallory.browser.submit(page, "/activate", 303).location == "/activate/compare"
+    assert sandbox.record() == []
+
+
+def test_an_emptied_field_stays_empty_through_the_language_switch(signed_in: Alice) -> None:
+    page = signed_in.opens("/activate?pin=good1", 303).page
+    signed_in.browser.submit(page, "/language", 303, button="Deutsch", pin="")
+
+    assert signed_in.opens("/activate").page.value("#pin") == ""
+
+
+def test_a_choice_of_language_elsewhere_leaves_the_pin(signed_in: Alice) -> None:
+    signed_in.opens("/activate?pin=good1", 303)
+    signed_in.browser.submit(signed_in.opens("/devices").page, "/language", 303, button="Deutsch")
+
+    assert signed_in.opens("/activate").page.value("#pin") == "good1"
+
+
+def test_enter_in_the_field_presses_the_button_that_links(signed_in: Alice) -> None:
+    """A browser presses the first button of the form in the page, those that stand elsewhere in it included."""
+    (form,) = signed_in.page.select('form[action="/activate"]')
+    buttons = signed_in.page.select(f'form#{form["id"]} button, button[form="{form["id"]}"]')
+
+    assert buttons[0].get_text(strip=True) == "Link my TV"
+    assert len(buttons) > 2
+
+
 def test_a_token_that_is_missing_shows_the_form_again_with_the_pin(signed_in: Alice, sandbox: SimulatedZype) -> None:
     page = signed_in.browser.send("POST", "/activate", 422, data={"pin": "Good-1"})
 
@@ -268,8 +312,8 @@ def test_a_token_that_is_missing_shows_the_form_again_with_the_pin(signed_in: Al
     assert page.value("#pin") == "Good-1"
     assert sandbox.record() == []
     # Another site could have sent that PIN, so it is compared before it is linked.
-    again = signed_in.browser.submit(page, "/activate", 200)
-    assert again.heading == "Does the TV in front of you show this PIN?"
+    again = signed_in.browser.submit(page, "/activate", 303)
+    assert again.location == "/activate/compare"
     assert sandbox.record() == []
 
 
@@ -281,7 +325,7 @@ def test_a_token_of_an_earlier_session_is_stale(signed_in: Alice, sandbox: Simul
 
     assert page.value("#pin") == "good1"
     assert sandbox.record() == []
-    signed_in.browser.submit(page, "/activate", 200)
+    assert signed_in.browser.submit(page, "/activate", 303).location == "/activate/compare"
 
 
 @pytest.mark.parametrize("typed", ["good1", "<b>", "a" * 300])
@@ -305,6 +349,12 @@ def test_a_pin_sent_without_a_session_is_there_again_after_sign_in(
     assert signed_in.page.value("#pin") == "good1"
     assert signed_in.page.value("#from") == "link"
     assert sandbox.record() == []
+
+
+def test_what_was_typed_without_a_session_is_there_again_though_it_is_no_whole_pin(client: PageClient) -> None:
+    client.send("POST", "/activate", 303, data={"pin": "go"})
+
+    assert Alice(client).signs_in().page.value("#pin") == "go"
 
 
 @pytest.mark.parametrize("providers", ["password", "code", "password,code"])

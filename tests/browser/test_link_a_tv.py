@@ -127,6 +127,68 @@ def test_undo_unlinks_the_tv(live: str, tv: Screen, phone: Page, sandbox: Simula
     assert [call["path"] for call in sandbox.record()] == ["/pin/link", "/pin/unlink"]
 
 
+@pytest.mark.parametrize("way", ["fragment", "cookie"])
+def test_a_key_pressed_in_a_filled_in_pin_does_not_make_it_a_typed_one(
+    live: str, phone: Page, sandbox: SimulatedZype, way: str
+) -> None:
+    phone.goto(f"{live}/activate")
+    sign_in(phone)
+    link = f"{live}/activate{'#' if way == 'fragment' else '?'}pin={PIN}"
+    field, compare = phone.get_by_label("PIN from your TV"), re.compile("/activate/compare$")
+    for keys in (["Enter"], ["Space", "Enter"], ["x", "Enter"], ["Backspace", "Enter"]):
+        phone.goto(link)
+        expect(field).to_have_value(PIN)
+        field.press("End")
+        for key in keys:
+            field.press(key)
+        expect(phone).to_have_url(compare)
+    # Nor does typing it again, all of it, after the field was empty.
+    for again in (PIN, PIN[:-1]):
+        phone.goto(link)
+        expect(field).to_have_value(PIN)
+        field.fill("")
+        expect(phone.locator("#prefilled-hint")).to_be_hidden()
+        field.press_sequentially(again)
+        field.press("Enter")
+        expect(phone).to_have_url(compare)
+    assert sandbox.record() == []
+
+
+def test_back_and_reload_of_the_comparison_show_it_again(live: str, phone: Page) -> None:
+    phone.goto(f"{live}/activate#pin={PIN}")
+    sign_in(phone)
+    phone.get_by_role("button", name="Link my TV").click()
+    heading = phone.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Does the TV in front of you show this PIN?")
+
+    phone.reload()
+    expect(heading).to_have_text("Does the TV in front of you show this PIN?")
+    phone.goto(f"{live}/devices")
+    phone.go_back()
+    expect(heading).to_have_text("Does the TV in front of you show this PIN?")
+    expect(phone.locator("main")).to_contain_text(PIN)
+
+
+def test_a_typed_pin_survives_the_language_switch_and_not_you_without_a_script(
+    live: str, open_window: Callable[..., Page]
+) -> None:
+    page = open_window(360, 740, java_script_enabled=False)
+    page.goto(f"{live}/activate")
+    sign_in(page)
+    page.locator("#pin").fill("gab-0019")
+    page.locator(".language-switch summary").click()
+    page.get_by_role("button", name="Deutsch").click()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    expect(page.locator("#pin")).to_have_value("gab-0019")
+
+    page.locator("#pin").fill("gab-0020")
+    page.locator(".account button").click()
+    page.locator("#email").fill(seed.MALLORY.email)
+    page.locator("#password").fill(seed.MALLORY.password)
+    page.locator("form[action='/sign-in'] button").click()
+    expect(page.locator("#pin")).to_have_value("gab-0020")
+
+
 def test_a_typed_pin_that_replaces_the_pin_of_a_link_is_not_compared(live: str, phone: Page) -> None:
     phone.goto(f"{live}/activate#pin=zzzz9999")
     sign_in(phone)

@@ -173,15 +173,14 @@ class PageClient:
 
         Args:
             page: that shows the form.
-            form: its action, or a CSS selector of it.
+            form: its action, or a CSS selector of it or its button; or where buttons elsewhere on the page send it.
             status: that must come back.
-            button: the words of the button; needed where the form has several.
+            button: the words of the button; needed where there are several.
             fields: what is typed, by the name of the field; None clears a tick.
         """
-        selector = f'form[action="{form}"]' if form.startswith("/") else form
-        found = page.select_one(selector)
-        data = _filled_in(found, fields) | _pressed(found, button)
-        path = urljoin(page.path, attribute(found, "action"))
+        found, pressed = _pressed(page, form, button)
+        data = _filled_in(found, fields) | _sent_by(pressed)
+        path = urljoin(page.path, attribute(pressed, "formaction") or attribute(found, "action"))
         return self.send(attribute(found, "method").upper(), path, status, data=data)
 
     def follow(self, page: Page, status: int = 200) -> Page:
@@ -214,11 +213,27 @@ def _standing(field: Tag) -> str | None:
     return attribute(field, "value")
 
 
-def _pressed(form: Tag, button: str | None) -> dict[str, str]:
-    buttons = [tag for tag in form.select("button, input[type=submit]") if attribute(tag, "type") != "button"]
+def _pressed(page: Page, form: str, button: str | None) -> tuple[Tag, Tag]:
+    """Return the form and the button of it that is pressed."""
+    found = page.select(f'form[action="{form}"]' if form.startswith("/") else form)
+    elsewhere = page.select(f'button[formaction="{form}"], button[formaction^="{form}?"]') if not found else []
+    if elsewhere:
+        found = [_choose(elsewhere, button)]
+    assert len(found) == 1, f"{len(found)} elements match {form!r} in {page!r}"
+    if found[0].name == "form":
+        return found[0], _choose(found[0].select("button, input[type=submit]"), button)
+    around = found[0].find_parent("form")
+    return around or page.select_one(f"form#{attribute(found[0], 'form')}"), found[0]
+
+
+def _choose(candidates: list[Tag], words_on_it: str | None) -> Tag:
+    buttons = [tag for tag in candidates if attribute(tag, "type") != "button"]
     labels = [words(tag) or attribute(tag, "value") for tag in buttons]
-    assert button is not None or len(buttons) == 1, f"Say which button to press: {labels}"
-    assert button is None or button in labels, f"There is no button {button!r} among {labels}"
-    pressed = buttons[labels.index(button)] if button is not None else buttons[0]
-    name = attribute(pressed, "name")
-    return {name: attribute(pressed, "value")} if name else {}
+    assert words_on_it is not None or len(buttons) == 1, f"Say which button to press: {labels}"
+    assert words_on_it is None or words_on_it in labels, f"There is no button {words_on_it!r} among {labels}"
+    return buttons[labels.index(words_on_it)] if words_on_it is not None else buttons[0]
+
+
+def _sent_by(button: Tag) -> dict[str, str]:
+    name = attribute(button, "name")
+    return {name: attribute(button, "value")} if name else {}

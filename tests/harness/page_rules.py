@@ -134,6 +134,17 @@ def forms_are_safe(page: Document) -> Iterator[str]:
             yield f"the form to {action!r} has no button"
 
 
+def buttons_send_a_form(page: Document) -> Iterator[str]:
+    """A button that sends its form elsewhere names a path of ours, and a form of this page."""
+    forms = {attribute(form, "id") for form in page.named("form") if attribute(form, "method").lower() == "post"}
+    for button in page.having("formaction"):
+        action = attribute(button, "formaction")
+        if not action.startswith("/") or action.startswith("//"):
+            yield f"a button sends its form to {action!r}, which is no path of ours"
+        if button.find_parent("form") is None and attribute(button, "form") not in forms:
+            yield f"the button to {action!r} sends no POST form of this page"
+
+
 def buttons_and_links_can_be_used(page: Document) -> Iterator[str]:
     """Buttons and links have words and are never switched off; images have a text in their place."""
     for tag in page.named("button", "a"):
@@ -215,6 +226,7 @@ RULES: tuple[Rule, ...] = (
     references_resolve,
     nothing_is_inline,
     forms_are_safe,
+    buttons_send_a_form,
     buttons_and_links_can_be_used,
     nothing_comes_from_elsewhere,
     no_address_holds_a_pin,

@@ -53,7 +53,7 @@ class Person:
 
     def says_that_is_not_me(self) -> Self:
         """Press "Not you?" beside the name of the account."""
-        return self._submits(".account form", 303)
+        return self._submits(".account button", 303)
 
     def types_pin(self, pin: str, status: int = 303) -> Self:
         """Type a PIN into the form and send it: with 303 the TV is linked."""
@@ -62,7 +62,7 @@ class Person:
         # What the script does when a viewer types: the PIN is no longer the one of a link.
         return self._submits("/activate", status, **{"pin": pin, "from": ""})
 
-    def sends_the_pin_of_a_link(self, pin: str, status: int = 200) -> Self:
+    def sends_the_pin_of_a_link(self, pin: str, status: int = 303) -> Self:
         """Send the form as the script fills it in from ``/activate#pin=``: the page asks to compare."""
         self.opens("/activate")
         return self._submits("/activate", status, **{"pin": pin, "from": "link"})

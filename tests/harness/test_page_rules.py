@@ -65,6 +65,10 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ('value="token-1"', 'value=""'),
         ("<button>Link my TV</button>", ""),
     ],
+    page_rules.buttons_send_a_form: [
+        ('formaction="/language', 'formaction="//example.com'),
+        ('form="enter-pin"', 'form="another"'),
+    ],
     page_rules.buttons_and_links_can_be_used: [
         (">Support<", "> <"),
         ("Link my TV", ""),

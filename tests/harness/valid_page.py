@@ -12,13 +12,14 @@ HEADERS = [
 ]
 SUMMARY = '<div role="alert" tabindex="-1" autofocus><a href="#pin">Check the PIN</a></div>'
 FORM = """
-<form method="post" action="/activate">
+<form method="post" action="/activate" id="enter-pin">
   <input type="hidden" name="csrf_token" value="token-1">
   <label for="pin">PIN from your TV</label>
   <p id="pin-hint">It is on the screen.</p>
   <input id="pin" name="pin" value="" aria-describedby="pin-hint">
   <button>Link my TV</button>
-</form>"""
+</form>
+<button form="enter-pin" formaction="/language?next=/activate" name="language" value="de">Deutsch</button>"""
 PAGE = f"""<!DOCTYPE html>
 <html lang="en" dir="ltr">
   <head><title>Link your TV – Example</title><link rel="stylesheet" href="/static/site.css"></head>

@@ -41,6 +41,7 @@ OPEN_FORMS = {
     ("POST", "/support/sign-out"),
 }
 CLOSED = {
+    ("GET", "/activate/compare"),
     ("GET", "/activate/done"),
     ("POST", "/activate/confirm"),
     ("POST", "/activate/undo"),

@@ -10,16 +10,23 @@ ATTEMPT_ID = re.compile("[0-9a-f]{32}")
 
 
 class EnterPinForm(PortalForm):
-    """The PIN, and whether a link filled it in. Only portal.domain.pins decides what a PIN is."""
+    """The PIN, whether it was filled in, and what a link filled in. Only portal.domain.pins decides what a PIN is."""
 
     pin = StringField(filters=[without_unseen])
     source = HiddenField(name="from")
+    original = HiddenField()
 
 
 class ConfirmPinForm(PortalForm):
     """The handle of the PIN that the page showed."""
 
     shown = HiddenField()
+
+
+class DiscardPinForm(PortalForm):
+    """The handle of the PIN that is not of the viewer's TV."""
+
+    discarded = HiddenField()
 
 
 class UndoForm(PortalForm):

@@ -4,6 +4,8 @@ from flask import Flask, Response, request
 
 from portal.pages.auth.authorization_code import CALLBACK_PATH
 from portal.pages.identity import pin_cookie
+from portal.pages.identity import viewer as identity
+from portal.pages.identity.viewer import Flash
 from portal.pages.web.paths import HOME, canonical_path, pin_in_address
 from portal.pages.web.responses import see_other
 
@@ -20,7 +22,8 @@ def init_app(app: Flask) -> None:
         if typed is None or not _is_way_in(canonical_path(request.path)):
             return None
         response = see_other(HOME)
-        pin_cookie.keep_typed(response, typed)
+        if not pin_cookie.keep_of_link(response, typed):
+            identity.leave_flash(Flash.DAMAGED_LINK)
         return response
 
 

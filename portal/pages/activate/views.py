@@ -7,13 +7,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import LinkResult, Outcome, UnlinkOutcome
-from portal.domain.pins import MalformedPin, Pin
-from portal.pages.activate.forms import ConfirmPinForm, EnterPinForm, UndoForm
+from portal.domain.pins import Pin
+from portal.pages.activate.forms import ConfirmPinForm, DiscardPinForm, EnterPinForm, UndoForm
+from portal.pages.activate.prefilled import LINK, prefilled_form, prefilled_pin
 from portal.pages.auth.guards import viewer_required
 from portal.pages.auth.sign_in_page import sign_in_page
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
-from portal.pages.identity.viewer import Viewer, current_viewer
+from portal.pages.identity.viewer import Flash, Viewer, current_viewer
 from portal.pages.web.error_pages import RETRY_SECONDS, error_page
 from portal.pages.web.forms import as_typed, on_stale_form
 from portal.pages.web.responses import render_page, see_other, status_of
@@ -29,9 +30,10 @@ def home() -> AnyResponse:
 
 @bp.get("/activate")
 def enter_pin() -> Response:
+    note = identity.take_flash()
     if current_viewer() is None:
-        return sign_in_page()
-    return _entry_page(_prefilled_form())
+        return sign_in_page(note=note)
+    return _entry_page(prefilled_form(), note=note)
 
 
 @bp.post("/activate")
@@ -40,28 +42,37 @@ def send_pin() -> Response:
     if viewer is None:
         return _keep_pin_for_sign_in()
     form = EnterPinForm()
-    pin = _prefilled_pin(form)
+    pin = prefilled_pin(form)
     if pin:
-        return _comparison_page(pin)
+        return _to_comparison(pin)
     return _answer(form, services().linking.link(as_typed(form.pin), viewer.consumer_id, viewer.actor))
+
+
+@bp.get("/activate/compare")
+@viewer_required
+def compare_pin(viewer: Viewer) -> Response:
+    pin = pin_cookie.read()
+    return _comparison_page(pin) if pin else _entry_page(prefilled_form(), note="not_kept")
 
 
 @bp.post("/activate/confirm")
 @viewer_required
 def confirm_pin(viewer: Viewer) -> Response:
-    pin = pin_cookie.read()
-    if pin is None:
-        return see_other("/activate")
-    if ConfirmPinForm().shown.data != pin_cookie.handle(pin):
-        # Another tab has another PIN: what is linked must be what this page showed.
-        return _comparison_page(pin)
-    return _answer(_prefilled_form(), services().linking.link(pin.secret, viewer.consumer_id, viewer.actor))
+    shown, pin = ConfirmPinForm().shown.data, pin_cookie.read()
+    if pin is None or shown != pin_cookie.handle(pin):
+        return _answer_without_linking(shown, pin)
+    result = services().linking.link(pin.secret, viewer.consumer_id, viewer.actor)
+    return _answer(prefilled_form(), result, shown)
 
 
 @bp.post("/activate/discard")
 def discard_pin() -> Response:
     response = see_other("/activate")
-    pin_cookie.forget(response)
+    discarded, pin = DiscardPinForm().discarded.data, pin_cookie.read()
+    # The PIN that another tab brought meanwhile was not shown here.
+    if pin is None or not discarded or discarded == pin_cookie.handle(pin):
+        pin_cookie.forget(response)
+    identity.leave_flash(Flash.DISCARDED)
     return response
 
 
@@ -88,7 +99,7 @@ def enter_pin_again() -> Response:
         return _keep_pin_for_sign_in()
     form = EnterPinForm()
     # Another site may have sent it, so the PIN counts as prefilled.
-    form.source.data = "link"
+    form.source.data, form.original.data = LINK, as_typed(form.pin)
     return _entry_page(form, problem="stale")
 
 
@@ -96,7 +107,7 @@ def enter_pin_again() -> Response:
 @viewer_required
 def compare_pin_again(viewer: Viewer) -> Response:
     pin = pin_cookie.read()
-    return _comparison_page(pin, status=422) if pin else see_other("/activate")
+    return _comparison_page(pin, problem="stale") if pin else _entry_page(prefilled_form(), problem="not_kept")
 
 
 @on_stale_form("activate.undo")
@@ -110,7 +121,7 @@ def ledger_unavailable(_: LedgerUnavailable) -> Response:
     """Show the form with the PIN still in it: the ledger can't be written, so nothing was sent to Zype."""
     if request.endpoint == "activate.undo":
         return error_page(503, "unavailable", RETRY_SECONDS)
-    form = EnterPinForm() if request.endpoint == "activate.send_pin" else _prefilled_form()
+    form = EnterPinForm() if request.endpoint == "activate.send_pin" else prefilled_form()
     return _entry_page(form, problem=Outcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
 
 
@@ -121,31 +132,30 @@ def _keep_pin_for_sign_in() -> Response:
     session would replace the viewer's.
     """
     response = see_other("/activate")
-    sent = request.form.getlist("pin")
-    if len(sent) == 1:
-        pin_cookie.keep_typed(response, sent[0])
+    if request.form.get("pin"):
+        pin_cookie.keep_sent(response)
     return response
 
 
-def _prefilled_form() -> EnterPinForm:
-    """Return the form with the PIN of the cookie, if there is one."""
-    pin = pin_cookie.read()
-    return EnterPinForm(formdata=None, pin=pin.secret if pin else "", source="link" if pin else "")
+def _to_comparison(pin: Pin) -> Response:
+    response = see_other("/activate/compare")
+    if pin != pin_cookie.read():
+        # Kept only once, so that sending the form again does not extend the half hour.
+        pin_cookie.keep(response, pin)
+    return response
 
 
-def _prefilled_pin(form: EnterPinForm) -> Pin | None:
-    """Return the PIN of a form if it is that of a link or of an earlier page; none if it was typed or is malformed."""
-    try:
-        pin = services().settings.pin_rules.normalise(as_typed(form.pin))
-    except MalformedPin:
-        return None
-    return pin if pin.is_from_link or form.source.data == "link" or pin == pin_cookie.read() else None
+def _answer_without_linking(shown: str | None, pin: Pin | None) -> Response:
+    """Answer "Yes, link this TV" of a page whose PIN is not the one that is kept now: what is linked must be shown."""
+    if shown and shown == identity.last_link_shown():
+        return see_other("/activate/done")
+    return _comparison_page(pin, problem="changed") if pin else _entry_page(prefilled_form(), problem="not_kept")
 
 
-def _answer(form: EnterPinForm, result: LinkResult) -> Response:
+def _answer(form: EnterPinForm, result: LinkResult, shown: str = "") -> Response:
     match result.outcome:
         case Outcome.LINKED:
-            identity.remember_link(result.attempt_id)
+            identity.remember_link(result.attempt_id, shown)
             response = see_other("/activate/done")
             pin_cookie.forget(response)
             return response
@@ -158,24 +168,23 @@ def _answer(form: EnterPinForm, result: LinkResult) -> Response:
     assert_never(result.outcome)
 
 
-def _entry_page(form: EnterPinForm, *, problem: str | None = None, retry_after: int | None = None) -> Response:
+def _entry_page(
+    form: EnterPinForm, *, problem: str | None = None, retry_after: int | None = None, note: str | None = None
+) -> Response:
     return render_page(
         "activate/enter_pin.html",
         status_of(problem),
         retry_after=retry_after,
         form=form,
         problem=problem,
-        prefilled=form.source.data == "link",
+        note=note,
+        prefilled=form.source.data == LINK,
     )
 
 
-def _comparison_page(pin: Pin, *, status: int = 200) -> Response:
+def _comparison_page(pin: Pin, problem: str | None = None) -> Response:
     form = ConfirmPinForm(formdata=None, shown=pin_cookie.handle(pin))
-    response = render_page("activate/compare_pin.html", status, form=form, pin=pin.secret)
-    if pin != pin_cookie.read():
-        # Kept only once, so that showing the page again does not extend the half hour.
-        pin_cookie.keep(response, pin)
-    return response
+    return render_page("activate/compare_pin.html", status_of(problem), form=form, pin=pin.secret, problem=problem)
 
 
 def _done_page(viewer: Viewer, problem: str | None = None) -> Response:

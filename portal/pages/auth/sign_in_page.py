@@ -24,11 +24,13 @@ def sign_in_page(
     problem: str | None = None,
     retry_after: int | None = None,
     status: int = 200,
+    note: str | None = None,
 ) -> Response:
     """Return the page that shows the ways to sign in, with the form as it was sent but for the password.
 
     Args:
         problem: a SignInOutcome that is not success, ``cancelled``, ``stale`` or ``signed_out_everywhere``.
+        note: what happened to a PIN before this page, a Flash.
     """
     providers = services().settings.sign_in
     return render_page(
@@ -39,5 +41,6 @@ def sign_in_page(
         providers=providers,
         next=next_path,
         problem=problem,
-        pin_kept=pin_cookie.read() is not None,
+        note=note,
+        pin_kept=bool(pin_cookie.read_typed()),
     )

@@ -76,7 +76,9 @@ def callback() -> Response:
 def sign_out() -> Response:
     response = see_other(HOME)
     identity.sign_out()
-    if not SignOutForm().keep_pin.data:
+    if SignOutForm().keep_pin.data:
+        pin_cookie.keep_sent(response)
+    else:
         pin_cookie.forget(response)
     return response
 

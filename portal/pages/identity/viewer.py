@@ -16,6 +16,7 @@ from portal.services import services
 
 _SESSION_ID = "sid"
 _LAST_LINK = "last_link"
+_LAST_LINK_SHOWN = "last_link_shown"
 _BROWSER = "browser"
 _FLASH = "note"
 
@@ -23,7 +24,10 @@ _FLASH = "note"
 class Flash(StrEnum):
     """What was just done, for the page after a redirect. An address with it could be sent to anyone, and be wrong."""
 
+    DAMAGED_LINK = "damaged_link"
+    DISCARDED = "discarded"
     NAMED = "named"
+    REPORTED = "reported"
     UNLINKED = "unlinked"
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
 
@@ -97,15 +101,22 @@ def take_flash() -> str | None:
     return flash
 
 
-def remember_link(attempt_id: str) -> None:
-    """Keep the id of the attempt that linked a TV, for the page about it."""
+def remember_link(attempt_id: str, shown: str = "") -> None:
+    """Keep the id of the attempt that linked a TV, and the handle of its PIN if it was compared, for what follows."""
     session[_LAST_LINK] = attempt_id
+    session[_LAST_LINK_SHOWN] = shown
 
 
 def last_link() -> str | None:
     """Return the id of the last attempt that linked a TV in this session."""
     attempt_id: str | None = session.get(_LAST_LINK)
     return attempt_id
+
+
+def last_link_shown() -> str:
+    """Return the handle of the PIN of the last link in this session; empty if it was not compared."""
+    shown: str = session.get(_LAST_LINK_SHOWN, "")
+    return shown
 
 
 def browser_id() -> str:

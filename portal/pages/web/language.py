@@ -10,6 +10,7 @@ from flask_babel import Babel, get_locale
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
+from portal.pages.identity import pin_cookie
 from portal.pages.identity.viewer import current_viewer
 from portal.pages.web.responses import see_other
 from portal.services import services
@@ -20,7 +21,7 @@ bp = Blueprint("language", __name__)
 log = structlog.get_logger("portal.web")
 
 _PAGES = (
-    *("/activate", "/activate/done", "/devices", "/sign-in"),
+    *("/activate", "/activate/compare", "/activate/done", "/devices", "/sign-in"),
     *("/support", "/support/account", "/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
 _VIEWER_PAGE = re.compile("/support/viewers/[A-Za-z0-9]{1,64}")
@@ -30,7 +31,9 @@ _COOKIE_SECONDS = 365 * 24 * 3600
 
 @bp.post("/language")
 def choose_language() -> Response:
-    response = see_other(page_to_return_to(request.form.get("next", "")))
+    # A button that sends another form has the page in its address: the form may have a field of that name.
+    response = see_other(page_to_return_to(request.args.get("next") or request.form.get("next", "")))
+    pin_cookie.keep_sent(response)
     chosen = request.form.get("language")
     if chosen in languages():
         settings = services().settings

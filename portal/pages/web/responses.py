@@ -8,7 +8,10 @@ from flask_babel import ngettext
 
 # The status of the page that says why something did not work, by the outcome or by the page's own name for it.
 _STATUSES = {
-    422: (*("not_found", "refused", "malformed", "gone", "wrong"), *("stale", "invalid", "some_gone")),
+    422: (
+        *("not_found", "refused", "malformed", "gone", "wrong"),
+        *("stale", "invalid", "some_gone", "not_kept", "changed"),
+    ),
     429: ("too_many",),
     503: ("unavailable", "unknown", "busy", "misconfigured", "some_left"),
 }
