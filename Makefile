@@ -16,7 +16,7 @@ TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 .PHONY: help demo test lint mutants translations
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# make /make /p' Makefile
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -43,8 +43,11 @@ $(LINT)/.lint: requirements/lint.txt $(VENV)/.python
 demo: $(VENV)/.run $(TEXTS:.po=.mo)
 	@$(BIN)/python -m portal demo $(ARGS)
 
+# Compiled tests are kept, whatever the environment says: compiling takes five seconds a process. On two cores there are
+# three processes, since one of them waits for a deadline or a process most of the time.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test $(TEXTS:.po=.mo)
-	$(BIN)/python -m pytest -n 2 --dist=loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist=loadgroup $(ARGS)
 
 $(VENV)/.mutants: requirements/mutants.txt $(VENV)/.test
 	$(BIN)/$(INSTALL) requirements/mutants.txt
