@@ -1,6 +1,6 @@
-"""The sandbox's front page, its record, its mails, and the health check."""
+"""The sandbox's front page, its record, its mails, the health check, and what browsers and search engines ask for."""
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, current_app, render_template, send_from_directory
 from markupsafe import Markup
 
 from portal.sandbox import seed
@@ -8,6 +8,8 @@ from portal.sandbox.documents import JSON
 from portal.sandbox.state import sandbox
 
 bp = Blueprint("pages", __name__)
+
+_DAY_SECONDS = 24 * 60 * 60
 
 
 @bp.get("/")
@@ -40,6 +42,26 @@ def mail_as_json() -> list[JSON]:
 @bp.get("/healthz")
 def healthz() -> Response:
     return Response("ok\n", mimetype="text/plain")
+
+
+@bp.get("/favicon.ico")
+def favicon() -> Response:
+    return _icon("favicon.ico")
+
+
+@bp.get("/apple-touch-icon.png")
+@bp.get("/apple-touch-icon-<kind>.png")
+def touch_icon(kind: str = "") -> Response:
+    return _icon("apple-touch-icon.png")
+
+
+@bp.get("/robots.txt")
+def robots() -> Response:
+    return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")
+
+
+def _icon(name: str) -> Response:
+    return send_from_directory(current_app.static_folder or "", name, max_age=_DAY_SECONDS)
 
 
 @bp.app_template_filter("code")

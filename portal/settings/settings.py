@@ -66,10 +66,12 @@ class Settings(BaseModel):
     mail_from: types.EmailAddress = "support@example.invalid"
     brand_name: types.Name = "Zype Activate"
     brand_logo: FilePath | None = None
+    brand_icon: types.Icon | None = None
     brand_accent: types.Color = "#1f5eff"
     brand_support_url: types.Link | None = None
     brand_terms_url: types.Link | None = None
     brand_privacy_url: types.Link | None = None
+    brand_forgotten_password_url: types.WebLink | None = None
     overrides_dir: DirectoryPath | None = None
     limit_viewer: types.Limits = (parse("5/15minutes"), parse("20/day"))
     limit_agent: types.Limits = (parse("60/day"),)

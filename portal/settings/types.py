@@ -4,12 +4,14 @@ No message here may hold the value: it may be a secret that was pasted into the 
 """
 
 import re
+import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from limits import RateLimitItem, parse_many
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -18,6 +20,8 @@ from portal.settings.package_data import languages
 
 _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 _BIND = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+# What phones show on the home screen.
+MIN_ICON_PIXELS = 180
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -86,6 +90,28 @@ def _link(value: str) -> str:
     if not re.fullmatch(r"mailto:[^\s@]+@[^\s@]+", value):
         _web(value)
     return value
+
+
+def _web_link(value: str) -> str:
+    _web(value)
+    return value
+
+
+def _icon(path: Path) -> Path:
+    """Return the path of a drawing, or of a picture that is large enough for the home screen of a phone."""
+    if path.suffix.lower() == ".svg":
+        return path
+    message = "must be an SVG file, or a square PNG file of at least 180 pixels"
+    try:
+        with path.open("rb") as file:
+            start = file.read(24)
+        # The signature of PNG, the head of its first chunk, and in that its width and height.
+        is_png, sides = start.startswith(b"\x89PNG\r\n\x1a\n"), struct.unpack(">II", start[16:])
+    except (OSError, struct.error) as error:
+        raise ValueError(message) from error
+    if not is_png or sides[0] != sides[1] or sides[0] < MIN_ICON_PIXELS:
+        raise ValueError(message)
+    return path
 
 
 def _limits(value: object) -> tuple[RateLimitItem, ...]:
@@ -167,6 +193,8 @@ URL = Annotated[str, AfterValidator(_url)]
 Issuer = Annotated[str, AfterValidator(_issuer)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Link = Annotated[str, AfterValidator(_link)]
+WebLink = Annotated[str, AfterValidator(_web_link)]
+Icon = Annotated[FilePath, AfterValidator(_icon)]
 Bind = Annotated[str, AfterValidator(_bind)]
 Limits = Annotated[tuple[RateLimitItem, ...], BeforeValidator(_limits)]
 Pattern = Annotated[re.Pattern[str], BeforeValidator(_pattern)]

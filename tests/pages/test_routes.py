@@ -19,6 +19,7 @@ OPEN = {
     ("GET", "/"): 302,
     ("GET", "/healthz"): 200,
     ("GET", "/readyz"): 200,
+    ("GET", "/.well-known/change-password"): 303,
     # It shows the ways to sign in and nothing else.
     ("GET", "/activate"): 200,
     ("GET", "/sign-in"): 200,

@@ -33,6 +33,22 @@ def test_every_answer_has_the_security_headers(calls: Calls, path: str) -> None:
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
+def test_it_has_icons_for_all_browsers_and_nothing_for_search_engines(calls: Calls) -> None:
+    for path, kind, start in (
+        ("/favicon.ico", "image/", b"\0\0\1\0"),
+        ("/apple-touch-icon.png", "image/png", b"\x89PNG"),
+        ("/apple-touch-icon-120x120-precomposed.png", "image/png", b"\x89PNG"),
+        ("/robots.txt", "text/plain", b"User-agent: *\nDisallow: /\n"),
+    ):
+        with calls.http.get(path) as answer:
+            assert (answer.status_code, answer.data[: len(start)]) == (200, start), path
+            assert answer.content_type.startswith(kind), path
+    for path in PAGES:
+        soup = BeautifulSoup(calls.http.get(path).text, "html.parser")
+        icons = [tag["href"] for tag in soup.select("link[rel=icon], link[rel=apple-touch-icon]")]
+        assert icons == ["/favicon.ico", "/static/icon.svg", "/apple-touch-icon.png"], path
+
+
 def test_it_lists_the_magic_pins_and_the_sign_ins_on_its_front_page(calls: Calls) -> None:
     soup = BeautifulSoup(calls.http.get("/").text, "html.parser")
     assert [cell.text for cell in soup.select("#magic-pins tbody th")] == [magic.word for magic in MAGIC_PINS]

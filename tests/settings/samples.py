@@ -7,6 +7,7 @@ from typing import Any
 from limits import parse
 from pydantic import SecretStr
 
+ICON = Path(__file__).parents[2] / "static/img/apple-touch-icon.png"
 KEY = "0123456789abcdef" * 2
 LIVE = {
     "PORTAL_MODE": "live",
@@ -55,10 +56,12 @@ VALID: dict[str, tuple[str, Any]] = {
     "mail_from": ("support@example.com", "support@example.com"),
     "brand_name": ("Example TV", "Example TV"),
     "brand_logo": (__file__, Path(__file__)),
+    "brand_icon": (str(ICON), ICON),
     "brand_accent": ("#00aa55", "#00aa55"),
     "brand_support_url": ("https://example.com/help/?topic=tv#pin", "https://example.com/help/?topic=tv#pin"),
     "brand_terms_url": ("https://example.com/terms/", "https://example.com/terms/"),
     "brand_privacy_url": ("mailto:privacy@example.com", "mailto:privacy@example.com"),
+    "brand_forgotten_password_url": ("https://example.com/password?a=1", "https://example.com/password?a=1"),
     "overrides_dir": (str(Path(__file__).parent), Path(__file__).parent),
     "limit_agent": ("9/day", (parse("9/day"),)),
     "limit_lookup": ("9/day", (parse("9/day"),)),
@@ -122,10 +125,12 @@ INVALID: dict[str, tuple[str, ...]] = {
     "mail_from": ("xyzzy", "xyzzy @example.com", "Xyzzy <a@example.com>"),
     "brand_name": ("xyzzy" * 13, "xyz\x1bzy"),
     "brand_logo": ("/xyzzy/logo.svg", "/"),
+    "brand_icon": ("/xyzzy/icon.svg", "/", __file__),
     "brand_accent": ("xyzzy", "#xyzzyx", "#fff7777", "#fff", "red;xyzzy"),
     "brand_support_url": ("xyzzy", "javascript:xyzzy", "http://xyzzy.example", "https://[xyzzy]", "mailto:"),
     "brand_terms_url": ("xyzzy", "data:text/html,xyzzy"),
     "brand_privacy_url": ("xyzzy", "//xyzzy.example"),
+    "brand_forgotten_password_url": ("xyzzy", "mailto:xyzzy@example.com", "http://xyzzy.example", "javascript:xyzzy"),
     "overrides_dir": ("/xyzzy", __file__),
     "limit_viewer": ("xyzzy", "5/xyzzy", "0/day", "5", ";"),
     "limit_address": ("xyzzy", "7777"),

@@ -160,7 +160,7 @@ def test_a_file_that_is_not_there_fails_when_the_page_is_made(app: Flask) -> Non
 
 def test_applications_of_one_brand_share_a_folder_that_is_deleted_with_its_files(served: Served) -> None:
     assert served()[0].folder == served()[0].folder != served(brand_accent="#123456")[0].folder
-    files = Assets("#1f5eff", logo=None, overrides=None)
+    files = Assets("#1f5eff", logo=None, icon=None, overrides=None)
     folder = files.folder
     assert folder.is_dir()
     del files

@@ -1,11 +1,12 @@
-"""Health checks for load balancers and service managers: alive, and ready."""
+"""What machines ask for: whether the portal is alive and ready, and where a password manager changes a password."""
 
 import structlog
-from flask import Blueprint
+from flask import Blueprint, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
 from portal.database.schema import is_current
+from portal.pages.web.responses import see_other
 from portal.services import services
 
 bp = Blueprint("ops", __name__)
@@ -25,3 +26,9 @@ def readyz() -> tuple[dict[str, str], int]:
         log.error("not_ready", why=describe(error))
         is_ready = False
     return ({"status": "ready"}, 200) if is_ready else ({"status": "not ready"}, 503)
+
+
+@bp.get("/.well-known/change-password")
+def change_password() -> Response:
+    """Lead on from where browsers look for it (W3C, A Well-Known URL for Changing Passwords)."""
+    return see_other(services().settings.brand_forgotten_password_url or "/sign-in")

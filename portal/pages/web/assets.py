@@ -13,6 +13,7 @@ from typing import Any
 from flask import Flask
 from whitenoise import WhiteNoise
 
+from portal.pages.web import icons
 from portal.pages.web.headers import STATIC
 from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
@@ -21,7 +22,10 @@ URL = "/static/"
 STYLESHEET = "site.css"
 # The parts of the stylesheet in their order.
 STYLE_PARTS = ("css/tokens.css", "css/base.css", "css/components/*.css")
-OTHER_PARTS = ("js/*.js", "img/*")
+OTHER_PARTS = ("js/*.js", "img/*", "robots.txt")
+# Asked for by browsers, phones and search engines without a link to them.
+ROOT_FILES = {**icons.root_paths(), "/robots.txt": "robots.txt"}
+DAY_SECONDS = 24 * 60 * 60
 COMPRESSED = (".css", ".js", ".svg")
 
 
@@ -31,22 +35,29 @@ class Assets:
     Args:
         accent: the brand's colour, as ``#rrggbb``.
         logo: the brand's.
+        icon: the brand's.
         overrides: a folder with files that replace ours of the same name, or are added to them.
     """
 
-    def __init__(self, accent: str, logo: Path | None, overrides: Path | None) -> None:
+    def __init__(self, accent: str, logo: Path | None, icon: Path | None, overrides: Path | None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="zype-activate-static-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self._urls: dict[str, str] = {}
         sources = [data_dir("static"), *([overrides] if overrides else [])]
         self._add(STYLESHEET, _stylesheet(sources, accent))
-        for name, path in _files(sources, OTHER_PARTS):
-            self._add(name, path.read_bytes())
+        others = {name: path.read_bytes() for name, path in _files(sources, OTHER_PARTS)}
+        for name, content in (others | icons.files(icon)).items():
+            self._add(name, content)
+        self.icon_links = [(link, self.url(link.name)) for link in icons.links(icon)]
         self.logo = self._add(f"brand/logo{logo.suffix}", logo.read_bytes()) if logo else None
 
     def url(self, name: str) -> str:
         """Return the path at which a file is served. Raises KeyError if there is no such file."""
         return self._urls[name]
+
+    def path(self, name: str) -> str:
+        """Return where a file is in the folder. Raises as ``url``."""
+        return str(self.folder / self.url(name).removeprefix(URL))
 
     def _add(self, name: str, content: bytes) -> str:
         path = Path(name)
@@ -63,29 +74,33 @@ class Assets:
 
 
 @cache
-def _assets(accent: str, logo: Path | None, overrides: Path | None) -> Assets:
-    return Assets(accent, logo, overrides)
+def _assets(accent: str, logo: Path | None, icon: Path | None, overrides: Path | None) -> Assets:
+    return Assets(accent, logo, icon, overrides)
 
 
 def init_app(app: Flask, settings: Settings) -> Assets:
     """Serve the static files before Flask is asked."""
     overrides = settings.overrides_dir / "static" if settings.overrides_dir else None
-    assets = _assets(settings.brand_accent, settings.brand_logo, overrides)
+    assets = _assets(settings.brand_accent, settings.brand_logo, settings.brand_icon, overrides)
 
     def add_headers(served: Any, _path: str, _url: str) -> None:
         for name, value in STATIC:
             served[name] = value
 
-    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+    whitenoise = WhiteNoise(
         app.wsgi_app,
         root=str(assets.folder),
         prefix=URL,
         autorefresh=False,
         allow_all_origins=False,
         # A name contains the hash of its content, so that never changes.
-        immutable_file_test=lambda _path, _url: True,
+        immutable_file_test=lambda _path, url: url.startswith(URL),
+        max_age=DAY_SECONDS,
         add_headers_function=add_headers,
     )
+    for url, name in ROOT_FILES.items():
+        whitenoise.add_file_to_dictionary(url, assets.path(name))
+    app.wsgi_app = whitenoise  # type: ignore[method-assign]
     return assets
 
 

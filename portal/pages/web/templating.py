@@ -30,6 +30,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     brand = {
         "name": settings.brand_name,
         "logo_url": assets.logo,
+        "icon_links": assets.icon_links,
         "support_url": settings.brand_support_url,
         "terms_url": settings.brand_terms_url,
         "privacy_url": settings.brand_privacy_url,

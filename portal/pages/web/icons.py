@@ -1,0 +1,59 @@
+"""The brand's icon in the formats that browsers and phones ask for, whether a page names them or not."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+# Names among the static files.
+DRAWING, FAVICON, TOUCH = "img/icon.svg", "img/favicon.ico", "img/apple-touch-icon.png"
+# In pixels, as the names that iOS has asked for since its first version say; it scales what it gets.
+TOUCH_SIZES = (57, 60, 72, 76, 114, 120, 144, 152, 167, 180)
+
+
+@dataclass(frozen=True)
+class IconLink:
+    """A link to an icon in the head of every page: the relation, the type, and the name among the static files."""
+
+    rel: str
+    type: str
+    name: str
+
+
+_TOUCH_LINK = IconLink("apple-touch-icon", "image/png", TOUCH)
+_DRAWN = (IconLink("icon", "image/x-icon", FAVICON), IconLink("icon", "image/svg+xml", DRAWING), _TOUCH_LINK)
+_PAINTED = (IconLink("icon", "image/png", TOUCH), _TOUCH_LINK)
+
+
+def files(icon: Path | None) -> dict[str, bytes]:
+    """Return the content of the icons that replace our own, by name: of PORTAL_BRAND_ICON, a drawing or a picture."""
+    if icon is None:
+        return {}
+    content = icon.read_bytes()
+    return {DRAWING: content} if _is_drawing(icon) else {TOUCH: content, FAVICON: ico(content)}
+
+
+def links(icon: Path | None) -> tuple[IconLink, ...]:
+    """Return the links for the head of a page; a browser takes the last icon whose type it can show."""
+    return _DRAWN if icon is None or _is_drawing(icon) else _PAINTED
+
+
+def root_paths() -> dict[str, str]:
+    """Return the paths that are asked for without a link, with the name of the static file that answers each."""
+    touch = ["", *(f"-{size}x{size}" for size in TOUCH_SIZES)]
+    names = [f"/apple-touch-icon{size}{end}.png" for size in touch for end in ("", "-precomposed")]
+    return {"/favicon.ico": FAVICON, **dict.fromkeys(names, TOUCH)}
+
+
+def ico(*pictures: bytes) -> bytes:
+    """Return an ICO file of PNG pictures, as they are: every browser that reads ICO reads PNG in it."""
+    entries, start = [], 6 + 16 * len(pictures)
+    for picture in pictures:
+        # One byte each: 0 is 256 pixels, or more in a PNG, which has its own size.
+        width, height = (side if side < 256 else 0 for side in struct.unpack(">II", picture[16:24]))
+        entries.append(struct.pack("<BBBBHHII", width, height, 0, 0, 1, 32, len(picture), start))
+        start += len(picture)
+    return b"".join([struct.pack("<HHH", 0, 1, len(pictures)), *entries, *pictures])
+
+
+def _is_drawing(icon: Path) -> bool:
+    return icon.suffix.lower() == ".svg"
