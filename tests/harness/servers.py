@@ -104,6 +104,10 @@ def acceptor() -> Acceptor:
     return Acceptor()
 
 
+# Mutation tests run each mutant in a fork, which has no thread but the one that forked.
+os.register_at_fork(after_in_child=acceptor.cache_clear)
+
+
 @contextlib.contextmanager
 def serving(app: Flask, port: Port) -> Iterator[str]:
     """Serve an application from threads of this process while the block runs; yields its origin."""
