@@ -128,6 +128,18 @@ class Directory:
             return self._call_zype(consumer_id)
         return self.find(consumer_id, actor)
 
+    def reopen(self, consumer_id: str, actor: Actor) -> LookUpResult | None:
+        """Return a viewer whom the agent found recently, or none if they have to be looked up first.
+
+        Nothing is recorded: another site can make the agent's browser open an address, in the agent's name. Raises as
+        the class says.
+        """
+        if not CONSUMER_ID.fullmatch(consumer_id):
+            return LookUpResult(LookUpOutcome.MALFORMED)
+        if not self._history.has_looked_up(actor, consumer_id, OPEN_TIME):
+            return None
+        return self._call_zype(consumer_id)
+
     def _malformed(self, actor: Actor) -> LookUpResult:
         self._ledger.record(Attempt(Action.LOOK_UP, actor), LookUpOutcome.MALFORMED)
         return LookUpResult(LookUpOutcome.MALFORMED)

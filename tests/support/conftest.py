@@ -1,6 +1,8 @@
 """Bob, who helps Alice on the telephone: a browser with an agent's session, and what an agent does in it."""
 
+import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Self
 
 import pytest
@@ -8,16 +10,21 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from portal.domain.actors import Reason
+from portal.domain.outcomes import Action, LookUpOutcome
+from portal.ledger.attempts import Attempt
 from portal.pages.support.signed_state import sign
 from portal.sandbox import seed
+from tests.conftest import services_of
 from tests.harness import people
 from tests.harness.chromium import Watch
-from tests.harness.internals import flask_client
+from tests.harness.internals import cookie, flask_client
+from tests.harness.ledger import agent
 from tests.harness.linking import link_as_agent
 from tests.harness.page import PageClient
 from tests.harness.staff import sign_in_staff
 
 VIEWER = f"/support/viewers/{seed.ALICE.id}"
+VIEWER_PATH = re.compile("/support/viewers/([0-9a-f]{24})(?=/|$)")
 WHY = {
     "reason": "no_hands",
     "details": "Her remote has no letters left on it.",
@@ -33,6 +40,21 @@ UNLINK_REASON = "The viewer no longer has this TV: She sold it in the spring."
 
 class Bob(people.Bob):
     """The agent, at work."""
+
+    def opens(self, path: str, status: int = 200) -> Self:
+        """Type an address; the viewer of a page was found before it is opened, past the pages."""
+        if viewer := VIEWER_PATH.match(path):
+            self.has_found(viewer[1])
+        return super().opens(path, status)
+
+    def has_found(self, consumer_id: str = seed.ALICE.id) -> Self:
+        """Look a viewer up past the pages, as whoever is signed in, unless that was done a short time ago."""
+        services = services_of(flask_client(self.browser).application)
+        session = services.sessions.find(cookie(self.browser, "activate-staff") or "")
+        actor = agent(session.principal_id if session else self.name)
+        if not services.history.has_looked_up(actor, consumer_id, timedelta(minutes=30)):
+            services.ledger.record(Attempt(Action.LOOK_UP, actor, consumer_id), LookUpOutcome.FOUND)
+        return self
 
     def finds(self, who: str, status: int = 303) -> Self:
         """Look a viewer up; if there is one, their page is shown."""
@@ -109,7 +131,8 @@ def bob(app: Flask, browse: Callable[..., PageClient]) -> Bob:
 @pytest.fixture
 def console_window(live: str, app: Flask, browser: Browser, browse: Callable[..., PageClient]) -> Iterator[Page]:
     """A window of Chromium with a session of Bob's, which fails its test at any error."""
-    session_id = sign_in_staff(app, browse(app))
+    session_id = sign_in_staff(app, (browser_of_bob := browse(app)))
+    Bob(browser_of_bob).has_found()
     context = browser.new_context(locale="en")
     context.set_default_timeout(10_000)
     context.add_cookies([{"name": "activate-staff", "value": session_id, "url": live}])

@@ -349,6 +349,15 @@ class TestExport:
         add_many(app, 3_000)
         assert peak() < 1.5 * few
 
+    def test_an_export_needs_a_sign_in_of_a_few_minutes_ago(
+        self, app: Flask, browse: Callable[..., PageClient]
+    ) -> None:
+        stale = browse(app)
+        sign_in_staff(app, stale, "supervisor", Role.SUPERVISOR, signed_in_ago=timedelta(minutes=6))
+        page = stale.submit(stale.get(HISTORY), f"{HISTORY}/export", 303, button="For a spreadsheet (CSV)")
+        assert page.location == f"/support/sign-in?next={HISTORY}/export&again=1"
+        assert rows(app, ledger) == []
+
     @pytest.mark.parametrize("fields", [{"format": "exe"}, {"format": ""}, {"format": "csv", "from": "x"}])
     def test_an_invalid_export_is_422(self, app: Flask, supervisor: PageClient, fields: dict[str, str]) -> None:
         token = str(supervisor.get(HISTORY).select("[name=csrf_token]")[0]["value"])
@@ -356,7 +365,7 @@ class TestExport:
         assert rows(app, ledger) == []
 
     def test_the_export_is_no_get(self, supervisor: PageClient) -> None:
-        supervisor.get(f"{HISTORY}/export", 405)
+        assert supervisor.get(f"{HISTORY}/export", 303).location == HISTORY
 
 
 class TestOthers:

@@ -51,7 +51,14 @@ def _supervisor() -> Agent:
 
 
 def _fresh_agent() -> Agent:
-    agent = _agent()
+    return _fresh(_agent())
+
+
+def _fresh_supervisor() -> Agent:
+    return _fresh(_supervisor())
+
+
+def _fresh(agent: Agent) -> Agent:
     if not agent.is_fresh:
         raise StaffNotSignedIn(reauthenticate=True)
     return agent
@@ -63,3 +70,4 @@ viewer_required = _guard(_viewer)
 agent_required = _guard(_agent)
 supervisor_required = _guard(_supervisor)
 fresh_agent_required = _guard(_fresh_agent)
+fresh_supervisor_required = _guard(_fresh_supervisor)

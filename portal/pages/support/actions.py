@@ -15,6 +15,7 @@ from portal.services import services
 from portal.viewers.directory import LookUpResult
 
 Result = TypeVar("Result")
+MaybeFound = TypeVar("MaybeFound", bound=LookUpResult | None)
 
 log = structlog.get_logger("portal.support")
 
@@ -27,8 +28,13 @@ def find(typed: str, agent: Agent) -> LookUpResult:
     return _look_up(lambda: services().directory.find(typed, agent.actor))
 
 
+def reopen_viewer(consumer_id: str, agent: Agent) -> LookUpResult | None:
+    """Return a viewer whom the agent found recently, or why there is none; none if they have to be looked up first."""
+    return _look_up(lambda: services().directory.reopen(consumer_id, agent.actor))
+
+
 def open_viewer(consumer_id: str, agent: Agent) -> LookUpResult:
-    """Return the viewer with this consumer id, or why there is none."""
+    """Return the viewer with this consumer id, looked up if need be, or why there is none. Only for a POST."""
     return _look_up(lambda: services().directory.open(consumer_id, agent.actor))
 
 
@@ -59,9 +65,11 @@ def _or(unavailable: Result, call: Callable[[], Result]) -> Result:
         return unavailable
 
 
-def _look_up(call: Callable[[], LookUpResult]) -> LookUpResult:
+def _look_up(call: Callable[[], MaybeFound]) -> MaybeFound | LookUpResult:
     try:
-        return _or(NO_LOOK_UP, call)
+        return call()
+    except LedgerUnavailable:
+        return NO_LOOK_UP
     except SQLAlchemyError as error:
         log.error("database_failed", exc_info=error)
         return NO_LOOK_UP

@@ -10,7 +10,7 @@ from portal.domain.outcomes import Action, ExportOutcome
 from portal.ledger import export
 from portal.ledger.attempts import Attempt
 from portal.ledger.history import AttemptFilter
-from portal.pages.auth.guards import agent_required, supervisor_required
+from portal.pages.auth.guards import agent_required, fresh_supervisor_required, supervisor_required
 from portal.pages.identity.agent import Agent
 from portal.pages.support.history_forms import ANY_OUTCOME, FilterHistoryForm
 from portal.pages.web.forms import on_stale_form
@@ -44,7 +44,7 @@ def filter_history(supervisor: Agent) -> Response:
 
 
 @bp.post(f"{HISTORY}/export")
-@supervisor_required
+@fresh_supervisor_required
 def export_history(supervisor: Agent) -> Response:
     form = FilterHistoryForm()
     kind = next((kind for kind in export.TYPES if kind == request.form.get("format")), None)

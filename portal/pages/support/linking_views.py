@@ -93,7 +93,8 @@ def confirm_link_again(agent: Agent, consumer_id: str) -> Response:
 @agent_required
 def done(agent: Agent, consumer_id: str) -> Response:
     # This page does without Zype if it has to.
-    viewer = actions.open_viewer(consumer_id, agent).viewer
+    look_up = actions.reopen_viewer(consumer_id, agent)
+    viewer = look_up.viewer if look_up else None
     summary = ViewerSummary.of(viewer) if viewer else ViewerSummary(consumer_id)
     return _done_page(summary, request.args.get("attempt"), tvs=viewer.tvs if viewer else ())
 

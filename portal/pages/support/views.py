@@ -34,11 +34,16 @@ NO_VIEWER = (LookUpOutcome.NOT_FOUND, LookUpOutcome.MALFORMED)
 
 
 def with_viewer(view: Callable[Concatenate[Agent, Viewer, P], Response]) -> Callable[..., Response]:
-    """Pass the viewer of the path to a view; if there is none, show the page to find one, which says why."""
+    """Pass the viewer of the path to a view, who was found recently. Otherwise show the page to find one.
+
+    That page says why there is none, or has the id of the path in its field: only its button looks a viewer up.
+    """
 
     @wraps(view)
     def guarded(agent: Agent, consumer_id: str, *args: P.args, **kwargs: P.kwargs) -> Response:
-        look_up = actions.open_viewer(consumer_id, agent)
+        look_up = actions.reopen_viewer(consumer_id, agent)
+        if look_up is None:
+            return _find_page(FindViewerForm(formdata=None, who=consumer_id), is_unopened=True)
         return view(agent, look_up.viewer, *args, **kwargs) if look_up.viewer else no_viewer_page(look_up)
 
     return guarded
@@ -92,7 +97,13 @@ def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
     )
 
 
-def _find_page(form: FindViewerForm, problem: str | None = None, retry_after: int | None = None) -> Response:
+def _find_page(
+    form: FindViewerForm,
+    problem: str | None = None,
+    retry_after: int | None = None,
+    *,
+    is_unopened: bool = False,
+) -> Response:
     is_by_path = request.endpoint != "support.look_up_viewer"
     return render_page(
         "support/find_viewer.html",
@@ -101,6 +112,7 @@ def _find_page(form: FindViewerForm, problem: str | None = None, retry_after: in
         form=form,
         problem=problem,
         is_by_path=is_by_path,
+        is_unopened=is_unopened,
     )
 
 
