@@ -175,17 +175,6 @@ def test_a_sign_in_leads_to_no_other_path(
             assert client.get(callback, 303).location == "/activate"
 
 
-def test_a_callback_of_another_viewer_forgets_the_pin(client: PageClient, at_zype: requests.Session) -> None:
-    client.get(sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE), 303)
-    client.get("/activate?pin=good1", 303)
-
-    client.get(sign_in_at_zype(at_zype, authorization_url(client), seed.MALLORY), 303)
-
-    page = client.get("/activate")
-    assert "mallory@example.com" in page.text(".account")
-    assert page.value("#pin") == ""
-
-
 def test_a_viewer_who_cancels_is_not_signed_in(client: PageClient, app: Flask, at_zype: requests.Session) -> None:
     client.get("/activate?pin=good1", 303)
 
@@ -369,13 +358,37 @@ def test_members_of_the_metadata_that_are_not_used_reach_no_request(
     client.get(sign_in_at_zype(at_zype, address, seed.ALICE), 303)
 
 
-def test_a_reload_of_the_callback_does_not_sign_out(client: PageClient, at_zype: requests.Session) -> None:
-    path = sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE)
+def test_a_signed_in_viewer_is_led_on_from_every_callback(
+    client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session
+) -> None:
+    first, second = authorization_url(client, "/devices"), authorization_url(client, "/devices")
+    path = sign_in_at_zype(at_zype, first, seed.ALICE)
     client.get(path, 303)
+    other = with_query(sign_in_at_zype(at_zype, second, seed.ALICE), code=None, error="access_denied")
+    before = rows(app, ledger)
 
-    client.get(path)
+    with recording_calls(sandbox) as calls:
+        # A reload or Back, another tab's sign-in that comes later, one that was cancelled, and one that was made up.
+        assert client.get(path, 303).location == "/devices"
+        assert client.get(sign_in_at_zype(at_zype, second, seed.ALICE), 303).location == "/devices"
+        assert client.get(other, 303).location == "/devices"
+        assert client.get(f"{CALLBACK}?code=a&state=b", 303).location == "/activate"
+        assert client.get("/sign-in/code?next=/devices", 303).location == "/devices"
 
+    assert [path for path, _ in calls if "/oauth/a" not in path] == []
+    assert rows(app, ledger) == before
     assert is_signed_in(client)
+
+
+def test_a_browser_that_keeps_no_cookies_is_told_so_at_the_callback(
+    client: PageClient, app: Flask, browse: Callable[..., PageClient], at_zype: requests.Session
+) -> None:
+    path = sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE)
+
+    page = browse(app).get(path)
+
+    assert "Your browser keeps no cookies of this site" in page.text(".notice")
+    assert session_rows(app) == []
 
 
 def test_a_callback_without_an_authorization_request_signs_nobody_in(client: PageClient, app: Flask) -> None:

@@ -74,19 +74,24 @@ def test_nothing_but_a_post_signs_out(with_pin: Alice, app: Flask, method: str) 
     assert len(session_rows(app)) == 1
 
 
-def test_another_site_can_not_sign_a_viewer_out(with_pin: Alice, app: Flask) -> None:
-    page = with_pin.browser.send("POST", "/sign-out", 400)
+def test_without_a_token_a_page_asks_before_anybody_is_signed_out(with_pin: Alice, app: Flask) -> None:
+    for path, button in (("/sign-out", "Sign out"), ("/sign-out/everywhere", "Sign out everywhere")):
+        page = with_pin.browser.send("POST", path, 422)
 
-    assert page.heading == "This page was open for too long"
-    assert len(session_rows(app)) == 1
+        assert "You are not signed out yet" in page.summary
+        assert "alice@example.com" in page.text()
+        assert page.text(f'main form[action="{path}"] button') == button
+        assert page.select("main form[data-forget-pin]")
+        assert len(session_rows(app)) == 1
 
 
-def test_signing_out_without_a_session_leads_to_the_first_page(client: PageClient, alice: Alice) -> None:
-    alice.signs_in()
+def test_signing_out_without_a_session_is_done(client: PageClient, alice: Alice) -> None:
+    alice.signs_in().opens("/devices")
     form = alice.page
     alice.signs_out()
-    # From another tab, that still shows the button.
-    alice.browser.submit(form, ".site-header form", 400)
+    # From another tab, that still shows the buttons.
+    for action in (".site-header form", "/sign-out/everywhere"):
+        assert alice.browser.submit(form, action, 303).location == "/activate"
 
     assert client.get("/activate").heading == "Sign in to link your TV"
 
@@ -156,13 +161,6 @@ def test_signing_out_everywhere_needs_a_session(client: PageClient, elsewhere: A
     token = client.get("/sign-in").select("[name=csrf_token]")[0]["value"]
 
     assert client.send("POST", "/sign-out/everywhere", 303, data={"csrf_token": str(token)}).location == "/activate"
-    assert len(session_rows(app)) == 1
-
-
-def test_another_site_can_not_sign_a_viewer_out_everywhere(elsewhere: Alice, app: Flask) -> None:
-    page = elsewhere.browser.send("POST", "/sign-out/everywhere", 400)
-
-    assert page.heading == "This page was open for too long"
     assert len(session_rows(app)) == 1
 
 

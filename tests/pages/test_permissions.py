@@ -104,7 +104,7 @@ class Scene:
         path = rule
         for name, value in self.paths.items():
             path = path.replace(f"<{name}>", value)
-        token = str(browser.get("/sign-in").select("[name=csrf_token]")[0]["value"])
+        token = str(browser.get("/activate").select("[name=csrf_token]")[0]["value"])
         given = {"csrf_token": token} if method == "POST" else {}
         return Page(path, browser.transport.send(method, path, given, {}))
 

@@ -26,7 +26,7 @@ def language_of(page: Page) -> str:
 
 def choose(browser: PageClient, language: str, return_path: str = "/activate") -> Page:
     """Press a button of the language switch."""
-    token = browser.get("/sign-in").select("[name=csrf_token]")[0]["value"]
+    token = browser.get("/activate").select("[name=csrf_token]")[0]["value"]
     sent = {"csrf_token": str(token), "language": language, "next": return_path}
     return browser.send("POST", "/language", 303, data=sent)
 
@@ -84,8 +84,19 @@ def test_an_unknown_return_path_is_ignored(client: PageClient) -> None:
 def test_another_site_can_choose_no_language(client: PageClient) -> None:
     page = client.send("POST", "/language", 400, data={"language": "en"})
 
-    assert page.heading == "This page was open for too long"
+    assert page.heading == "Your browser keeps no cookies of this site"
+    client.get("/sign-in")
+    for site in ("cross-site", "same-site"):
+        client.send("POST", "/language", 400, data={"language": "en"}, headers={"Sec-Fetch-Site": site})
     assert cookie(client, COOKIE) is None
+
+
+def test_the_switch_works_on_a_page_of_an_earlier_session(client: PageClient) -> None:
+    client.get("/sign-in")
+
+    page = client.send("POST", "/language", 303, data={"language": "fr", "next": "/sign-in", "csrf_token": "stale"})
+
+    assert language_of(client.follow(page)) == "fr"
 
 
 def test_the_pin_and_the_session_stay(alice: Alice) -> None:

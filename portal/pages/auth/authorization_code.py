@@ -111,13 +111,13 @@ def authorization_url(next_path: str) -> str | SignInResult[Viewer]:
     return str(sent["url"])
 
 
-def callback(authorization: Authorization, actor: Actor) -> SignInResult[Viewer] | None:
+def callback(authorization: Authorization | None, actor: Actor) -> SignInResult[Viewer] | None:
     """Sign in the viewer whose authorization this request brings back. Raises as ``Ledger.begin``.
 
     Returns none without an authorization that can be used: the viewer cancelled, did not begin in this browser, or was
     here before.
     """
-    content, code = authorization.content, request.args.get("code")
+    content, code = authorization.content if authorization else None, request.args.get("code")
     if content is None or "error" in request.args or not code:
         return None
     limits = sign_in_address_limits(services().settings)

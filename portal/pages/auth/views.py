@@ -15,9 +15,8 @@ from portal.pages.identity import viewer as identity
 from portal.pages.identity.actor import request_actor
 from portal.pages.identity.viewer import Flash, Viewer
 from portal.pages.web import language
-from portal.pages.web.error_pages import error_page
-from portal.pages.web.forms import on_stale_form
-from portal.pages.web.responses import see_other
+from portal.pages.web.forms import is_from_another_site, on_stale_form, stale_reason
+from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 from portal.zype.errors import ZypeError
 
@@ -26,9 +25,12 @@ bp = Blueprint("auth", __name__)
 
 @bp.get("/sign-in")
 def sign_in() -> Response:
+    next_path = known_path(request.args.get("next"))
+    if identity.current_viewer():
+        return see_other(next_path)
     flash = identity.take_flash()
     return sign_in_page(
-        next_path=known_path(request.args.get("next")),
+        next_path=next_path,
         problem=flash if flash == Flash.SIGNED_OUT_EVERYWHERE else None,
     )
 
@@ -49,6 +51,8 @@ def authorization_request() -> Response:
     next_path = known_path(request.args.get("next"))
     if "code" not in services().settings.sign_in:
         return see_other(HOME)
+    if identity.current_viewer():
+        return see_other(next_path)
     try:
         url = authorization_code.authorization_url(next_path)
     except ZypeError as error:
@@ -63,13 +67,16 @@ def callback() -> Response:
     if "code" not in services().settings.sign_in:
         return see_other(HOME)
     authorization = pending_authorizations.take(AuthorizationKind.VIEWER)
-    if authorization is None:
-        return sign_in_page(problem="cancelled")
-    next_path = known_path(authorization.next_path)
+    next_path = known_path(authorization.next_path if authorization else None)
     result = authorization_code.callback(authorization, request_actor(ActorKind.VIEWER))
-    if result is None:
-        return sign_in_page(next_path=next_path, problem="cancelled")
-    return _respond(result, None, next_path)
+    if result:
+        return _respond(result, None, next_path)
+    if identity.current_viewer():
+        # A reload, or another tab was faster.
+        return see_other(next_path)
+    # A state of ours came back without the cookie that was set with it.
+    is_without_cookies = authorization is not None and not identity.has_cookie()
+    return sign_in_page(next_path=next_path, problem="no_cookies" if is_without_cookies else "cancelled")
 
 
 @bp.post("/sign-out")
@@ -93,15 +100,24 @@ def sign_out_everywhere(viewer: Viewer) -> Response:
     return response
 
 
-@on_stale_form("auth")
+@on_stale_form("auth.send_password")
 def sign_in_again() -> Response:
-    if request.headers.get("Sec-Fetch-Site") == "cross-site":
-        # Another site sent it, without this one's cookies: a form here would set new ones in place of the viewer's.
+    next_path = known_path(request.form.get("next"))
+    if identity.current_viewer():
+        # Another tab was faster.
+        return see_other(next_path)
+    if is_from_another_site():
+        # A form here would set new cookies in place of the viewer's, which were not sent along.
         return see_other(HOME)
-    if request.endpoint != "auth.send_password":
-        return error_page(400, "stale")
-    form = SignInForm()
-    return sign_in_page(form, next_path=known_path(form.next.data), problem="stale", status=422)
+    return sign_in_page(SignInForm(), next_path=next_path, problem=stale_reason(), status=422)
+
+
+@on_stale_form("auth.sign_out", "auth.sign_out_everywhere")
+def confirm_sign_out() -> Response:
+    viewer = identity.current_viewer()
+    if viewer is None or is_from_another_site():
+        return see_other(HOME)
+    return render_page("auth/sign_out.html", 422, action=request.path, form=SignOutForm())
 
 
 def _respond(result: SignInResult[Viewer], form: SignInForm | None, next_path: str) -> Response:

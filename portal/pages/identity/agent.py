@@ -53,6 +53,11 @@ def cached_agent() -> Agent | None:
     return agent
 
 
+def has_session() -> bool:
+    """Tell whether an agent is signed in, or has given the password and not yet the second factor."""
+    return current_agent() is not None or pending_agent() is not None
+
+
 def pending_agent() -> Account | None:
     """Return the account whose password was given and whose second factor is missing; none for a disabled account."""
     session = _session(SessionKind.PENDING_AGENT)

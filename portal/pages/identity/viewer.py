@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flask import g, request, session
+from flask import current_app, g, request, session
 from flask_babel import gettext as _
 
 from portal.domain.actors import Actor, ActorKind, SessionKind
@@ -49,6 +49,11 @@ class Viewer:
     def actor(self) -> Actor:
         """The viewer as an actor, with the address of this request."""
         return request_actor(ActorKind.VIEWER, self.consumer_id)
+
+
+def has_cookie() -> bool:
+    """Tell whether this browser sent the cookie that every page with a form sets: a browser may keep none."""
+    return current_app.config["SESSION_COOKIE_NAME"] in request.cookies
 
 
 def current_viewer() -> Viewer | None:

@@ -18,7 +18,7 @@ from portal.pages.staff_auth import local
 from portal.pages.staff_auth.forms import SecondFactorForm, StaffSignInForm
 from portal.pages.staff_auth.sign_in_page import SIGN_IN, known_staff_path, redirect_to, staff_sign_in_page
 from portal.pages.web.error_pages import error_page
-from portal.pages.web.forms import on_stale_form
+from portal.pages.web.forms import is_from_another_site, on_stale_form, stale_reason
 from portal.pages.web.responses import render_page
 from portal.services import services
 from portal.staff.accounts import Account
@@ -45,7 +45,10 @@ def pending_agent_required(view: Callable[[Account], Response]) -> Callable[[], 
 
 @bp.get(SIGN_IN)
 def sign_in() -> Response:
-    return staff_sign_in_page(next_path=_next(), reauthenticate="again" in request.args)
+    agent, reauthenticate = staff_identity.current_agent(), "again" in request.args
+    if agent and (agent.is_fresh or not reauthenticate):
+        return redirect_to(_next())
+    return staff_sign_in_page(next_path=_next(), reauthenticate=reauthenticate)
 
 
 @bp.post(SIGN_IN)
@@ -133,17 +136,30 @@ def sign_out_everywhere(agent: Agent) -> Response:
     return sign_out()
 
 
-@on_stale_form("staff")
+@on_stale_form("staff.send_password", "staff.send_code", "staff.send_first_code")
 def sign_in_again() -> Response:
-    if request.headers.get("Sec-Fetch-Site") == "cross-site":
-        # Another site sent it: a form here would set new cookies in place of the agent's.
+    account = staff_identity.pending_agent()
+    if is_from_another_site() or (account is None and staff_identity.current_agent()):
+        # A form for another site would set new cookies in place of the agent's; an agent was signed in by another tab.
+        return redirect_to(SIGN_IN if is_from_another_site() else _next())
+    stale: dict[str, Any] = {"problem": stale_reason(), "status": 422}
+    if request.endpoint == "staff.send_code" and account:
+        return _second_factor_page(**stale)
+    if request.endpoint == "staff.send_first_code" and account:
+        return _enrol_page(account, **stale)
+    return staff_sign_in_page(StaffSignInForm(), next_path=_next(), **stale)
+
+
+@on_stale_form("staff.sign_out", "staff.sign_out_everywhere")
+def confirm_sign_out() -> Response:
+    if is_from_another_site() or not staff_identity.has_session():
         return redirect_to(SIGN_IN)
-    stale: dict[str, Any] = {"problem": "stale", "status": 422}
-    if request.endpoint == "staff.send_password":
-        return staff_sign_in_page(StaffSignInForm(), next_path=_next(), **stale)
-    if request.endpoint in ("staff.send_code", "staff.send_first_code") and (account := staff_identity.pending_agent()):
-        return _second_factor_page(**stale) if request.endpoint == "staff.send_code" else _enrol_page(account, **stale)
-    return error_page(400, "stale")
+    return render_page("staff/sign_out.html", 422, action=request.path)
+
+
+@on_stale_form("staff")
+def start_again() -> Response:
+    return error_page(400, stale_reason())
 
 
 def _second_factor_page(form: SecondFactorForm | None = None, **context: Any) -> Response:

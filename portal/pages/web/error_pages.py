@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.domain.errors import LedgerUnavailable, NotAllowed, NotSignedIn, StaffNotSignedIn
-from portal.pages.web.forms import stale_pages
+from portal.pages.web.forms import stale_pages, stale_reason
 from portal.pages.web.limits import seconds_to_wait
 from portal.pages.web.paths import canonical_address, canonical_path, page_of_form
 from portal.pages.web.responses import render_page, see_other
@@ -67,7 +67,7 @@ def error_page(status: int, kind: str, retry_after: int | None = None) -> Respon
 def _stale_form(_: CSRFError) -> Response:
     page = stale_pages.get(request.endpoint or "") or stale_pages.get(request.blueprint or "")
     if page is None:
-        return error_page(400, "stale")
+        return error_page(400, stale_reason())
     try:
         return page(**request.view_args or {})
     except StaffNotSignedIn:

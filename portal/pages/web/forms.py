@@ -1,17 +1,27 @@
-"""What every form shares: the CSRF token, what answers a form with a stale one, and no control characters."""
+"""What every form shares: the CSRF token, what answers a form with a stale one, and no control characters.
+
+A token belongs to a session, so that a page about one account can't act for another that was signed in meanwhile in
+another tab. Where nobody is signed in there is no account to mistake. Then a token can only be stale because another
+tab got another session: two tabs that are opened at once do, and the later cookie replaces the earlier. So without a
+session what the browser says of a form's origin is enough. No page of another site can make a browser say
+``same-origin``, nor send the cookie along, so nobody can be signed in to an account that is not theirs (login CSRF).
+"""
 
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from wtforms import Field, Form
 from wtforms.validators import ValidationError
 
 from portal.domain.characters import visible
+from portal.pages.identity import agent as staff_identity
+from portal.pages.identity import viewer as identity
+from portal.services import services
 
 StalePage = TypeVar("StalePage", bound=Callable[..., Response])
 
@@ -63,9 +73,20 @@ def on_stale_form(*names: str) -> Callable[[StalePage], StalePage]:
     return register
 
 
+def is_from_another_site() -> bool:
+    """Tell whether the browser says that a page of another site sent this form. Old browsers do not say."""
+    return _stated_origin() is False
+
+
+def stale_reason() -> str:
+    """Return why a form is refused, as the pages call it: ``stale``, or ``no_cookies`` if the browser sent none."""
+    return "stale" if identity.has_cookie() else "no_cookies"
+
+
 def init_app(app: Flask) -> None:
     """Protect every POST: one without the session's token reaches no view, only what ``on_stale_form`` registered."""
     app.config.update(
+        WTF_CSRF_CHECK_DEFAULT=False,
         # The token lives as long as the session that it is tied to.
         WTF_CSRF_TIME_LIMIT=None,
         # Some browsers send no Referer at all. The cookie's __Host- prefix keeps other hosts from planting a session,
@@ -74,3 +95,30 @@ def init_app(app: Flask) -> None:
         WTF_I18N_ENABLED=False,
     )
     csrf.init_app(app)
+
+    @app.before_request
+    def protect() -> None:
+        try:
+            csrf.protect(apply_exemptions=True)
+        except CSRFError:
+            if not (_stated_origin() and identity.has_cookie() and _is_nobody_signed_in()):
+                raise
+            # Each form asks for it.
+            g.csrf_valid = True
+
+
+def _is_nobody_signed_in() -> bool:
+    if request.path.startswith("/support"):
+        return not staff_identity.has_session()
+    return identity.current_viewer() is None
+
+
+def _stated_origin() -> bool | None:
+    """Return whether the browser says that a page of this site sent this request; none if it says nothing."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    # It is none where no page sent it, such as when a browser opens its tabs again.
+    if site != "none":
+        return site == "same-origin"
+    origin = request.headers.get("Origin")
+    scheme = "https" if services().settings.is_https else "http"
+    return None if origin is None else origin == f"{scheme}://{request.host}"

@@ -11,7 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
 from portal.pages.identity import pin_cookie
-from portal.pages.identity.viewer import current_viewer
+from portal.pages.identity.viewer import current_viewer, has_cookie
+from portal.pages.web.error_pages import error_page
+from portal.pages.web.forms import is_from_another_site, on_stale_form, stale_reason
 from portal.pages.web.responses import see_other
 from portal.services import services
 from portal.settings.package_data import TRANSLATIONS, languages
@@ -43,6 +45,14 @@ def choose_language() -> Response:
         )
         remember(chosen)
     return response
+
+
+@on_stale_form("language.choose_language")
+def choose_language_anyway() -> Response:
+    # It does no harm, whoever is signed in by now. Browsers send no cookie along with a form of another site.
+    if is_from_another_site() or not has_cookie():
+        return error_page(400, stale_reason())
+    return choose_language()
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -76,9 +76,17 @@ def test_a_callback_without_an_authorization_request_is_unknown(client: PageClie
 def test_a_reload_of_the_callback_changes_nothing(client: PageClient, app: Flask, callback_path: str) -> None:
     client.get(callback_path, 303)
 
-    assert shows(client.get(callback_path, 400), UNKNOWN)
+    assert client.get(callback_path, 303).location == "/support"
+    assert client.get(f"{CALLBACK}?error=access_denied&state=another", 303).location == "/support"
+    assert client.get(AUTHORIZATION_REQUEST, 303).location == "/support"
     assert is_signed_in(client)
     assert outcomes(app, "sign_in") == ["signed_in"]
+
+
+def test_a_browser_that_keeps_no_cookies_is_told_so(
+    app: Flask, browse: Callable[..., PageClient], callback_path: str
+) -> None:
+    assert shows(browse(app).get(callback_path, 400), "Your browser keeps no cookies of this site")
 
 
 def test_a_state_is_used_once_and_a_copy_of_the_cookie_makes_no_further_call(

@@ -11,7 +11,7 @@ import structlog
 from authlib.common.security import generate_token
 from flask import Flask, current_app, request
 
-from portal.database.authorizations import AuthorizationKind
+from portal.database.authorizations import Authorization, AuthorizationKind
 from portal.database.sessions import LIFETIMES
 from portal.domain.actors import Actor, SessionKind
 from portal.domain.errors import LedgerUnavailable
@@ -45,6 +45,7 @@ class Problem(StrEnum):
     """Why no agent was signed in, with the status of the page that says so and the outcome in the ledger."""
 
     STALE = "stale", 400
+    NO_COOKIES = "no_cookies", 400
     CANCELLED = "cancelled", 200, SignInOutcome.REFUSED
     REFUSED = "refused", 400
     TOO_OLD = "old_proof", 403, SignInOutcome.REFUSED
@@ -125,9 +126,8 @@ def authorization_url(next_path: str, reauthenticate: bool) -> str | ProviderSig
         return client.authorization_url(redirect_uri, max_age=int(max_age.total_seconds()), **secrets, **prompt)
 
 
-def take_pending_authorization() -> PendingAuthorization | None:
-    """Return the authorization request that this callback answers, once; none if it is unknown or too old."""
-    authorization = pending_authorizations.take(AuthorizationKind.AGENT)
+def pending_of(authorization: Authorization | None) -> PendingAuthorization | None:
+    """Return the authorization request of what a callback brought back; none if it may not be finished."""
     stored = authorization.content if authorization else None
     # Another version of the portal may have stored other fields.
     if not stored or stored.keys() != PendingAuthorization.__dataclass_fields__.keys():

@@ -2,9 +2,12 @@
 
 from flask import Blueprint, Response, current_app, redirect, request
 
+from portal.database.authorizations import AuthorizationKind
 from portal.domain.actors import ActorKind
+from portal.pages.auth import pending_authorizations
 from portal.pages.auth.sign_in_attempts import RETRY_SECONDS
 from portal.pages.identity import agent as staff_identity
+from portal.pages.identity import viewer as identity
 from portal.pages.identity.actor import request_actor
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
@@ -22,6 +25,9 @@ def authorization_request() -> Response:
     if not services().settings.staff_oidc_issuer:
         return redirect_to(SIGN_IN, next_path)
     reauthenticate = "again" in request.args
+    agent = staff_identity.current_agent()
+    if agent and (agent.is_fresh or not reauthenticate):
+        return redirect_to(next_path)
     try:
         url = staff_oidc.authorization_url(next_path, reauthenticate)
     except ProviderError as error:
@@ -35,11 +41,18 @@ def authorization_request() -> Response:
 def callback() -> Response:
     if not services().settings.staff_oidc_issuer:
         return redirect_to(SIGN_IN)
-    pending = staff_oidc.take_pending_authorization()
+    authorization = pending_authorizations.take(AuthorizationKind.AGENT)
+    pending = staff_oidc.pending_of(authorization)
     if pending is None:
-        return _problem_page(Problem.STALE)
+        if staff_identity.current_agent():
+            # A reload, or another tab was faster.
+            return redirect_to(known_staff_path(authorization.next_path if authorization else None))
+        is_without_cookies = authorization is not None and not identity.has_cookie()
+        return _problem_page(Problem.NO_COOKIES if is_without_cookies else Problem.STALE)
     result = staff_oidc.callback(pending, request_actor(ActorKind.AGENT))
     if result.account is None:
+        if result.problem is Problem.CANCELLED and staff_identity.current_agent():
+            return redirect_to(pending.next_path)
         return _result_page(result, pending.next_path, pending.reauthenticate)
     response = redirect_to(pending.next_path)
     staff_identity.begin(response, result.account, authenticated_at=result.authenticated_at)
