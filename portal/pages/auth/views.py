@@ -114,10 +114,15 @@ def sign_in_again() -> Response:
 
 @on_stale_form("auth.sign_out", "auth.sign_out_everywhere")
 def confirm_sign_out() -> Response:
-    viewer = identity.current_viewer()
-    if viewer is None or is_from_another_site():
+    if is_from_another_site() or not identity.has_cookie():
         return see_other(HOME)
-    return render_page("auth/sign_out.html", 422, action=request.path, form=SignOutForm())
+    if identity.current_viewer() is None:
+        return sign_out()
+    form = SignOutForm()
+    response = render_page("auth/sign_out.html", 422, action=request.path, form=form)
+    if form.keep_pin.data:
+        pin_cookie.keep_sent(response)
+    return response
 
 
 def _respond(result: SignInResult[Viewer], form: SignInForm | None, next_path: str) -> Response:
