@@ -19,6 +19,7 @@ from portal.pages.activate.views import bp as activate
 from portal.pages.auth import authorization_code
 from portal.pages.auth.views import bp as auth
 from portal.pages.devices.views import bp as devices
+from portal.pages.identity.caller import find_caller
 from portal.pages.ops import metrics
 from portal.pages.ops.views import bp as ops
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
@@ -97,7 +98,7 @@ def create_services(settings: Settings) -> Services:
         on_failure=metrics.LEDGER_FAILURES.inc,
         on_stop=metrics.count_stopped,
     )
-    zype = ZypeClient(settings, metrics.observe_zype)
+    zype = ZypeClient(settings, metrics.observe_zype, find_caller)
     sessions = Sessions(database, keys.current)
     history = History(database)
     single_flight = SingleFlight(ledger, history, settings.zype_deadline)

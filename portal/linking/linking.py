@@ -96,10 +96,12 @@ class Linking:
     def _link(self, pin: Pin, consumer_id: str, attempt: Attempt) -> LinkResult:
         deadline = Deadline(self._seconds)
         try:
-            device = self._zype.link(pin, consumer_id, deadline)
-        except (NotFound, Refused) as error:
-            outcome = Outcome.NOT_FOUND if isinstance(error, NotFound) else Outcome.REFUSED
-            return self._reconciliation.reconcile(outcome, pin, attempt, consumer_id, deadline)
+            with self._zype.operation("link", "PUT", "/pin/link", for_link=True):
+                try:
+                    device = self._zype.link(pin, consumer_id, deadline)
+                except (NotFound, Refused) as error:
+                    outcome = Outcome.NOT_FOUND if isinstance(error, NotFound) else Outcome.REFUSED
+                    return self._reconciliation.reconcile(outcome, pin, attempt, consumer_id, deadline)
         except ZypeError as error:
             outcome = outcome_of_failed_write(error)
             seconds = None if outcome is Outcome.UNKNOWN else retry_seconds(error)

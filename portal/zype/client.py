@@ -3,22 +3,26 @@
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from portal.domain.actors import Actor
 from portal.domain.pins import Pin
+from portal.settings.addresses import network_prefix
 from portal.settings.settings import Settings
 from portal.zype import payloads
-from portal.zype.breaker import Breaker, Bulkhead
+from portal.zype.breaker import Breaker
+from portal.zype.bulkhead import Bulkhead
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
-from portal.zype.errors import TOKEN_INFO_PATH, TOKEN_PATH, NotFound, Unavailable, ZypeError
+from portal.zype.errors import TOKEN_INFO_PATH, TOKEN_PATH, Busy, NotFound, Unavailable, ZypeError
 from portal.zype.payloads import Answer, Consumer, DevicePin, Token, TokenInfo
 from portal.zype.wire import Transport, ZypeAdapter, map_login
 
 Observe = Callable[[str, str, float], None]
+FindCaller = Callable[[], Actor | None]
 Parsed = TypeVar("Parsed")
 
 # Zype's ids are 24 hexadecimal characters. What can't be one segment of a path can't be an id.
@@ -37,13 +41,23 @@ class ZypeClient:
     """Zype, as the rest of the portal uses it. Threads share one client.
 
     Every method raises ZypeError, by one of its subclasses, and nothing else. PUT /pin/link and
-    PUT /pin/unlink are sent once: Unknown means that they may have been done. ``observe`` is called for each call with
-    its name, ``ok`` or the label of its error, and the seconds it took.
+    PUT /pin/unlink are sent once: Unknown means that they may have been done.
+
+    Args:
+        observe: called for each call with its name, ``ok`` or the label of its error, and the seconds it took.
+        find_caller: returns who asks for the call that this thread is about to make, because nobody has more than a
+            share of the calls in flight; none for the portal itself.
     """
 
-    def __init__(self, settings: Settings, observe: Observe = lambda name, result, seconds: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        observe: Observe = lambda name, result, seconds: None,
+        find_caller: FindCaller = lambda: None,
+    ) -> None:
         self._settings = settings
         self._observe = observe
+        self._find_caller = find_caller
         self._transport = Transport(settings)
         self._bulkhead = Bulkhead(settings.zype_concurrency)
         self._api = _Origin(settings.zype_api_url)
@@ -86,7 +100,9 @@ class ZypeClient:
         """Return a token for a viewer's e-mail and password; BadCredentials if they are wrong."""
         form = {"grant_type": "password", "username": email, "password": password, **self._client_fields()}
         call = self._new_call(deadline, form=form)
-        return self._send("token", self._login, "POST", TOKEN_PATH, call, payloads.token)
+        # The same account in any spelling, so that one account for which Zype fails can't open the breaker for all.
+        subject = email.strip().casefold()
+        return self._send("token", self._login, "POST", TOKEN_PATH, call, payloads.token, subject)
 
     def token_info(self, access_token: str, deadline: Deadline | None = None) -> TokenInfo:
         """Return the owner of a token; BadCredentials if the token is not valid."""
@@ -102,6 +118,24 @@ class ZypeClient:
     def login_adapter(self) -> ZypeAdapter:
         """What another client's requests session mounts to reach the login service, inside ``login_call``."""
         return self._transport.adapter
+
+    @contextmanager
+    def operation(self, name: str, method: str, path: str, *, for_link: bool = False) -> Iterator[None]:
+        """Make several calls, one after the other, in one place of the bulkhead: none of them is refused half-way.
+
+        Raises Busy if there is no place.
+
+        Args:
+            name: of the first call, for the observer; so are method and path, for the error.
+            for_link: they link a TV, so that they may take a place of those that are kept for links.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._bulkhead.slot(method, path, self._find_caller(), for_link=for_link))
+            except Busy as error:
+                self._observe(name, error.label, 0.0)
+                raise
+            yield
 
     @contextmanager
     def login_call(self, method: str, path: str, deadline: Deadline | None = None) -> Iterator[None]:
@@ -141,20 +175,44 @@ class ZypeClient:
         return self._new_call(deadline, {**query, "api_key": self._settings.zype_api_key.get_secret_value()})
 
     def _send(
-        self, name: str, origin: _Origin, method: str, path: str, call: Call, parse: Callable[[Answer], Parsed]
+        self,
+        name: str,
+        origin: _Origin,
+        method: str,
+        path: str,
+        call: Call,
+        parse: Callable[[Answer], Parsed],
+        subject: str | None = None,
     ) -> Parsed:
-        with self._guard(name, origin, method, path, call):
+        with self._guard(name, origin, method, path, call, subject):
             return parse(self._transport.send(method, origin.url, path, call))
 
     @contextmanager
-    def _guard(self, name: str, origin: _Origin, method: str, path: str, call: Call) -> Iterator[None]:
-        """Put a call under bulkhead and breaker, and report its result to the observer."""
+    def _guard(
+        self,
+        name: str,
+        origin: _Origin,
+        method: str,
+        path: str,
+        call: Call,
+        subject: str | None = None,
+    ) -> Iterator[None]:
+        """Put a call under bulkhead and breaker, and report its result to the observer.
+
+        Args:
+            subject: the account that the call is about; none for that of the caller.
+        """
+        caller = self._find_caller()
+        subject = subject or _subject(caller)
         start = time.monotonic()
         result = ZypeError.label
         try:
             if not call.deadline.remaining():
                 raise Unavailable(method, path, reason="no time left", retryable=True)
-            with self._bulkhead.slot(method, path), origin.breaker.watch(method, path, call.is_answered):
+            with (
+                self._bulkhead.slot(method, path, caller),
+                origin.breaker.watch(method, path, call.is_answered, subject),
+            ):
                 yield
             result = "ok"
         except ZypeError as error:
@@ -164,3 +222,10 @@ class ZypeClient:
             raise
         finally:
             self._observe(name, result, time.monotonic() - start)
+
+
+def _subject(caller: Actor | None) -> str | None:
+    """Return for whom a failure of Zype's counts once: the viewer or agent, or the address of somebody else."""
+    if caller is None:
+        return None
+    return f"{caller.kind} {caller.id}" if caller.id else network_prefix(caller.address)

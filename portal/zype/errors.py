@@ -71,6 +71,12 @@ class Unavailable(ZypeError):
     label = "unavailable"
 
 
+class Busy(Unavailable):
+    """Nothing was sent: whoever asks for the call has enough of them in flight, or all have."""
+
+    label = "busy"
+
+
 class Unknown(ZypeError):
     """The call was sent and no usable answer came: it may have been done."""
 

@@ -1,6 +1,7 @@
 """Sessions: on the server, with an end, a new one at each sign-in, and nothing in the table that opens one."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,8 +9,11 @@ import sqlalchemy as sa
 import time_machine
 from flask import Flask
 
-from portal.database.sessions import sessions
+from portal.database.database import Database
+from portal.database.sessions import MAX_SESSIONS, Sessions, sessions
+from portal.domain.actors import SessionKind
 from portal.sandbox import seed
+from portal.settings.keys import LedgerKey
 from tests.conftest import services_of
 from tests.harness.internals import cookie, flask_client, give_cookie, session_rows
 from tests.harness.page import PageClient
@@ -185,3 +189,25 @@ def test_a_row_that_was_deleted_signs_out_at_the_next_request(alice: Alice, app:
 
     assert not is_signed_in(alice)
     assert alice.browser.get("/activate/done", 303).location == "/activate"
+
+
+@pytest.mark.parametrize("url", ["sqlite_url", "postgresql_url"])
+def test_the_oldest_of_too_many_sessions_of_one_account_ends(url: str, request: pytest.FixtureRequest) -> None:
+    database = Database(request.getfixturevalue(url))
+    kept = Sessions(database, LedgerKey(b"a key of the tests"))
+
+    def create(principal_id: str, kind: SessionKind = SessionKind.VIEWER) -> str:
+        return kept.create(kind, principal_id, name=None, email=None, address="192.0.2.1")
+
+    others = [create("mallory"), create("alice", SessionKind.AGENT)]
+    with ThreadPoolExecutor(4) as pool:
+        alice = [create("alice") for _ in range(2)]
+        alice += pool.map(create, ["alice"] * (MAX_SESSIONS - 2))
+    assert all(map(kept.find, others + alice))
+
+    newest = [create("alice"), create("alice")]
+
+    assert all(map(kept.find, others + alice[2:] + newest))
+    assert [kept.find(session_id) for session_id in alice[:2]] == [None, None]
+    assert database.scalar(sa.select(sa.func.count()).select_from(sessions)) == MAX_SESSIONS + 2
+    database.dispose()

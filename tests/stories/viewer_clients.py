@@ -67,11 +67,13 @@ class ViewerClient:
     Args:
         origin: of the portal.
         number: n of un@example.com.
+        address: that a proxy in front names; none without one.
     """
 
-    def __init__(self, origin: str, number: int) -> None:
+    def __init__(self, origin: str, number: int, address: str | None = None) -> None:
         self.number = number
         self._origin = origin
+        self._address = address
         self._cookies: dict[str, str] = {}
         self._token = ""
         self._connection = http.client.HTTPConnection(urlsplit(origin).netloc, timeout=SECONDS)
@@ -90,15 +92,18 @@ class ViewerClient:
     def sign_in(self) -> Self:
         """Sign in, and open the page with the PIN field."""
         self.open("/sign-in")
-        given = {"email": f"u{self.number}@example.com", "password": f"pw-{self.number}"}
-        shown = self._send("POST", "/sign-in", given)
+        shown = self.send_password(f"u{self.number}@example.com", f"pw-{self.number}")
         assert shown.status == 303, shown
         self.open()
         return self
 
+    def send_password(self, email: str, password: str) -> Response:
+        """Press the button of the sign-in page, which was opened before."""
+        return self._send("POST", "/sign-in", {"email": email, "password": password})
+
     def another_tab(self) -> "ViewerClient":
         """Return another connection with the cookies of this one."""
-        tab = ViewerClient(self._origin, self.number)
+        tab = ViewerClient(self._origin, self.number, self._address)
         tab._cookies = dict(self._cookies)
         return tab
 
@@ -119,6 +124,8 @@ class ViewerClient:
 
     def _send(self, method: str, path: str, fields: dict[str, str] | None = None) -> Response:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if self._address:
+            headers["X-Forwarded-For"] = self._address
         body = None
         if fields is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -146,11 +153,15 @@ class ViewerClients:
         self._origin = origin
         self._browsers: list[ViewerClient] = []
 
-    def viewer(self, number: int) -> ViewerClient:
+    def viewer(self, number: int, address: str | None = None) -> ViewerClient:
         """Return a viewer of the sandbox who has signed in."""
-        viewer = ViewerClient(self._origin, number)
-        self._browsers.append(viewer)
-        return viewer.sign_in()
+        return self.stranger(number, address).sign_in()
+
+    def stranger(self, number: int, address: str | None = None) -> ViewerClient:
+        """Return a browser in which nobody is signed in."""
+        stranger = ViewerClient(self._origin, number, address)
+        self._browsers.append(stranger)
+        return stranger
 
     def viewers(self, count: int) -> list[ViewerClient]:
         """Return this many signed-in viewers, numbered from 0."""

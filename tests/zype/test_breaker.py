@@ -1,18 +1,17 @@
-"""The breaker and the bulkhead: what they let through, what they refuse, and that they refuse at once."""
+"""The breaker: what it lets through, what it refuses, and that it refuses at once."""
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from portal.domain.pins import Pin
 from portal.zype import breaker as breaker_module
-from portal.zype.breaker import FAILURES_TO_OPEN, SECONDS_OPEN, Breaker, Bulkhead
+from portal.zype.breaker import FAILURES_TO_OPEN, SECONDS_OPEN, Breaker
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ContractBroken, NotFound, Unavailable, Unknown, ZypeError
-from tests.zype.scripted_server import Connection, ScriptedServer, answer
+from tests.zype.scripted_server import ScriptedServer, answer
 
 PIN = Pin("zizm529")
 
@@ -176,22 +175,43 @@ def test_a_late_failure_does_not_keep_the_breaker_open_for_longer(breaker: Break
     assert not is_open(breaker)
 
 
-def test_a_bulkhead_refuses_one_call_too_many_at_once() -> None:
-    bulkhead = Bulkhead(2)
-    with bulkhead.slot("GET", "/x"), bulkhead.slot("GET", "/x"):
-        with pytest.raises(Unavailable, match="too many calls in flight") as caught, bulkhead.slot("GET", "/x"):
-            raise AssertionError("it was let through")
-        assert caught.value.retryable
-        assert caught.value.retry_after
-    with bulkhead.slot("GET", "/x"), bulkhead.slot("GET", "/x"):
-        pass
+def call_about(breaker: Breaker, failure: ZypeError, subject: str | None) -> None:
+    """Make a call about an account that fails so."""
+    with suppress(type(failure)), breaker.watch("POST", "/oauth/token", lambda: True, subject):
+        raise failure
 
 
-def test_a_bulkhead_frees_the_slot_however_a_call_ends() -> None:
-    bulkhead = Bulkhead(1)
-    for _ in range(3):
-        with suppress(KeyError), bulkhead.slot("GET", "/x"):
-            raise KeyError
+@pytest.mark.parametrize("failure", [error(Unknown, 500), error(Unavailable, 503)], ids=str)
+def test_a_whole_5xx_counts_once_for_each_subject(failure: ZypeError, breaker: Breaker, clock: Clock) -> None:
+    for _ in range(30):
+        call_about(breaker, failure, "mallory@example.com")
+    for number in range(8):
+        call_about(breaker, failure, f"u{number}@example.com")
+    call_about(breaker, TIMED_OUT, "mallory@example.com")
+    assert is_open(breaker), "nine accounts, and a call without an answer"
+
+    # A probe about any account decides for all.
+    clock.now += SECONDS_OPEN
+    call_about(breaker, failure, "mallory@example.com")
+    assert is_open(breaker)
+    clock.now += SECONDS_OPEN
+    call(breaker)
+    call_about(breaker, failure, "mallory@example.com")
+    for number in range(8):
+        call_about(breaker, failure, f"u{number}@example.com")
+    assert not is_open(breaker), "an answer has begun a new count"
+
+
+def test_calls_without_an_answer_count_each_time(breaker: Breaker) -> None:
+    for _ in range(FAILURES_TO_OPEN):
+        call_about(breaker, TIMED_OUT, "mallory@example.com")
+    assert is_open(breaker)
+
+
+def test_a_whole_5xx_about_nobody_in_particular_counts_each_time(breaker: Breaker) -> None:
+    for _ in range(FAILURES_TO_OPEN):
+        call_about(breaker, error(Unknown, 500), None)
+    assert is_open(breaker)
 
 
 def test_a_failing_host_is_not_called_after_ten_failures(client: ZypeClient, server: ScriptedServer) -> None:
@@ -234,35 +254,10 @@ def test_the_platform_api_and_the_login_service_have_a_breaker_each(client: Zype
     for _ in range(10):
         with pytest.raises(Unknown):
             client.token("alice@example.com", "password")
+    for number in range(9):
+        with pytest.raises(Unknown, match="status 502"):
+            client.token(f"u{number}@example.com", "password")
     server.replies = [answer(200, {"response": {}})]
     client.link(PIN, "consumer")
     with pytest.raises(Unavailable, match="breaker open"):
         client.revoke("token")
-
-
-def test_all_calls_of_a_worker_share_one_bulkhead(
-    make_client: Callable[..., ZypeClient], server: ScriptedServer
-) -> None:
-    server.replies = [Connection.hang]
-    client = make_client(server.url, zype_concurrency=2)
-
-    def hang(call: Callable[[], object]) -> None:
-        with suppress(Unknown):
-            call()
-
-    threads = [
-        threading.Thread(target=hang, args=(lambda: client.link(PIN, "consumer"),)),
-        threading.Thread(target=hang, args=(lambda: client.revoke("token"),)),
-    ]
-    for thread in threads:
-        thread.start()
-    while len(server.requests) < 2:
-        threads[0].join(0.01)
-    with pytest.raises(Unavailable, match="too many"):
-        client.consumer("consumer")
-    with pytest.raises(Unavailable, match="too many"), client.login_call("POST", "/oauth/token"):
-        raise AssertionError("it was let through")
-    assert len(server.requests) == 2
-    server.reset()
-    for thread in threads:
-        thread.join(5)

@@ -22,7 +22,7 @@ from portal.pages.identity.viewer import Viewer
 from portal.services import services
 from portal.settings.settings import Settings
 from portal.zype.deadline import Deadline
-from portal.zype.errors import ContractBroken, Misconfigured, ZypeError, map_answer
+from portal.zype.errors import Busy, ContractBroken, Misconfigured, ZypeError, map_answer
 from portal.zype.payloads import Token
 
 log = structlog.get_logger("portal.auth")
@@ -127,7 +127,15 @@ def callback(authorization: Authorization | None, actor: Actor) -> SignInResult[
 
 
 def _exchange(code: str, code_verifier: str) -> SignInResult[Viewer]:
-    """Exchange an authorization code for a token."""
+    """Exchange an authorization code for a token, and look up whose it is."""
+    try:
+        with services().zype.operation("login", "POST", TOKEN_PATH):
+            return _sign_in(code, code_verifier)
+    except Busy as error:
+        return result_of_error(error)
+
+
+def _sign_in(code: str, code_verifier: str) -> SignInResult[Viewer]:
     try:
         _check_issuer(check_metadata())
         with services().zype.login_call("POST", TOKEN_PATH):

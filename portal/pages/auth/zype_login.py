@@ -12,7 +12,7 @@ from portal.pages.identity.viewer import Viewer
 from portal.services import Services
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
-from portal.zype.errors import BadCredentials, Misconfigured, ZypeError
+from portal.zype.errors import TOKEN_PATH, BadCredentials, Busy, Misconfigured, ZypeError
 from portal.zype.payloads import Token
 
 log = structlog.get_logger("portal.auth")
@@ -27,12 +27,13 @@ def sign_in_with_password(services: Services, email: str, password: str, actor: 
     def verify() -> SignInResult[Viewer]:
         deadline = Deadline(services.settings.zype_deadline)
         try:
-            token = services.zype.token(email, password, deadline)
+            with services.zype.operation("token", "POST", TOKEN_PATH):
+                token = services.zype.token(email, password, deadline)
+                return result_of_token(services.zype, token, deadline)
         except BadCredentials:
             return SignInResult(SignInOutcome.WRONG)
         except ZypeError as error:
             return result_of_error(error)
-        return result_of_token(services.zype, token, deadline)
 
     return run_password_attempt(services, attempt, verify)
 
@@ -55,7 +56,8 @@ def result_of_error(error: ZypeError) -> SignInResult[Viewer]:
         log.error("zype_refused_our_client", error=str(error))
         return SignInResult(SignInOutcome.MISCONFIGURED, retry_after=seconds)
     log.warning("zype_login_failed", error=str(error))
-    return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=seconds)
+    outcome = SignInOutcome.BUSY if isinstance(error, Busy) else SignInOutcome.UNAVAILABLE
+    return SignInResult(outcome, retry_after=seconds)
 
 
 def _viewer(zype: ZypeClient, consumer_id: str, deadline: Deadline) -> Viewer:

@@ -1,0 +1,103 @@
+"""A bulkhead with shares: a slow Zype can't occupy all threads, and nobody can occupy all calls.
+
+It never waits, and holds no lock during a call: a call goes ahead or is refused at once.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+
+from portal.domain.actors import Actor
+from portal.settings.addresses import network_prefix
+from portal.zype.errors import Busy
+
+# Calls in flight for one viewer or agent, and for one address: a household or an office.
+CALLS_OF_ONE = 3
+CALLS_OF_ADDRESS = 8
+# When to try again after a refusal: a call in flight seldom takes longer.
+_RETRY_AFTER = 1.0
+
+
+class Pool(StrEnum):
+    """What a call in flight takes a place of, in words for the log."""
+
+    ALL = "too many calls in flight"
+    LINKS = "too many calls in flight to link"
+    # Of people who are signed in: their TVs, look-ups, unlinking.
+    OTHERS = "too many calls in flight besides links"
+    # Signing in, and whatever else strangers can ask for.
+    SIGNED_OUT = "too many calls in flight for people who are not signed in"
+    CALLER = "too many calls in flight for this viewer or agent"
+    ADDRESS = "too many calls in flight for this address"
+
+
+class Bulkhead:
+    """Limits the calls in flight over all origins of a worker, in all and for each of those who ask for them.
+
+    Half of the places are kept for links, so that neither reloads of other pages nor sign-ins stop them. A quarter is
+    for people who are not signed in, and links can't take those.
+
+    Args:
+        places: calls in flight in all.
+    """
+
+    def __init__(self, places: int) -> None:
+        quarter = places // 4
+        self._sizes = {
+            Pool.ALL: places,
+            Pool.LINKS: max(1, places - quarter),
+            Pool.OTHERS: max(1, places // 2 - quarter),
+            Pool.SIGNED_OUT: max(1, quarter),
+            Pool.CALLER: CALLS_OF_ONE,
+            Pool.ADDRESS: CALLS_OF_ADDRESS,
+        }
+        self._lock = threading.Lock()
+        self._taken: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def slot(self, method: str, path: str, caller: Actor | None = None, *, for_link: bool = False) -> Iterator[None]:
+        """Take a place for the length of the with statement. Raises Busy if there is none.
+
+        Inside another such statement of the same thread, the place of that one is enough.
+
+        Args:
+            caller: who asks for the call, without an id if they are not signed in; none for the portal itself.
+            for_link: the call is part of a link.
+        """
+        if _bulkhead_of_place.get() is self:
+            yield
+            return
+        shares = _shares(caller, for_link=for_link)
+        with self._lock:
+            full = [pool for pool, share in shares.items() if self._taken[share] >= self._sizes[pool]]
+            if not full:
+                self._taken.update(shares.values())
+        if full:
+            raise Busy(method, path, reason=full[0], retryable=True, retry_after=_RETRY_AFTER)
+        token = _bulkhead_of_place.set(self)
+        try:
+            yield
+        finally:
+            _bulkhead_of_place.reset(token)
+            with self._lock:
+                self._taken.subtract(shares.values())
+                self._taken = +self._taken
+
+
+_bulkhead_of_place: ContextVar[Bulkhead | None] = ContextVar("bulkhead_of_place", default=None)
+
+
+def _shares(caller: Actor | None, *, for_link: bool) -> Mapping[Pool, Hashable]:
+    """Return what a call takes a place of: by pool, and within the last two by who asks."""
+    shares: dict[Pool, Hashable] = {Pool.ALL: Pool.ALL}
+    if caller is None:
+        return shares
+    shares[Pool.ADDRESS] = (Pool.ADDRESS, network_prefix(caller.address))
+    if not caller.id:
+        return shares | {Pool.SIGNED_OUT: Pool.SIGNED_OUT}
+    shares[Pool.CALLER] = (Pool.CALLER, caller.kind, caller.id)
+    pool = Pool.LINKS if for_link else Pool.OTHERS
+    return shares | {pool: pool}
