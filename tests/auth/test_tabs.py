@@ -166,6 +166,44 @@ def test_an_agent_s_button_of_an_earlier_session_asks_and_then_does_it(bob: Bob,
     assert bob.browser.send("POST", path, 303, data={"csrf_token": "stale"}).location == "/support/sign-in"
 
 
+# What was typed stays
+
+
+def test_the_language_switch_and_a_wrong_password_keep_the_e_mail_and_where_to_go_on(
+    client: PageClient, subtests: pytest.Subtests
+) -> None:
+    for language, word in (("fr", "Mot de passe"), ("en", "Password")):
+        page = client.get("/sign-in?next=/devices")
+        with subtests.test(language=language):
+            names = {"fr": "Français", "en": "English"}
+            chosen = client.submit(
+                page, "/language", 303, button=names[language], email="alice@example.com", password="secret-to-be"
+            )
+            page = client.follow(chosen)
+            assert word in page.text()
+            assert (page.value("#email"), page.value("#password")) == ("alice@example.com", "")
+            assert "secret-to-be" not in str(flask_client(client).get_cookie("activate", domain="127.0.0.1"))
+            wrong = client.submit(page, "/sign-in", 422, password="wrong")
+            again = client.follow(client.submit(wrong, "/language", 303, button=names[language]))
+            assert again.value("#email") == "alice@example.com"
+            assert again.value('form[action="/sign-in"] [name=next]') == "/devices"
+            # It is shown once.
+            assert client.get("/sign-in").value("#email") == ""
+
+
+def test_the_language_switch_keeps_the_name_of_an_agent_and_where_to_go_on(bob: Bob) -> None:
+    page = bob.browser.get("/support/sign-in?next=/support/account")
+
+    chosen = bob.browser.submit(page, "/language", 303, button="English", name="bob", password="x")
+    page = bob.browser.follow(chosen)
+    assert page.value("#name") == "bob"
+    page = bob.browser.follow(bob.browser.submit(page, "/support/sign-in", 303, password=Bob.password))
+    page = bob.browser.follow(bob.browser.submit(page, "/language", 303, button="English"))
+    done = bob.browser.submit(page, "/support/sign-in/second-factor", 303, code=bob.code())
+
+    assert done.location == "/support/account"
+
+
 # Browsers that keep no cookies
 
 

@@ -72,12 +72,14 @@ def test_a_cookie_that_names_no_language_is_ignored(client: PageClient) -> None:
 
 
 def test_choosing_a_language_leads_back_to_the_page(client: PageClient) -> None:
-    for path in ("/activate", "/activate/done", "/sign-in", "/devices"):
+    queries = ("?next=/devices", "?next=/support/viewers/abc&again=1")
+    for path in ("/activate", "/activate/done", "/sign-in", "/devices", *(f"/sign-in{query}" for query in queries)):
         assert choose(client, "en", path).location == path
 
 
 def test_an_unknown_return_path_is_ignored(client: PageClient) -> None:
-    for path in ("", "//evil.example", "https://evil.example", "/\\evil.example", "/sign-out", "/x\0"):
+    foreign = ("//evil.example", "https://evil.example", "/\\evil.example", "//evil.example/sign-in?next=/devices")
+    for path in ("", *foreign, "/sign-out", "/x\0", "/sign-in?next=a\nb", "/sign-in?pin=a", "/sign-in?next=a&pin=b"):
         assert choose(client, "en", path).location == "/activate", path
 
 

@@ -4,6 +4,7 @@ from flask import Response
 
 from portal.pages.auth.forms import SignInForm
 from portal.pages.identity import pin_cookie
+from portal.pages.identity import viewer as identity
 from portal.pages.web.responses import render_page
 from portal.services import services
 
@@ -33,11 +34,12 @@ def sign_in_page(
         note: what happened to a PIN before this page, a Flash.
     """
     providers = services().settings.sign_in
+    form = form or SignInForm(formdata=None, email=identity.take_typed("email"))
     return render_page(
         "auth/sign_in.html",
         status,
         retry_after=retry_after,
-        form=(form or SignInForm(formdata=None)) if "password" in providers else None,
+        form=form if "password" in providers else None,
         providers=providers,
         next=next_path,
         problem=problem,

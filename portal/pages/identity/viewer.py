@@ -4,6 +4,7 @@ What reads or ends sessions raises sqlalchemy.exc.SQLAlchemyError if the databas
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +20,10 @@ _LAST_LINK = "last_link"
 _LAST_LINK_SHOWN = "last_link_shown"
 _BROWSER = "browser"
 _FLASH = "note"
+_TYPED_KEY = "typed"
+# Of the viewers' form to sign in and the staff's, whose longest is an e-mail address.
+_TYPED = ("email", "name")
+_MAX_TYPED = 254
 
 
 class Flash(StrEnum):
@@ -104,6 +109,20 @@ def take_flash() -> str | None:
     """Return the message for this page, once."""
     flash: str | None = session.pop(_FLASH, None)
     return flash
+
+
+def keep_typed(form: Mapping[str, str]) -> None:
+    """Keep who wants to sign in for the next page, if this request sent a form to sign in elsewhere."""
+    if typed := {name: form[name][:_MAX_TYPED] for name in _TYPED if form.get(name)}:
+        session[_TYPED_KEY] = typed
+
+
+def take_typed(name: str) -> str:
+    """Return what was typed into a field of the page before, once; empty for nothing."""
+    typed: dict[str, str] = session.get(_TYPED_KEY, {})
+    if name in typed:
+        session.pop(_TYPED_KEY)
+    return typed.get(name, "")
 
 
 def remember_link(attempt_id: str, shown: str = "") -> None:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 from flask import Response, current_app
 from werkzeug.exceptions import HTTPException
 
+from portal.pages.identity import viewer as identity
 from portal.pages.staff_auth.forms import StaffSignInForm
 from portal.pages.web.responses import render_page, see_other
 from portal.services import services
@@ -41,13 +42,14 @@ def staff_sign_in_page(
         problem: a name that ``components/staff_sign_in_outcome.html`` has words for.
         reauthenticate: the agent is signed in, but the page that they opened needs a sign-in of a few minutes ago.
     """
+    form = form or StaffSignInForm(formdata=None, name=identity.take_typed("name"))
     has_provider = services().settings.staff_oidc_issuer is not None
     has_form = services().agents.has_local() or not has_provider
     return render_page(
         "staff/sign_in.html",
         status,
         retry_after=retry_after,
-        form=(form or StaffSignInForm(formdata=None)) if has_form else None,
+        form=form if has_form else None,
         has_provider=has_provider,
         next=next_path,
         problem=problem,

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
 from portal.pages.identity import pin_cookie
-from portal.pages.identity.viewer import current_viewer, has_cookie
+from portal.pages.identity import viewer as identity
 from portal.pages.web.error_pages import error_page
 from portal.pages.web.forms import is_from_another_site, on_stale_form, stale_reason
 from portal.pages.web.responses import see_other
@@ -27,6 +27,8 @@ _PAGES = (
     *("/support", "/support/account", "/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
 _VIEWER_PAGE = re.compile("/support/viewers/[A-Za-z0-9]{1,64}")
+# Sign-in itself decides whether it knows the path in the query.
+_SIGN_IN_PAGE = re.compile(r"(/support)?/sign-in(/second-factor|/enrol)?\?next=[A-Za-z0-9/._~%-]{1,500}(&again=1)?")
 _COOKIE = "activate-language"
 _COOKIE_SECONDS = 365 * 24 * 3600
 
@@ -36,6 +38,8 @@ def choose_language() -> Response:
     # A button that sends another form has the page in its address: the form may have a field of that name.
     response = see_other(page_to_return_to(request.args.get("next") or request.form.get("next", "")))
     pin_cookie.keep_sent(response)
+    if "password" in request.form:
+        identity.keep_typed(request.form)
     chosen = request.form.get("language")
     if chosen in languages():
         settings = services().settings
@@ -50,7 +54,7 @@ def choose_language() -> Response:
 @on_stale_form("language.choose_language")
 def choose_language_anyway() -> Response:
     # It does no harm, whoever is signed in by now. Browsers send no cookie along with a form of another site.
-    if is_from_another_site() or not has_cookie():
+    if is_from_another_site() or not identity.has_cookie():
         return error_page(400, stale_reason())
     return choose_language()
 
@@ -75,7 +79,12 @@ def choices() -> list[tuple[str, str]]:
 
 
 def page_to_return_to(path: str) -> str:
-    """Return the path of a page if a GET can show it again, else the path of a page that it belongs to."""
+    """Return the path of a page if a GET can show it again, else the path of a page that it belongs to.
+
+    A page to sign in keeps its query, which says where to go on.
+    """
+    if _SIGN_IN_PAGE.fullmatch(path):
+        return path
     viewer = _VIEWER_PAGE.match(path)
     if viewer:
         return viewer[0]
@@ -89,7 +98,7 @@ def page_to_return_to(path: str) -> str:
 def remember(code: str) -> None:
     """Save the viewer's language, for mails to them; a failure is only logged."""
     try:
-        viewer = current_viewer()
+        viewer = identity.current_viewer()
         if viewer and services().preferences.language(viewer.consumer_id) != code:
             services().preferences.set_language(viewer.consumer_id, code)
     except SQLAlchemyError as error:
