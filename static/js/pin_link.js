@@ -1,60 +1,60 @@
 // Puts the PIN of a link (#pin=...) into the form, after sign-in too, without ever sending it in a URL.
 const KEY = "activate.pin";
-const LIFETIME_MS = 30 * 60 * 1000;
+// In any case and among other parameters, as portal/pages/web/paths.py finds it in a query.
+const NAMED = /(?:^|[^\w-])pin\s*=([^?&#;]*)/i;
 const byId = (id) => document.getElementById(id);
 const field = byId("pin");
-function storage(use) {
-  try {
-    return use(sessionStorage);
-  } catch {
-    return null; // The browser forbids storage: the PIN reaches only a form on this page.
-  }
-}
-const keep = (pin) => storage((items) => items.setItem(KEY, JSON.stringify({ pin, time: Date.now() })));
-const forget = () => storage((items) => items.removeItem(KEY));
-function stored() {
-  const entry = storage((items) => JSON.parse(items.getItem(KEY)));
-  if (entry && Date.now() - entry.time < LIFETIME_MS) return entry.pin;
-  forget();
-  return "";
-}
+let pressed;
+// Null where it throws: storage that the browser forbids, or a text that is not percent-encoded.
+const attempt = (use) => { try { return use(); } catch (error) { return null; } };
+const decoded = (text) => attempt(() => decodeURIComponent(text)) || text;
+const keep = (pin) => attempt(() => sessionStorage.setItem(KEY, JSON.stringify({ pin, time: Date.now() })));
+const forget = () => attempt(() => sessionStorage.removeItem(KEY));
+const stored = () => attempt(() => {
+  const { pin, time } = JSON.parse(sessionStorage.getItem(KEY));
+  return Date.now() - time < 30 * 60 * 1000 ? pin : forget(); // Half an hour.
+});
+const show = (note, isShown) => note && (note.hidden = !isShown);
+const mark = (isLink) => {
+  byId("from").value = isLink ? "link" : "";
+  show(byId("prefilled-hint"), isLink);
+};
 
+// What is not understood leaves the address too. A place on the page stays, and so does the query of other pages.
 function takeFromAddress() {
-  if (!location.hash.startsWith("#pin=")) return "";
-  // URLSearchParams reads a plus as a space, which it is not in an address.
-  const pin = new URLSearchParams(location.hash.slice(1).replaceAll("+", "%2B")).get("pin");
-  history.replaceState(history.state, "", location.pathname + location.search);
+  const fragment = decoded(decoded(location.hash.slice(1))).normalize("NFKC");
+  const bare = location.href.split(location.pathname === "/activate" ? /[?#]/ : "#")[0];
+  if (bare === location.href || byId(fragment)) return "";
+  history.replaceState(history.state, "", bare);
+  const pin = ((NAMED.exec(fragment) || [])[1] || "").trim();
   if (pin) keep(pin);
   return pin;
-}
-
-function mark(isLink) {
-  byId("from").value = isLink ? "link" : "";
-  byId("prefilled-hint").hidden = !isLink;
 }
 
 function showPin() {
   const fresh = takeFromAddress();
   const pin = fresh || stored();
-  if (fresh) document.querySelector(".error-summary")?.remove(); // It is about another PIN.
+  if (fresh) document.querySelectorAll(".error-summary").forEach((it) => it.remove()); // About another PIN.
   if (field && pin) byId("original").value = pin; // With a letter more or less it is still the PIN of the link.
   if (field && pin && (fresh || !field.value)) {
     field.value = pin;
     mark(true);
   }
-  if (stored()) byId("pin-kept")?.removeAttribute("hidden");
-  document.querySelectorAll(".under-way").forEach((note) => (note.hidden = true));
+  if (stored()) show(byId("pin-kept"), true);
+  document.querySelectorAll(".under-way").forEach((note) => show(note, false));
 }
 
 if (document.querySelector("[data-forget-pin-now]")) forget();
 showPin();
 ["hashchange", "pageshow"].forEach((event) => addEventListener(event, showPin));
-addEventListener("submit", ({ target, submitter }) => {
-  if (submitter && submitter.hasAttribute("formaction")) return; // The form goes elsewhere, with its PIN.
+addEventListener("click", ({ target }) => (pressed = target));
+addEventListener("submit", ({ target }) => {
+  if (pressed && pressed.hasAttribute("formaction")) return; // The form goes elsewhere, with its PIN.
   if (target.matches("[data-forget-pin]")) forget();
-  target.querySelector(".under-way")?.removeAttribute("hidden");
+  show(target.querySelector(".under-way"), true);
 });
 // Only where nothing of a link's PIN stays in the field, what comes next is the viewer's own.
 const clear = (isOwn) => isOwn && (mark(false), forget());
-field?.addEventListener("beforeinput", () => clear(field.selectionEnd - field.selectionStart === field.value.length));
-field?.addEventListener("input", () => clear(!field.value));
+const isAllSelected = () => field.selectionEnd - field.selectionStart === field.value.length;
+if (field) field.addEventListener("beforeinput", () => clear(isAllSelected()));
+if (field) field.addEventListener("input", () => clear(!field.value));

@@ -16,6 +16,25 @@ POLL = 2_100
 PIN = "good1234"
 
 
+# Each with the PIN of a link in it, as people, QR codes and content systems write it.
+ADDRESSES = (
+    *("/activate#PIN={}", "/activate#utm=1&pin={}&x=2", "/activate#?pin={}", "/activate##Pin={}", "/activate#!/pin={}"),
+    *("/activate#pin%3D{}", "/activate#%3Fpin%253D{}", "/activate#pin={}%20", "/activate#%=1&pin={}#x"),
+    *("/#pin={}", "/Activate/#pin={}", "/ACTIVATE/?utm=1#pin={}", "/activate?pin={}#utm", "/activate%23pin={}"),
+)
+# Nothing that is understood; it leaves the address all the same.
+NONSENSE = ("/activate#pni=good1", "/activate#%E0", "/activate?p1n=good1", "/activate?utm=1#x=1", "/activate#")
+# What the first browsers with modules do not have.
+OLD_BROWSER = """
+for (const name of ["replaceAll", "matchAll", "at", "trimStart"]) delete String.prototype[name];
+for (const name of ["flat", "flatMap", "at"]) delete Array.prototype[name];
+for (const name of ["replaceChildren", "toggleAttribute"]) delete Element.prototype[name];
+delete SubmitEvent.prototype.submitter;
+delete window.URLSearchParams;
+delete window.structuredClone;
+"""
+
+
 class Screen:
     """The simulated TV in its own window.
 
@@ -259,6 +278,29 @@ def test_the_page_can_be_used_by_keyboard_only(live: str, desktop: Page) -> None
     desktop.keyboard.press("Enter")
     expect(desktop.get_by_label("PIN from your TV")).to_be_focused()
     expect(desktop.get_by_label("PIN from your TV")).to_have_value("nope")
+
+
+def test_a_pin_is_found_wherever_it_stands_in_an_address_and_by_old_browsers_too(live: str, phone: Page) -> None:
+    phone.add_init_script(OLD_BROWSER)
+    phone.goto(f"{live}/activate")
+    sign_in(phone)
+    field = phone.get_by_label("PIN from your TV")
+    for number, address in enumerate(ADDRESSES):
+        pin = f"good{number}0"
+        phone.goto(live + address.format(pin))
+        expect(field, address).to_have_value(pin)
+        expect(phone, address).to_have_url(f"{live}/activate")
+
+    for address in NONSENSE:
+        phone.goto(live + address)
+        expect(phone, address).to_have_url(f"{live}/activate")
+    # Where a link of the page itself leads.
+    phone.goto(f"{live}/activate#main")
+    expect(phone).to_have_url(f"{live}/activate#main")
+    field.fill("typed1")
+    phone.locator(".language-switch summary").click()
+    phone.get_by_role("button", name="Deutsch").click()
+    expect(phone.locator("#pin")).to_have_value("typed1")
 
 
 def test_another_link_in_the_same_window_replaces_the_pin_and_the_error(live: str, phone: Page) -> None:

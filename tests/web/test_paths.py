@@ -196,7 +196,8 @@ def test_a_get_of_a_path_for_posts_leads_to_a_page(
 @pytest.mark.parametrize(
     ("path", "page"),
     [
-        ("/activate/confirm", "/activate"),
+        ("/activate/confirm", "/activate/compare"),
+        ("/activate/discard", "/activate"),
         ("/activate/undo", "/activate/done"),
         ("/sign-out", "/activate"),
         ("/sign-out/everywhere", "/devices"),

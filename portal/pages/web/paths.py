@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 HOME = "/activate"
 # The page with the form for a path that only takes a POST, where that is not the nearest page above it.
 FORM_PAGES = {
+    "/activate/confirm": "/activate/compare",
     "/activate/undo": "/activate/done",
     "/sign-out/everywhere": "/devices",
     "/support/sign-out/everywhere": "/support/account",

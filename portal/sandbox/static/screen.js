@@ -1,6 +1,12 @@
 // The content of the TV's screen.
 const element = (id) => document.getElementById(id);
 
+// Replaces the content of an element. Older browsers have no replaceChildren.
+function fill(parent, ...children) {
+  parent.textContent = "";
+  parent.append(...children);
+}
+
 export function showNotice(text) {
   element("notice").textContent = text;
 }
@@ -15,9 +21,9 @@ export function showLife(end) {
 export function showPin(pin, svg) {
   const link = document.querySelector("#qr a");
   const drawing = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
-  link.replaceChildren(document.importNode(drawing, true));
+  fill(link, document.importNode(drawing, true));
   link.href = `${document.body.dataset.activateUrl}#pin=${pin}`;
-  element("pin").replaceChildren(...Array.from(pin, (character) => {
+  fill(element("pin"), ...Array.from(pin, (character) => {
     const span = document.createElement("span");
     span.className = /\d/.test(character) ? "digit" : "letter";
     span.textContent = character;
@@ -27,7 +33,10 @@ export function showPin(pin, svg) {
 }
 
 export function greet(name) {
-  element("greeting").textContent = `Hello, ${name}`;
+  const viewer = document.createElement("bdi");
+  viewer.setAttribute("translate", "no");
+  viewer.textContent = name;
+  fill(element("greeting"), "Hello, ", viewer);
   showScreen("home");
 }
 

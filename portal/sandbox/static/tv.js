@@ -4,7 +4,7 @@ import * as zype from "./zype.js";
 
 const POLL_MILLISECONDS = 2000;
 const stored = sessionStorage.getItem("device");
-const device = stored ?? newId();
+const device = stored || newId();
 let isNew = stored === null;
 let shown;
 
@@ -35,7 +35,7 @@ async function poll() {
   try {
     await update();
     screen.showNotice("");
-  } catch {
+  } catch (error) {
     screen.showNotice("Can't reach Zype. Trying again…");
   }
   setTimeout(poll, POLL_MILLISECONDS);

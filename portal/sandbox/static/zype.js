@@ -10,8 +10,13 @@ async function read(answer) {
   return checked(answer).json();
 }
 
+// Fields as in a query or a form.
+function encoded(fields) {
+  return Object.keys(fields).map((name) => `${name}=${encodeURIComponent(fields[name])}`).join("&");
+}
+
 function pinCall(name, device) {
-  return `/pin/${name}?${new URLSearchParams({ app_key: appKey, linked_device_id: device })}`;
+  return `/pin/${name}?${encoded({ app_key: appKey, linked_device_id: device })}`;
 }
 
 // Gives the device a new PIN.
@@ -27,10 +32,11 @@ export async function status(device) {
 
 // Signs in with a linked PIN and returns the viewer's record.
 export async function viewer(device, pin) {
-  const body = new URLSearchParams({
-    grant_type: "password", client_id: clientId, linked_device_id: device, pin,
-  });
-  const token = await read(await fetch("/oauth/token", { method: "POST", body }));
+  const token = await read(await fetch("/oauth/token", {
+    method: "POST",
+    headers: { "Content-Type": "application/x-www-form-urlencoded" },
+    body: encoded({ grant_type: "password", client_id: clientId, linked_device_id: device, pin }),
+  }));
   const headers = { Authorization: `Bearer ${token.access_token}` };
   const info = await read(await fetch("/oauth/token/info", { headers }));
   return (await read(await fetch(`/consumers/${info.resource_owner_id}`, { headers }))).response;
@@ -38,5 +44,5 @@ export async function viewer(device, pin) {
 
 // Returns the QR code of the device's PIN as an SVG document. Zype has no such call; the sandbox has.
 export async function qr(device) {
-  return checked(await fetch(`/tv/qr.svg?${new URLSearchParams({ device })}`)).text();
+  return checked(await fetch(`/tv/qr.svg?${encoded({ device })}`)).text();
 }
