@@ -29,7 +29,7 @@ from portal.pages.support.history_views import bp as support_history
 from portal.pages.support.linking_views import bp as support_linking
 from portal.pages.support.unlinking_views import bp as support_unlinking
 from portal.pages.support.views import bp as support
-from portal.pages.web import assets, client_address, error_pages, forms, headers, limits, logs, templating
+from portal.pages.web import assets, bodies, client_address, error_pages, forms, headers, limits, logs, templating
 from portal.services import EXTENSION, Services
 from portal.settings.keys import keyring
 from portal.settings.package_data import data_dir
@@ -40,9 +40,6 @@ from portal.viewers.directory import Directory
 from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 
-# The portal's forms hold a PIN, a password or a short text.
-MAX_BODY_BYTES = 64 * 1024
-
 
 def create_app(settings: Settings) -> Flask:
     """Build the portal from its settings; nothing else is read from the environment."""
@@ -51,6 +48,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions[EXTENSION] = create_services(settings)
     logs.init_app(app, metrics.count_request)
     limits.init_app(app, settings)
+    bodies.init_app(app)
     forms.init_app(app)
     static_files = assets.init_app(app, settings)
     templating.init_app(app, settings, static_files)
@@ -77,8 +75,6 @@ def _configure(app: Flask, settings: Settings) -> None:
     if settings.secret_key_previous:
         app.config["SECRET_KEY_FALLBACKS"] = [settings.secret_key_previous.get_secret_value()]
     app.config.update(
-        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
-        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
         SESSION_COOKIE_NAME=settings.cookie_name("activate"),
         SESSION_COOKIE_SECURE=settings.is_https,
         SESSION_COOKIE_HTTPONLY=True,

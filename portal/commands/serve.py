@@ -24,8 +24,10 @@ from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 from portal.app import create_app
 from portal.commands.child_process import ChildProcess
 from portal.commands.context import check_port, check_sandbox_ports, fail, open_database
+from portal.commands.worker import WholeRequestWorker
 from portal.database.schema import is_current
 from portal.pages.web import logs
+from portal.pages.web.refusals import refusals
 from portal.settings.addresses import split_bind
 from portal.settings.settings import Settings
 
@@ -34,6 +36,8 @@ log = structlog.get_logger("portal.commands")
 START_SECONDS = 20.0
 # For writing the outcome and sending the page, after the deadline of a call to Zype.
 MARGIN_SECONDS = 5
+# Of one worker. Each may hold a head and a body, and few systems allow a process more than 1,024 files.
+CONNECTIONS = 512
 
 
 def run_server(
@@ -107,6 +111,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._settings = settings
         self._on_ready = on_ready
         self._mailer = mailer
+        # For the workers.
+        self.refusals = refusals(settings)
         super().__init__()
 
     def run(self) -> None:
@@ -118,8 +124,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
         options: dict[str, Any] = {
             "bind": settings.bind,
             "workers": settings.workers,
-            "worker_class": "gthread",
+            "worker_class": WholeRequestWorker,
+            "worker_connections": CONNECTIONS,
             "threads": settings.threads,
+            # It would write to the socket itself, and wait for a client that takes nothing.
+            "sendfile": False,
             "graceful_timeout": grace,
             # A worker that sends no heartbeat for this long is replaced.
             "timeout": grace + 30,

@@ -84,6 +84,16 @@ class ViewerClient:
         return f"{self.number:024x}"
 
     @property
+    def cookie(self) -> str:
+        """The Cookie header of the browser."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+
+    @property
+    def token(self) -> str:
+        """The CSRF token of the page that was opened last."""
+        return self._token
+
+    @property
     def local_port(self) -> int:
         """The local port of the browser's connection."""
         port: int = self._connection.sock.getsockname()[1]
@@ -123,7 +133,7 @@ class ViewerClient:
         self._connection.close()
 
     def _send(self, method: str, path: str, fields: dict[str, str] | None = None) -> Response:
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        headers = {"Cookie": self.cookie}
         if self._address:
             headers["X-Forwarded-For"] = self._address
         body = None

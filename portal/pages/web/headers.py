@@ -1,6 +1,7 @@
 """The check of the Host header, and the security headers of every answer."""
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -48,6 +49,7 @@ STATIC = (("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none
 REFUSAL = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Cache-Control", "no-store"),
+    ("Content-Language", "en"),
 )
 
 
@@ -73,6 +75,12 @@ def for_every_answer(settings: Settings) -> list[tuple[str, str]]:
     return list(COMMON)
 
 
+def refusal(status: int, sentence: str) -> Response:
+    """Return the answer to a request that reaches no page: one sentence, and nothing of what was sent."""
+    phrase = HTTPStatus(status).phrase
+    return Response(f"{sentence}\n", f"{status} {phrase}", REFUSAL, content_type="text/plain; charset=utf-8")
+
+
 class SameHeaders:
     """WSGI middleware that adds headers to every answer of an application."""
 
@@ -95,13 +103,8 @@ class HostCheck:
         parts = urlsplit(public_url.lower())
         self._default_port = PORTS[parts.scheme]
         self._host = parts.netloc.removesuffix(self._default_port)
-        self._refusal = Response(
-            # For example, localhost was typed for 127.0.0.1.
-            f"This address is not served here. Open {public_url}\n",
-            "400 Bad Request",
-            REFUSAL,
-            content_type="text/plain; charset=utf-8",
-        )
+        # For example, localhost was typed for 127.0.0.1.
+        self._refusal = refusal(400, f"This address is not served here. Open {public_url}")
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "")
