@@ -107,6 +107,14 @@ class InFlight:
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """The same actor sent the same PIN a moment ago, and it was not found: this is no second attempt."""
+
+    attempt_id: str
+    outcome: str
+
+
+@dataclass(frozen=True)
 class RateLimited:
     """A limit is reached: no call to Zype, and no attempt for retry_after seconds.
 

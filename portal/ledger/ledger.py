@@ -15,7 +15,8 @@ from portal.database.database import Database, describe
 from portal.domain.actors import OPERATOR, Actor, Reason
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ChangeOutcome, Outcome
-from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
+from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited, Repeated
+from portal.ledger.earlier_attempts import earlier_attempt
 from portal.ledger.limits import Blocked, Limit, blocked, has_row
 from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import authenticated, ledger, pending
@@ -61,13 +62,14 @@ class Ledger:
         *,
         join_within: timedelta | None = None,
         slow_past: Limit | None = None,
-    ) -> Begun | InFlight | RateLimited:
-        """Look for the same attempt in flight, check the limits, and write the attempt, in one transaction.
+    ) -> Begun | InFlight | Repeated | RateLimited:
+        """In one transaction look for the same attempt, check the limits, and write the attempt.
 
         Args:
             attempt: what is about to be tried.
             limits: locked in this order, which has to be the same everywhere so that no deadlock is possible.
-            join_within: how young an attempt for the same consumer and PIN or TV must be to be waited for.
+            join_within: how young an attempt for the same consumer and PIN or TV must be to be waited for; without it,
+                no earlier attempt is looked for.
             slow_past: a limit past which the attempt goes on, but slowly, unless its subject has signed in from this
                 address before.
 
@@ -82,8 +84,9 @@ class Ledger:
             with self._database.write() as connection:
                 self._database.lock(connection, locks)
                 now = self._database.now(connection)
-                if join_within and (attempt_id := _in_flight(connection, row, now - join_within)):
-                    return InFlight(attempt_id)
+                same = earlier_attempt(connection, row, join_within, now) if join_within else None
+                if same:
+                    return same
                 if reached := blocked(connection, row, limits, now):
                     return self._stop(connection, row, reached, now)
                 is_slow = bool(slow_past and blocked(connection, row, (slow_past,), now))
@@ -201,16 +204,3 @@ _AUTHENTICATED = (
     )
     .limit(1)
 )
-_SAME_COLUMNS = ("action", "consumer_id", "pin_fingerprint", "linked_device_id")
-_IN_FLIGHT = sa.select(pending.c.attempt_id).where(
-    pending.c.at > sa.bindparam("since"),
-    # An attempt to unlink has no PIN yet, and one to link has no device, so NULL has to equal NULL.
-    *(pending.c[name].is_not_distinct_from(sa.bindparam(name)) for name in _SAME_COLUMNS),
-)
-
-
-def _in_flight(connection: Connection, row: Mapping[str, Any], since: datetime) -> str | None:
-    """Return the id of an attempt in flight for the same consumer and PIN or TV."""
-    values = {name: row[name] for name in _SAME_COLUMNS} | {"since": since}
-    attempt_id: str | None = connection.execute(_IN_FLIGHT, values).scalar()
-    return attempt_id

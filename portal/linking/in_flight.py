@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
 from portal.domain.outcomes import Outcome
-from portal.ledger.attempts import Attempt, Begun, Entry, InFlight, RateLimited
+from portal.ledger.attempts import Attempt, Begun, Entry, InFlight, RateLimited, Repeated
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Joined:
-    """The outcome of an attempt that was in flight.
+    """The outcome of an attempt that was in flight, or of the same one a moment ago.
 
     Args:
         outcome: of its action; unknown if there was none in time, unavailable if there was no room to wait for it.
@@ -54,7 +54,13 @@ class SingleFlight:
         """Write the attempt to the ledger, or wait for the outcome of the same attempt. Raises as ``Ledger.begin``."""
         # An attempt that is older than a call may take has lost its process; calling Zype again is safe.
         begun = self._ledger.begin(attempt, limits, join_within=timedelta(seconds=self._seconds + 1))
-        return self._join(attempt, begun.attempt_id) if isinstance(begun, InFlight) else begun
+        match begun:
+            case InFlight(attempt_id):
+                return self._join(attempt, attempt_id)
+            case Repeated(attempt_id, outcome):
+                return Joined(outcome, attempt_id)
+            case _:
+                return begun
 
     def _join(self, attempt: Attempt, attempt_id: str) -> Joined:
         if not self._reserve(attempt_id):

@@ -216,6 +216,23 @@ def test_the_page_of_a_limit_says_how_long_to_wait(signed_in: Alice, app: Flask,
     assert len(sandbox.record()) == 5
 
 
+def test_reloads_of_a_pin_that_was_not_found_are_one_attempt(
+    signed_in: Alice, app: Flask, sandbox: SimulatedZype
+) -> None:
+    form = signed_in.page
+    for _ in range(7):
+        page = signed_in.browser.submit(form, "/activate", 422, pin="used77")
+        assert SHOWN[Outcome.NOT_FOUND].sentence in page.summary
+    signed_in.sends_the_pin_of_a_link("used88")
+    comparison = signed_in.page
+    for _ in range(7):
+        signed_in.browser.submit(comparison, "/activate/confirm", 422)
+
+    assert outcomes(app) == ["not_found", "not_found"]
+    assert len(sandbox.record()) == 2
+    signed_in.types_pin("good1")
+
+
 def test_malformed_pins_do_not_count_against_the_limit(signed_in: Alice) -> None:
     for _ in range(6):
         signed_in.types_pin("no", 422)

@@ -1,0 +1,58 @@
+"""The same attempt made earlier, whose outcome is that of a new one: in flight, or not found a moment ago."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from portal.domain.outcomes import Outcome
+from portal.ledger.attempts import InFlight, Repeated
+from portal.ledger.tables import decisive, ledger, pending
+
+# For this long a PIN that was not found is not sent again: a reload is no second guess. Not longer, because Zype may
+# know the PIN by then.
+REPEAT_WITHIN = timedelta(seconds=60)
+_ACTOR_COLUMNS = ("action", "actor_kind", "actor_id")
+_PIN_COLUMNS = ("consumer_id", "pin_fingerprint")
+_SAME_COLUMNS = ("action", *_PIN_COLUMNS, "linked_device_id")
+_IN_FLIGHT = sa.select(pending.c.attempt_id).where(
+    pending.c.at > sa.bindparam("since"),
+    # An attempt to unlink has no PIN yet, and one to link has no device, so NULL has to equal NULL.
+    *(pending.c[name].is_not_distinct_from(sa.bindparam(name)) for name in _SAME_COLUMNS),
+)
+# The newest row that decides what became of a PIN.
+_LAST_WITH_PIN = (
+    sa.select(*(ledger.c[name] for name in ("at", "attempt_id", "outcome", *_ACTOR_COLUMNS)))
+    .where(*(ledger.c[name] == sa.bindparam(name) for name in _PIN_COLUMNS), decisive)
+    .order_by(ledger.c.id.desc())
+    .limit(1)
+)
+
+
+def earlier_attempt(
+    connection: Connection, row: Mapping[str, Any], join_within: timedelta, now: datetime
+) -> InFlight | Repeated | None:
+    """Return the attempt whose outcome is that of a new one too, or none if the new one has to be made.
+
+    Args:
+        connection: in the transaction that writes the new attempt.
+        row: the new attempt's columns, by name.
+        join_within: how young an attempt in flight for the same consumer and PIN or TV must be.
+        now: the database's time, UTC.
+    """
+    values = {name: row[name] for name in _SAME_COLUMNS} | {"since": now - join_within}
+    attempt_id = connection.execute(_IN_FLIGHT, values).scalar()
+    return InFlight(attempt_id) if attempt_id else _repeated(connection, row, now)
+
+
+def _repeated(connection: Connection, row: Mapping[str, Any], now: datetime) -> Repeated | None:
+    """Return the actor's last attempt with the same PIN, if it was not found a moment ago and nothing came since."""
+    if row["pin_fingerprint"] is None:
+        return None
+    last = connection.execute(_LAST_WITH_PIN, {name: row[name] for name in _PIN_COLUMNS}).mappings().first()
+    if last is None or last["outcome"] != Outcome.NOT_FOUND or last["at"] <= now - REPEAT_WITHIN:
+        return None
+    is_same = all(last[name] == row[name] for name in _ACTOR_COLUMNS)
+    return Repeated(last["attempt_id"], last["outcome"]) if is_same else None
