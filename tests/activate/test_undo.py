@@ -119,7 +119,7 @@ def test_a_viewer_can_t_undo_another_viewer_s_link(
 
 
 def test_an_invalid_attempt_id_undoes_nothing(linked: Alice, sandbox: SimulatedZype) -> None:
-    for attempt in ("", "\0", "a" * 32, "A" * 32, "x" * 60_000, "' OR 1=1 --", "ä"):
+    for attempt in ("", "a" * 32, "A" * 32, "x" * 60_000, "' OR 1=1 --", "ä"):
         linked.browser.submit(linked.page, "/activate/undo", 422, attempt=attempt)
 
     assert unlinks(sandbox) == 0

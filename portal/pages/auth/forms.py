@@ -6,12 +6,12 @@ from flask_babel import lazy_gettext as _
 from wtforms import EmailField, HiddenField, PasswordField
 from wtforms.validators import InputRequired, Length
 
-from portal.pages.web.forms import PortalForm, no_control_characters
+from portal.pages.web.forms import PortalForm
 
 
 def required(message: str, length: int = 1000) -> list[Any]:
     """Return the validators of a field that has to be filled in; the message is for one that is empty or too long."""
-    return [InputRequired(message), Length(max=length, message=message), no_control_characters]
+    return [InputRequired(message), Length(max=length, message=message)]
 
 
 class SignInForm(PortalForm):

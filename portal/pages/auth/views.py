@@ -81,9 +81,10 @@ def callback() -> Response:
 
 @bp.post("/sign-out")
 def sign_out() -> Response:
+    form = SignOutForm()
     response = see_other(HOME)
     identity.sign_out()
-    if SignOutForm().keep_pin.data:
+    if form.keep_pin.data:
         pin_cookie.keep_sent(response)
     else:
         pin_cookie.forget(response)

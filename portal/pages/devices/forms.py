@@ -5,7 +5,7 @@ from wtforms import StringField
 from wtforms.validators import Length
 
 from portal.domain.characters import is_invisible, is_white_space
-from portal.pages.web.forms import PortalForm, no_control_characters
+from portal.pages.web.forms import PortalForm
 
 MAX_CHARACTERS = 40
 
@@ -22,5 +22,5 @@ class NameTVForm(PortalForm):
 
     name = StringField(
         filters=[trimmed],
-        validators=[Length(max=MAX_CHARACTERS, message=_("Use %(max)d characters at most.")), no_control_characters],
+        validators=[Length(max=MAX_CHARACTERS, message=_("Use %(max)d characters at most."))],
     )

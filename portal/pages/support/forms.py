@@ -11,7 +11,7 @@ from portal.domain.actors import Reason
 from portal.domain.characters import is_control, is_invisible, is_white_space
 from portal.domain.pins import MalformedPin, Pin
 from portal.pages.support.viewer_summary import ViewerSummary
-from portal.pages.web.forms import PortalForm, as_typed, no_control_characters, without_unseen
+from portal.pages.web.forms import JudgedField, PortalForm, as_typed
 from portal.services import services
 
 LINK_REASONS = {
@@ -35,7 +35,7 @@ _LINE_BREAKS = re.compile(r"[\r\n\t]+")
 class FindViewerForm(PortalForm):
     """An e-mail address or a consumer id."""
 
-    who = StringField()
+    who = JudgedField()
 
 
 def _one_line(text: str | None) -> str:
@@ -78,12 +78,12 @@ class ReasonForm(SummaryForm):
     reasons = UNLINK_REASONS
     # The PIN that is about to be linked, for the fields that must not contain it.
     secret_pin: Pin | None = None
+    fields_with_line_breaks = frozenset({"details", "ticket"})
 
     reason = SelectField(validate_choice=False)
     details = TextAreaField(
         filters=[_one_line],
         validators=[
-            no_control_characters,
             _long_enough,
             Length(max=MAX_DETAILS, message=_("Shorten this to 500 characters.")),
             _contains_no_pin,
@@ -92,7 +92,6 @@ class ReasonForm(SummaryForm):
     ticket = StringField(
         filters=[_one_line],
         validators=[
-            no_control_characters,
             Length(max=MAX_TICKET, message=_("Shorten this to 200 characters.")),
             _matches_ticket_pattern,
             _contains_no_pin,
@@ -117,7 +116,7 @@ class LinkForViewerForm(ReasonForm):
     """The PIN of the viewer's TV, and why. Only portal.domain.pins decides what a PIN is."""
 
     reasons = LINK_REASONS
-    pin = StringField(filters=[without_unseen])
+    pin = JudgedField()
 
     @property
     def normalised_pin(self) -> Pin | None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import request
 from flask_babel import lazy_gettext as _
-from wtforms import Field, Form, SelectField, StringField
+from wtforms import Field, Form, HiddenField, SelectField, StringField
 from wtforms.validators import Length, ValidationError
 
 from portal.domain.outcomes import OUTCOMES
 from portal.ledger.history import NO_OUTCOME, AttemptFilter
-from portal.pages.web.forms import PortalForm, no_control_characters
+from portal.pages.web.forms import PortalForm
 from portal.staff.accounts import OIDC_PREFIX
 
 FIRST_YEAR, LAST_YEAR = 2000, 9000
@@ -30,11 +30,11 @@ class FilterHistoryForm(PortalForm):
 
     class Meta(PortalForm.Meta):
         def wrap_formdata(self, form: Form, formdata: object) -> Mapping[str, Any] | None:
-            return request.args if request.method == "GET" else request.form
+            return request.args if request.method == "GET" else super().wrap_formdata(form, formdata)
 
     agent = StringField(
         filters=[_trimmed],
-        validators=[no_control_characters, Length(max=300, message=_("Enter the id of an agent."))],
+        validators=[Length(max=300, message=_("Enter the id of an agent."))],
     )
     viewer = StringField(filters=[_trimmed])
     outcome = SelectField(validate_choice=False, filters=[_trimmed])
@@ -85,6 +85,12 @@ class FilterHistoryForm(PortalForm):
         """The query of the page: every field that is filled in."""
         fields = (self.agent, self.viewer, self.outcome, self.since, self.until)
         return {field.name: field.data for field in fields if field.data}
+
+
+class ExportHistoryForm(FilterHistoryForm):
+    """The filter, and the kind of file: the button that was pressed."""
+
+    kind = HiddenField(name="format")
 
 
 def _day(text: str | None) -> date | None:

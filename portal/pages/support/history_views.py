@@ -12,7 +12,7 @@ from portal.ledger.attempts import Attempt
 from portal.ledger.history import AttemptFilter
 from portal.pages.auth.guards import agent_required, fresh_supervisor_required, supervisor_required
 from portal.pages.identity.agent import Agent
-from portal.pages.support.history_forms import ANY_OUTCOME, FilterHistoryForm
+from portal.pages.support.history_forms import ANY_OUTCOME, ExportHistoryForm, FilterHistoryForm
 from portal.pages.web.forms import on_stale_form
 from portal.pages.web.responses import in_words, render_page, see_other
 from portal.services import services
@@ -46,8 +46,8 @@ def filter_history(supervisor: Agent) -> Response:
 @bp.post(f"{HISTORY}/export")
 @fresh_supervisor_required
 def export_history(supervisor: Agent) -> Response:
-    form = FilterHistoryForm()
-    kind = next((kind for kind in export.TYPES if kind == request.form.get("format")), None)
+    form = ExportHistoryForm()
+    kind = next((kind for kind in export.TYPES if kind == form.kind.data), None)
     if not form.validate() or kind is None:
         return _page(form, status=422)
     _record_export(supervisor, form.attempt_filter, kind)

@@ -7,18 +7,17 @@ session what the browser says of a form's origin is enough. No page of another s
 ``same-origin``, nor send the cookie along, so nobody can be signed in to an account that is not theirs (login CSRF).
 """
 
-import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from flask import Flask, Response, g, request
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from wtforms import Field, Form
-from wtforms.validators import ValidationError
+from werkzeug.exceptions import BadRequest
+from wtforms import Field, Form, HiddenField, StringField
 
-from portal.domain.characters import visible
+from portal.domain.characters import is_control, visible
 from portal.pages.identity import agent as staff_identity
 from portal.pages.identity import viewer as identity
 from portal.services import services
@@ -30,29 +29,55 @@ csrf = CSRFProtect()
 stale_pages: dict[str, Callable[..., Response]] = {}
 
 
+class JudgedField(StringField):
+    """A text of which a rule of the domain judges all: ``as_typed`` has it, controls included.
+
+    What can't be seen does not come back into the field, because it could not be corrected there.
+    """
+
+    def process(self, *args: Any, **kwargs: Any) -> None:
+        """Fill in the field with what can be seen of the text."""
+        super().process(*args, **kwargs)
+        self.data = visible(self.data or "")
+
+
 class PortalForm(FlaskForm):  # type: ignore[misc]
-    """A form whose CSRF token is checked before any view runs, by the extension above."""
+    """A form whose CSRF token is checked before any view runs, by the extension above.
+
+    No field accepts a control character, or to be sent twice; no field has to ask for it. In a hidden field no browser
+    sends one, so that is answered with 400 before a view has the form. In any other the form is not valid.
+    """
+
+    # Fields that may have tabs and line breaks, which a filter of theirs makes spaces.
+    fields_with_line_breaks: ClassVar[frozenset[str]] = frozenset()
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
         def wrap_formdata(self, form: Form, formdata: object) -> Mapping[str, Any] | None:
             """Read form fields only, so that every value is text: no upload and no JSON."""
             return request.form if formdata is not None else None
 
+    def process(self, *args: Any, **kwargs: Any) -> None:
+        """Fill in the fields. Raises BadRequest if a hidden one has a control character, or was sent twice."""
+        super().process(*args, **kwargs)
+        if any(isinstance(field, HiddenField) and self._is_spoilt(field) for field in self):
+            raise BadRequest
+
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """Tell whether every field is valid."""
+        is_valid = bool(super().validate(*args, **kwargs))
+        spoilt = [field for field in self if not isinstance(field, JudgedField) and self._is_spoilt(field)]
+        for field in spoilt:
+            field.errors = [_("Leave out characters that can't be seen."), *field.errors]
+        return is_valid and not spoilt
+
+    def _is_spoilt(self, field: Field) -> bool:
+        allowed = "\t\r\n" if field.short_name in self.fields_with_line_breaks else ""
+        return any(is_control(character) and character not in allowed for character in as_typed(field))
+
 
 def as_typed(field: Field) -> str:
     """Return what was typed; if the field was sent twice, joined by a character that no valid value contains."""
-    return "\0".join(field.raw_data or [])
-
-
-def without_unseen(text: str | None) -> str:
-    """Return what comes back into a field: what can't be seen could not be corrected there. ``as_typed`` has it all."""
-    return visible(text or "")
-
-
-def no_control_characters(form: Form, field: Field) -> None:
-    """Refuse control characters."""
-    if any(unicodedata.category(character) == "Cc" for character in field.data or ""):
-        raise ValidationError(_("Leave out characters that can't be seen."))
+    return "\0".join(map(str, field.raw_data or []))
 
 
 def on_stale_form(*names: str) -> Callable[[StalePage], StalePage]:

@@ -8,12 +8,13 @@ from babel import Locale
 from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel, get_locale
 from sqlalchemy.exc import SQLAlchemyError
+from wtforms import HiddenField
 
 from portal.database.database import describe
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.web.error_pages import error_page
-from portal.pages.web.forms import is_from_another_site, on_stale_form, stale_reason
+from portal.pages.web.forms import PortalForm, is_from_another_site, on_stale_form, stale_reason
 from portal.pages.web.responses import see_other
 from portal.services import services
 from portal.settings.package_data import TRANSLATIONS, languages
@@ -33,14 +34,22 @@ _COOKIE = "activate-language"
 _COOKIE_SECONDS = 365 * 24 * 3600
 
 
+class LanguageForm(PortalForm):
+    """The switch: the language whose button was pressed, and the page to return to."""
+
+    language = HiddenField()
+    next = HiddenField()
+
+
 @bp.post("/language")
 def choose_language() -> Response:
+    form = LanguageForm()
     # A button that sends another form has the page in its address: the form may have a field of that name.
-    response = see_other(page_to_return_to(request.args.get("next") or request.form.get("next", "")))
+    response = see_other(page_to_return_to(request.args.get("next") or form.next.data or ""))
     pin_cookie.keep_sent(response)
     if "password" in request.form:
         identity.keep_typed(request.form)
-    chosen = request.form.get("language")
+    chosen = form.language.data
     if chosen in languages():
         settings = services().settings
         secure = settings.is_https
