@@ -11,6 +11,7 @@ from portal.database.database import Database, describe
 from portal.mail.messages import MessageWriter, NoAddress
 from portal.mail.outbox import Notice, Outbox
 from portal.mail.smtp import NotSent, SMTPClient
+from portal.mail.written import UnsafeMessage
 from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, ZypeError
@@ -112,7 +113,7 @@ def _judge(error: Exception) -> tuple[str, bool]:
     match error:
         case NotSent():
             return str(error), error.is_permanent
-        case NoAddress() | NotFound():
+        case NoAddress() | UnsafeMessage() | NotFound():
             return f"{type(error).__name__}: {error}", True
         case Misconfigured():
             log.error("zype_refused_our_key", error=str(error))

@@ -1,6 +1,5 @@
 """The e-mail that tells a viewer what was done with their TVs, in their language; it never holds a PIN."""
 
-import re
 from datetime import UTC, datetime
 from email import policy
 from email.headerregistry import Address
@@ -15,13 +14,9 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
 from portal.domain.errors import PortalError
 from portal.mail.outbox import Notice
+from portal.settings.email_addresses import split_email
 from portal.settings.package_data import TRANSLATIONS, data_dir, languages
 from portal.settings.settings import Settings
-
-# RFC 5321, section 4.5.3.1.
-_MAX_LOCAL_PART, _MAX_ADDRESS = 64, 254
-# What would begin another address, a comment or another header, or end this one.
-_SPECIAL = re.compile(r"[\s<>()\[\]\\,;:@\"]")
 
 
 class NoAddress(PortalError):
@@ -54,7 +49,7 @@ class MessageWriter:
         sender, _, domain = self._settings.mail_from.rpartition("@")
         # Only an address that is not ASCII needs a server with SMTPUTF8; everything else is encoded.
         message = EmailMessage(policy=policy.SMTP if to.username.isascii() else policy.SMTPUTF8)
-        message["From"] = Address(self._settings.brand_name, sender, domain)
+        message["From"] = Address(_header_text(self._settings.brand_name), sender, domain)
         message["To"] = to
         message["Subject"] = subject
         message["Date"] = format_datetime(datetime.now(UTC))
@@ -78,7 +73,7 @@ class MessageWriter:
             time=f"{format_date(at, 'long', locale)}, {format_time(at, 'short', UTC, locale)} UTC",
         )
         subject, _, text = rendered.strip().partition("\n")
-        return _single_line(subject), text.strip() + "\n"
+        return _header_text(subject), text.strip() + "\n"
 
     def _environment(self, language: str) -> Environment:
         environment = Environment(
@@ -100,20 +95,20 @@ def _single_line(text: str) -> str:
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
+def _header_text(text: str) -> str:
+    """Return a text for a header, on one line and without encoded words: a library would decode and write them."""
+    return _single_line(text).replace("=?", "= ?")
+
+
 def parse_address(email: str) -> Address:
     """Return an e-mail address from Zype for a message's header; a domain that is not ASCII is encoded by IDNA.
 
     Raises:
         NoAddress: it is not exactly one address, or one that no mail can reach. The text does not hold it.
     """
-    local, _, domain = email.strip(" ").rpartition("@")
-    if not local or _SPECIAL.search(local) or not local.isprintable() or len(local.encode()) > _MAX_LOCAL_PART:
-        raise NoAddress("the part before the @")
     try:
-        host = domain.encode("idna").decode()
-    except UnicodeError:
+        local, domain = split_email(email.strip(" "))
+        return Address(username=local, domain=domain)
+    except ValueError:
         # Its text may hold the address.
-        raise NoAddress("the part after the @") from None
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host) or len(local) + len(host) > _MAX_ADDRESS:
-        raise NoAddress("the part after the @")
-    return Address(username=local, domain=host)
+        raise NoAddress("it is no plain e-mail address") from None

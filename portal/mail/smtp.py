@@ -15,6 +15,7 @@ from threading import Timer
 from urllib.parse import unquote, urlsplit
 
 from portal.domain.errors import PortalError
+from portal.mail.written import written
 from portal.settings.addresses import is_loopback
 from portal.settings.settings import Settings
 
@@ -67,12 +68,14 @@ class SMTPClient:
 
         Raises:
             NotSent: it was not accepted. If the connection broke at the very end, it may have been.
+            UnsafeMessage: it would be another message on the wire, so nothing was sent.
         """
+        ready = written(message)
+        options = () if ready.recipient.isascii() else ("SMTPUTF8", "BODY=8BITMIME")
         with self._connected() as smtp:
-            sender, recipient = (message[name].addresses[0].addr_spec for name in ("From", "To"))
-            if not recipient.isascii() and not smtp.has_extn("smtputf8"):
+            if options and not smtp.has_extn("smtputf8"):
                 raise NotSent("the server accepts only ASCII addresses", is_permanent=True)
-            smtp.send_message(message, sender, [recipient])
+            smtp.sendmail(ready.sender, [ready.recipient], ready.content, options)
 
     def check(self) -> None:
         """Connect, and sign in if there is a user name, without sending anything; raises NotSent if that fails."""

@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from portal.settings.addresses import is_loopback, url_host
+from portal.settings.email_addresses import is_plain_ascii_email
 from portal.settings.package_data import languages
 
 _HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
@@ -186,8 +187,6 @@ _KEY = _check(
     "must have at least 32 characters; make one with python3 -c 'import secrets; print(secrets.token_hex(32))'",
 )
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
-# Before the last @ any printable ASCII but what begins a name, a comment, quotes or another address.
-_EMAIL = re.compile(r"[!#-'*+\-./0-9=?@A-Z^-~]+@[A-Za-z0-9.-]+")
 
 URL = Annotated[str, AfterValidator(_url)]
 Issuer = Annotated[str, AfterValidator(_issuer)]
@@ -203,7 +202,9 @@ Language = Annotated[str, AfterValidator(_language)]
 Color = Annotated[str, _check(_COLOR.fullmatch, "must be a colour such as #1f5eff")]
 Name = Annotated[str, Field(min_length=1, max_length=60), _PRINTABLE]
 Role = Annotated[str, Field(min_length=1, max_length=200), _PRINTABLE]
-EmailAddress = Annotated[str, _check(_EMAIL.fullmatch, "must be a plain e-mail address, such as support@example.com")]
+EmailAddress = Annotated[
+    str, _check(is_plain_ascii_email, "must be a plain e-mail address, such as support@example.com")
+]
 ClientID = Annotated[str, _TOKEN]
 Credential = Annotated[SecretStr, _secret(_TOKEN.func)]
 Key = Annotated[SecretStr, _secret(_KEY.func)]

@@ -1,6 +1,10 @@
 """What a message says, in which language, and that no input can add a header or a recipient."""
 
+import socket
+import sys
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
+from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -8,8 +12,10 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
+from portal.domain.errors import SettingsError
 from portal.mail.messages import MessageWriter, NoAddress, parse_address
 from portal.mail.outbox import Notice, NoticeKind
+from portal.mail.written import UnsafeMessage, WrittenMessage, written
 from portal.settings.loading import load
 from portal.settings.types import languages
 from tests.harness.catalogues import catalogue, translations
@@ -176,6 +182,9 @@ def test_the_name_of_a_tv_stays_on_its_line(name: str) -> None:
         "alice@" + "a" * 64 + ".com",
         "alice@" + "example." * 40 + "com",
         "\ud800@example.com",
+        "=?utf-8?b?YQ0KQmNjOiBt?=@mallory.example",
+        "=?utf-8?q?a=0D=0ABcc=3A_m?=@mallory.example",
+        "alice=?utf-8?q?=2C?=@mallory.example",
     ],
 )
 def test_what_is_not_exactly_one_address_is_refused(email: str) -> None:
@@ -193,9 +202,86 @@ def test_what_is_not_exactly_one_address_is_refused(email: str) -> None:
         ("o'hara+tv!#$%&*/=?^_`{|}~-@example.com", "o'hara+tv!#$%&*/=?^_`{|}~-@example.com"),
         ("alice@bücher.example", "alice@xn--bcher-kva.example"),
         ("josé@example.com", "josé@example.com"),
+        ("a" * 64 + "@" + "b" * 60 + ".example", "a" * 64 + "@" + "b" * 60 + ".example"),
     ],
 )
 def test_an_address_is_used_unchanged(email: str, expected: str) -> None:
     assert parse_address(email).addr_spec == expected
-    head = writer().write(notice(), email).as_bytes().decode().partition("\r\n\r\n")[0]
-    assert f"To: {expected}" in head.splitlines()
+    assert sent(writer().write(notice(), email)).recipient == expected
+
+
+HEADERS = (
+    *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
+    *("Content-Type", "Content-Transfer-Encoding", "MIME-Version", "Content-Language"),
+)
+# Each decodes to a line break and a header, or a body.
+ENCODED_WORDS = tuple(
+    word
+    for hidden in ("a\r\nBcc: m@x.com", "a\nBcc: m@x.com", "a\r\n\r\nbody", "a\rX: y", "m@x.com, a")
+    for word in (
+        f"=?utf-8?b?{b64encode(hidden.encode()).decode()}?=",
+        "=?utf-8?q?" + "".join(f"={byte:02X}" for byte in hidden.encode()) + "?=",
+        f"=?utf-8*en?B?{b64encode(hidden.encode()).decode()}?=",
+    )
+)
+
+
+def sent(message: EmailMessage) -> WrittenMessage:
+    """Return what the mail server gets; it must have exactly the headers that we set, each on a line of its own."""
+    ready = written(message)
+    head, _, body = ready.content.partition(b"\r\n\r\n")
+    names = [line.partition(b":")[0].decode() for line in head.split(b"\r\n") if not line.startswith(b" ")]
+    assert names == list(HEADERS)
+    assert head.replace(b"\r\n ", b" ").split(b"\r\n")[1] == f"To: {ready.recipient}".encode()
+    assert b"\n" not in head.replace(b"\r\n", b"")
+    assert b64decode(body).startswith(b"Hello,") if b"base64" in head else body.startswith(b"Hello,")
+    return ready
+
+
+def test_no_encoded_word_writes_a_header_or_a_body(tmp_path: Path) -> None:
+    folder = tmp_path / "templates" / "mail"
+    folder.mkdir(parents=True)
+    (folder / "linked_by_agent.txt").write_text("About {{ tv_name }}\n\nHello, {{ tv_name }}\n")
+    for word in ENCODED_WORDS:
+        for brand in (word[:60], f"TV {word}"[:60], f'"{word}'[:60]):
+            ready = sent(writer(brand_name=brand).write(notice(), ALICE))
+            assert (ready.sender, ready.recipient) == ("help@example.com", ALICE), brand
+        for name in (word, f"a {word} b", f"{word} {word}"):
+            assert sent(writer(overrides_dir=str(tmp_path)).write(notice(tv_name=name), ALICE)).recipient == ALICE, name
+            sent(writer(brand_support_url="mailto:help@example.com").write(notice(tv_name=name), ALICE))
+        with pytest.raises(NoAddress):
+            writer().write(notice(), f"{word}@mallory.example")
+        with pytest.raises(SettingsError):
+            writer(mail_from=f"{word}@mallory.example")
+
+
+def test_a_message_that_would_be_written_otherwise_is_not_sent() -> None:
+    for name, value in (
+        ("Subject", ENCODED_WORDS[0]),
+        # As the last header it writes a body.
+        ("Subject", ENCODED_WORDS[6]),
+        ("From", Address(ENCODED_WORDS[0], "help", "example.com")),
+        ("To", Address("", ENCODED_WORDS[0], "mallory.example")),
+        ("To", Address("Alice", "alice", "example.com")),
+        ("To", "alice@example.com, mallory@example.com"),
+    ):
+        message = writer().write(notice(), ALICE)
+        del message[name]
+        message[name] = value
+        with pytest.raises(UnsafeMessage) as caught:
+            written(message)
+        assert "@" not in str(caught.value)
+    twice = writer().write(notice(), ALICE)
+    twice._headers.append(("Subject", "another"))  # type: ignore[attr-defined]
+    with pytest.raises(UnsafeMessage):
+        written(twice)
+
+
+def test_an_address_is_judged_without_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("looked up")
+
+    for name in ("getaddrinfo", "gethostbyname", "socket"):
+        monkeypatch.setattr(socket, name, refuse)
+    assert parse_address("alice@no-such-host.example").domain == "no-such-host.example"
+    assert "dns" not in sys.modules
