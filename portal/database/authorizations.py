@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from portal.database.database import Database
 from portal.database.schema import UTCDateTime, metadata
 from portal.settings.keys import Purpose, encryption, keyring
+from portal.settings.rates import SITE_FACTOR, times
 from portal.settings.settings import Settings
 
 authorizations = sa.Table(
@@ -28,8 +29,10 @@ authorizations = sa.Table(
     sa.Column("used_at", UTCDateTime),
     sa.Column("next_path", sa.Text, nullable=False),
     sa.Column("content", sa.Text),
+    sa.Column("site_hash", sa.String(64)),
     sa.Index("ix_authorizations_browser_hash", "browser_hash"),
     sa.Index("ix_authorizations_address_hash_created_at", "address_hash", "created_at"),
+    sa.Index("ix_authorizations_site_hash_created_at", "site_hash", "created_at"),
     sa.Index("ix_authorizations_created_at", "created_at"),
 )
 
@@ -90,31 +93,40 @@ class Authorizations:
             address: the client's.
             next_path: where to go on after the sign-in.
             content: what the token request needs, such as the code verifier.
-            limits: how many of one address may be unfinished. Those that were brought back are not counted.
+            limits: how many of one address may be unfinished; of the /48 network of an IPv6 address ten times as many.
 
         Returns:
             How long to wait if a limit is reached: nothing is stored then. Otherwise none.
         """
-        row = {
+        row: dict[str, str | None] = {
             "state_hash": self._state_hash(state),
             "kind": kind,
             "browser_hash": self._browser_hash(browser),
             "address_hash": self._keyring.address(address),
+            "site_hash": self._keyring.site(address),
             "next_path": next_path,
             "content": self._fernet.encrypt(json.dumps(dict(content)).encode()).decode(),
         }
         with self._database.write() as connection:
-            self._database.lock(connection, [bytes.fromhex(row["address_hash"])])
+            # Of what belongs to an address, the smaller first everywhere, so that no deadlock is possible.
+            limited = [("address_hash", limits), ("site_hash", times(limits, SITE_FACTOR))]
+            limited = [(name, items) for name, items in limited if row[name]]
+            self._database.lock(connection, [bytes.fromhex(row[name] or "") for name, _ in limited])
             now = self._database.now(connection)
             connection.execute(authorizations.delete().where(authorizations.c.created_at < now - LIFETIME))
-            if until := _blocked_until(connection, row["address_hash"], limits, now):
-                return until - now
-            _drop_oldest(connection, row["browser_hash"])
+            until = [
+                _blocked_until(connection, authorizations.c[name] == row[name], items, now) for name, items in limited
+            ]
+            if any(until):
+                return max(filter(None, until)) - now
+            _drop_oldest(connection, self._browser_hash(browser))
             connection.execute(authorizations.insert(), row | {"created_at": now})
         return None
 
     def take(self, kind: AuthorizationKind, state: str, browser: str | None) -> Authorization | None:
         """Return the authorization with a state, whose content is given once; none if there is no such state.
+
+        It counts as unfinished still: a stranger could begin and cancel for ever.
 
         Args:
             browser: the id in the browser's cookie; none if it has none.
@@ -131,9 +143,14 @@ class Authorizations:
         if not is_usable or browser is None or row.browser_hash != self._browser_hash(browser):
             return Authorization(row.next_path, None)
         unused = (authorizations.c.state_hash == state_hash, authorizations.c.content.is_not(None))
-        if self._database.change(authorizations.update().where(*unused).values(used_at=now, content=None)) != 1:
+        if self._database.change(authorizations.update().where(*unused).values(content=None)) != 1:
             return Authorization(row.next_path, None)
         return Authorization(row.next_path, self._decrypted(row.content))
+
+    def finish(self, kind: AuthorizationKind, state: str) -> None:
+        """Count an authorization that was taken no longer: somebody has signed in with it."""
+        of_state = (authorizations.c.state_hash == self._state_hash(state), authorizations.c.kind == kind)
+        self._database.change(authorizations.update().where(*of_state).values(used_at=self._database.now()))
 
     def _decrypted(self, content: str) -> Mapping[str, Any] | None:
         try:
@@ -151,12 +168,10 @@ class Authorizations:
 
 
 def _blocked_until(
-    connection: Connection, address_hash: str, limits: Sequence[RateLimitItem], now: datetime
+    connection: Connection, of_address: sa.ColumnElement[bool], limits: Sequence[RateLimitItem], now: datetime
 ) -> datetime | None:
-    """Return when the address may begin another authorization, or none if it may now."""
-    unfinished = sa.select(authorizations.c.created_at).where(
-        authorizations.c.address_hash == address_hash, authorizations.c.used_at.is_(None)
-    )
+    """Return when an address or its network may begin another authorization, or none if it may now."""
+    unfinished = sa.select(authorizations.c.created_at).where(of_address, authorizations.c.used_at.is_(None))
     newest_first = unfinished.order_by(authorizations.c.created_at.desc())
     until = []
     for item in limits:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from portal.database.database import Database
 
 # The newest migration's.
-REVISION = "0005"
+REVISION = "0006"
 
 metadata = sa.MetaData(
     naming_convention={

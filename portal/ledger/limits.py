@@ -1,6 +1,6 @@
 """Limits on attempts, counted from the ledger in the transaction that writes the attempt."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,13 +11,12 @@ from limits import RateLimitItem
 from sqlalchemy.engine import Connection
 
 from portal.ledger.tables import by_agent, counted, counted_or_busy, failed, ledger, pending, spent, stopped
+from portal.settings.rates import SITE_FACTOR, times
 
 # An attempt without an outcome counts for this long; after that its process must have crashed.
 PENDING_TIMEOUT = timedelta(seconds=60)
 # When to try again if attempts in flight fill the limit: most end sooner.
 PENDING_RETRY = timedelta(seconds=10)
-# A /48 network of IPv6 has 65,536 networks of /64. One customer may have all of them, or ten may share it.
-SITE_FACTOR = 10
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,6 @@ class Limit:
     def stopped(self) -> tuple[sa.TextClause, ...]:
         """The same for rows of attempts that were stopped."""
         return by_agent if self.is_budget else failed, stopped
-
-
-def times(items: Iterable[RateLimitItem], factor: int) -> tuple[RateLimitItem, ...]:
-    """Return items that allow so many times as many attempts in the same windows."""
-    return tuple(type(item)(item.amount * factor, item.multiples, namespace=item.namespace) for item in items)
 
 
 def address_limits(items: tuple[RateLimitItem, ...], *, with_busy: bool = False) -> tuple[Limit, Limit]:

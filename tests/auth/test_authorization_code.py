@@ -308,19 +308,34 @@ def test_sign_ins_that_were_finished_do_not_count(
         client.get(sign_in_at_zype(at_zype, authorization_url(client), seed.ALICE), 303)
 
 
-def test_callbacks_with_wrong_codes_have_a_limit_of_their_address(
+@pytest.mark.parametrize("back", [{"error": "access_denied"}, {"code": "wrong"}])
+def test_sign_ins_that_were_cancelled_or_failed_count(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype, back: dict[str, str]
+) -> None:
+    app = make_app(limit_sign_in="1/15minutes")
+    client = browse(app)
+    for _ in range(10):
+        state = dict(parse_qsl(urlsplit(authorization_url(client)).query))["state"]
+        assert shows_not_yet(client.get(with_query(CALLBACK, state=state, iss=sandbox.url, **back)))
+    with recording_calls(sandbox) as calls:
+        page = client.get("/sign-in/code", 429)
+
+    assert "Please wait before you try again" in page.summary
+    assert calls == []
+    assert len(rows(app, authorizations)) == 10
+
+
+def test_callbacks_have_the_limit_of_their_address(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype
 ) -> None:
     app = make_app(limit_sign_in="1/15minutes")
     client = browse(app)
-    paths = []
-    for _ in range(11):
-        state = dict(parse_qsl(urlsplit(authorization_url(client)).query))["state"]
-        paths.append(with_query(CALLBACK, code="wrong", state=state, iss=sandbox.url))
-        if len(paths) < 11:
-            assert shows_not_yet(client.get(paths[-1]))
+    state = dict(parse_qsl(urlsplit(authorization_url(client)).query))["state"]
+    for number in range(10):
+        # By another way to sign in.
+        client.submit(client.get("/sign-in"), "/sign-in", 422, email=f"u{number}@example.com", password="wrong")
     with recording_calls(sandbox) as calls:
-        page = client.get(paths[-1], 429)
+        page = client.get(with_query(CALLBACK, code="wrong", state=state, iss=sandbox.url), 429)
 
     assert "Please wait before you try again" in page.summary
     assert calls == []

@@ -22,12 +22,19 @@ def authorizations(any_database_url: str, environ: dict[str, str]) -> Iterator[A
     database.dispose()
 
 
-def begin(authorizations: Authorizations, state: str, *, limits: str = "100/minute", browser: str = "browser") -> bool:
+def begin(
+    authorizations: Authorizations,
+    state: str,
+    *,
+    limits: str = "100/minute",
+    browser: str = "browser",
+    address: str = "192.0.2.7",
+) -> bool:
     wait = authorizations.begin(
         AuthorizationKind.VIEWER,
         state,
         browser=browser,
-        address="192.0.2.7",
+        address=address,
         next_path="/devices",
         content=CONTENT,
         limits=parse_many(limits),
@@ -66,3 +73,22 @@ def test_it_is_given_to_no_other_browser_and_for_no_other_kind(authorizations: A
     found = authorizations.take(AuthorizationKind.VIEWER, "state", "browser")
     assert found
     assert found.content == CONTENT
+
+
+def test_the_48_network_of_an_address_can_begin_ten_times_as_many(authorizations: Authorizations) -> None:
+    def begins(number: int, network: int) -> bool:
+        address = f"2001:db8:{network}:{number}::1"
+        return begin(authorizations, f"{network} {number}", limits="1/minute", browser=str(number), address=address)
+
+    assert [begins(number, 0) for number in range(12)] == [True] * 10 + [False] * 2
+    assert begins(0, 1)
+
+
+def test_an_authorization_counts_until_somebody_has_signed_in_with_it(authorizations: Authorizations) -> None:
+    begin(authorizations, "first", limits="1/minute")
+    authorizations.take(AuthorizationKind.VIEWER, "first", "browser")
+    assert not begin(authorizations, "second", limits="1/minute")
+
+    authorizations.finish(AuthorizationKind.VIEWER, "first")
+
+    assert begin(authorizations, "second", limits="1/minute")

@@ -174,16 +174,3 @@ def test_a_token_of_somebody_else_reaches_no_view(
 
     assert reached == []
     assert len(session_rows(app)) == 1
-
-
-def test_no_route_changes_anything_by_get(alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
-    alice.signs_in().opens("/activate?pin=good1", 303)
-    before = (rows(app, ledger), session_rows(app))
-
-    for method, rule in routes(app):
-        # Coming back from the login service is an attempt to sign in, and is written down as one.
-        if method == "GET" and not rule.rule.endswith("/callback"):
-            alice.browser.transport.send("GET", rule.rule, {"pin": "good1", "csrf_token": "a"}, {})
-
-    assert (rows(app, ledger), session_rows(app)) == before
-    assert sandbox.record() == []

@@ -123,6 +123,8 @@ def callback(authorization: Authorization | None, actor: Actor) -> SignInResult[
     limits = sign_in_address_limits(services().settings)
     attempt = Attempt(Action.SIGN_IN, actor)
     result = run_attempt(services().ledger, attempt, limits, lambda: _exchange(code, content["code_verifier"]))
+    if result.outcome is SignInOutcome.SIGNED_IN:
+        pending_authorizations.finish(AuthorizationKind.VIEWER)
     return None if result.outcome is SignInOutcome.WRONG else result
 
 

@@ -34,3 +34,8 @@ def take(kind: AuthorizationKind) -> Authorization | None:
     """Return the authorization that this request brings back, whose content is given once. Raises as ``begin``."""
     state = request.args.get("state")
     return services().authorizations.take(kind, state, identity.known_browser_id()) if state else None
+
+
+def finish(kind: AuthorizationKind) -> None:
+    """Count the authorization of this request no longer, because somebody signed in with it. Raises as ``begin``."""
+    services().authorizations.finish(kind, request.args["state"])

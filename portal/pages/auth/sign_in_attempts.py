@@ -8,10 +8,11 @@ from typing import Any, Generic, TypeVar
 from portal.domain.outcomes import SignInOutcome
 from portal.ledger.attempts import Attempt, Begun, RateLimited
 from portal.ledger.ledger import Ledger
-from portal.ledger.limits import Limit, address_limits, times
+from portal.ledger.limits import Limit, address_limits
 from portal.pages.identity.viewer import Viewer
 from portal.pages.web.responses import status_of
 from portal.services import Services
+from portal.settings.rates import times
 from portal.settings.settings import Settings
 
 # A household, a school or a carrier shares an address, so it may fail this many times as often as one account.

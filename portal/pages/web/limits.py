@@ -12,8 +12,8 @@ from flask import Flask, current_app, request
 from flask_limiter import ApplicationLimit, Limiter
 from limits import RateLimitItem
 
-from portal.ledger.limits import SITE_FACTOR, times
 from portal.settings.addresses import NO_ADDRESS, network_prefix, site_prefix
+from portal.settings.rates import SITE_FACTOR, times
 from portal.settings.settings import Settings
 
 EXEMPT = frozenset({"ops.healthz", "ops.readyz"})

@@ -151,6 +151,8 @@ def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:
     ledger.finish(replace(attempt, actor=replace(actor, id=result.agent_id)), outcome)
     if result.problem is None and services().history.outcome(attempt.id) is None:
         raise LedgerUnavailable("the success could not be written")
+    if result.problem is None:
+        pending_authorizations.finish(AuthorizationKind.AGENT)
     return result
 
 
