@@ -69,5 +69,5 @@ def code(text: str) -> Markup:
     """Mark up the parts of a text between backticks as code."""
     parts = text.split("`")
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
+        Markup('<code translate="no">{}</code>').format(part) if index % 2 else part for index, part in enumerate(parts)
     )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from bs4 import BeautifulSoup, Doctype
+from bs4 import BeautifulSoup, Doctype, Tag
 
 from tests.harness.markup import Document, attribute, is_fragment, words
 
@@ -182,6 +182,20 @@ def holds_a_pin(address: str) -> bool:
     )
 
 
+def what_is_no_copy_is_not_translated(page: Document) -> Iterator[str]:
+    """Browsers leave PINs, names and codes as they are: a translated PIN links no TV."""
+    for tag in page.elements:
+        is_verbatim = tag.name in ("bdi", "code", "kbd", "samp") or attribute(tag, "name") == "pin"
+        classes = {"site-brand", "pin-display", "spelling", "secret"} & set(attribute(tag, "class").split())
+        if (is_verbatim or classes) and not _stays_as_it_is(tag):
+            yield f"a browser may translate <{tag.name}> {words(tag) or attribute(tag, 'name')!r}"
+
+
+def _stays_as_it_is(tag: Tag) -> bool:
+    marked = tag if tag.has_attr("translate") else tag.find_parent(attrs={"translate": True})
+    return attribute(marked, "translate") == "no"
+
+
 def headers_protect(headers: Iterable[tuple[str, str]]) -> Iterator[str]:
     """Yield what is wrong with the headers of a page or a redirect."""
     found = {name.lower(): value for name, value in headers}
@@ -230,6 +244,7 @@ RULES: tuple[Rule, ...] = (
     buttons_and_links_can_be_used,
     nothing_comes_from_elsewhere,
     no_address_holds_a_pin,
+    what_is_no_copy_is_not_translated,
 )
 
 

@@ -87,6 +87,15 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ("https://example.com/help", "/sign-in?next=/activate%3Fpin%3Dzizm529"),
         ('action="/activate"', 'action="/activate?pin=zizm529"'),
         ("<button>", '<button formaction="/activate?pin=">'),
+        ("https://example.com/help", "/activate?PIN=zizm529"),
+    ],
+    page_rules.what_is_no_copy_is_not_translated: [
+        (' translate="no"', ""),
+        (' translate="no"', ' translate="yes"'),
+        ("<main>", "<main><bdi>alice@example.com</bdi>"),
+        ("<main>", '<main translate="no"><bdi translate="yes">Living room</bdi>'),
+        ("<main>", '<main><a class="site-brand" href="/activate">Example TV</a>'),
+        ("<main>", "<main><code>4f6e</code>"),
     ],
 }
 BROKEN_WHEN_FAILED = [

@@ -16,7 +16,7 @@ FORM = """
   <input type="hidden" name="csrf_token" value="token-1">
   <label for="pin">PIN from your TV</label>
   <p id="pin-hint">It is on the screen.</p>
-  <input id="pin" name="pin" value="" aria-describedby="pin-hint">
+  <input id="pin" name="pin" value="" translate="no" aria-describedby="pin-hint">
   <button>Link my TV</button>
 </form>
 <button form="enter-pin" formaction="/language?next=/activate" name="language" value="de">Deutsch</button>"""

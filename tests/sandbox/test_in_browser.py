@@ -56,6 +56,7 @@ def test_it_shows_a_pin_and_greets_the_viewer_until_it_is_unlinked(live_app: Fla
         calls.link(pin)
         tab.clock.fast_forward(POLL)
         expect(tab.locator("#greeting")).to_have_text("Hello, Alice")
+        expect(tab.locator("#greeting [translate=no]")).to_have_text("Alice")
         expect(tab.locator("#waiting")).to_be_hidden()
         tab.reload()
         expect(tab.locator("#greeting")).to_have_text("Hello, Alice")

@@ -33,6 +33,14 @@ def test_every_answer_has_the_security_headers(calls: Calls, path: str) -> None:
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("path", PAGES)
+def test_browsers_leave_pins_names_and_the_brand_as_they_are(calls: Calls, path: str) -> None:
+    soup = BeautifulSoup(calls.http.get(path).text, "html.parser")
+    for tag in soup.select("code, bdi, .brand, #pin, #url, th[scope=row]"):
+        inner = [tag, *tag.find_all(True)]
+        assert any(part.get("translate") == "no" for part in inner) or tag.text.startswith("Viewer 0"), tag
+
+
 def test_it_has_icons_for_all_browsers_and_nothing_for_search_engines(calls: Calls) -> None:
     for path, kind, start in (
         ("/favicon.ico", "image/", b"\0\0\1\0"),
