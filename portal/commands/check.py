@@ -1,10 +1,12 @@
 """``zype-activate check``: tries every setting and connection, and prints for each whether it works."""
 
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import click
@@ -61,7 +63,7 @@ def print_findings() -> None:
 
 def findings(settings: Settings) -> Iterator[Finding]:
     """Yield a finding for everything that the portal needs, in the order in which it needs it."""
-    yield Finding(True, f"settings: all can be read; the mode is {settings.mode}")
+    yield _finding("settings", partial(_settings, settings))
     yield _finding("address", partial(_address, settings))
     yield _finding("PORTAL_PIN_PATTERN", partial(_pattern, settings.pin_pattern, MAX_LENGTH))
     yield _finding("PORTAL_TICKET_PATTERN", partial(_pattern, settings.ticket_pattern, MAX_TICKET))
@@ -98,6 +100,13 @@ def _finding(subject: str, check: Callable[[], str]) -> Finding:
         return Finding(False, f"{subject}: {error}")
 
 
+def _settings(settings: Settings) -> str:
+    dotenv = Path(".env")
+    if dotenv.is_file() and dotenv.stat().st_mode & stat.S_IROTH:
+        raise CheckFailed("every account of this machine can read the secrets in .env: run chmod 640 .env")
+    return f"all can be read; the mode is {settings.mode}"
+
+
 def _address(settings: Settings) -> str:
     if settings.is_https and settings.proxy_hops == 0:
         raise CheckFailed(
@@ -131,7 +140,10 @@ def _writable(database: Database) -> str:
                 connection.execute(sa.text(f"DELETE FROM {table} WHERE attempt_id = ''"))  # noqa: S608
     except SQLAlchemyError as error:
         raise CheckFailed(f"can't write to it: {describe(error)}") from error
-    return "it can be written to"
+    if files := database.shared_files():
+        names = ", ".join(file.name for file in files)
+        raise CheckFailed(f"other accounts of this machine can read it: run chmod 600 on {names}")
+    return "it can be written to" + (", and other accounts of this machine can't read it" if database.is_sqlite else "")
 
 
 def _append_only(database: Database) -> str:

@@ -2,14 +2,17 @@
 
 import atexit
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 
 import click
 
 from portal import __version__
 
+PRIVATE_UMASK = 0o077
 # The module of each command, and its line in the list of commands, which imports none of them.
 LAZY_COMMANDS = {
     "agents": ("agents", "The support staff."),
@@ -60,6 +63,8 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="zype-activate")
 def main() -> None:
     """The page where a viewer types the PIN that their TV shows, for video services on Zype."""
+    # Whatever a command writes, such as a database, is for its own account.
+    click.get_current_context().call_on_close(partial(os.umask, os.umask(PRIVATE_UMASK)))
     # A process that ends collects no garbage first: that would take it, and each worker that it forks, 0.3 seconds.
     atexit.register(gc.freeze)
 

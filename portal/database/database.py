@@ -1,10 +1,12 @@
 """One engine for SQLite or PostgreSQL, and on it units of work that read and units of work that write."""
 
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -18,6 +20,8 @@ Value = TypeVar("Value")
 
 # How long a unit of work waits for another that writes, before the database counts as locked.
 LOCK_SECONDS = 3.0
+# The mode of a database's file: it holds names, e-mail addresses and hashes that are worth a try.
+PRIVATE = 0o600
 
 
 class DatabaseLocked(SQLAlchemyError):
@@ -117,6 +121,12 @@ class Database:
         """Close every connection."""
         self._engine.dispose()
 
+    def shared_files(self) -> list[Path]:
+        """Return the files of an SQLite database that other accounts of the machine can read or write."""
+        path = self._engine.url.database
+        files = [Path(f"{path}{suffix}") for suffix in ("", "-wal", "-shm")] if self.is_sqlite else []
+        return [file for file in files if file.exists() and file.stat().st_mode & ~PRIVATE & 0o777]
+
 
 def describe(error: SQLAlchemyError) -> str:
     """Return the database's own message, without the statement: it is read-only, full, locked or gone."""
@@ -138,9 +148,17 @@ def _engine(url: URL, connections: int) -> Engine:
         }
     engine = sa.create_engine(url, **options)
     if url.get_backend_name() == "sqlite":
+        sa.event.listen(engine, "do_connect", _create_privately)
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _create_privately(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+    """Create the file, if it is missing, for this account alone. SQLite gives its -wal and -shm the same mode."""
+    # Where that is not possible, SQLite says why.
+    with suppress(OSError, ValueError):
+        os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -56,6 +57,28 @@ def test_it_prints_a_line_for_each_and_ends_with_status_0(run: Run, environ: dic
     assert len(lines) == 12
     assert all(line.startswith("ok    ") for line in lines)
     assert not any(value in done.stdout for name, value in environ.items() if "KEY" in name or "URL" in name)
+
+
+def test_files_that_other_accounts_can_read_fail(
+    failed_checks: FailedChecks, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    dotenv = tmp_path / ".env"
+    dotenv.touch(0o600)
+    assert failed_checks() == {}
+    for mode in (0o640, 0o604, 0o644, 0o660):
+        file.chmod(mode)
+        assert "chmod 600 on portal.db" in failed_checks()["database"].text
+    file.chmod(0o600)
+    # Another process has it open, or SQLite would make these files again.
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE another (id INTEGER)")
+        connection.commit()
+        (tmp_path / "portal.db-wal").chmod(0o644)
+        assert "portal.db-wal" in failed_checks()["database"].text
+    dotenv.chmod(0o644)
+    assert "chmod 640 .env" in failed_checks()["settings"].text
 
 
 def test_it_ends_with_status_1_when_one_fails(run: Run, environ: dict[str, str]) -> None:

@@ -1,8 +1,11 @@
 """The command line by itself: it lists its commands without importing them."""
 
 import gc
+import os
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -39,3 +42,14 @@ def test_garbage_is_collected_again_after_a_command_was_imported() -> None:
 
 def test_an_unknown_command_is_an_error(run: Run) -> None:
     assert run("dance").exit_code == 2
+
+
+def test_what_a_command_writes_is_for_its_own_account(run: Run, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        assert run("db", "upgrade", PORTAL_DATABASE_URL="sqlite:///new.db").exit_code == 0
+        mask = os.umask(0o022)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.db").stat().st_mode) == 0o600
+    assert mask == 0o022, "the command leaves the process as it was"

@@ -1,5 +1,7 @@
 """Whether a database has this version's schema, and how it gets it."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,17 @@ def test_a_database_of_another_version_is_not_current(change: str, sqlite_url: s
         connection.exec_driver_sql(change)
     assert not is_current(database)
     database.dispose()
+
+
+def test_a_new_database_is_for_this_account_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        upgrade(f"sqlite:///{tmp_path / 'portal.db'}")
+        database = Database(f"sqlite:///{tmp_path / 'portal.db'}")
+        with database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM pending")
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+        database.dispose()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("portal.db", "portal.db-wal", "portal.db-shm"), 0o600)
