@@ -11,7 +11,7 @@ from shlex import quote
 
 import click
 
-from portal.commands.context import load_settings, open_database
+from portal.commands.context import fail, load_settings, open_database
 from portal.commands.folders import temporary_folder
 from portal.commands.serve import run_server
 from portal.database.migration import upgrade
@@ -19,7 +19,9 @@ from portal.database.sessions import Sessions
 from portal.domain.actors import Role
 from portal.ledger.ledger import Ledger
 from portal.sandbox import seed
+from portal.settings.environment import variable
 from portal.settings.keys import keyring
+from portal.settings.rules import reachable_from_elsewhere
 from portal.settings.settings import Settings
 from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
@@ -38,7 +40,7 @@ def demo(once: bool) -> None:
     server = os.getpid()
     with temporary_folder("demo") as folder:
         environ = _environment(os.environ, folder)
-        settings = load_settings(environ)
+        settings = _local_settings(environ)
         _write_dotenv(environ, folder)
         _seed_database(settings)
 
@@ -60,6 +62,15 @@ def _environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
         "PORTAL_DATABASE_URL": f"sqlite:///{folder / 'demo.db'}",
         "PORTAL_SECRET_KEY": secrets.token_hex(32),
     }
+
+
+def _local_settings(environ: Mapping[str, str]) -> Settings:
+    """Return a demo's settings, or end with a sentence if others than this machine could reach it."""
+    settings = load_settings({**environ, "PORTAL_SANDBOX_PUBLIC": "yes"})
+    if names := reachable_from_elsewhere(settings):
+        listed = " and ".join(map(variable, names))
+        fail(f"The demo stays on this machine, because everybody knows its passwords. Set {listed} to loopback.")
+    return settings
 
 
 def _write_dotenv(environ: Mapping[str, str], folder: Path) -> None:

@@ -24,6 +24,7 @@ def sandbox(stop_with_stdin: bool) -> None:
         client_id=settings.zype_client_id,
         client_secret=settings.zype_client_secret.get_secret_value(),
         activate_url=f"{settings.public_url}/activate",
+        other_hosts=(urlsplit(settings.zype_login_url).netloc,),
     )
     parts = urlsplit(settings.zype_api_url)
     stop = stop_event(stop_with_stdin)

@@ -12,11 +12,13 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wsgi import ClosingIterator
 
 from portal.sandbox.mail_server import receive_mail
-from portal.sandbox.state import EXTENSION
+from portal.sandbox.state import EXTENSION, Sandbox
 
 _BACKLOG = 1024
 # Far above the application's own limit, so that clients get the application's 413.
 _MAX_BODY = 1024 * 1024
+# A Host header leaves it out.
+_HTTP_PORT = 80
 
 
 class _RequestHandler(WSGIRequestHandler):
@@ -29,6 +31,10 @@ class _RequestHandler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         """Read the whole request before the application runs: what stays unread would be taken for the next one."""
         environ = self.make_environ()
+        if environ.get("HTTP_HOST", "").lower() not in own_hosts(self.server):
+            self.close_connection = True
+            self.send_error(400, "Foreign host", "This address is not served here.")
+            return
         length = environ.get("CONTENT_LENGTH") or "0"
         if "HTTP_TRANSFER_ENCODING" in environ or not length.isdecimal() or int(length) > _MAX_BODY:
             self.close_connection = True
@@ -50,6 +56,18 @@ class _RequestHandler(WSGIRequestHandler):
 
     def log_error(self, format: str, *args: object) -> None:
         """Print nothing, for the same reason."""
+
+
+def own_hosts(server: BaseWSGIServer) -> set[str]:
+    """Return what a Host header may name: where the server listens.
+
+    A stranger's page could give the name of its own host the address of this machine (DNS rebinding), and then read
+    every answer.
+    """
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    names = [f"{host}:{server.port}", *([host] if server.port == _HTTP_PORT else [])]
+    state: Sandbox = server.app.extensions[EXTENSION]  # type: ignore[attr-defined]
+    return {name.lower() for name in (*names, *state.other_hosts)}
 
 
 def serve(app: Flask, host: str, port: int, stop: Event, mail_address: tuple[str, int] | None = None) -> None:

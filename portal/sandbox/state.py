@@ -30,6 +30,7 @@ class Sandbox:
         client_id: the portal's client at the login service.
         activate_url: the portal's page, which the TV shows; browsers return to its origin after sign-in.
         app_key: of a TV's calls; it may not link.
+        other_hosts: by which it is reached besides the one where it listens, as a Host header names them.
         clock: returns the time, aware; set by tests.
         randomness: the source of PINs and tokens; cryptographic unless a test sets another.
     """
@@ -39,6 +40,7 @@ class Sandbox:
     client_secret: str = field(repr=False)
     activate_url: str
     app_key: str = field(default="sandbox-app-key", repr=False)
+    other_hosts: tuple[str, ...] = ()
     clock: Callable[[], datetime] = _now
     randomness: random.Random = field(default_factory=random.SystemRandom, repr=False)
 

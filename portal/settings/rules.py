@@ -1,8 +1,10 @@
 """The rules between settings that are each valid alone. No sentence here holds a value."""
 
 from collections.abc import Collection, Iterator
+from urllib.parse import urlsplit
 
 from portal.settings.addresses import is_loopback, is_loopback_url, split_bind
+from portal.settings.environment import variable
 from portal.settings.settings import Settings
 
 REQUIRED_LIVE = ("secret_key", "public_url", "zype_api_key", "zype_client_id", "zype_client_secret")
@@ -13,6 +15,15 @@ CREDENTIALS = {
     "zype_client_secret": "zype_login_url",
 }
 OIDC_CREDENTIALS = ("staff_oidc_issuer", "staff_oidc_client_id", "staff_oidc_client_secret")
+
+
+def reachable_from_elsewhere(settings: Settings) -> list[str]:
+    """Return the settings of addresses at which others than this machine can reach the portal."""
+    hosts = {"public_url": urlsplit(settings.public_url).hostname or ""}
+    for name in ("bind", "metrics_bind"):
+        if bind := getattr(settings, name):
+            hosts[name] = split_bind(bind)[0]
+    return [name for name, host in hosts.items() if not is_loopback(host)]
 
 
 def faults_between(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -48,5 +59,14 @@ def _sandbox_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple
     for name in ("zype_api_url", "zype_login_url"):
         if not is_loopback_url(getattr(settings, name)):
             yield name, "must stay on this machine in sandbox mode; set PORTAL_MODE=live for Zype"
+    elsewhere = reachable_from_elsewhere(settings)
+    if elsewhere and settings.sandbox_public == "no":
+        # A lost PORTAL_MODE=live is enough to get here.
+        listed = " and ".join(map(variable, elsewhere))
+        yield (
+            "sandbox_public",
+            f"must be yes if others may reach sandbox mode, as {listed} would let them: its passwords are known "
+            "to everybody. For your viewers set PORTAL_MODE=live",
+        )
     if "public_url" not in names and not is_loopback(split_bind(settings.bind)[0]):
         yield "public_url", "is required when PORTAL_BIND is not on loopback: how do viewers reach it?"

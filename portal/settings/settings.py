@@ -31,6 +31,7 @@ class Settings(BaseModel):
     )
 
     mode: Literal["sandbox", "live"] = "sandbox"
+    sandbox_public: Literal["no", "yes"] = "no"
     secret_key: types.Key = Field(default_factory=lambda: SecretStr(secrets.token_hex(32)))
     secret_key_previous: types.Key | None = None
     ledger_key: types.Key | None = None

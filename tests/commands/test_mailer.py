@@ -42,6 +42,7 @@ def test_without_a_mail_server_there_is_nothing_to_do(run: Run) -> None:
         PORTAL_MODE="live",
         PORTAL_SECRET_KEY="5ec4e7" * 11,
         PORTAL_PUBLIC_URL="https://tv.example.com",
+        PORTAL_SANDBOX_PUBLIC="yes",
         PORTAL_ZYPE_API_KEY="a-key",
         PORTAL_ZYPE_CLIENT_ID="a-client",
         PORTAL_ZYPE_CLIENT_SECRET="a-secret",

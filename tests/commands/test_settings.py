@@ -38,6 +38,23 @@ def test_a_dotenv_file_is_read_and_the_environment_overrides_it(run: Run, tmp_pa
     assert "PORTAL_BIND" not in printed
 
 
+def test_a_demo_stays_on_this_machine(run: Run) -> None:
+    for name, value in (("PORTAL_BIND", "0.0.0.0:8000"), ("PORTAL_PUBLIC_URL", "https://tv.example.com")):
+        allowed = {"PORTAL_PUBLIC_URL": "http://127.0.0.1:8000", "PORTAL_SANDBOX_PUBLIC": "yes"}
+        done = run("demo", "--once", **allowed | {name: value})
+        expected = f"because everybody knows its passwords. Set {name} to loopback.\n"
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == f"The demo stays on this machine, {expected}"
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_sandbox_mode_at_a_public_address_is_refused(command: str, run: Run) -> None:
+    done = run(command, PORTAL_PUBLIC_URL="https://tv.example.com")
+    first, fault = done.stderr.splitlines()
+    assert (done.exit_code, done.stdout, first) == (1, "", "The settings have faults:")
+    assert fault.startswith("  PORTAL_SANDBOX_PUBLIC: must be yes if others may reach sandbox mode, as PORTAL_")
+
+
 def test_a_demo_ignores_a_dotenv_file(run_process: RunProcess, tmp_path: Path, port: Port) -> None:
     (tmp_path / ".env").write_text("PORTAL_MODE=live\nPORTAL_WORKERS=wrong\n")
     done = run_process("demo", "--once", PORTAL_BIND=port.bind)

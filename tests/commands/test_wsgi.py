@@ -31,6 +31,13 @@ def test_it_serves_with_a_dotenv_file_and_logs_without_the_query(tmp_path: Path)
     assert "zizm529" not in done.stdout + done.stderr
 
 
+def test_it_refuses_sandbox_mode_at_a_public_address(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"PORTAL_SECRET_KEY={KEY}\nPORTAL_PUBLIC_URL=https://tv.example.com\n")
+    done = import_app(tmp_path)
+    assert done.returncode == 1
+    assert "PORTAL_SANDBOX_PUBLIC: must be yes if others may reach sandbox mode" in done.stderr
+
+
 def test_it_refuses_to_start_without_a_secret_key(tmp_path: Path) -> None:
     done = import_app(tmp_path)
     assert done.returncode == 1

@@ -19,6 +19,8 @@ def portal_environ(port: Port, zype_url: str, database_url: str) -> dict[str, st
     return {
         "PORTAL_SECRET_KEY": SECRET_KEY,
         "PORTAL_PUBLIC_URL": port.url,
+        # Some tests give the portal a public address, which is never reached.
+        "PORTAL_SANDBOX_PUBLIC": "yes",
         "PORTAL_BIND": port.bind,
         "PORTAL_ZYPE_API_URL": zype_url,
         "PORTAL_DATABASE_URL": database_url,

@@ -14,9 +14,10 @@ from bs4 import BeautifulSoup, Tag
 from portal.settings.settings import Settings
 from tests.harness.markup import attribute, words
 from tests.harness.page_rules import cookies_are_ours_alone, faults, headers_protect, secrets_stay_hidden
-from tests.harness.transports import Answer, Transport
+from tests.harness.transports import Answer, InProcess, Transport
 
 CSRF_TOKEN = re.compile(r'(name="csrf_token"[^>]* value=")[^"]+')
+SANDBOX_BAND = '<aside class="sandbox-band"'
 # The faults of pages that differ in their CSRF tokens alone: checking a page takes longer than answering it.
 _faults_found: dict[tuple[int, str], list[str]] = {}
 
@@ -164,6 +165,8 @@ class PageClient:
         page = Page(path, self.transport.send(method, path, data or {}, given))
         assert page.status == status, f"Status {page.status} came, {status} was stated: {method} {page.described()}"
         found = page.faults(self.settings.secret_values)
+        if self.settings.mode == "sandbox" and page.is_html and isinstance(self.transport, InProcess):
+            found += [] if SANDBOX_BAND in page.source else ["nothing says that this is the sandbox"]
         found += cookies_are_ours_alone(page.all_headers) if self.settings.is_https else ()
         assert not found, "\n".join([f"{method} {page!r} breaks the rules for pages:", *found])
         return page

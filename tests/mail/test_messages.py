@@ -26,7 +26,11 @@ ALICE = "alice@example.com"
 
 
 def writer(**settings: str) -> MessageWriter:
-    given = {"PORTAL_PUBLIC_URL": "https://tv.example.com", "PORTAL_MAIL_FROM": "help@example.com"}
+    given = {
+        "PORTAL_SANDBOX_PUBLIC": "yes",
+        "PORTAL_PUBLIC_URL": "https://tv.example.com",
+        "PORTAL_MAIL_FROM": "help@example.com",
+    }
     return MessageWriter(load(given | {f"PORTAL_{name.upper()}": value for name, value in settings.items()}))
 
 

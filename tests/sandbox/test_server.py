@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -97,6 +97,28 @@ def test_it_answers_many_requests_on_one_connection(app: Flask) -> None:
             text = answer.read()
             assert connection.sock is kept
         assert (answer.status, text) == (200, b"ok\n")
+
+
+def test_it_answers_its_own_host_alone(make_app: Callable[..., Flask]) -> None:
+    with serve_in_thread(make_app(other_hosts=("localhost:81",))) as url:
+        port = urlsplit(url).port
+        for host, status in (
+            (f"127.0.0.1:{port}", 200),
+            ("LOCALHOST:81", 200),
+            (f"mallory.example:{port}", 400),
+            (f"127.0.0.1.mallory.example:{port}", 400),
+            (f"localhost:{port}", 400),
+            ("127.0.0.1", 400),
+            ("", 400),
+        ):
+            for path in ("/", "/mail.json", "/sandbox/record", "/healthz", f"http://{host}/"):
+                with connected(url) as connection:
+                    connection.putrequest("GET", path, skip_host=True)
+                    connection.putheader("Host", host)
+                    connection.endheaders()
+                    answer = connection.getresponse()
+                    assert answer.status == status, (host, path)
+                    assert ("alice" in answer.read().decode()) <= (status == 200)
 
 
 @pytest.mark.parametrize("headers", [{"Content-Length": "99999999"}, {"Transfer-Encoding": "chunked"}])

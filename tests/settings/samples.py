@@ -21,6 +21,7 @@ LIVE = {
 # Every setting with a valid value, and what it becomes.
 VALID: dict[str, tuple[str, Any]] = {
     "mode": ("sandbox", "sandbox"),
+    "sandbox_public": ("yes", "yes"),
     "secret_key": (KEY, SecretStr(KEY)),
     "secret_key_previous": (KEY, SecretStr(KEY)),
     "ledger_key": (KEY, SecretStr(KEY)),
@@ -74,6 +75,7 @@ VALID: dict[str, tuple[str, Any]] = {
 # Invalid values of every setting. LEAK finds them in a message.
 INVALID: dict[str, tuple[str, ...]] = {
     "mode": ("xyzzy", "LIVE-xyzzy"),
+    "sandbox_public": ("xyzzy", "YES-xyzzy"),
     "secret_key": ("xyzzy",),
     "secret_key_previous": ("xyzzy",),
     "ledger_key": ("xyzzy",),

@@ -92,11 +92,31 @@ class TestSandboxMode:
 
     def test_listening_elsewhere_needs_a_public_address(self, faults_of: FaultsOf) -> None:
         assert faults_of({"PORTAL_BIND": "0.0.0.0:8000"})["PORTAL_PUBLIC_URL"].startswith("is required")
-        load({"PORTAL_BIND": "0.0.0.0:8000", "PORTAL_PUBLIC_URL": "https://tv.example.com"})
+        public = {"PORTAL_SANDBOX_PUBLIC": "yes", "PORTAL_PUBLIC_URL": "https://tv.example.com"}
+        load({"PORTAL_BIND": "0.0.0.0:8000", **public})
+
+    def test_it_is_reached_from_elsewhere_only_if_that_is_wanted(self, faults_of: FaultsOf) -> None:
+        public_url = {"PORTAL_PUBLIC_URL": "https://tv.example.com"}
+        for environ in (
+            public_url,
+            public_url | {"PORTAL_BIND": "0.0.0.0:8000"},
+            public_url | {"PORTAL_BIND": "[::]:8000"},
+            public_url | {"PORTAL_BIND": "tv.example.com:8000"},
+            public_url | {"PORTAL_BIND": "127.0.0.1.example.com:8000"},
+            {"PORTAL_BIND": "192.0.2.7:8000", "PORTAL_PUBLIC_URL": "http://localhost:8000"},
+            {"PORTAL_METRICS_BIND": "0.0.0.0:9100"},
+        ):
+            [(name, fault)] = faults_of(environ).items()
+            assert (name, fault[:11]) == ("PORTAL_SANDBOX_PUBLIC", "must be yes"), environ
+            assert all(setting in fault for setting, value in environ.items() if "localhost" not in value), environ
+            assert "PORTAL_MODE=live" in fault
+            load(environ | {"PORTAL_SANDBOX_PUBLIC": "yes"})
+            load(LIVE | environ)
+        load({"PORTAL_BIND": "[::1]:8000", "PORTAL_PUBLIC_URL": "https://localhost"})
 
     def test_an_invalid_setting_does_not_hide_a_rule(self, faults_of: FaultsOf) -> None:
         faults = faults_of({"PORTAL_BIND": "0.0.0.0:8000", "PORTAL_WORKERS": "x"})
-        assert faults.keys() == {"PORTAL_PUBLIC_URL", "PORTAL_WORKERS"}
+        assert faults.keys() == {"PORTAL_PUBLIC_URL", "PORTAL_SANDBOX_PUBLIC", "PORTAL_WORKERS"}
 
 
 @pytest.mark.parametrize(

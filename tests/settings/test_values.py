@@ -19,7 +19,8 @@ OIDC = {variable(name): VALID[name][0] for name in OIDC_CREDENTIALS}
 
 def environment_with(name: str, value: str) -> dict[str, str]:
     """Return an environment in which a setting has a value, and whatever that needs."""
-    return (OIDC if name in OIDC_CREDENTIALS else {}) | {variable(name): value}
+    needed = {"PORTAL_SANDBOX_PUBLIC": "yes"} if name == "public_url" else {}
+    return (OIDC if name in OIDC_CREDENTIALS else needed) | {variable(name): value}
 
 
 def test_every_setting_has_samples() -> None:

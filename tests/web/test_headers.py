@@ -21,7 +21,9 @@ def client_of() -> Callable[..., FlaskClient]:
 
     def make(public_url: str) -> FlaskClient:
         app = Flask("tests", static_folder=None)
-        headers.init_app(app, load({"PORTAL_PUBLIC_URL": public_url, "PORTAL_SECRET_KEY": KEY}))
+        headers.init_app(
+            app, load({"PORTAL_SANDBOX_PUBLIC": "yes", "PORTAL_PUBLIC_URL": public_url, "PORTAL_SECRET_KEY": KEY})
+        )
 
         @app.get("/")
         @app.get("/healthz")

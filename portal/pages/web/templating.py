@@ -41,6 +41,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     def page_context() -> dict[str, Any]:
         return {
             "brand": brand,
+            "is_sandbox": settings.mode == "sandbox",
             "identity": cached_viewer(),
             "agent": cached_agent(),
             "languages": languages,
