@@ -1,11 +1,13 @@
 """``zype-activate sandbox``: serves the simulated Zype and its TV."""
 
+import logging
 from urllib.parse import urlsplit
 
 import click
 
 from portal.commands.child_process import stop_event
 from portal.commands.context import check_sandbox_ports, environment, fail, load_settings
+from portal.pages.web import logs
 from portal.sandbox.app import create_app
 from portal.sandbox.server import serve
 from portal.sandbox.state import Sandbox
@@ -19,6 +21,8 @@ def sandbox(stop_with_stdin: bool) -> None:
     if settings.mode != "sandbox":
         fail("PORTAL_MODE: is live; the sandbox serves in sandbox mode alone")
     check_sandbox_ports(settings)
+    # Libraries log the addresses of who sends mail.
+    logs.configure(settings, logging.WARNING)
     state = Sandbox(
         api_key=settings.zype_api_key.get_secret_value(),
         client_id=settings.zype_client_id,

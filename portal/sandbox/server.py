@@ -1,5 +1,6 @@
 """Serves the sandbox: threaded HTTP/1.1 with kept connections, which stops at once even with answers in flight."""
 
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -13,6 +14,8 @@ from werkzeug.wsgi import ClosingIterator
 
 from portal.sandbox.mail_server import receive_mail
 from portal.sandbox.state import EXTENSION, Sandbox
+
+_logger = logging.getLogger(__name__)
 
 _BACKLOG = 1024
 # Far above the application's own limit, so that clients get the application's 413.
@@ -99,4 +102,11 @@ def listen(app: Flask, host: str, port: int) -> BaseWSGIServer:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Werkzeug ends the process if it can't listen, so it gets a socket that listens already.
     with socket.create_server((host, port), family=family, backlog=_BACKLOG) as listener:
-        return make_server(host, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno())
+        server = make_server(host, port, app, threaded=True, request_handler=_RequestHandler, fd=listener.fileno())
+    server.handle_error = _log_error  # type: ignore[method-assign]
+    return server
+
+
+def _log_error(request: object, client_address: object) -> None:
+    """Log an exception of the server; its own method prints the client's address."""
+    _logger.error("The sandbox could not answer", exc_info=True)

@@ -5,7 +5,9 @@ import logging
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +28,22 @@ SECRETS = {
     "PORTAL_ZYPE_CLIENT_SECRET": 'quoted"\\secret',
     "PORTAL_DATABASE_URL": "postgresql+psycopg://portal:Datenbank7@db.internal/portal",
 }
+# What no line may contain, and how libraries write it.
+LEAKS = {
+    "Invalid request from ip=203.0.113.9: Invalid HTTP Version: 'zizm529 HTTP/1.1'": ("203.0.113.9", "zizm529"),
+    "Invalid request from ip=2001:db8::9: Invalid chunk size: b'ZZgcut001'": ("2001:db8::9", "gcut001"),
+    "Error handling request GET /activate/zizm529": ("zizm529",),
+    "InvalidChunkSize: Invalid chunk size: b'ZZpin=gcut001&password=hushhush'": ("gcut001", "hushhush"),
+    '"GET /activate?pin= zizm529 HTTP/1.1" 400 -': ("zizm529",),
+    "POST /zizm529 HTTP/1.0": ("zizm529",),
+    "ratelimit 6000 per 1 minute (203.0.113.9) exceeded at endpoint: a": ("203.0.113.9",),
+    "ratelimit 6000 per 1 minute (2001:db8:1:2::/64) exceeded at endpoint: a": ("2001:db8",),
+    "Exception occurred during processing of request from ('203.0.113.9', 40001)": ("203.0.113.9",),
+    "Peer: 203.0.113.9:40001": ("203.0.113.9",),
+    "from [2001:db8::9]:443, fe80::9%eth0 and ::ffff:203.0.113.9": ("2001:db8", "fe80", "203.0.113.9"),
+    "Max retries exceeded with url: /pin/status?linked_device_id=abc123def": ("abc123def",),
+    "refused alice@example.com: no such user": ("alice",),
+}
 Lines = Callable[[], list[dict[str, Any]]]
 
 
@@ -35,6 +53,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in logs.VERBOSE_LOGGERS}
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     logs.configure(load(SECRETS))
 
     def written() -> list[dict[str, Any]]:
@@ -46,6 +65,8 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
     logging.captureWarnings(False)
+    logging.setLogRecordFactory(logging.LogRecord)
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
     root.handlers = handlers
     root.setLevel(level)
     for name, before in levels.items():

@@ -1,6 +1,9 @@
 """Logs are JSON, one line a request, and hold no secret, whoever wrote them."""
 
+import io
 import logging
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +14,7 @@ from flask import Flask, Response, abort, g
 from flask.testing import FlaskClient
 
 from portal.pages.web import logs
-from tests.web.conftest import SECRETS, Lines
+from tests.web.conftest import LEAKS, SECRETS, Lines
 
 
 @pytest.fixture
@@ -26,6 +29,15 @@ def app() -> Flask:
         logging.getLogger("library").info("inside too")
         return str(g.request_id)
 
+    @app.get("/breaks")
+    def breaks() -> Response:
+        def parts() -> Iterator[str]:
+            yield "part"
+            raise ConnectionResetError
+
+        structlog.get_logger("portal.tests").info("inside")
+        return Response(parts())
+
     @app.get("/missing")
     def missing() -> Response:
         abort(404)
@@ -38,9 +50,8 @@ def app() -> Flask:
 
 
 @pytest.fixture
-def client(app: Flask) -> Iterator[FlaskClient]:
-    with app.test_client() as client:
-        yield client
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def access(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,6 +121,69 @@ def test_exceptions_are_written_without_secrets(lines: Lines) -> None:
     for line in written:
         assert "ValueError: bad [redacted]" in line["exception"]
         assert not any(secret in str(line) for secret in SECRETS.values())
+
+
+def test_no_line_of_a_library_has_an_address_or_what_a_client_sent(lines: Lines) -> None:
+    for text, leaks in LEAKS.items():
+        logging.getLogger("library").warning("%s", text)
+        try:
+            raise ValueError(text)
+        except ValueError:
+            for log in (structlog.get_logger("portal.tests"), logging.getLogger("library")):
+                log.exception("failed")
+        written = lines()
+        assert len(written) == 3
+        assert not [leak for leak in leaks if leak in str(written)], text
+
+
+def test_handlers_of_a_server_get_no_more_than_the_log(lines: Lines) -> None:
+    seen = io.StringIO()
+    logger = logging.getLogger("server.error")
+    handler = logging.StreamHandler(seen)
+    logger.addHandler(handler)
+    logger.propagate = False
+    for text, leaks in LEAKS.items():
+        try:
+            raise ValueError(text)
+        except ValueError:
+            logger.exception("%s", text)
+        logger.error("%d", text)
+        assert not [leak for leak in leaks if leak in seen.getvalue()], text
+    assert "ValueError" in seen.getvalue()
+    logger.removeHandler(handler)
+
+
+def test_the_server_s_own_addresses_stay_readable(lines: Lines) -> None:
+    logging.getLogger("gunicorn.error").info("Listening at: http://127.0.0.1:8000 (7)")
+    structlog.get_logger("portal.web").warning("foreign_host", host="10.0.0.7:8000", expected="127.0.0.1:8000")
+    listening, foreign = lines()
+    assert listening["event"] == "Listening at: http://127.0.0.1:8000 (7)"
+    assert (foreign["host"], foreign["expected"]) == ("10.0.0.7:8000", "127.0.0.1:8000")
+
+
+def test_what_ends_a_thread_or_the_process_is_logged(lines: Lines) -> None:
+    def fail() -> None:
+        raise ValueError("pin=zizm529")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    try:
+        fail()
+    except ValueError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    written = lines()
+    assert [line["event"] for line in written] == ["unhandled_exception"] * 2
+    assert all("ValueError: pin=[redacted]" in line["exception"] for line in written)
+
+
+def test_between_requests_no_line_has_the_id_of_one(client: FlaskClient, lines: Lines) -> None:
+    for path in ("/pages/a", "/missing", "/breaks"):
+        client.get(path, headers={"X-Request-ID": "of-the-request"}).close()
+        assert {line["request_id"] for line in lines()} == {"of-the-request"}
+        logging.getLogger("gunicorn.error").warning("Invalid request")
+        [line] = lines()
+        assert "request_id" not in line, path
 
 
 def test_no_secret_of_the_settings_is_written(lines: Lines) -> None:

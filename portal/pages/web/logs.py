@@ -6,15 +6,22 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
 from structlog.typing import Processor
+from werkzeug.wsgi import ClosingIterator
 
 from portal.pages.web.redaction import Redactor
 from portal.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # These write a line for each connection, request or migration, some with its query.
@@ -60,6 +67,26 @@ class _Handler(logging.Handler):
         _write(f'{{"event": "unwritable_record", "logger": "{record.name}", "level": "error"}}')
 
 
+class _RecordFactory:
+    """Makes the records of libraries, without what must not be logged: some servers have handlers of their own."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = logging.LogRecord(*args, **kwargs)
+        try:
+            message = record.getMessage()
+        except Exception:
+            # The default prints the record's arguments.
+            message = "unwritable_record"
+        record.msg, record.args = self._redactor.foreign_text(message), ()
+        if record.exc_info:
+            # What a formatter uses in place of the exception.
+            record.exc_text = self._redactor.foreign_text(logging.Formatter().formatException(record.exc_info))
+        return record
+
+
 _SHARED_PROCESSORS: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -70,7 +97,7 @@ _SHARED_PROCESSORS: list[Processor] = [
 
 def configure(settings: Settings, level: int = logging.INFO) -> None:
     """Send every log of this process from this level on to standard output, without the secrets of the settings."""
-    redactor = Redactor(settings.secret_values)
+    redactor = Redactor(settings.secret_values, _own_addresses(settings))
     output: list[Processor] = [
         lambda _logger, _method, event: redactor.event(event),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -93,7 +120,25 @@ def configure(settings: Settings, level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in VERBOSE_LOGGERS:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.setLogRecordFactory(_RecordFactory(redactor))
     logging.captureWarnings(True)
+    sys.excepthook = _log_crash
+    threading.excepthook = lambda crash: _log_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
+    sys.unraisablehook = lambda crash: _log_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
+
+
+def _log_crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """Log what ends a process or a thread; Python would print it as it is."""
+    crash = error or kind()
+    log.critical("unhandled_exception", exc_info=(kind, crash, trace))
+
+
+def _own_addresses(settings: Settings) -> set[str]:
+    """Return what the settings name as HOST:PORT, which operators have to see in messages of the server."""
+    secret = (settings.database_url, settings.redis_url, settings.smtp_url)
+    urls = [url.get_secret_value() for url in secret if url]
+    urls += [settings.public_url, settings.zype_api_url, settings.zype_login_url]
+    return {settings.bind, settings.metrics_bind or "", *(urlsplit(url).netloc.rpartition("@")[2] for url in urls)}
 
 
 def init_app(app: Flask, count: CountRequest) -> None:
@@ -108,8 +153,7 @@ def init_app(app: Flask, count: CountRequest) -> None:
         sent = request.environ.get("HTTP_X_REQUEST_ID", "")
         g.request_id = sent if REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
         g.request_start = time.perf_counter()
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        bind_contextvars(request_id=g.request_id)
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -123,3 +167,23 @@ def init_app(app: Flask, count: CountRequest) -> None:
         milliseconds = round(seconds * 1000, 1)
         log.info("request", method=request.method, rule=rule, status=response.status_code, ms=milliseconds)
         return response
+
+    app.wsgi_app = _OwnContext(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class _OwnContext:
+    """WSGI middleware that ends what is bound to the log lines of a request with that request.
+
+    Threads serve one request after another, and what a server logs between them belongs to none of them.
+    """
+
+    def __init__(self, application: "WSGIApplication") -> None:
+        self._application = application
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        clear_contextvars()
+        try:
+            return ClosingIterator(self._application(environ, start_response), clear_contextvars)
+        except BaseException:
+            clear_contextvars()
+            raise
