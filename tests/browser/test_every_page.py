@@ -11,10 +11,13 @@ from portal.sandbox import seed
 from tests.harness.page import Page
 from tests.harness.people import Alice
 from tests.harness.shown_pages import ShownPages
+from tests.harness.translation_checks import translated
 from tests.harness.visual_checks import PHONE, AppearanceCheck
 
 # What fits into the first round trip of a connection.
 MOST_BYTES = 14 * 1024
+# What browsers must not translate: the account, the brand, a TV's name, PINs.
+VERBATIM = (seed.ALICE.email, "Zype Activate", "W" * 40, "good7777", "TV 1")
 NAME_FORM = 'form[action$="/name"]'
 Pages = Iterator[tuple[str, Page]]
 
@@ -69,6 +72,7 @@ def test_every_page_fits_and_can_be_read_and_pressed(
     for name, page in pages(alice):
         shown.show(page)
         check(name)
+        assert translated(page, VERBATIM) == [], name
 
 
 def test_the_pin_page_is_small(live: str, open_window: Callable[..., playwright.Page]) -> None:

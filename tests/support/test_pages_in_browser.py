@@ -11,9 +11,12 @@ from tests.harness.page import Page
 from tests.harness.people import Alice
 from tests.harness.shown_pages import ShownPages
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.translation_checks import translated
 from tests.harness.visual_checks import AppearanceCheck
 from tests.support.conftest import UNLINK_WHY, VIEWER, Bob
 
+# What browsers must not translate: the viewer, the brand, PINs as they are read back.
+VERBATIM = (seed.ALICE.email, seed.ALICE.name, seed.ALICE.id, "Zype Activate", "used1", "sticky1")
 Pages = Iterator[tuple[str, Page]]
 
 
@@ -59,6 +62,7 @@ def test_every_page_fits_and_can_be_read_and_pressed(
     for name, page in pages(bob):
         shown.show(page)
         check(name)
+        assert translated(page, VERBATIM) == [], name
 
 
 def test_the_viewer_bar_stays_visible(console_window: playwright.Page, live: str) -> None:
