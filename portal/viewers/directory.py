@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from portal.domain.actors import Actor, ActorKind
+from portal.domain.characters import full_width_to_ascii, is_control, visible
+from portal.domain.emails import normalise_email, same_email
 from portal.domain.outcomes import Action, LookUpOutcome
 from portal.ledger.attempts import Attempt, RateLimited
 from portal.ledger.history import History
@@ -24,8 +26,6 @@ from portal.zype.payloads import Consumer
 # An agent may open a viewer whom they found for this long without another look-up in the ledger.
 OPEN_TIME = timedelta(minutes=30)
 CONSUMER_ID = re.compile("[A-Za-z0-9]{1,64}")
-# RFC 5321 section 4.5.3.1.3 limits a path to 256 octets with its two angle brackets.
-_MAX_EMAIL_LENGTH = 254
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,12 @@ class Directory:
     def find(self, typed: str, actor: Actor) -> LookUpResult:
         """Find the one viewer with exactly this e-mail address or consumer id, and record that they were looked up.
 
+        What people add to an address when they paste it is dropped first: see ``normalise_email``.
+
         An e-mail address matches in either case of its ASCII letters. Raises as ``Ledger.begin``.
         """
-        # Other white space is a control character, which no address and no id contains.
-        text = typed.strip(" \u00a0")
-        if not _is_email(text) and not CONSUMER_ID.fullmatch(text):
+        text = normalise_email(typed) or _consumer_id(typed)
+        if text is None:
             return self._malformed(actor)
         # Only as a hash until Zype confirms that it is an id: it may be a PIN, typed into the wrong field.
         attempt = Attempt(Action.LOOK_UP, actor, subject_hash=self._ledger.keyring.subject(text))
@@ -178,14 +179,18 @@ class Directory:
 
 def _match_email(email: str, consumers: Sequence[Consumer]) -> Consumer | None:
     """Return the one consumer with exactly this e-mail; Zype's search may also find similar ones."""
-    same = [consumer for consumer in consumers if _folded(consumer.email or "") == _folded(email)]
+    same = [consumer for consumer in consumers if same_email(consumer.email or "", email)]
     return same[0] if len(same) == 1 else None
 
 
+def _consumer_id(typed: str) -> str | None:
+    """Return the consumer id that was typed, without white space around it and what can't be seen; none if none was."""
+    if any(is_control(character) for character in typed):
+        return None
+    text = full_width_to_ascii(visible(typed)).strip()
+    return text if CONSUMER_ID.fullmatch(text) else None
+
+
 def _is_email(text: str) -> bool:
-    return "@" in text and len(text) <= _MAX_EMAIL_LENGTH and text.isprintable()
-
-
-def _folded(email: str) -> str:
-    # Only ASCII letters are folded: other case pairs, such as the long s, are different addresses.
-    return "".join(character.lower() if character.isascii() else character for character in email.strip())
+    # No consumer id has one.
+    return "@" in text

@@ -71,7 +71,7 @@ def test_a_wrong_password_gets_the_same_page_for_known_and_unknown_accounts(
         ("", "", "Enter your e-mail address."),
         ("alice@example.com", "", "Enter your password."),
         ("a" * 255, "x", "Enter your e-mail address."),
-        ("alice@example.com", "x" * 1001, "Enter your password."),
+        ("alice@example.com", "x" * 1001, "Use 1000 characters at most."),
         ("alice\0@example.com", "x", "Leave out characters that can't be seen."),
         ("alice@example.com", "x\x1b", "Leave out characters that can't be seen."),
     ],
@@ -83,7 +83,7 @@ def test_a_field_that_can_t_be_sent_says_why(
     page = sign_in(client, 422, email, password)
 
     assert sentence in page.summary
-    assert page.value("#email") == email
+    assert page.value("#email") == email.replace("\0", "")
     assert page.value("#password") == ""
     assert rows(app, ledger) == []
 
@@ -189,6 +189,26 @@ def test_a_sign_in_leads_to_no_other_path(
             assert form.value('form[action="/sign-in"] [name=next]') == "/activate"
             fields = {"email": seed.ALICE.email, "password": seed.ALICE.password, "next": path}
             assert client.submit(form, "/sign-in", 303, **fields).location == "/activate"
+
+
+def test_the_address_is_the_same_however_it_is_typed(app: Flask, client: PageClient) -> None:
+    for email in ("\uff41lice\uff20example.com", "mailto:alice@example.com\u00a0", "A <ALICE@example.com>,"):
+        sign_in(client, 303, email, seed.ALICE.password)
+        client.submit(client.get("/activate"), ".site-header form", 303)
+
+    signed_in = [row for row in rows(app, ledger) if row["action"] == "sign_in"]
+    assert {row["outcome"] for row in signed_in} == {None, "signed_in"}
+    assert len({row["subject_hash"] for row in signed_in}) == 1
+
+
+def test_what_is_no_address_is_no_wrong_password(app: Flask, client: PageClient, sandbox: SimulatedZype) -> None:
+    for email in ("alice", "alice@", "alice example.com", "alice@example.com bob@example.com", "\u200b", " "):
+        page = sign_in(client, 422, email)
+        assert "Enter your e-mail address" in page.summary, email
+        assert "don't go together" not in page.summary, email
+
+    assert rows(app, ledger) == []
+    assert sandbox.record() == []
 
 
 def test_the_pin_survives_a_wrong_and_a_right_password(alice: Alice) -> None:

@@ -1,4 +1,4 @@
-"""Every form there is: with control characters in each field, and with each field twice."""
+"""Every form there is: sent empty, with control characters in each field, and with each field twice."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from portal.pages.web.language import LanguageForm
 from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.internals import give_cookie, rows, send_body, session_rows
-from tests.harness.markup import attribute
+from tests.harness.markup import attribute, words
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
@@ -147,6 +147,11 @@ def names(app: Flask, form: type[PortalForm]) -> Iterator[tuple[str, bool]]:
             yield one.name, isinstance(one, HiddenField)
 
 
+def faults_in(page: Page) -> dict[str, str]:
+    """Return what the summary says of each field that it links to."""
+    return {attribute(link, "href")[1:]: words(link) for link in page.select('[role=alert] a[href^="#"]')}
+
+
 def state(app: Flask, sandbox: SimulatedZype) -> tuple[object, ...]:
     """Return what a form that was refused has not changed; that it was sent, and a look-up, may be in the ledger."""
     found = rows(app, ledger)
@@ -162,6 +167,28 @@ def test_every_form_is_here() -> None:
 def test_every_field_is_here(app: Flask) -> None:
     for form, sent in FORMS.items():
         assert {name for name, _ in names(app, form)} <= set(sent.fields), form
+
+
+def test_an_empty_form_lists_all_that_is_missing_apart_from_what_is_wrong(scene: Scene) -> None:
+    for form, sent in FORMS.items():
+        if not sent.required:
+            continue
+        empty = scene.sends(sent, [])
+        assert empty.status == 422, form
+        missing = faults_in(empty)
+        assert sent.required.keys() <= missing.keys(), (form, missing)
+
+        wrong = scene.sends(sent, [(name, value) for name, value in sent.required.items() if value])
+        assert wrong.status == 422, form
+        assert sent.required.keys() <= faults_in(wrong).keys(), (form, faults_in(wrong))
+        for name, value in sent.required.items():
+            if value:
+                assert said_of(empty, name) != said_of(wrong, name), (form, name)
+
+
+def said_of(page: Page, name: str) -> str:
+    """Return what a page says of a field, in the summary and beside it."""
+    return page.summary if len(faults_in(page)) == 1 else page.text(f"#{name}-error")
 
 
 def test_a_control_character_is_refused_in_every_field(scene: Scene, app: Flask, sandbox: SimulatedZype) -> None:

@@ -75,7 +75,8 @@ def test_a_wrong_password_gets_the_same_page_for_known_and_unknown_names(
 
 
 def test_the_name_may_be_in_any_case_and_have_white_space_around_it(bob: Bob, client: PageClient) -> None:
-    sign_in(client, 303, " BOB ", Bob.password)
+    for name in (" BOB ", "\u00a0bob\u200b", "\uff42\uff4f\uff42"):
+        sign_in(client, 303, name, Bob.password)
 
 
 @pytest.mark.parametrize(

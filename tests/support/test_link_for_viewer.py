@@ -52,7 +52,7 @@ FAILING = ("used", "refused", "http503", "http429", "http401", "http500")
 MAGIC = [magic for magic in seed.MAGIC_PINS if magic.word in FAILING]
 WRONG = {
     "no reason": ({"reason": ""}, "#reason", "Choose a reason."),
-    "a reason of unlinking": ({"reason": "gone"}, "#reason", "Choose a reason."),
+    "a reason of unlinking": ({"reason": "gone"}, "#reason", "Choose a reason from the list."),
     "no details": ({"details": ""}, "#details", "at least ten characters"),
     "nine characters": ({"details": "  no browser  "[:11]}, "#details", "at least ten characters"),
     "ten that can't be seen": ({"details": "\u200b" * 10}, "#details", "at least ten characters"),
@@ -182,6 +182,29 @@ def test_a_missing_field_has_its_error_beside_it(
     assert sandbox.record() == []
 
 
+def test_an_empty_form_lists_the_pin_too(bob: Bob, app: Flask) -> None:
+    page = bob.enters(" \u200b", 422, reason="", details="", ticket="", identity_checked=None).page
+
+    faults = {str(link["href"]): link.get_text() for link in page.select("[role=alert] a")}
+    assert faults == {
+        "#pin": "Enter the PIN that the TV shows.",
+        "#reason": "Choose a reason.",
+        "#details": "Say what happened, in at least ten characters.",
+        "#identity_checked": "Check who is calling before you go on.",
+    }
+    assert page.text("#pin-error") == "Enter the PIN that the TV shows."
+    assert "10 to 500 characters" in page.text("#details-hint")
+    assert outcomes(app) == []
+
+
+def test_a_malformed_pin_is_listed_with_the_other_faults(bob: Bob, app: Flask) -> None:
+    page = bob.enters("<b>", 422, details="").page
+
+    assert "Compare every letter and number with the caller." in page.summary
+    assert "Say what happened" in page.summary
+    assert outcomes(app) == []
+
+
 @pytest.mark.parametrize(
     "details", ["a" * 10, "a" * 500, "  ten chars!  ", "Two\r\nlines.", "日本語の理由を書きました。"]
 )
@@ -192,7 +215,7 @@ def test_the_details_are_stored_on_one_line(bob: Bob, app: Flask, details: str) 
     assert kept == {f"The viewer needs a hand with the remote: {' '.join(details.split())}"}
 
 
-@pytest.mark.parametrize("typed", ["", "no", "a" * 300, "good\0", "<b>", "good\u202e529", "📺"], ids=ascii)
+@pytest.mark.parametrize("typed", ["no", "a" * 300, "good\0", "<b>", "good\u202e529", "📺"], ids=ascii)
 def test_a_malformed_pin_is_recorded_and_refused(bob: Bob, app: Flask, sandbox: SimulatedZype, typed: str) -> None:
     page = bob.enters(typed, 422).page
 

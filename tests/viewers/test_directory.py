@@ -40,11 +40,9 @@ def test_opening_a_viewer_is_a_look_up_unless_they_were_just_found(make_services
 def test_a_look_alike_finds_nobody(make_services: MakeServices) -> None:
     services = make_services()
     for look_alike in (
-        "alice@example.com\u200b",
-        "\uff41lice@example.com",
         "\u0430lice@example.com",
         "al\u0131ce@example.com",
-        "alice@example.com.",
+        "alice@example.com.au",
         "alice",
         "alice@",
         "@example.com",

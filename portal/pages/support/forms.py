@@ -1,6 +1,7 @@
 """Forms of the console. They check only the shape of what was sent."""
 
 import re
+from typing import Any
 
 from flask_babel import force_locale
 from flask_babel import lazy_gettext as _
@@ -35,7 +36,7 @@ _LINE_BREAKS = re.compile(r"[\r\n\t]+")
 class FindViewerForm(PortalForm):
     """An e-mail address or a consumer id."""
 
-    who = JudgedField()
+    who = JudgedField(validators=[DataRequired(_("Enter an e-mail or a consumer id."))])
 
 
 def _one_line(text: str | None) -> str:
@@ -47,7 +48,7 @@ def _long_enough(form: PortalForm, field: Field) -> None:
     # Other white space and characters that can't be seen don't count.
     unseen = [c for c in field.data or "" if is_invisible(c) or is_control(c) or (is_white_space(c) and c != " ")]
     if len(field.data or "") - len(unseen) < MIN_DETAILS:
-        raise ValidationError(_("Say in a few words what happened: at least ten characters."))
+        raise ValidationError(_("This is too short: write at least ten characters."))
 
 
 def _matches_ticket_pattern(form: PortalForm, field: Field) -> None:
@@ -84,6 +85,7 @@ class ReasonForm(SummaryForm):
     details = TextAreaField(
         filters=[_one_line],
         validators=[
+            DataRequired(_("Say what happened, in at least ten characters.")),
             _long_enough,
             Length(max=MAX_DETAILS, message=_("Shorten this to 500 characters.")),
             _contains_no_pin,
@@ -101,8 +103,10 @@ class ReasonForm(SummaryForm):
 
     def validate_reason(self, field: Field) -> None:
         """Accept only the reasons in the list."""
-        if field.data not in self.reasons:
+        if not field.data:
             raise ValidationError(_("Choose a reason."))
+        if field.data not in self.reasons:
+            raise ValidationError(_("Choose a reason from the list."))
 
     @property
     def reason_to_record(self) -> Reason:
@@ -116,7 +120,15 @@ class LinkForViewerForm(ReasonForm):
     """The PIN of the viewer's TV, and why. Only portal.domain.pins decides what a PIN is."""
 
     reasons = LINK_REASONS
-    pin = JudgedField()
+    pin = JudgedField(validators=[DataRequired(_("Enter the PIN that the TV shows."))])
+
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """Tell whether every field is valid. A PIN that can't be one is: it is for the ledger, if others are valid."""
+        if super().validate(*args, **kwargs):
+            return True
+        if self.secret_pin is None and not self.pin.errors:
+            self.pin.errors = [_("Compare every letter and number with the caller.")]
+        return False
 
     @property
     def normalised_pin(self) -> Pin | None:

@@ -59,6 +59,8 @@ def find_viewer(agent: Agent) -> Response:
 @agent_required
 def look_up_viewer(agent: Agent) -> Response:
     form = FindViewerForm()
+    if not form.validate():
+        return _find_page(form, "empty")
     look_up = actions.find(as_typed(form.who), agent)
     if look_up.viewer is None:
         return _find_page(form, look_up.outcome, look_up.retry_after)

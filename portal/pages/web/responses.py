@@ -10,7 +10,7 @@ from flask_babel import ngettext
 _STATUSES = {
     422: (
         *("not_found", "refused", "malformed", "gone", "wrong"),
-        *("stale", "no_cookies", "invalid", "some_gone", "not_kept", "changed"),
+        *("empty", "stale", "no_cookies", "invalid", "some_gone", "not_kept", "changed"),
     ),
     429: ("too_many",),
     503: ("unavailable", "unknown", "busy", "misconfigured", "some_left"),
