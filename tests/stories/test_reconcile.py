@@ -19,7 +19,7 @@ from tests.stories.ledger_rows import rows_of
 from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
 
 THREADS = 32
-VIEWERS = 8
+VIEWERS = 16
 # The status that the sandbox answers for each kind of PIN, and the outcome that the viewer must see.
 KINDS = {
     "good": (200, Outcome.LINKED),
@@ -37,9 +37,11 @@ HIGH_LIMITS = {
     "PORTAL_LIMIT_VIEWER": "100000/15minutes",
     "PORTAL_LIMIT_ADDRESS": "100000/15minutes",
     "PORTAL_LIMIT_FLOOD": "100000/minute",
-    # One worker may get all of the threads, and each of them may call Zype.
+    # One worker may get all of the threads, and each of them may call Zype. Links can take three quarters of the calls.
     "PORTAL_THREADS": "48",
-    "PORTAL_ZYPE_CONCURRENCY": str(THREADS),
+    "PORTAL_ZYPE_CONCURRENCY": str(THREADS * 4 // 3 + 1),
+    # So that each viewer has an address, and a share, of their own.
+    "PORTAL_PROXY_HOPS": "1",
 }
 
 

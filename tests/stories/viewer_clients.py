@@ -174,8 +174,8 @@ class ViewerClients:
         return stranger
 
     def viewers(self, count: int) -> list[ViewerClient]:
-        """Return this many signed-in viewers, numbered from 0."""
-        return [self.viewer(number) for number in range(count)]
+        """Return this many signed-in viewers, numbered from 0, who have an address each if a proxy names it."""
+        return [self.viewer(number, f"192.0.2.{number}") for number in range(count)]
 
     def tab_of(self, viewer: ViewerClient) -> ViewerClient:
         """Return another connection of the same browser, with the page with the PIN field open."""
