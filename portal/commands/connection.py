@@ -66,6 +66,9 @@ class Connection:
         # When the first byte of the request arrived.
         self.first_byte = 0.0
         self._received = RequestsReceived(cfg, client)
+        # What a thread will find.
+        self._request: Any = None
+        self._failure: RequestRefused | OSError | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -77,6 +80,22 @@ class Connection:
 
         Raises RequestRefused if it never will be one, and OSError if the client is gone.
         """
+        if not self.needs_thread():
+            return None
+        if self._failure:
+            raise self._failure
+        request, self._request = self._request, None
+        return request
+
+    def needs_thread(self) -> bool:
+        """Take what has arrived, and return whether a request is whole now, or never will be."""
+        try:
+            self._request = self._request or self._read()
+        except (RequestRefused, OSError) as error:
+            self._failure = error
+        return self._request is not None or self._failure is not None
+
+    def _read(self) -> Any:
         while (request := self._received.next_request()) is None:
             if not self._receive():
                 return None

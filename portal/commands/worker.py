@@ -2,8 +2,8 @@
 
 gthread's own worker lets a thread read a request for as long as the client likes to send it, so that a few dozen half
 requests stop the whole site. Here a thread takes what has arrived. If that is a whole request, it answers; if not, the
-connection goes back to the poller until more arrives, and for ten seconds at most from the first byte. The same holds
-for answers that a client does not take.
+connection goes to the poller, which reads the rest as it arrives, for ten seconds at most from the first byte. The
+poller also sends what a client does not take at once of an answer, and waits for clients to close connections.
 """
 
 import errno
@@ -148,9 +148,11 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         self.poller.unregister(conn.sock)
 
     def _read(self, conn: Connection, _socket: object) -> None:
-        conn.is_reading = False
-        self._take_back(conn)
-        self.enqueue_req(conn)
+        # Here, since a thread for each byte of a slow client would cost ten times as much.
+        if conn.needs_thread():
+            conn.is_reading = False
+            self._take_back(conn)
+            self.enqueue_req(conn)
 
     def _send_rest(self, conn: Connection, step: _Next, _socket: object) -> None:
         try:

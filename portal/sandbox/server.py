@@ -43,7 +43,12 @@ class _RequestHandler(WSGIRequestHandler):
             self.close_connection = True
             self.send_error(413)
             return
-        environ["wsgi.input"] = BytesIO(self.rfile.read(int(length)))
+        sent = self.rfile.read(int(length))
+        if len(sent) < int(length):
+            self.close_connection = True
+            self.send_error(400)
+            return
+        environ["wsgi.input"] = BytesIO(sent)
         body, status, headers = run_wsgi_app(self.server.app, environ)
         with closing(ClosingIterator(body)) as parts:
             code, _, reason = status.partition(" ")

@@ -121,6 +121,20 @@ def test_it_answers_its_own_host_alone(make_app: Callable[..., Flask]) -> None:
                     assert ("alice" in answer.read().decode()) <= (status == 200)
 
 
+def test_it_acts_on_no_body_that_is_cut(app: Flask) -> None:
+    form = f"api_key={API_KEY}&consumer_id={seed.ALICE.id}&pin=good1".encode()
+    with serve_in_thread(app) as url, connected(url) as connection:
+        connection.putrequest("PUT", "/pin/link")
+        connection.putheader("Content-Type", "application/x-www-form-urlencoded")
+        connection.putheader("Content-Length", str(len(form) + 1))
+        connection.endheaders(form)
+        connection.sock.shutdown(socket.SHUT_WR)
+        assert connection.getresponse().status == 400
+        with connected(url) as reader:
+            reader.request("GET", "/sandbox/record")
+            assert reader.getresponse().read().strip() == b"[]"
+
+
 @pytest.mark.parametrize("headers", [{"Content-Length": "99999999"}, {"Transfer-Encoding": "chunked"}])
 def test_it_refuses_a_body_that_it_would_not_read_whole(app: Flask, headers: dict[str, str]) -> None:
     with serve_in_thread(app) as url, connected(url) as connection:
