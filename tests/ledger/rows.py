@@ -1,7 +1,7 @@
 """A ledger with a few rows, and changes to it that its triggers would refuse."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -44,6 +44,14 @@ def now(database: Database) -> datetime:
     """Return the database's time."""
     with database.read() as connection:
         return database.now(connection)
+
+
+def insert_attempt(database: Database, ledger: Ledger, attempt: Attempt, outcome: str, age: timedelta) -> None:
+    """Write an attempt that began and ended so long ago."""
+    at = now(database) - age
+    rows = [row_of(attempt, ledger.keyring) | {"outcome": value} for value in (None, outcome)]
+    with database.write() as connection:
+        connection.execute(ledger_table.insert(), [sign(row, ledger.keyring.current, at) for row in rows])
 
 
 def insert_rows(database: Database, ledger: Ledger, rows: int) -> None:

@@ -11,7 +11,7 @@ from portal.ledger.history import CHUNK_SIZE, PAGE_SIZE, AttemptFilter, History
 from portal.ledger.ledger import Ledger
 from tests.harness.ledger import REASON, actor, agent
 from tests.ledger.conftest import on_any_database
-from tests.ledger.rows import insert_rows
+from tests.ledger.rows import insert_attempt, insert_rows
 
 
 @on_any_database
@@ -126,3 +126,64 @@ def test_every_attempt_without_an_outcome_is_returned_oldest_first(ledger: Ledge
         ledger.begin(attempt)
 
     assert [one.attempt_id for one in history.without_outcome(timedelta(0))] == [one.id for one in attempts]
+
+
+def test_a_look_up_counts_for_its_agent_and_viewer_if_it_found_them_a_while_ago(
+    ledger: Ledger, history: History, database: Database
+) -> None:
+    def look_up(outcome: str, age: timedelta, agent_id: str = "bob", action: Action = Action.LOOK_UP) -> None:
+        insert_attempt(database, ledger, Attempt(action, agent(agent_id), "alice"), outcome, age)
+
+    def has_looked_up(consumer_id: str = "alice", agent_id: str = "bob") -> bool:
+        return history.has_looked_up(agent(agent_id), consumer_id, timedelta(minutes=15))
+
+    look_up(LookUpOutcome.FOUND, timedelta(minutes=16))
+    look_up(LookUpOutcome.NOT_FOUND, timedelta(minutes=1))
+    look_up(LookUpOutcome.FOUND, timedelta(minutes=1), agent_id="supervisor")
+    look_up(LookUpOutcome.FOUND, timedelta(minutes=1), action=Action.LINK)
+    ledger.record(Attempt(Action.LOOK_UP, actor("bob"), "alice"), LookUpOutcome.FOUND)
+    assert not has_looked_up()
+    look_up(LookUpOutcome.FOUND, timedelta(minutes=14))
+    assert has_looked_up()
+    assert not has_looked_up("mallory")
+
+
+def test_what_decides_about_a_pin_are_the_rows_of_its_fingerprints_and_consumer(
+    ledger: Ledger, history: History
+) -> None:
+    def record(fingerprint: str, outcome: str, consumer_id: str = "alice", action: Action = Action.LINK) -> Attempt:
+        attempt = Attempt(action, actor(consumer_id), consumer_id, pin_fingerprint=fingerprint * 64)
+        ledger.record(attempt, outcome)
+        return attempt
+
+    linked = record("1", Outcome.LINKED)
+    unlinked = record("2", UnlinkOutcome.UNLINKED, action=Action.UNLINK)
+    record("3", Outcome.LINKED)
+    record("1", Outcome.LINKED, consumer_id="mallory")
+    record("1", Outcome.TOO_MANY)
+    own = record("1", Outcome.LINKED)
+    found = history.decisive_entries("alice", ["1" * 64, "2" * 64], exclude=own.id)
+    assert [entry.attempt_id for entry in found] == [unlinked.id, linked.id]
+
+
+def test_a_tv_s_link_is_its_newest_unless_it_was_unlinked_since(ledger: Ledger, history: History) -> None:
+    def record(device_id: str, outcome: str, consumer_id: str = "alice") -> Attempt:
+        attempt = Attempt(Action.LINK, actor(consumer_id), consumer_id, device_id)
+        ledger.record(attempt, outcome)
+        return attempt
+
+    record("tv-1", Outcome.LINKED)
+    newest = record("tv-1", Outcome.LINKED)
+    record("tv-1", Outcome.NOT_FOUND)
+    record("tv-2", Outcome.LINKED)
+    record("tv-2", UnlinkOutcome.UNLINKED)
+    record("tv-3", Outcome.LINKED, consumer_id="mallory")
+    record("tv-4", Outcome.LINKED)
+    found = history.links("alice", ["tv-1", "tv-2", "tv-3"])
+    assert {device_id: entry.attempt_id for device_id, entry in found.items()} == {"tv-1": newest.id}
+
+
+def test_a_filter_says_what_it_matches() -> None:
+    assert str(AttemptFilter()) == "everything"
+    filters = AttemptFilter(agent="bob", outcome="none", since=date(2026, 1, 31))
+    assert str(filters) == "agent=bob outcome=none since=2026-01-31"
