@@ -27,6 +27,7 @@ from portal.pages.staff_auth.oidc.views import bp as staff_oidc_pages
 from portal.pages.staff_auth.views import bp as staff
 from portal.pages.support.history_views import bp as support_history
 from portal.pages.support.linking_views import bp as support_linking
+from portal.pages.support.sign_out_views import bp as support_sign_out
 from portal.pages.support.unlinking_views import bp as support_unlinking
 from portal.pages.support.views import bp as support
 from portal.pages.web import assets, bodies, client_address, error_pages, forms, headers, limits, logs, templating
@@ -38,6 +39,7 @@ from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
 from portal.viewers.directory import Directory
 from portal.viewers.preferences import ViewerPreferences
+from portal.viewers.sign_out import SignOut
 from portal.zype.client import ZypeClient
 
 
@@ -59,7 +61,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in (
         *(ops, auth, staff, staff_oidc_pages),
         *(activate, devices),
-        *(support, support_linking, support_unlinking, support_history),
+        *(support, support_linking, support_unlinking, support_sign_out, support_history),
     ):
         app.register_blueprint(blueprint)
     # Last comes what runs before Flask: the check of the Host header, and outermost the client's address from proxies.
@@ -107,6 +109,7 @@ def create_services(settings: Settings) -> Services:
         delays=delays(settings.threads),
         sessions=sessions,
         authorizations=Authorizations(database, settings),
+        sign_out=SignOut(database, sessions, ledger),
         zype=zype,
         linking=Linking(settings, ledger, zype, single_flight, reconciliation, metrics.count_link),
         unlinking=Unlinking(settings, ledger, history, zype, single_flight, preferences),

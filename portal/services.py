@@ -18,6 +18,7 @@ from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
 from portal.viewers.directory import Directory
 from portal.viewers.preferences import ViewerPreferences
+from portal.viewers.sign_out import SignOut
 from portal.zype.client import ZypeClient
 
 EXTENSION = "portal"
@@ -33,6 +34,7 @@ class Services:
     delays: Delays
     sessions: Sessions
     authorizations: Authorizations
+    sign_out: SignOut
     zype: ZypeClient
     linking: Linking
     unlinking: Unlinking

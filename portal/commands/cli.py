@@ -21,6 +21,7 @@ LAZY_COMMANDS = {
     "demo": ("demo", "Try everything, with a simulated Zype and TV and no credentials."),
     "mailer": ("mailer", "Send the mails that let viewers know what was done with their TVs."),
     "sandbox": ("sandbox", "Serve the simulated Zype and its TV alone."),
+    "sessions": ("sessions", "The sessions of viewers and support staff."),
 }
 
 

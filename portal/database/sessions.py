@@ -165,10 +165,18 @@ class Sessions:
         """Delete a session, and return whether there was one."""
         return self._database.change(sessions.delete().where(sessions.c.id_hash == self._hash(session_id))) == 1
 
-    def end_all(self, kind: SessionKind, principal_id: str) -> int:
-        """Delete every session of a viewer or an agent, and return how many there were."""
-        of_principal = (sessions.c.kind == kind, sessions.c.principal_id == principal_id)
-        return self._database.change(sessions.delete().where(*of_principal))
+    def end_all(self, kind: SessionKind, principal_id: str, connection: Connection | None = None) -> int:
+        """Delete every session of a viewer or an agent, and return how many there were.
+
+        Args:
+            connection: of a unit of work that writes, if more is to be done in the same transaction.
+        """
+        of_principal = sessions.delete().where(sessions.c.kind == kind, sessions.c.principal_id == principal_id)
+        return connection.execute(of_principal).rowcount if connection else self._database.change(of_principal)
+
+    def end_everybodys(self, connection: Connection) -> int:
+        """Delete every session of viewers and agents, in a unit of work that writes; return how many there were."""
+        return connection.execute(sessions.delete()).rowcount
 
     def time_since_authentication(self, session: Session) -> timedelta:
         """Return how long ago the principal authenticated, by the database's clock."""

@@ -20,7 +20,7 @@ CHUNK_SIZE = 500
 # The outcome in a filter for attempts that have none.
 NO_OUTCOME = "none"
 # What a viewer's activity consists of. Which agent looked at the account is for supervisors to know.
-_VIEWER_ACTIONS = (Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN)
+_VIEWER_ACTIONS = (Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN, Action.SIGN_OUT_EVERYWHERE)
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,12 @@ class Ledger:
             self._append(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
 
     def record_change(
-        self, connection: Connection, attempt: Attempt, outcome: ChangeOutcome = ChangeOutcome.DONE
+        self,
+        connection: Connection,
+        attempt: Attempt,
+        outcome: ChangeOutcome = ChangeOutcome.DONE,
+        *,
+        concerns_viewer: bool = False,
     ) -> None:
         """Write an attempt and its outcome in the transaction that makes the change, so that neither is there alone.
 
@@ -148,9 +153,13 @@ class Ledger:
             connection: of the unit of work that makes the change.
             attempt: whose reason names what was changed, such as the id of an account.
             outcome: of what was done.
+            concerns_viewer: something was done for a viewer, so ``on_outcome`` is called, as ``finish`` does.
         """
-        row = row_of(attempt, self.keyring)
-        self._append(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
+        row, now = row_of(attempt, self.keyring), self._database.now(connection)
+        ended = row | {"outcome": outcome}
+        if self._on_outcome and concerns_viewer:
+            self._on_outcome(connection, ended, self.keyring.addresses(attempt.actor.address), now, now)
+        self._append(connection, [row, ended], now)
 
     def resolve(self, attempt_id: str, outcome: str, actor: Actor = OPERATOR) -> None:
         """Add the outcome of an attempt that has none, as an operator found it, and the record of who added it.

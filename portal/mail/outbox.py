@@ -48,6 +48,7 @@ class NoticeKind(StrEnum):
 
     LINKED_BY_AGENT = "linked_by_agent"
     UNLINKED_BY_AGENT = "unlinked_by_agent"
+    SIGNED_OUT_BY_AGENT = "signed_out_by_agent"
     LINKED_FROM_NEW_ADDRESS = "linked_from_new_address"
 
 
@@ -181,8 +182,15 @@ def queue_notice(
 def _kind(connection: Connection, row: Mapping[str, Any], address_hashes: Sequence[str]) -> NoticeKind | None:
     is_link = row["action"] == Action.LINK and row["outcome"] == Outcome.LINKED
     is_unlink = row["action"] in (Action.UNLINK, Action.UNDO) and row["outcome"] == UnlinkOutcome.UNLINKED
+    # An agent's own sessions have no viewer.
+    is_sign_out = row["action"] == Action.SIGN_OUT_EVERYWHERE and row["consumer_id"] is not None
     if row["actor_kind"] == ActorKind.AGENT:
-        return NoticeKind.LINKED_BY_AGENT if is_link else NoticeKind.UNLINKED_BY_AGENT if is_unlink else None
+        by_agent = {
+            NoticeKind.LINKED_BY_AGENT: is_link,
+            NoticeKind.UNLINKED_BY_AGENT: is_unlink,
+            NoticeKind.SIGNED_OUT_BY_AGENT: is_sign_out,
+        }
+        return next((kind for kind, is_it in by_agent.items() if is_it), None)
     if not is_link:
         return None
     values = {"consumer_id": row["consumer_id"], "address_hashes": list(address_hashes)}

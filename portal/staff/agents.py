@@ -164,18 +164,34 @@ class Agents:
         self.end_sessions(account.id)
         return password
 
-    def sign_out(self, agent_id: str, actor: Actor) -> None:
-        """End every session of an agent, and record who did; raises LedgerUnavailable if that can't be recorded."""
+    def sign_out(self, agent_id: str, actor: Actor) -> int:
+        """End every session of an agent, record who did, and return how many there were.
+
+        Raises LedgerUnavailable if it can't be recorded.
+        """
         attempt = Attempt(Action.SIGN_OUT_EVERYWHERE, actor, reason=Reason(agent_id))
         self._ledger.begin(attempt)
-        self.end_sessions(agent_id)
+        count = self.end_sessions(agent_id)
         self._ledger.finish(attempt, ChangeOutcome.DONE)
+        return count
 
-    def end_sessions(self, agent_id: str) -> None:
-        """End every session of an agent, and every sign-in that still lacks the second factor."""
+    def sign_out_named(self, name: str, actor: Actor) -> int:
+        """End every session of the accounts with a name, as ``disable`` takes it. Raises as ``sign_out``.
+
+        Raises:
+            AccountError: there is no such account.
+        """
+        with self._database.read() as connection:
+            ids = connection.execute(sa.select(agents.c.id).where(_matches(name))).scalars().all()
+        if not ids:
+            raise AccountError(NO_SUCH_ACCOUNT)
+        return sum(self.sign_out(agent_id, actor) for agent_id in ids)
+
+    def end_sessions(self, agent_id: str) -> int:
+        """End every session of an agent, and every sign-in that still lacks the second factor; return how many."""
         # In this order: a sign-in that completes meanwhile finds its pending session gone, or ends with the rest.
-        for kind in (SessionKind.PENDING_AGENT, SessionKind.AGENT):
-            self._sessions.end_all(kind, agent_id)
+        kinds = (SessionKind.PENDING_AGENT, SessionKind.AGENT)
+        return sum(self._sessions.end_all(kind, agent_id) for kind in kinds)
 
     def verify(self, name: str, password: str) -> tuple[Account, str] | None:
         """Verify a name and a password.

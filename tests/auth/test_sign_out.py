@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from flask import Flask
 
 from portal.domain.actors import SessionKind
+from portal.ledger.tables import ledger
 from tests.conftest import services_of
-from tests.harness.internals import cookie, give_cookie, session_rows
+from tests.harness.internals import cookie, give_cookie, rows, session_rows
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import SimulatedZype
@@ -134,6 +135,11 @@ def test_signing_out_everywhere_ends_every_session_of_the_viewer(
     assert cookie(with_pin.browser, PIN) is None
     assert elsewhere.browser.get("/devices", 303).location == "/sign-in?next=/devices"
     assert mallory.opens("/devices").page.heading == "Your TVs"
+    recorded = [row for row in rows(app, ledger) if row["action"] == "sign_out_everywhere"]
+    assert [(row["actor_kind"], row["consumer_id"], row["outcome"]) for row in recorded] == [
+        ("viewer", viewer, None),
+        ("viewer", viewer, "done"),
+    ]
 
 
 def test_the_page_explains_signing_out_everywhere(elsewhere: Alice) -> None:

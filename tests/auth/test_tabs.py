@@ -187,6 +187,10 @@ def test_the_language_switch_and_a_wrong_password_keep_the_e_mail_and_where_to_g
             again = client.follow(client.submit(wrong, "/language", 303, button=names[language]))
             assert again.value("#email") == "alice@example.com"
             assert again.value('form[action="/sign-in"] [name=next]') == "/devices"
+            unseen = client.submit(
+                again, "/language", 303, button=names[language], email="a\0li\u200bce@example.com" + "x" * 999
+            )
+            assert client.follow(unseen).value("#email") == ("alice@example.com" + "x" * 999)[:254]
             # It is shown once.
             assert client.get("/sign-in").value("#email") == ""
 

@@ -54,6 +54,11 @@ SENTENCES = {
         "By: our support team",
         "To link the TV again, open https://tv.example.com/activate",
     ),
+    NoticeKind.SIGNED_OUT_BY_AGENT: (
+        "Our support team signed you out in every browser. Your TVs stay linked.",
+        "By: our support team",
+        "To sign in again, open https://tv.example.com/sign-in",
+    ),
     NoticeKind.LINKED_FROM_NEW_ADDRESS: (
         "A TV was linked to your account, from a place where you had not linked one before.",
         "By: you, or somebody signed in as you",

@@ -10,8 +10,9 @@ import time_machine
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database
-from portal.domain.actors import ActorKind
+from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
+from portal.ledger.attempts import Attempt
 from portal.ledger.history import History
 from portal.mail.outbox import CLAIM_DURATION, Notice, NoticeKind, NoticeState, Outbox, outbox
 from portal.sandbox import seed
@@ -50,6 +51,18 @@ def test_an_agents_unlink_queues_a_notice_and_a_viewers_own_does_not(attempts: A
     assert kinds(attempts) == []
     attempts.finish(AGENT, UnlinkOutcome.UNLINKED, action=action)
     assert kinds(attempts) == [NoticeKind.UNLINKED_BY_AGENT]
+
+
+def test_an_agent_s_sign_out_of_a_viewer_queues_a_notice_and_no_other_does(attempts: Attempts) -> None:
+    with attempts.database.write() as connection:
+        for kind, consumer_id in ((VIEWER, seed.ALICE.id), (ActorKind.OPERATOR, seed.ALICE.id), (AGENT, None)):
+            actor = Actor(kind, "somebody", ADDRESS, "request-1")
+            attempt = Attempt(Action.SIGN_OUT_EVERYWHERE, actor, consumer_id=consumer_id)
+            attempts.ledger.record_change(connection, attempt, concerns_viewer=True)
+        assert kinds(attempts) == []
+        attempt = Attempt(Action.SIGN_OUT_EVERYWHERE, Actor(AGENT, "bob", ADDRESS, "request-1"), seed.ALICE.id)
+        attempts.ledger.record_change(connection, attempt, concerns_viewer=True)
+    assert kinds(attempts) == [NoticeKind.SIGNED_OUT_BY_AGENT]
 
 
 def test_no_other_outcome_queues_a_notice(attempts: Attempts) -> None:

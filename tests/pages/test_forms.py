@@ -79,6 +79,12 @@ FORMS: dict[type[PortalForm], Sent] = {
         WHY,
         {"reason": "rubbish", "details": "short", "identity_checked": None},
     ),
+    support.SignViewerOutForm: Sent(
+        AGENT,
+        f"{V}/sign-out",
+        WHY,
+        {"reason": "rubbish", "details": "short", "identity_checked": None},
+    ),
     support.LinkForViewerForm: Sent(
         AGENT,
         f"{V}/link",

@@ -55,6 +55,8 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("POST", f"{V}/devices/<device>/unlink"): STAFF,
     ("GET", f"{V}/unlink-all"): FRESH,
     ("POST", f"{V}/unlink-all"): FRESH,
+    ("GET", f"{V}/sign-out"): STAFF,
+    ("POST", f"{V}/sign-out"): STAFF,
     ("GET", "/support/history"): SUPERVISORS,
     ("POST", "/support/history"): SUPERVISORS,
     ("POST", "/support/history/export"): SUPERVISORS,

@@ -63,6 +63,8 @@ CLOSED = {
     ("POST", "/support/viewers/<consumer_id>/devices/<device>/unlink"),
     ("GET", "/support/viewers/<consumer_id>/unlink-all"),
     ("POST", "/support/viewers/<consumer_id>/unlink-all"),
+    ("GET", "/support/viewers/<consumer_id>/sign-out"),
+    ("POST", "/support/viewers/<consumer_id>/sign-out"),
     ("GET", "/support/account"),
     ("POST", "/support/account/recovery-codes"),
     ("POST", "/support/sign-out/everywhere"),

@@ -95,7 +95,7 @@ def sign_out() -> None:
 
 def sign_out_everywhere(viewer: Viewer) -> None:
     """End every session of a viewer, that of this browser included."""
-    services().sessions.end_all(SessionKind.VIEWER, viewer.consumer_id)
+    services().sign_out.viewer(viewer.consumer_id, viewer.actor)
     session.clear()
     g.viewer = None
 
@@ -113,7 +113,8 @@ def take_flash() -> str | None:
 
 def keep_typed(form: Mapping[str, str]) -> None:
     """Keep who wants to sign in for the next page, if this request sent a form to sign in elsewhere."""
-    if typed := {name: form[name][:_MAX_TYPED] for name in _TYPED if form.get(name)}:
+    typed = {name: "".join(filter(str.isprintable, form.get(name, "")))[:_MAX_TYPED] for name in _TYPED}
+    if any(typed.values()):
         session[_TYPED_KEY] = typed
 
 

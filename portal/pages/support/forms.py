@@ -27,6 +27,12 @@ UNLINK_REASONS = {
     "mistake": _("It was linked by mistake"),
     "other": _("Other"),
 }
+SIGN_OUT_REASONS = {
+    "shared": _("The viewer signed in on a shared or lost device"),
+    "stranger": _("Somebody else may be signed in to the account"),
+    "fraud": _("Somebody talked the viewer into linking a TV"),
+    "other": _("Other"),
+}
 MIN_DETAILS, MAX_DETAILS = 10, 500
 # The column of the ledger is this long, whatever pattern an operator sets.
 MAX_TICKET = 200
@@ -114,6 +120,12 @@ class ReasonForm(SummaryForm):
         with force_locale("en"):
             chosen = str(self.reasons[self.reason.data])
         return Reason(f"{chosen}: {self.details.data}", self.ticket.data or None)
+
+
+class SignViewerOutForm(ReasonForm):
+    """Why an agent signs a viewer out everywhere."""
+
+    reasons = SIGN_OUT_REASONS
 
 
 class LinkForViewerForm(ReasonForm):

@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec
 from flask import Blueprint, Response, request
 
 from portal.domain.actors import ActorKind
-from portal.domain.outcomes import Action, LookUpOutcome, UnlinkOutcome
+from portal.domain.outcomes import Action, ChangeOutcome, LookUpOutcome, UnlinkOutcome
 from portal.ledger.attempts import PastAttempt
 from portal.ledger.history import AttemptPage
 from portal.pages.auth.guards import agent_required
@@ -28,7 +28,7 @@ bp = Blueprint("support", __name__)
 
 VIEWER = f"{HOME}/viewers/<consumer_id>"
 MAX_ATTEMPTS = 10
-# An unlink no older than this is what the agent has just done.
+# What is no older than this is what the agent has just done.
 JUST_NOW = timedelta(minutes=1)
 NO_VIEWER = (LookUpOutcome.NOT_FOUND, LookUpOutcome.MALFORMED)
 
@@ -95,7 +95,8 @@ def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
         summary=ViewerSummary.of(viewer),
         since=_parse_time(viewer.consumer.created_at),
         activity=activity,
-        just_unlinked=_just_unlinked(agent, activity),
+        just_unlinked=_just_did(agent, activity, Action.UNLINK, UnlinkOutcome.UNLINKED),
+        just_signed_out=_just_did(agent, activity, Action.SIGN_OUT_EVERYWHERE, ChangeOutcome.DONE),
     )
 
 
@@ -118,16 +119,16 @@ def _find_page(
     )
 
 
-def _just_unlinked(agent: Agent, activity: AttemptPage) -> int:
-    """Return how many TVs this agent has just unlinked, with no other attempt on the account since."""
+def _just_did(agent: Agent, activity: AttemptPage, action: Action, outcome: str) -> int:
+    """Return how often this agent has just done something, with no other attempt on the account since."""
 
-    def is_recent_unlink(attempt: PastAttempt) -> bool:
-        is_unlinked = (attempt.action, attempt.outcome) == (Action.UNLINK, UnlinkOutcome.UNLINKED)
+    def is_it(attempt: PastAttempt) -> bool:
+        is_done = (attempt.action, attempt.outcome) == (action, outcome)
         is_own = (attempt.actor_kind, attempt.actor_id) == (ActorKind.AGENT, agent.id)
         is_recent = attempt.ended_at is not None and activity.now - attempt.ended_at < JUST_NOW
-        return is_unlinked and is_own and is_recent
+        return is_done and is_own and is_recent
 
-    return len(list(takewhile(is_recent_unlink, activity.attempts)))
+    return len(list(takewhile(is_it, activity.attempts)))
 
 
 def _parse_time(text: str | None) -> datetime | None:
