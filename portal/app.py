@@ -24,6 +24,7 @@ from portal.pages.ops import metrics
 from portal.pages.ops.views import bp as ops
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.views import bp as staff_oidc_pages
+from portal.pages.staff_auth.password_views import bp as staff_password
 from portal.pages.staff_auth.views import bp as staff
 from portal.pages.support.history_views import bp as support_history
 from portal.pages.support.linking_views import bp as support_linking
@@ -59,7 +60,7 @@ def create_app(settings: Settings) -> Flask:
     authorization_code.init_app(app, settings)
     staff_oidc.init_app(app, settings)
     for blueprint in (
-        *(ops, auth, staff, staff_oidc_pages),
+        *(ops, auth, staff, staff_password, staff_oidc_pages),
         *(activate, devices),
         *(support, support_linking, support_unlinking, support_sign_out, support_history),
     ):

@@ -165,13 +165,23 @@ class Sessions:
         """Delete a session, and return whether there was one."""
         return self._database.change(sessions.delete().where(sessions.c.id_hash == self._hash(session_id))) == 1
 
-    def end_all(self, kind: SessionKind, principal_id: str, connection: Connection | None = None) -> int:
+    def end_all(
+        self,
+        kind: SessionKind,
+        principal_id: str,
+        connection: Connection | None = None,
+        *,
+        keep: str | None = None,
+    ) -> int:
         """Delete every session of a viewer or an agent, and return how many there were.
 
         Args:
             connection: of a unit of work that writes, if more is to be done in the same transaction.
+            keep: the id of one that goes on.
         """
         of_principal = sessions.delete().where(sessions.c.kind == kind, sessions.c.principal_id == principal_id)
+        if keep:
+            of_principal = of_principal.where(sessions.c.id_hash != self._hash(keep))
         return connection.execute(of_principal).rowcount if connection else self._database.change(of_principal)
 
     def end_everybodys(self, connection: Connection) -> int:

@@ -17,6 +17,10 @@ class StaffNotSignedIn(PortalError):
         self.reauthenticate = reauthenticate
 
 
+class PasswordChangeRequired(PortalError):
+    """An agent is signed in with a password that somebody else has seen, and has to choose another one first."""
+
+
 class NotAllowed(PortalError):
     """There is a session, but its principal may not do this."""
 

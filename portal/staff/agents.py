@@ -187,11 +187,14 @@ class Agents:
             raise AccountError(NO_SUCH_ACCOUNT)
         return sum(self.sign_out(agent_id, actor) for agent_id in ids)
 
-    def end_sessions(self, agent_id: str) -> int:
-        """End every session of an agent, and every sign-in that still lacks the second factor; return how many."""
+    def end_sessions(self, agent_id: str, keep: str | None = None) -> int:
+        """End every session of an agent, and every sign-in that still lacks the second factor; return how many.
+
+        The session with the id to keep, if there is one, goes on.
+        """
         # In this order: a sign-in that completes meanwhile finds its pending session gone, or ends with the rest.
         kinds = (SessionKind.PENDING_AGENT, SessionKind.AGENT)
-        return sum(self._sessions.end_all(kind, agent_id) for kind in kinds)
+        return sum(self._sessions.end_all(kind, agent_id, keep=keep) for kind in kinds)
 
     def verify(self, name: str, password: str) -> tuple[Account, str] | None:
         """Verify a name and a password.
@@ -225,10 +228,19 @@ class Agents:
         """Tell whether an account's generated password has ended, by the database's clock."""
         return account.password_expires_at is not None and account.password_expires_at <= self._database.now()
 
-    def set_password(self, agent_id: str, password: str, old_hash: str) -> bool:
-        """Store the password that an agent chose, which doesn't end; tell whether the account still had the old one."""
-        unchanged = (agents.c.id == agent_id, agents.c.password_hash == old_hash)
+    def change_password(self, agent_id: str, present: str | None, password: str) -> bool:
+        """Store the password that an agent chose, which does not end; tell whether the present one was right.
+
+        Args:
+            present: the present password; none if it need not be given.
+            password: the new one.
+        """
+        old_hash = self._database.scalar(sa.select(agents.c.password_hash).where(agents.c.id == agent_id))
+        if old_hash is None or (present is not None and not passwords.verify(present, old_hash)):
+            return False
         values = {"password_hash": passwords.hash_password(password), "password_expires_at": None}
+        # Only if no reset came in between.
+        unchanged = (agents.c.id == agent_id, agents.c.password_hash == old_hash)
         return self._database.change(agents.update().where(*unchanged).values(**values)) == 1
 
     def _record(self, connection: Connection, action: Action, actor: Actor, what: str) -> None:

@@ -7,6 +7,8 @@ from base64 import b64encode
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from portal.staff.password_policy import normalised
+
 # Without characters that look or sound like another when somebody copies them from paper.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 # OWASP's choice for argon2id: 19 MiB, two passes, one lane.
@@ -33,14 +35,14 @@ def generate(groups: int, length: int = 5) -> str:
 def hash_password(password: str) -> str:
     """Return the hash to store for a password."""
     with _slots:
-        return _hasher.hash(password)
+        return _hasher.hash(normalised(password))
 
 
 def verify(password: str, password_hash: str | None) -> bool:
     """Tell whether a password has this hash; without a hash the answer is no, after the same work."""
     try:
         with _slots:
-            return _hasher.verify(password_hash or DUMMY_HASH, password)
+            return _hasher.verify(password_hash or DUMMY_HASH, normalised(password))
     except (VerificationError, InvalidHashError):
         return False
 

@@ -72,6 +72,12 @@ FORMS: dict[type[PortalForm], Sent] = {
     staff.SecondFactorForm: Sent(
         HALF, "/support/sign-in/second-factor", {"code": "123456", "next": ""}, {"code": "1" * 101}
     ),
+    staff.ChangePasswordForm: Sent(
+        AGENT,
+        "/support/account/password",
+        {"present": "", "password": "seven wet umbrellas sing", "again": "seven wet umbrellas sing", "next": ""},
+        {"password": "short", "again": "another"},
+    ),
     support.FindViewerForm: Sent(AGENT, "/support", {"who": "nobody@example.com"}, {"who": "a b"}),
     support.ReasonForm: Sent(
         AGENT,

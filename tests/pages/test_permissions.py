@@ -72,6 +72,8 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("POST", "/support/sign-out/everywhere"): STAFF,
     ("GET", "/support/account"): STAFF,
     ("POST", "/support/account/recovery-codes"): FRESH,
+    ("GET", "/support/account/password"): STAFF,
+    ("POST", "/support/account/password"): STAFF,
 }
 EVERYWHERE = ("POST", "/support/sign-out/everywhere")
 

@@ -67,6 +67,8 @@ CLOSED = {
     ("POST", "/support/viewers/<consumer_id>/sign-out"),
     ("GET", "/support/account"),
     ("POST", "/support/account/recovery-codes"),
+    ("GET", "/support/account/password"),
+    ("POST", "/support/account/password"),
     ("POST", "/support/sign-out/everywhere"),
     # For those who gave a password of the staff, and owe the second factor.
     ("GET", "/support/sign-in/second-factor"),

@@ -33,7 +33,7 @@ def code_of(secret: str, step: int) -> str:
 @pytest.fixture
 def newcomer(app: Flask, client: PageClient) -> PageClient:
     """The browser of a new agent, who has just entered the password for the first time."""
-    password = services_of(app).agents.add("Newcomer", Role.AGENT)
+    password = services_of(app).agents.add("Newcomer", Role.AGENT, "a password of the newcomer's own")
     form = client.get("/support/sign-in?next=/support/account")
     response = client.submit(form, "/support/sign-in", 303, name="newcomer", password=password)
     assert client.follow(response, 303).location == f"{ENROL}?next=/support/account"

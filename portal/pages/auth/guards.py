@@ -6,7 +6,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from flask import Response
 
-from portal.domain.errors import NotAllowed, NotSignedIn, StaffNotSignedIn
+from portal.domain.errors import NotAllowed, NotSignedIn, PasswordChangeRequired, StaffNotSignedIn
 from portal.pages.identity.agent import Agent, current_agent
 from portal.pages.identity.viewer import Viewer, current_viewer
 
@@ -36,10 +36,17 @@ def _viewer() -> Viewer:
     return viewer
 
 
-def _agent() -> Agent:
+def _agent_with_any_password() -> Agent:
     agent = current_agent()
     if agent is None:
         raise StaffNotSignedIn
+    return agent
+
+
+def _agent() -> Agent:
+    agent = _agent_with_any_password()
+    if agent.has_to_change_password:
+        raise PasswordChangeRequired("it was generated")
     return agent
 
 
@@ -65,9 +72,11 @@ def _fresh(agent: Agent) -> Agent:
 
 
 # Without a viewer a view raises NotSignedIn; without an agent, or one who signed in a few minutes ago where that is
-# required, StaffNotSignedIn; for an agent who is no supervisor, NotAllowed.
+# required, StaffNotSignedIn; for an agent who is no supervisor, NotAllowed; and PasswordChangeRequired.
 viewer_required = _guard(_viewer)
 agent_required = _guard(_agent)
+# For what an agent needs who has to change their password first.
+agent_with_any_password_required = _guard(_agent_with_any_password)
 supervisor_required = _guard(_supervisor)
 fresh_agent_required = _guard(_fresh_agent)
 fresh_supervisor_required = _guard(_fresh_supervisor)

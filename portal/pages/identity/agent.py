@@ -28,6 +28,7 @@ class Agent:
     name: str
     role: Role
     is_fresh: bool
+    has_to_change_password: bool = False
 
     @property
     def is_supervisor(self) -> bool:
@@ -104,6 +105,11 @@ def end(response: Response) -> None:
     response.delete_cookie(_name(settings), secure=settings.is_https, httponly=True, samesite="Lax")
 
 
+def end_others(agent: Agent) -> None:
+    """End every session of an agent but the one of this browser."""
+    services().agents.end_sessions(agent.id, keep=request.cookies.get(_name(services().settings)))
+
+
 def _create(account: Account, kind: SessionKind, authenticated_at: datetime | None = None) -> str:
     return services().sessions.create(
         kind,
@@ -135,9 +141,8 @@ def _find_agent() -> Agent | None:
     account = _account(session) if session else None
     if session is None or account is None:
         return None
-    return Agent(
-        account.id, account.name, account.role, services().sessions.time_since_authentication(session) <= FRESH
-    )
+    is_fresh = services().sessions.time_since_authentication(session) <= FRESH
+    return Agent(account.id, account.name, account.role, is_fresh, account.has_to_change_password)
 
 
 def _session(kind: SessionKind) -> Session | None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from portal.domain.actors import Actor
-from portal.domain.outcomes import Action, SignInOutcome
-from portal.ledger.attempts import Attempt
+from portal.domain.actors import Actor, Reason
+from portal.domain.outcomes import Action, ChangeOutcome, SignInOutcome
+from portal.ledger.attempts import Attempt, RateLimited
 from portal.ledger.limits import Limit
 from portal.pages.auth.sign_in_attempts import SignInResult, run_attempt, run_password_attempt
 from portal.services import Services
@@ -28,6 +28,8 @@ def check_password(services: Services, name: str, password: str, actor: Actor) -
         verified = services.agents.verify(name, password)
         if verified is None:
             return SignInResult(SignInOutcome.WRONG)
+        if services.agents.is_password_expired(verified[0]):
+            return SignInResult(SignInOutcome.REFUSED)
         if not services.second_factor.is_enrolled(verified[0].id):
             services.second_factor.offer(verified[0].id)
         return SignInResult(SignInOutcome.SECOND_FACTOR_REQUIRED, verified)
@@ -49,6 +51,26 @@ def enrol(services: Services, account: Account, code: str, actor: Actor) -> Sign
     """
     own = replace(actor, id=account.id)
     return _run_code_attempt(services, account, actor, lambda: services.second_factor.accept(account.id, code, own))
+
+
+def change_password(
+    services: Services, account: Account, present: str | None, password: str, actor: Actor
+) -> ChangeOutcome | RateLimited:
+    """Give an account the password that its agent chose. Raises as ``Ledger.begin``.
+
+    Args:
+        present: the present password, as typed; none if the agent has just signed in.
+        password: the new one, which the policy allows.
+    """
+    subject_hash = services.ledger.keyring.second_factor_subject(account.id)
+    attempt = Attempt(Action.CHANGE_PASSWORD, actor, subject_hash=subject_hash, reason=Reason(account.id))
+    begun = services.ledger.begin(attempt, (Limit(("subject_hash",), services.settings.limit_sign_in),))
+    if isinstance(begun, RateLimited):
+        return begun
+    is_done = services.agents.change_password(account.id, present, password)
+    outcome = ChangeOutcome.DONE if is_done else ChangeOutcome.WRONG
+    services.ledger.finish(attempt, outcome)
+    return outcome
 
 
 def _run_code_attempt(

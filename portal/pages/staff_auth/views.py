@@ -10,7 +10,7 @@ from markupsafe import Markup
 from pyotp import TOTP
 
 from portal.domain.actors import ActorKind
-from portal.pages.auth.guards import agent_required, fresh_agent_required
+from portal.pages.auth.guards import agent_required, agent_with_any_password_required, fresh_agent_required
 from portal.pages.identity import agent as staff_identity
 from portal.pages.identity.actor import request_actor
 from portal.pages.identity.agent import Agent
@@ -130,7 +130,7 @@ def sign_out() -> Response:
 
 
 @bp.post("/support/sign-out/everywhere")
-@agent_required
+@agent_with_any_password_required
 def sign_out_everywhere(agent: Agent) -> Response:
     services().agents.sign_out(agent.id, agent.actor)
     return sign_out()

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from portal.domain.errors import LedgerUnavailable, NotAllowed, NotSignedIn, StaffNotSignedIn
+from portal.domain.errors import LedgerUnavailable, NotAllowed, NotSignedIn, PasswordChangeRequired, StaffNotSignedIn
 from portal.pages.web.forms import stale_pages, stale_reason
 from portal.pages.web.limits import seconds_to_wait
 from portal.pages.web.paths import canonical_address, canonical_path, page_of_form
@@ -38,6 +38,7 @@ def init_app(app: Flask) -> None:
         CSRFError: _stale_form,
         NotSignedIn: _not_signed_in,
         StaffNotSignedIn: _staff_not_signed_in,
+        PasswordChangeRequired: lambda _: see_other(f"/support/account/password?next={quote(request.path)}"),
         NotAllowed: lambda _: error_page(403, "forbidden"),
         LedgerUnavailable: lambda _: error_page(503, "unavailable", RETRY_SECONDS),
         SQLAlchemyError: _database_failed,

@@ -25,7 +25,8 @@ log = structlog.get_logger("portal.web")
 
 _PAGES = (
     *("/activate", "/activate/compare", "/activate/done", "/devices", "/sign-in"),
-    *("/support", "/support/account", "/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
+    *("/support", "/support/account", "/support/account/password"),
+    *("/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
 _VIEWER_PAGE = re.compile("/support/viewers/[A-Za-z0-9]{1,64}")
 # Sign-in itself decides whether it knows the path in the query.
