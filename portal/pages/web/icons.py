@@ -12,15 +12,18 @@ TOUCH_SIZES = (57, 60, 72, 76, 114, 120, 144, 152, 167, 180)
 
 @dataclass(frozen=True)
 class IconLink:
-    """A link to an icon in the head of every page: the relation, the type, and the name among the static files."""
+    """A link in the head of every page: relation, type, name among the static files, and size if it has only one."""
 
     rel: str
     type: str
     name: str
+    sizes: str | None = None
 
 
 _TOUCH_LINK = IconLink("apple-touch-icon", "image/png", TOUCH)
-_DRAWN = (IconLink("icon", "image/x-icon", FAVICON), IconLink("icon", "image/svg+xml", DRAWING), _TOUCH_LINK)
+# With its size: else Chromium prefers it to a drawing, which fits every size.
+_FAVICON_LINK = IconLink("icon", "image/x-icon", FAVICON, "32x32")
+_DRAWN = (_FAVICON_LINK, IconLink("icon", "image/svg+xml", DRAWING), _TOUCH_LINK)
 _PAINTED = (IconLink("icon", "image/png", TOUCH), _TOUCH_LINK)
 
 

@@ -81,7 +81,7 @@ def _plain(text: str) -> str:
 
 def _without_end(path: str) -> str:
     end = len(path := _JOINS.split(_plain(path), 1)[0])
-    while end and unicodedata.category(path[end - 1]).startswith(_AROUND):
+    while end and (path[end - 1].isspace() or unicodedata.category(path[end - 1]).startswith(_AROUND)):
         end -= 1
     return path[:end]
 
