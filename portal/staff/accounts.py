@@ -11,6 +11,10 @@ from portal.staff.tables import agents
 
 # Ids of agents who sign in with the operator's identity provider start with this; a local name contains no colon.
 OIDC_PREFIX = "oidc:"
+BAD_NAME = (
+    "The name has to start with a letter or digit, and may go on with those, dots, dashes and underscores, "
+    "up to 64 in all."
+)
 LOCAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -68,3 +72,12 @@ def oidc_ids(issuer: str, subject: str) -> tuple[str, str]:
     A subject is unique at its issuer alone (OpenID Connect Core, section 2).
     """
     return f"{OIDC_PREFIX}{subject}", f"{OIDC_PREFIX}{issuer}#{subject}"
+
+
+def matches(name: str) -> sa.ColumnElement[bool]:
+    """Return the condition on accounts with a local name, an id with ``oidc:``, or a provider's e-mail address."""
+    if is_oidc_id(name):
+        return agents.c.id == name
+    if "@" in name:
+        return sa.and_(agents.c.email == name, agents.c.id.startswith(OIDC_PREFIX))
+    return agents.c.id == local_id(name)

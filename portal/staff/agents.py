@@ -13,16 +13,12 @@ from portal.domain.outcomes import Action, ChangeOutcome
 from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
 from portal.staff import passwords
-from portal.staff.accounts import COLUMNS, OIDC_PREFIX, Account, account_of, is_oidc_id, local_id, oidc_ids
+from portal.staff.accounts import BAD_NAME, COLUMNS, Account, account_of, is_oidc_id, local_id, matches, oidc_ids
 from portal.staff.tables import agents, recovery_codes
 
 PASSWORD_GROUPS = 4
 # A password that was printed and passed on has to be changed by then.
 PASSWORD_LIFETIME = timedelta(hours=72)
-BAD_NAME = (
-    "The name has to start with a letter or digit, and may go on with those, dots, dashes and underscores, "
-    "up to 64 in all."
-)
 NO_SUCH_ACCOUNT = "There is no such account. See: zype-activate agents list"
 
 
@@ -127,7 +123,7 @@ class Agents:
             if is_oidc_id(name):
                 row = {"id": name, "name": name, "role": Role.AGENT, "created_at": now}
                 connection.execute(self._database.insert(agents).values(**row).on_conflict_do_nothing())
-            ids = list(connection.execute(sa.select(agents.c.id).where(_matches(name))).scalars())
+            ids = list(connection.execute(sa.select(agents.c.id).where(matches(name))).scalars())
             enabled = agents.update().where(agents.c.id.in_(ids), agents.c.disabled_at.is_(None))
             connection.execute(enabled.values(disabled_at=now))
             for agent_id in ids:
@@ -182,7 +178,7 @@ class Agents:
             AccountError: there is no such account.
         """
         with self._database.read() as connection:
-            ids = connection.execute(sa.select(agents.c.id).where(_matches(name))).scalars().all()
+            ids = connection.execute(sa.select(agents.c.id).where(matches(name))).scalars().all()
         if not ids:
             raise AccountError(NO_SUCH_ACCOUNT)
         return sum(self.sign_out(agent_id, actor) for agent_id in ids)
@@ -248,11 +244,3 @@ class Agents:
 
 
 _FIND = sa.select(*COLUMNS).where(agents.c.id == sa.bindparam("agent_id"))
-
-
-def _matches(name: str) -> sa.ColumnElement[bool]:
-    if is_oidc_id(name):
-        return agents.c.id == name
-    if "@" in name:
-        return sa.and_(agents.c.email == name, agents.c.id.startswith(OIDC_PREFIX))
-    return agents.c.id == local_id(name)
