@@ -10,7 +10,17 @@ import sqlalchemy as sa
 from limits import RateLimitItem
 from sqlalchemy.engine import Connection
 
-from portal.ledger.tables import by_agent, counted, counted_or_busy, failed, ledger, pending, spent, stopped
+from portal.ledger.tables import (
+    authenticated,
+    by_agent,
+    counted,
+    counted_or_busy,
+    failed,
+    ledger,
+    pending,
+    spent,
+    stopped,
+)
 from portal.settings.rates import SITE_FACTOR, times
 
 # An attempt without an outcome counts for this long; after that its process must have crashed.
@@ -31,6 +41,7 @@ class Limit:
             part in the lock.
         is_budget: count all that an agent did, successes included, and not only what may have been a guess.
         with_busy: count also sign-ins that were turned away because too many were under way.
+        of_successes: count sign-ins whose password was right, and nothing else.
     """
 
     columns: tuple[str, ...]
@@ -38,6 +49,7 @@ class Limit:
     group_by: tuple[str, ...] = ()
     is_budget: bool = False
     with_busy: bool = False
+    of_successes: bool = False
 
     @property
     def shared_columns(self) -> tuple[str, ...]:
@@ -61,6 +73,8 @@ class Limit:
         """The conditions for rows that this limit counts; the first of them is that of a partial index."""
         if self.is_budget:
             return by_agent, spent
+        if self.of_successes:
+            return (authenticated,)
         return failed, counted_or_busy if self.with_busy else counted
 
     @property

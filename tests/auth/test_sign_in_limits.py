@@ -7,8 +7,10 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.domain.actors import ActorKind
+from portal.domain.actors import Actor, ActorKind
+from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger import delays
+from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.faulty_zype import recording_calls
@@ -185,6 +187,22 @@ def test_after_ten_times_as_many_failures_the_address_is_paused(
 def test_a_success_does_not_count(alice: Alice) -> None:
     for _ in range(3):
         alice.signs_in().signs_out()
+
+
+def test_an_account_cannot_be_signed_in_to_without_end_from_one_address(
+    app: Flask, client: PageClient, browse: Callable[..., PageClient], sandbox: SimulatedZype
+) -> None:
+    services = services_of(app)
+    alice = services.ledger.keyring.subject(seed.ALICE.email)
+    for _ in range(20):
+        attempt = Attempt(Action.SIGN_IN, Actor(ActorKind.VIEWER, "", "127.0.0.1", "request-1"), subject_hash=alice)
+        services.ledger.record(attempt, SignInOutcome.SIGNED_IN)
+    with recording_calls(sandbox) as calls:
+        sign_in(client, 429, password=seed.ALICE.password)
+
+    assert calls == []
+    sign_in(browse(app, address="192.0.2.7"), 303, password=seed.ALICE.password)
+    sign_in(client, 303, seed.MALLORY.email, seed.MALLORY.password)
 
 
 def test_a_login_service_that_fails_does_not_count(client: PageClient) -> None:

@@ -301,3 +301,37 @@ def test_a_window_ends_by_the_clock_of_postgresql(ledger: Ledger, database: Data
         assert 0 < stopped.retry_after <= 0.3
         time.sleep(stopped.retry_after)
         assert ledger.begin(attempt(3), (limit,)) == Begun()
+
+
+def test_counting_reads_an_index_and_never_the_whole_ledger(ledger: Ledger, database: Database) -> None:
+    """Under the lock of all writers, a search of a large ledger would stop the portal."""
+    statements: list[tuple[str, tuple[object, ...]]] = []
+
+    def remember(_connection: object, _cursor: object, statement: str, values: tuple[object, ...], *_: object) -> None:
+        if statement.startswith("SELECT") and " ledger" in statement:
+            statements.append((statement, values))
+
+    items = (parse("1/15minutes"),)
+    day = Limit(("actor_kind", "actor_id"), items, is_budget=True)
+    limits = (
+        *(VIEWER, *address_limits(items, with_busy=True), day, Limit(("subject_hash",), items)),
+        Limit(("subject_hash", "address_hash"), items, of_successes=True),
+    )
+    sa.event.listen(database._engine, "before_cursor_execute", remember)
+    for _ in range(3):
+        tried = Attempt(Action.LINK, agent("bob", "2001:db8::1"), "alice", subject_hash="a" * 64)
+        if ledger.begin(tried, limits, slow_past=Limit(("subject_hash",), items)) == Begun():
+            ledger.finish(tried, Outcome.NOT_FOUND)
+    begun = ledger.begin(replace(tried, actor=agent("carol", "192.0.2.1")), slow_past=Limit(("subject_hash",), items))
+
+    assert begun == Begun(is_slow=True)
+    with database.read() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", values).all() for one, values in statements]
+    steps = {row.detail for plan in plans for row in plan if "ledger" in row.detail}
+    assert {step.partition(" (")[0] for step in steps} == {
+        f"SEARCH ledger USING INDEX ix_ledger_{name}"
+        for name in (
+            *("failed_consumer_id", "failed_address_hash", "failed_subject_hash", "failed_site_hash"),
+            *("agent", "authenticated"),
+        )
+    }

@@ -7,8 +7,10 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.domain.actors import ActorKind, Role
+from portal.domain.actors import Actor, ActorKind, Role
+from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger import delays
+from portal.ledger.attempts import Attempt
 from portal.ledger.tables import ledger
 from portal.settings.keys import keyring
 from tests.conftest import services_of
@@ -73,12 +75,13 @@ def test_an_unknown_name_is_paused_like_a_known_one(client: PageClient) -> None:
 
 
 def test_a_viewer_and_an_agent_of_the_same_name_have_limits_of_their_own(bob: Bob, app: Flask) -> None:
-    browser = bob.browser
+    ledger_of_app = services_of(app).ledger
+    viewer = Actor(ActorKind.VIEWER, "", "127.0.0.1", "request-1")
     for _ in range(2):
-        browser.submit(browser.get("/sign-in"), "/sign-in", 422, email="bob", password=WRONG_PASSWORD)
-    assert outcomes(app, "sign_in") == ["wrong", "wrong"]
+        attempt = Attempt(Action.SIGN_IN, viewer, subject_hash=ledger_of_app.keyring.subject("bob"))
+        ledger_of_app.record(attempt, SignInOutcome.WRONG)
 
-    sign_in(browser, 303, password=Bob.password)
+    sign_in(bob.browser, 303, password=Bob.password)
 
 
 def test_the_hashes_of_viewer_agent_and_second_factor_differ(client: PageClient) -> None:

@@ -17,6 +17,8 @@ from portal.settings.settings import Settings
 
 # A household, a school or a carrier shares an address, so it may fail this many times as often as one account.
 ADDRESS_FACTOR = 10
+# Nobody signs in to one account this many times as often as the password may be wrong.
+SUCCESS_FACTOR = 10
 RETRY_SECONDS = 5
 
 Value = TypeVar("Value")
@@ -68,7 +70,13 @@ def run_password_attempt(
     Raises as ``Ledger.begin``.
     """
     items = services.settings.limit_sign_in
-    limits = (Limit(("subject_hash", "address_hash"), items), *sign_in_address_limits(services.settings))
+    of_account = ("subject_hash", "address_hash")
+    limits = (
+        Limit(of_account, items),
+        # Whoever knows a password must not fill the ledger with it either.
+        Limit(of_account, times(items, SUCCESS_FACTOR), of_successes=True),
+        *sign_in_address_limits(services.settings),
+    )
     return run_attempt(
         services.ledger,
         attempt,
