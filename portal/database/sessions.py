@@ -161,6 +161,11 @@ class Sessions:
             self._update_seen_at(id_hash, now)
         return session
 
+    def last_principal(self, kind: SessionKind, session_id: str) -> str | None:
+        """Return whose session of a kind this is, or was until it expired. It says nothing about who is signed in."""
+        is_it = (sessions.c.id_hash == self._hash(session_id), sessions.c.kind == kind)
+        return self._database.scalar(sa.select(sessions.c.principal_id).where(*is_it))
+
     def end(self, session_id: str) -> bool:
         """Delete a session, and return whether there was one."""
         return self._database.change(sessions.delete().where(sessions.c.id_hash == self._hash(session_id))) == 1

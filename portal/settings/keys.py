@@ -27,6 +27,7 @@ class Purpose(StrEnum):
     SESSION = "session id"
     PIN_COOKIE = "pin cookie"
     STAFF_PIN_COOKIE = "staff pin cookie"
+    STAFF_DRAFT = "staff draft"
     PIN_SHOWN = "pin shown"
     CONSOLE_STATE = "console seal"
     DEVICE_HANDLE = "device handle"

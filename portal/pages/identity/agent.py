@@ -59,6 +59,12 @@ def has_session() -> bool:
     return current_agent() is not None or pending_agent() is not None
 
 
+def last_agent_id() -> str | None:
+    """Return the id of the agent who is signed in, or who was until this browser's session was idle for too long."""
+    session_id = request.cookies.get(_name(services().settings))
+    return services().sessions.last_principal(SessionKind.AGENT, session_id) if session_id else None
+
+
 def pending_agent() -> Account | None:
     """Return the account whose password was given and whose second factor is missing; none for a disabled account."""
     session = _session(SessionKind.PENDING_AGENT)

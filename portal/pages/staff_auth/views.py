@@ -12,6 +12,7 @@ from pyotp import TOTP
 from portal.domain.actors import ActorKind
 from portal.pages.auth.guards import agent_required, agent_with_any_password_required, fresh_agent_required
 from portal.pages.identity import agent as staff_identity
+from portal.pages.identity import draft
 from portal.pages.identity.actor import request_actor
 from portal.pages.identity.agent import Agent
 from portal.pages.staff_auth import local
@@ -126,6 +127,7 @@ def renew_recovery_codes(agent: Agent) -> Response:
 def sign_out() -> Response:
     response = redirect_to(SIGN_IN)
     staff_identity.end(response)
+    draft.forget(response)
     return response
 
 

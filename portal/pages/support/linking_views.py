@@ -10,7 +10,7 @@ from portal.domain.outcomes import LinkResult, Outcome, UnlinkOutcome
 from portal.domain.patterns import named_characters
 from portal.domain.pins import Pin
 from portal.pages.auth.guards import agent_required
-from portal.pages.identity import pin_cookie
+from portal.pages.identity import draft, pin_cookie
 from portal.pages.identity.agent import Agent
 from portal.pages.support import actions
 from portal.pages.support.forms import ConfirmLinkForm, LinkForViewerForm, UndoForm
@@ -31,7 +31,7 @@ CHANGE = "change"
 @agent_required
 @with_viewer
 def link_for_viewer(agent: Agent, viewer: Viewer) -> Response:
-    return _form_page(ViewerSummary.of(viewer), LinkForViewerForm(formdata=None))
+    return _form_page(ViewerSummary.of(viewer), LinkForViewerForm(formdata=None, data=draft.read(agent)))
 
 
 @bp.post(f"{VIEWER}/link")
@@ -122,6 +122,7 @@ def _answer(summary: ViewerSummary, form: LinkForViewerForm, result: LinkResult)
         return _form_page(summary, form, result.outcome, result.retry_after)
     response = see_other(_done_path(summary, sign("attempt", summary.consumer_id, result.attempt_id)))
     pin_cookie.staff.forget(response)
+    draft.forget(response)
     return response
 
 

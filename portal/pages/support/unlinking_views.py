@@ -9,10 +9,11 @@ from flask import Blueprint, Response
 
 from portal.domain.outcomes import UnlinkOutcome
 from portal.pages.auth.guards import agent_required, fresh_agent_required
+from portal.pages.identity import draft
 from portal.pages.identity.agent import Agent
 from portal.pages.support import actions
 from portal.pages.support.forms import ReasonForm
-from portal.pages.support.viewer_summary import ViewerSummary, viewer_path
+from portal.pages.support.viewer_summary import ViewerSummary
 from portal.pages.support.views import NO_VIEWER, VIEWER, no_viewer_page, viewer_page, with_viewer
 from portal.pages.web.error_pages import RETRY_SECONDS
 from portal.pages.web.forms import on_stale_form
@@ -42,7 +43,9 @@ def unlink_tv(agent: Agent, viewer: Viewer, device: str) -> Response:
     tv = _find(viewer, device)
     if tv is None:
         return viewer_page(agent, viewer, status=404)
-    return _page(UNLINK_PAGE, ViewerSummary.of(viewer), ReasonForm(formdata=None), device=device, tv=tv)
+    return _page(
+        UNLINK_PAGE, ViewerSummary.of(viewer), ReasonForm(formdata=None, data=draft.read(agent)), device=device, tv=tv
+    )
 
 
 @bp.post(f"{VIEWER}/devices/<device>/unlink")
@@ -63,7 +66,7 @@ def send_unlink(agent: Agent, consumer_id: str, device: str) -> Response:
         return _page(UNLINK_PAGE, summary, form, "invalid", device=device, tv=tv)
     outcome = actions.unlink(tv.linked_device_id, consumer_id, agent, form.reason_to_record)
     if outcome is UnlinkOutcome.UNLINKED:
-        return see_other(summary.path)
+        return _done(summary)
     return _page(UNLINK_PAGE, summary, form, outcome, device=device, tv=tv)
 
 
@@ -79,7 +82,9 @@ def unlink_tv_again(agent: Agent, consumer_id: str, device: str) -> Response:
 @fresh_agent_required
 @with_viewer
 def unlink_all(agent: Agent, viewer: Viewer) -> Response:
-    return _page(UNLINK_ALL_PAGE, ViewerSummary.of(viewer), ReasonForm(formdata=None), tvs=viewer.tvs)
+    return _page(
+        UNLINK_ALL_PAGE, ViewerSummary.of(viewer), ReasonForm(formdata=None, data=draft.read(agent)), tvs=viewer.tvs
+    )
 
 
 @bp.post(f"{VIEWER}/unlink-all")
@@ -97,7 +102,7 @@ def send_unlink_all(agent: Agent, consumer_id: str) -> Response:
         return _page(UNLINK_ALL_PAGE, summary, form, "invalid", tvs=tvs)
     results = _unlink_each(tvs, agent, consumer_id, form)
     if all(result.outcome is UnlinkOutcome.UNLINKED for result in results):
-        return see_other(viewer_path(consumer_id))
+        return _done(summary)
     return _some_left_page(summary, form, results)
 
 
@@ -106,6 +111,12 @@ def send_unlink_all(agent: Agent, consumer_id: str) -> Response:
 def unlink_all_again(agent: Agent, consumer_id: str) -> Response:
     form = ReasonForm()
     return _page(UNLINK_ALL_PAGE, form.summary(consumer_id), form, "stale", tvs=None)
+
+
+def _done(summary: ViewerSummary) -> Response:
+    response = see_other(summary.path)
+    draft.forget(response)
+    return response
 
 
 def _find(viewer: Viewer, handle: str) -> LinkedTV | None:

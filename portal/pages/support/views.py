@@ -13,6 +13,7 @@ from portal.domain.outcomes import Action, ChangeOutcome, LookUpOutcome, UnlinkO
 from portal.ledger.attempts import PastAttempt
 from portal.ledger.history import AttemptPage
 from portal.pages.auth.guards import agent_required
+from portal.pages.identity import draft
 from portal.pages.identity.agent import Agent
 from portal.pages.support import actions
 from portal.pages.support.forms import FindViewerForm
@@ -52,7 +53,7 @@ def with_viewer(view: Callable[Concatenate[Agent, Viewer, P], Response]) -> Call
 @bp.get(HOME)
 @agent_required
 def find_viewer(agent: Agent) -> Response:
-    return _find_page(FindViewerForm(formdata=None))
+    return _find_page(FindViewerForm(formdata=None, data=draft.read(agent)))
 
 
 @bp.post(HOME)

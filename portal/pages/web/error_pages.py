@@ -1,6 +1,7 @@
 """The one table that turns exceptions into pages. The pages for 5xx call nothing that can fail."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -13,9 +14,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.domain.errors import LedgerUnavailable, NotAllowed, NotSignedIn, PasswordChangeRequired, StaffNotSignedIn
+from portal.pages.identity import draft
 from portal.pages.web.forms import stale_pages, stale_reason
 from portal.pages.web.limits import seconds_to_wait
-from portal.pages.web.paths import canonical_address, canonical_path, page_of_form
+from portal.pages.web.paths import canonical_address, canonical_path, page_of_form, takes_get
 from portal.pages.web.responses import render_page, see_other
 
 log = structlog.get_logger("portal.web")
@@ -85,9 +87,15 @@ def _not_signed_in(_: NotSignedIn) -> Response:
 
 
 def _staff_not_signed_in(error: StaffNotSignedIn) -> Response:
-    # A form can't be sent again after sign-in: the page with the form comes next.
+    # A form can't be sent again after sign-in: the page with the form comes next, with what was typed.
     query = f"?next={quote(request.path)}" + ("&again=1" if error.reauthenticate else "")
-    return see_other(f"/support/sign-in{query}")
+    response = see_other(f"/support/sign-in{query}")
+    if request.method == "POST":
+        page = request.path if takes_get(request.path) else page_of_form(request.path)
+        # Without it the agent types it again.
+        with suppress(SQLAlchemyError):
+            draft.keep_sent(response, page)
+    return response
 
 
 def _database_failed(error: SQLAlchemyError) -> Response:

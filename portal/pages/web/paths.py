@@ -48,7 +48,7 @@ def page_of_form(path: str) -> str:
     if path in FORM_PAGES:
         return FORM_PAGES[path]
     above = path.rpartition("/")[0]
-    while above and not _takes_get(above):
+    while above and not takes_get(above):
         above = above.rpartition("/")[0]
     return quote(above) or HOME
 
@@ -90,7 +90,8 @@ def _means(given: str, wanted: str) -> bool:
     return wanted[0] == "<" or given.lower() == wanted
 
 
-def _takes_get(path: str) -> bool:
+def takes_get(path: str) -> bool:
+    """Tell whether a GET of a path shows a page."""
     try:
         current_app.url_map.bind("").match(path, method="GET")
     except HTTPException:
