@@ -23,6 +23,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from portal.commands.connection import Connection
 from portal.commands.requests_received import RequestRefused
+from portal.pages.ops import metrics
 
 log = structlog.get_logger("portal.commands")
 
@@ -181,6 +182,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
     def _refuse(self, conn: Connection, refused: RequestRefused) -> None:
         # Neither the address nor anything that was sent.
         log.info("request_refused", status=refused.status, why=refused.why)
+        metrics.count_request(None, "other", refused.status, 0.0)
         self._send_refusal(conn, refused.status)
 
     def _send_refusal(self, conn: Connection, status: int) -> None:

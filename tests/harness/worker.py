@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.config import Config
-from gunicorn.glogging import Logger
 
 from portal.commands.worker import WholeRequestWorker
 from portal.pages.web.refusals import SENTENCES
@@ -82,7 +81,7 @@ def running_worker(application: "WSGIApplication", port: Port, **options: Any) -
     refusals = {status: b"HTTP/1.1 %d no\r\nConnection: close\r\n\r\n" % status for status in SENTENCES}
     port.socket.setblocking(False)
     app = SimpleNamespace(refusals=refusals)
-    worker = WholeRequestWorker(1, os.getppid(), [port.socket], app, 30, cfg, _Log(cfg))
+    worker = WholeRequestWorker(1, os.getppid(), [port.socket], app, 30, cfg, _Log(logging.getLogger("tests.worker")))
     # What gunicorn does in a new process, but for signals and the import of the application.
     worker.wsgi = application
     worker.tpool = worker.get_thread_pool()
@@ -103,6 +102,8 @@ def running_worker(application: "WSGIApplication", port: Port, **options: Any) -
     assert worker.nr_conns == 0
 
 
-class _Log(Logger):  # type: ignore[misc]
-    def setup(self, cfg: Any) -> None:
-        self.error_log = logging.getLogger("tests.gunicorn")
+class _Log(logging.LoggerAdapter[logging.Logger]):
+    """Stands for gunicorn's, which would change the loggers of this process."""
+
+    def access(self, *_: object) -> None:
+        """Log nothing, as ``serve`` does."""

@@ -42,7 +42,7 @@ LEAKS = {
     "Peer: 203.0.113.9:40001": ("203.0.113.9",),
     "from [2001:db8::9]:443, fe80::9%eth0 and ::ffff:203.0.113.9": ("2001:db8", "fe80", "203.0.113.9"),
     "Max retries exceeded with url: /pin/status?linked_device_id=abc123def": ("abc123def",),
-    "refused alice@example.com: no such user": ("alice",),
+    "refused alice@example.com and alice%40example.com: no such user": ("alice",),
 }
 Lines = Callable[[], list[dict[str, Any]]]
 

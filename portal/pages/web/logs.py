@@ -75,16 +75,22 @@ class _RecordFactory:
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = logging.LogRecord(*args, **kwargs)
-        try:
-            message = record.getMessage()
-        except Exception:
-            # The default prints the record's arguments.
-            message = "unwritable_record"
-        record.msg, record.args = self._redactor.foreign_text(message), ()
+        message, redacted = self._message(record)
+        # Formatters of a server may need the arguments, where they are harmless.
+        if redacted != message:
+            record.msg, record.args = redacted, ()
         if record.exc_info:
             # What a formatter uses in place of the exception.
             record.exc_text = self._redactor.foreign_text(logging.Formatter().formatException(record.exc_info))
         return record
+
+    def _message(self, record: logging.LogRecord) -> tuple[str | None, str]:
+        try:
+            message = record.getMessage()
+        except Exception:
+            # The default prints the record's arguments.
+            return None, "unwritable_record"
+        return message, self._redactor.foreign_text(message)
 
 
 _SHARED_PROCESSORS: list[Processor] = [

@@ -34,7 +34,7 @@ _GLUED = re.compile(rf"""(secret|password|pin)(=){_VALUE}""", re.IGNORECASE)
 _HEADER = re.compile(rf"""(?<![a-z0-9])(cookie|authorization){_EQUALS}(?:{_QUOTED}|[^\r\n"']+)""", re.IGNORECASE)
 _SCHEME = re.compile(r"\b(Bearer|Basic)( +)[A-Za-z0-9._~+/=-]{8,}")
 _CREDENTIALS = re.compile(r"//[^/\s@]*:[^/\s@]*@")
-_E_MAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+")
+_E_MAIL = re.compile(r"[\w.+%-]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 # An address, perhaps with a port: of IPv4, or with two colons. Which of them are addresses is asked of ipaddress.
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:"
@@ -67,14 +67,18 @@ class Redactor:
 
     def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Return an event without its secrets, however deeply they are nested."""
-        return {key: REDACTED if key.lower() in KEYS else self._field(key, value) for key, value in event.items()}
+        redacted = {key: self._field(key, value) for key, value in event.items()}
+        if event.get("event") == "foreign_host":
+            # What clients call this server, which operators have to see.
+            redacted |= {key: self._without_secrets(str(event[key])) for key in HOSTS & event.keys()}
+        return redacted
 
     def text(self, text: str) -> str:
         """Return a text without its secrets and addresses."""
-        text = self._text_with_addresses(text)
+        text = self._without_secrets(text)
         return _ADDRESS.sub(self._address, text) if "." in text or ":" in text else text
 
-    def _text_with_addresses(self, text: str) -> str:
+    def _without_secrets(self, text: str) -> str:
         for value in self._values:
             if value in text:
                 text = text.replace(value, REDACTED)
@@ -85,7 +89,7 @@ class Redactor:
             text = _CREDENTIALS.sub(f"//{REDACTED}@", text)
         if "Bearer" in text or "Basic" in text:
             text = _SCHEME.sub(rf"\1\2{REDACTED}", text)
-        if "@" in text:
+        if "@" in text or "%40" in text:
             text = _E_MAIL.sub(REDACTED, text)
         return text
 
@@ -105,10 +109,11 @@ class Redactor:
         return REDACTED
 
     def _field(self, key: str, value: object) -> object:
+        if key.lower() in KEYS:
+            return REDACTED
         if key == "exception" and isinstance(value, str):
             return self.foreign_text(value)
-        # A name of this server, which clients send and operators have to see.
-        return self._text_with_addresses(str(value)) if key in HOSTS else self._value(value)
+        return self._value(value)
 
     def _value(self, value: object) -> object:
         if isinstance(value, str):
