@@ -12,9 +12,11 @@ from portal.ledger.ledger import Ledger
 from portal.linking.in_flight import SingleFlight
 from portal.linking.linking import Linking
 from portal.linking.reconciliation import Reconciliation
+from portal.linking.reports import Reports
 from portal.linking.unlinking import Unlinking
 from portal.mail.outbox import queue_notice
 from portal.pages.activate import pin_of_link
+from portal.pages.activate.linked_views import bp as activate_linked
 from portal.pages.activate.views import bp as activate
 from portal.pages.auth import authorization_code
 from portal.pages.auth.views import bp as auth
@@ -61,7 +63,7 @@ def create_app(settings: Settings) -> Flask:
     staff_oidc.init_app(app, settings)
     for blueprint in (
         *(ops, auth, staff, staff_password, staff_oidc_pages),
-        *(activate, devices),
+        *(activate, activate_linked, devices),
         *(support, support_linking, support_unlinking, support_sign_out, support_history),
     ):
         app.register_blueprint(blueprint)
@@ -103,6 +105,7 @@ def create_services(settings: Settings) -> Services:
     single_flight = SingleFlight(ledger, history, settings.zype_deadline)
     reconciliation = Reconciliation(settings.pin_rules, keys, history, zype)
     preferences = ViewerPreferences(database)
+    unlinking = Unlinking(settings, ledger, history, zype, single_flight, preferences)
     return Services(
         settings=settings,
         database=database,
@@ -113,7 +116,8 @@ def create_services(settings: Settings) -> Services:
         sign_out=SignOut(database, sessions, ledger),
         zype=zype,
         linking=Linking(settings, ledger, zype, single_flight, reconciliation, metrics.count_link),
-        unlinking=Unlinking(settings, ledger, history, zype, single_flight, preferences),
+        unlinking=unlinking,
+        reports=Reports(ledger, history, unlinking),
         history=history,
         budgets=Budgets(database, settings),
         preferences=preferences,

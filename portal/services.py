@@ -12,6 +12,7 @@ from portal.ledger.delays import Delays
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.linking.linking import Linking
+from portal.linking.reports import Reports
 from portal.linking.unlinking import Unlinking
 from portal.settings.settings import Settings
 from portal.staff.agents import Agents
@@ -38,6 +39,7 @@ class Services:
     zype: ZypeClient
     linking: Linking
     unlinking: Unlinking
+    reports: Reports
     history: History
     budgets: Budgets
     preferences: ViewerPreferences

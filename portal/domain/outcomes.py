@@ -60,6 +60,12 @@ class ExportOutcome(StrEnum):
     EXPORTED = "exported"
 
 
+class ReportOutcome(StrEnum):
+    """How a viewer's report of a PIN that somebody else sent them ended: it was written."""
+
+    REPORTED = "reported"
+
+
 class ChangeOutcome(StrEnum):
     """How a change of an account, its factors, its sessions or the ledger's own gaps ended."""
 
@@ -78,6 +84,7 @@ class Action(StrEnum):
     SIGN_IN = "sign_in"
     LOOK_UP = "look_up"
     EXPORT = "export"
+    REPORT = "report"
     SIGN_OUT_EVERYWHERE = "sign_out_everywhere"
     ADD_ACCOUNT = "add_account"
     DISABLE_ACCOUNT = "disable_account"
@@ -96,6 +103,7 @@ OUTCOMES: dict[Action, tuple[str, ...]] = {
     Action.SIGN_IN: tuple(SignInOutcome),
     Action.LOOK_UP: tuple(LookUpOutcome),
     Action.EXPORT: tuple(ExportOutcome),
+    Action.REPORT: tuple(ReportOutcome),
     # What is written in one transaction with the change itself can't end in another way.
     Action.SIGN_OUT_EVERYWHERE: (ChangeOutcome.DONE,),
     Action.ADD_ACCOUNT: (ChangeOutcome.DONE,),
@@ -113,6 +121,7 @@ CHANGED_NOTHING = (
     Outcome.UNAVAILABLE,
     Outcome.MISCONFIGURED,
     UnlinkOutcome.GONE,
+    ReportOutcome.REPORTED,
 )
 
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from portal.database.database import Database
 from portal.domain.actors import Actor
-from portal.domain.outcomes import Action, LookUpOutcome, Outcome, UnlinkOutcome
-from portal.ledger.attempts import Entry, PastAttempt
+from portal.domain.outcomes import Action, LookUpOutcome, Outcome, ReportOutcome, UnlinkOutcome
+from portal.ledger.attempts import Attempt, Entry, PastAttempt
 from portal.ledger.limits import PENDING_TIMEOUT
 from portal.ledger.rows import ENTRY_COLUMNS, from_row
 from portal.ledger.tables import by_agent, decisive, ledger
@@ -20,7 +20,10 @@ CHUNK_SIZE = 500
 # The outcome in a filter for attempts that have none.
 NO_OUTCOME = "none"
 # What a viewer's activity consists of. Which agent looked at the account is for supervisors to know.
-_VIEWER_ACTIONS = (Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN, Action.SIGN_OUT_EVERYWHERE)
+_VIEWER_ACTIONS = (
+    *(Action.LINK, Action.UNLINK, Action.UNDO, Action.REPORT),
+    *(Action.SIGN_IN, Action.SIGN_OUT_EVERYWHERE),
+)
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,28 @@ class History:
             ledger.c.consumer_id == consumer_id,
             ledger.c.outcome == LookUpOutcome.FOUND,
         )
+
+    def has_same(self, attempt: Attempt, within: timedelta) -> bool:
+        """Tell whether the same actor did the same to the same consumer by the same PIN recently."""
+        return self._exists(
+            ledger.c.consumer_id == attempt.consumer_id,
+            ledger.c.action == attempt.action,
+            ledger.c.actor_kind == attempt.actor.kind,
+            ledger.c.actor_id == attempt.actor.id,
+            ledger.c.pin_fingerprint.is_not_distinct_from(attempt.pin_fingerprint),
+            ledger.c.at > self._database.now() - within,
+        )
+
+    def last_report(self, consumer_id: str, within: timedelta) -> datetime | None:
+        """Return when a viewer last reported that somebody sent them a PIN, or none if that is longer ago than this."""
+        reports = self._entries(
+            ledger.c.consumer_id == consumer_id,
+            ledger.c.action == Action.REPORT,
+            ledger.c.outcome == ReportOutcome.REPORTED,
+            ledger.c.at > self._database.now() - within,
+            limit=1,
+        )
+        return reports[0].at if reports else None
 
     def activity(self, consumer_id: str, limit: int) -> AttemptPage:
         """Return the last attempts on a viewer's account, theirs and agents', the last to begin or end first."""

@@ -245,6 +245,12 @@ def test_a_pin_of_a_stale_form_stays_filled_in_after_an_edit(signed_in: Alice, s
     assert sandbox.record() == []
 
 
+def test_a_stale_form_with_a_character_that_can_t_be_seen_can_be_sent_again(signed_in: Alice) -> None:
+    page = signed_in.browser.send("POST", "/activate", 422, data={"pin": "zizm529\x01"})
+
+    assert signed_in.browser.submit(page, "/activate", 303).location == "/activate/compare"
+
+
 def test_the_pin_of_a_link_is_remembered_through_a_refusal(signed_in: Alice, sandbox: SimulatedZype) -> None:
     page = signed_in.browser.submit(signed_in.page, "/activate", 422, pin="used77", original="zizm529")
 

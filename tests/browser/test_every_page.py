@@ -35,8 +35,15 @@ def pages_of_linking(alice: Alice) -> Pages:
     """Lead Alice through the rest of /activate, and yield each page with a name for it."""
     alice.signs_in()
     yield "prefilled", alice.opens("/activate?pin=good7777", 303).page
+    yield "damaged link", alice.opens("/activate?pin=x", 303).page
     yield "compare", alice.sends_the_pin_of_a_link("good7777").page
-    yield "done", alice.confirms().page
+    yield "reported", alice.says_that_somebody_sent_it().page
+    alice.sends_the_pin_of_a_link("good7777")
+    alice.browser.get("/activate?pin=zizm529", 303)
+    yield "another PIN", alice.confirms(422).page
+    yield "not my TV", alice.says_that_is_not_my_tv().page
+    yield "no PIN to compare", alice.opens("/activate/compare").page
+    yield "done", alice.sends_the_pin_of_a_link("good7777").confirms().page
     yield "undone", alice.undoes().page
     yield "not found", alice.opens("/no-such-page", 404).page
 

@@ -79,6 +79,10 @@ class Person:
         """Press "Undo" on the page that says what was linked."""
         return self._submits("/activate/undo", status)
 
+    def says_that_somebody_sent_it(self, status: int = 303) -> Self:
+        """Press "Somebody sent me this PIN" on the comparison or on the page that says what was linked."""
+        return self._submits("/activate/report", status)
+
     def _submits(self, form: str, status: int, **fields: str) -> Self:
         return self._show(self.browser.submit(self.page, form, status, **fields))
 

@@ -55,6 +55,7 @@ FORMS: dict[type[PortalForm], Sent] = {
     activate.ConfirmPinForm: Sent(VIEWER, "/activate/confirm", {"shown": "a"}),
     activate.DiscardPinForm: Sent(VIEWER, "/activate/discard", {"discarded": "a"}),
     activate.UndoForm: Sent(VIEWER, "/activate/undo", {"attempt": "a" * 32}),
+    activate.ReportForm: Sent(VIEWER, "/activate/report", {"reported": "a", "linked": ""}),
     auth.SignInForm: Sent(
         NOBODY,
         "/sign-in",

@@ -46,6 +46,7 @@ CLOSED = {
     ("GET", "/activate/done"),
     ("POST", "/activate/confirm"),
     ("POST", "/activate/undo"),
+    ("POST", "/activate/report"),
     ("POST", "/sign-out/everywhere"),
     ("GET", "/devices"),
     ("GET", "/devices/<device>/unlink"),

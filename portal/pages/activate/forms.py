@@ -40,5 +40,21 @@ class UndoForm(PortalForm):
     @property
     def attempt_id(self) -> str:
         """The id of the attempt; empty if what was sent can't be one."""
-        sent = self.attempt.data or ""
-        return sent if ATTEMPT_ID.fullmatch(sent) else ""
+        return _attempt_id(self.attempt)
+
+
+class ReportForm(PortalForm):
+    """A PIN that somebody else sent: the handle of the one that the page showed, or the attempt that linked it."""
+
+    reported = HiddenField()
+    linked = HiddenField()
+
+    @property
+    def attempt_id(self) -> str:
+        """The id of the attempt; empty if what was sent can't be one."""
+        return _attempt_id(self.linked)
+
+
+def _attempt_id(field: HiddenField) -> str:
+    sent = field.data or ""
+    return sent if ATTEMPT_ID.fullmatch(sent) else ""

@@ -1,4 +1,4 @@
-"""The path of a PIN: entered, compared if a link filled it in, linked, and undone."""
+"""The path of a PIN: entered, compared if it was filled in, and linked."""
 
 from typing import assert_never
 
@@ -6,16 +6,16 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from portal.domain.errors import LedgerUnavailable
-from portal.domain.outcomes import LinkResult, Outcome, UnlinkOutcome
+from portal.domain.outcomes import LinkResult, Outcome
 from portal.domain.pins import Pin
-from portal.pages.activate.forms import ConfirmPinForm, DiscardPinForm, EnterPinForm, UndoForm
+from portal.pages.activate.forms import ConfirmPinForm, DiscardPinForm, EnterPinForm
 from portal.pages.activate.prefilled import LINK, prefilled_form, prefilled_pin
 from portal.pages.auth.guards import viewer_required
 from portal.pages.auth.sign_in_page import sign_in_page
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Flash, Viewer, current_viewer
-from portal.pages.web.error_pages import RETRY_SECONDS, error_page
+from portal.pages.web.error_pages import RETRY_SECONDS
 from portal.pages.web.forms import as_typed, on_stale_form
 from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
@@ -76,30 +76,13 @@ def discard_pin() -> Response:
     return response
 
 
-@bp.get("/activate/done")
-@viewer_required
-def done(viewer: Viewer) -> Response:
-    return _done_page(viewer)
-
-
-@bp.post("/activate/undo")
-@viewer_required
-def undo(viewer: Viewer) -> Response:
-    attempt_id = UndoForm().attempt_id
-    outcome = services().unlinking.undo(attempt_id, viewer.consumer_id, viewer.actor)
-    if outcome is UnlinkOutcome.UNLINKED:
-        identity.remember_link(attempt_id)
-        return see_other("/activate/done")
-    return _done_page(viewer, problem=outcome)
-
-
 @on_stale_form("activate.send_pin")
 def enter_pin_again() -> Response:
     if current_viewer() is None:
         return _keep_pin_for_sign_in()
     form = EnterPinForm()
     # Another site may have sent it, so the PIN counts as prefilled.
-    form.source.data, form.original.data = LINK, as_typed(form.pin)
+    form.source.data, form.original.data = LINK, form.pin.data
     return _entry_page(form, problem="stale")
 
 
@@ -110,17 +93,9 @@ def compare_pin_again(viewer: Viewer) -> Response:
     return _comparison_page(pin, problem="stale") if pin else _entry_page(prefilled_form(), problem="not_kept")
 
 
-@on_stale_form("activate.undo")
-@viewer_required
-def undo_again(viewer: Viewer) -> Response:
-    return _done_page(viewer, problem="stale")
-
-
 @bp.errorhandler(LedgerUnavailable)
 def ledger_unavailable(_: LedgerUnavailable) -> Response:
     """Show the form with the PIN still in it: the ledger can't be written, so nothing was sent to Zype."""
-    if request.endpoint == "activate.undo":
-        return error_page(503, "unavailable", RETRY_SECONDS)
     form = EnterPinForm() if request.endpoint == "activate.send_pin" else prefilled_form()
     return _entry_page(form, problem=Outcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
 
@@ -186,20 +161,3 @@ def _entry_page(
 def _comparison_page(pin: Pin, problem: str | None = None) -> Response:
     form = ConfirmPinForm(formdata=None, shown=pin_cookie.handle(pin))
     return render_page("activate/compare_pin.html", status_of(problem), form=form, pin=pin.secret, problem=problem)
-
-
-def _done_page(viewer: Viewer, problem: str | None = None) -> Response:
-    attempt_id = identity.last_link()
-    link = services().unlinking.recent_link(attempt_id, viewer.consumer_id) if attempt_id else None
-    if link is None:
-        return see_other("/activate")
-    device = link.linked_device_id
-    return render_page(
-        "activate/done.html",
-        status_of(problem),
-        form=UndoForm(formdata=None, attempt=attempt_id),
-        link=link,
-        handle=services().directory.handle(viewer.consumer_id, device) if device else None,
-        name=services().preferences.tv_names(viewer.consumer_id).get(device) if device else None,
-        problem=problem,
-    )

@@ -29,6 +29,8 @@ bp = Blueprint("support", __name__)
 
 VIEWER = f"{HOME}/viewers/<consumer_id>"
 MAX_ATTEMPTS = 10
+# For this long the page shows that the viewer reported a PIN that somebody sent.
+REPORT_SHOWN = timedelta(days=30)
 # What is no older than this is what the agent has just done.
 JUST_NOW = timedelta(minutes=1)
 NO_VIEWER = (LookUpOutcome.NOT_FOUND, LookUpOutcome.MALFORMED)
@@ -96,6 +98,7 @@ def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
         summary=ViewerSummary.of(viewer),
         since=_parse_time(viewer.consumer.created_at),
         activity=activity,
+        reported_at=services().history.last_report(viewer.consumer.id, REPORT_SHOWN),
         just_unlinked=_just_did(agent, activity, Action.UNLINK, UnlinkOutcome.UNLINKED),
         just_signed_out=_just_did(agent, activity, Action.SIGN_OUT_EVERYWHERE, ChangeOutcome.DONE),
     )
