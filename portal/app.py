@@ -5,6 +5,7 @@ from flask import Flask
 from portal.database.authorizations import Authorizations
 from portal.database.database import Database
 from portal.database.sessions import Sessions
+from portal.database.used_tokens import UsedTokens
 from portal.ledger.budgets import Budgets
 from portal.ledger.delays import delays
 from portal.ledger.history import History
@@ -19,6 +20,7 @@ from portal.pages.activate import pin_of_link
 from portal.pages.activate.linked_views import bp as activate_linked
 from portal.pages.activate.views import bp as activate
 from portal.pages.auth import authorization_code
+from portal.pages.auth.handoff import sign_in as handoff
 from portal.pages.auth.views import bp as auth
 from portal.pages.devices.views import bp as devices
 from portal.pages.identity.caller import find_caller
@@ -60,6 +62,7 @@ def create_app(settings: Settings) -> Flask:
     error_pages.init_app(app)
     pin_of_link.init_app(app)
     authorization_code.init_app(app, settings)
+    handoff.init_app(app, settings)
     staff_oidc.init_app(app, settings)
     for blueprint in (
         *(ops, auth, staff, staff_password, staff_oidc_pages),
@@ -114,6 +117,7 @@ def create_services(settings: Settings) -> Services:
         sessions=sessions,
         authorizations=Authorizations(database, settings),
         sign_out=SignOut(database, sessions, ledger),
+        used_tokens=UsedTokens(database, keys.current),
         zype=zype,
         linking=Linking(settings, ledger, zype, single_flight, reconciliation, metrics.count_link),
         unlinking=unlinking,

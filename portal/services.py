@@ -7,6 +7,7 @@ from flask import current_app
 from portal.database.authorizations import Authorizations
 from portal.database.database import Database
 from portal.database.sessions import Sessions
+from portal.database.used_tokens import UsedTokens
 from portal.ledger.budgets import Budgets
 from portal.ledger.delays import Delays
 from portal.ledger.history import History
@@ -36,6 +37,7 @@ class Services:
     sessions: Sessions
     authorizations: Authorizations
     sign_out: SignOut
+    used_tokens: UsedTokens
     zype: ZypeClient
     linking: Linking
     unlinking: Unlinking

@@ -23,6 +23,9 @@ from portal.database.schema import is_current
 from portal.domain.pins import MAX_LENGTH
 from portal.mail.smtp import NotSent, smtp_client
 from portal.pages.auth import authorization_code
+from portal.pages.auth.handoff.errors import KeysUnavailable
+from portal.pages.auth.handoff.keys import PublicKeys, keys_of
+from portal.pages.auth.handoff.sign_in import PATH as HANDOFF_PATH
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.pages.staff_auth.oidc.provider import Provider
 from portal.pages.staff_auth.oidc.sign_in import CALLBACK_PATH
@@ -80,14 +83,21 @@ def findings(settings: Settings) -> Iterator[Finding]:
         yield _finding("Zype's API", partial(_api, zype))
         if "password" in settings.sign_in:
             yield _finding("Zype's login", partial(_password, zype))
-    if "code" in settings.sign_in:
-        yield _finding("Zype's sign-in page", partial(_authorization_code, settings))
-    if settings.staff_oidc_issuer:
-        yield _finding("staff's identity provider", partial(_staff_provider, settings))
+    yield from _sign_ins_elsewhere(settings)
     yield _finding("mail", partial(_mail, settings))
     for name, bind in (("PORTAL_BIND", settings.bind), ("PORTAL_METRICS_BIND", settings.metrics_bind)):
         if bind:
             yield _finding(name, partial(_port, bind))
+
+
+def _sign_ins_elsewhere(settings: Settings) -> Iterator[Finding]:
+    """Yield a finding for each way to sign in on the pages of another host."""
+    if "code" in settings.sign_in:
+        yield _finding("Zype's sign-in page", partial(_authorization_code, settings))
+    if "handoff" in settings.sign_in:
+        yield _finding("hand-off sign-in", partial(_handoff, settings))
+    if settings.staff_oidc_issuer:
+        yield _finding("staff's identity provider", partial(_staff_provider, settings))
 
 
 def _finding(subject: str, check: Callable[[], str]) -> Finding:
@@ -196,6 +206,16 @@ def _authorization_code(settings: Settings) -> str:
         services.database.dispose()
     callback = f"{authorization_code.CALLBACK_PATH} behind PORTAL_PUBLIC_URL"
     return f"its metadata are right; register {callback} at Zype"
+
+
+def _handoff(settings: Settings) -> str:
+    keys = keys_of(settings)
+    if isinstance(keys, PublicKeys):
+        try:
+            return f"PORTAL_HANDOFF_JWKS_URL answers, with {keys.load()} keys; your site posts tokens to {HANDOFF_PATH}"
+        except KeysUnavailable as error:
+            raise CheckFailed(f"the keys of PORTAL_HANDOFF_JWKS_URL can't be had: {error}") from error
+    return f"PORTAL_HANDOFF_KEY signs; your site posts tokens to {HANDOFF_PATH} behind PORTAL_PUBLIC_URL"
 
 
 def _staff_provider(settings: Settings) -> str:

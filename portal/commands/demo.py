@@ -56,7 +56,7 @@ def _environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return the environment of a demo, whose data is in the folder."""
     inherited = {name: value for name, value in environ.items() if not name.startswith("PORTAL_") or name in INHERITED}
     return {
-        "PORTAL_SIGN_IN": "password,code",
+        "PORTAL_SIGN_IN": "password,code,handoff",
         **inherited,
         "PORTAL_MODE": "sandbox",
         "PORTAL_DATABASE_URL": f"sqlite:///{folder / 'demo.db'}",
@@ -126,6 +126,7 @@ def _instructions(settings: Settings, folder: Path) -> str:
   Check a file that they took from the history:
     {command} audit verify FILE
 
+  Sign in without a password, from a site where she is signed in already:  {settings.handoff_url}
   More to try, such as PINs that fail:  {settings.zype_api_url}/
   Ctrl-C stops the demo and removes its data.
 """

@@ -4,12 +4,12 @@ from flask import Flask, Response, request
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
-from portal.sandbox import api, authenticator, authorize, faults, login, pages, tv
+from portal.sandbox import api, authenticator, authorize, faults, login, pages, tv, video_service
 from portal.sandbox.state import EXTENSION, Sandbox, sandbox
 
 _MAX_BODY = 64 * 1024
 # Their answers hold tokens, codes or e-mails (RFC 6749 section 5.1).
-_NOT_CACHED = {"login", "authorize", "authenticator"}
+_NOT_CACHED = {"login", "authorize", "authenticator", "video_service"}
 
 
 def create_app(state: Sandbox) -> Flask:
@@ -18,7 +18,7 @@ def create_app(state: Sandbox) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.extensions[EXTENSION] = state
     app.jinja_env.undefined = StrictUndefined
-    for blueprint in (api.bp, login.bp, authorize.bp, tv.bp, authenticator.bp, pages.bp):
+    for blueprint in (api.bp, login.bp, authorize.bp, tv.bp, authenticator.bp, video_service.bp, pages.bp):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _error_as_json)
     app.after_request(_set_headers)
@@ -36,7 +36,8 @@ def _set_headers(response: Response) -> Response:
         f"form-action 'self' {sandbox().portal_origin}; base-uri 'none'; frame-ancestors 'none'"
     )
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
+    # With same-origin a browser would send "Origin: null" with the form of that site.
+    response.headers["Referrer-Policy"] = "strict-origin" if request.blueprint == "video_service" else "same-origin"
     if request.blueprint in _NOT_CACHED:
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -31,6 +31,8 @@ class Sandbox:
         activate_url: the portal's page, which the TV shows; browsers return to its origin after sign-in.
         app_key: of a TV's calls; it may not link.
         other_hosts: by which it is reached besides the one where it listens, as a Host header names them.
+        handoff_key: that the portal and the video service's site share; none if the portal has another.
+        handoff_issuer: as the site calls itself in the tokens.
         clock: returns the time, aware; set by tests.
         randomness: the source of PINs and tokens; cryptographic unless a test sets another.
     """
@@ -41,6 +43,8 @@ class Sandbox:
     activate_url: str
     app_key: str = field(default="sandbox-app-key", repr=False)
     other_hosts: tuple[str, ...] = ()
+    handoff_key: str | None = field(default=None, repr=False)
+    handoff_issuer: str | None = None
     clock: Callable[[], datetime] = _now
     randomness: random.Random = field(default_factory=random.SystemRandom, repr=False)
 

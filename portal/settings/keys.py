@@ -37,6 +37,7 @@ class Purpose(StrEnum):
     AUTHORIZATION_STATE = "authorization state"
     AUTHORIZATION_CONTENT = "authorization content"
     BROWSER = "browser"
+    HANDOFF_TOKEN = "handoff token"  # noqa: S105 - the name of a purpose
 
 
 @dataclass(frozen=True, repr=False)

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from portal.settings.addresses import is_loopback, is_loopback_url, split_bind
 from portal.settings.environment import variable
-from portal.settings.settings import Settings
+from portal.settings.settings import SANDBOX_HANDOFF_KEY, Settings
 
 REQUIRED_LIVE = ("secret_key", "public_url", "zype_api_key", "zype_client_id", "zype_client_secret")
 # The address to which each of the credentials is sent.
@@ -35,12 +35,25 @@ def faults_between(settings: Settings, names: Collection[str]) -> Iterator[tuple
         yield "metrics_bind", "must differ from PORTAL_BIND: metrics are not for the public"
     if settings.pin_case == "upper" and "pin_pattern" not in names:
         yield "pin_pattern", "is required with PORTAL_PIN_CASE=upper: the default matches no capital letter"
+    yield from _handoff_rules(settings)
     if any(getattr(settings, name) for name in OIDC_CREDENTIALS):
         for name in OIDC_CREDENTIALS:
             if not getattr(settings, name):
                 yield name, "is required when any other PORTAL_STAFF_OIDC_ credential is set"
     if settings.staff_oidc_agent_role == settings.staff_oidc_supervisor_role:
         yield "staff_oidc_supervisor_role", "must differ from PORTAL_STAFF_OIDC_AGENT_ROLE"
+
+
+def _handoff_rules(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.handoff_key and settings.handoff_jwks_url:
+        yield "handoff_jwks_url", "must not be set together with PORTAL_HANDOFF_KEY: which of them signs?"
+    if "handoff" not in settings.sign_in:
+        return
+    for name in ("handoff_issuer", "handoff_url"):
+        if not getattr(settings, name):
+            yield name, "is required with handoff in PORTAL_SIGN_IN"
+    if not settings.handoff_key and not settings.handoff_jwks_url:
+        yield "handoff_key", "is required with handoff in PORTAL_SIGN_IN, or else PORTAL_HANDOFF_JWKS_URL"
 
 
 def _live_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -51,6 +64,8 @@ def _live_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple[st
         is_default = getattr(settings, name) == type(settings).model_fields[name].default
         if name in names and is_default and not is_loopback_url(getattr(settings, address)):
             yield name, "opens the sandbox only; set the one that Zype gave you"
+    if settings.handoff_key and settings.handoff_key.get_secret_value() == SANDBOX_HANDOFF_KEY:
+        yield "handoff_key", "opens the sandbox only; set one of your own"
     if settings.smtp_url and "mail_from" not in names:
         yield "mail_from", "is required with PORTAL_SMTP_URL: from which address do viewers get mail?"
 

@@ -13,6 +13,9 @@ from portal.settings.addresses import is_loopback, plain_smtp_address, sandbox_s
 
 DEFAULT_BIND = "127.0.0.1:8000"
 SANDBOX_URL = "http://127.0.0.1:8001"
+# Of the video service that the sandbox plays: known to everybody, like its passwords.
+SANDBOX_HANDOFF_ISSUER = "sandbox-video-service"
+SANDBOX_HANDOFF_KEY = "sandbox-handoff-key-that-everybody-knows"
 
 
 class Settings(BaseModel):
@@ -52,6 +55,10 @@ class Settings(BaseModel):
     zype_read_timeout: float = Field(default=8.0, gt=0, le=60)
     zype_concurrency: int = Field(default=16, ge=1, le=255)
     sign_in: types.SignInMethods = ("password",)
+    handoff_key: types.Key | None = None
+    handoff_jwks_url: types.WebLink | None = None
+    handoff_issuer: types.HandoffIssuer | None = None
+    handoff_url: types.WebLink | None = None
     database_url: types.DatabaseURL = SecretStr("sqlite:///zype-activate.db")
     redis_url: types.RedisURL | None = None
     pin_case: PinCase = "lower"
@@ -94,6 +101,10 @@ class Settings(BaseModel):
             filled.setdefault("zype_login_url", "https://login.zype.com")
         else:
             filled.setdefault("zype_login_url", raw.get("zype_api_url", SANDBOX_URL))
+            filled.setdefault("handoff_url", f"{raw.get('zype_api_url', SANDBOX_URL).rstrip('/')}/video-service")
+            filled.setdefault("handoff_issuer", SANDBOX_HANDOFF_ISSUER)
+            if "handoff_jwks_url" not in raw:
+                filled.setdefault("handoff_key", SANDBOX_HANDOFF_KEY)
             filled.setdefault("smtp_url", sandbox_smtp_url(raw.get("zype_api_url", SANDBOX_URL)))
             if is_loopback(split_bind(bind)[0]):
                 filled.setdefault("public_url", f"http://{bind}")
@@ -139,6 +150,7 @@ SECRETS = (
     "ledger_key_previous",
     "zype_api_key",
     "zype_client_secret",
+    "handoff_key",
     "staff_oidc_client_secret",
     "smtp_url",
     "database_url",

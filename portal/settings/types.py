@@ -197,7 +197,9 @@ Icon = Annotated[FilePath, AfterValidator(_icon)]
 Bind = Annotated[str, AfterValidator(_bind)]
 Limits = Annotated[tuple[RateLimitItem, ...], BeforeValidator(_limits)]
 Pattern = Annotated[re.Pattern[str], BeforeValidator(_pattern)]
-SignInMethods = Annotated[tuple[Literal["password", "code"], ...], BeforeValidator(_names), Field(min_length=1)]
+SignInMethods = Annotated[
+    tuple[Literal["password", "code", "handoff"], ...], BeforeValidator(_names), Field(min_length=1)
+]
 Language = Annotated[str, AfterValidator(_language)]
 Color = Annotated[str, _check(_COLOR.fullmatch, "must be a colour such as #1f5eff")]
 Name = Annotated[str, Field(min_length=1, max_length=60), _PRINTABLE]
@@ -206,6 +208,7 @@ EmailAddress = Annotated[
     str, _check(is_plain_ascii_email, "must be a plain e-mail address, such as support@example.com")
 ]
 ClientID = Annotated[str, _TOKEN]
+HandoffIssuer = Annotated[str, _TOKEN]
 Credential = Annotated[SecretStr, _secret(_TOKEN.func)]
 Key = Annotated[SecretStr, _secret(_KEY.func)]
 DatabaseURL = Annotated[SecretStr, _secret(_database_url)]

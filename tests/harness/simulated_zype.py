@@ -106,6 +106,8 @@ def _new_state(public_url: str) -> Sandbox:
         client_secret=defaults.zype_client_secret.get_secret_value(),
         activate_url=f"{public_url}/activate",
         app_key=APP_KEY,
+        handoff_key=defaults.handoff_key.get_secret_value() if defaults.handoff_key else None,
+        handoff_issuer=defaults.handoff_issuer,
     )
 
 

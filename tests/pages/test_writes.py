@@ -51,6 +51,7 @@ def environ(environ: dict[str, str], provider: ScriptedProvider) -> dict[str, st
     staff = {"issuer": provider.issuer, "client_id": CLIENT_ID, "client_secret": SECRET}
     return environ | {
         "PORTAL_LIMIT_SIGN_IN": LIMIT,
+        "PORTAL_SIGN_IN": "password,code,handoff",
         **{variable(f"staff_oidc_{name}"): value for name, value in staff.items()},
     }
 
@@ -146,6 +147,7 @@ def test_without_a_session_nothing_is_written_or_called_past_a_limit(
     assert reached >= {
         ("POST", "/sign-in"),
         ("GET", "/sign-in/code"),
+        ("POST", "/sign-in/handoff"),
         ("POST", "/support/sign-in"),
         ("GET", "/support/sign-in/provider"),
     }

@@ -56,6 +56,35 @@ class TestLiveMode:
         load(server)
 
 
+HANDOFF = {
+    "PORTAL_SIGN_IN": "handoff",
+    "PORTAL_HANDOFF_ISSUER": "https://www.example.com",
+    "PORTAL_HANDOFF_URL": "https://www.example.com/tv",
+}
+HANDOFF_KEY = {"PORTAL_HANDOFF_KEY": "f1e2d3c4" * 4}
+JWKS_URL = {"PORTAL_HANDOFF_JWKS_URL": "https://www.example.com/keys"}
+
+
+class TestHandoff:
+    """Hand-off sign-in needs an issuer, an address and one key; the sandbox's site has them."""
+
+    def test_it_needs_an_issuer_an_address_and_one_key(self, faults_of: FaultsOf) -> None:
+        for key in (HANDOFF_KEY, JWKS_URL):
+            load(LIVE | HANDOFF | key)
+        assert faults_of(LIVE | HANDOFF).keys() == {"PORTAL_HANDOFF_KEY"}
+        assert faults_of(LIVE | HANDOFF | HANDOFF_KEY | JWKS_URL).keys() == {"PORTAL_HANDOFF_JWKS_URL"}
+        required = {"PORTAL_HANDOFF_ISSUER", "PORTAL_HANDOFF_URL", "PORTAL_HANDOFF_KEY"}
+        assert faults_of(LIVE | {"PORTAL_SIGN_IN": "password,handoff"}).keys() == required
+
+    def test_the_sandbox_s_key_opens_the_sandbox_alone(self, faults_of: FaultsOf) -> None:
+        settings = load({"PORTAL_SIGN_IN": "handoff", "PORTAL_ZYPE_API_URL": "http://127.0.0.1:9001"})
+        assert settings.handoff_url == "http://127.0.0.1:9001/video-service"
+        assert settings.handoff_key
+        key = {"PORTAL_HANDOFF_KEY": settings.handoff_key.get_secret_value()}
+        assert faults_of(LIVE | HANDOFF | key).keys() == {"PORTAL_HANDOFF_KEY"}
+        assert load({"PORTAL_SIGN_IN": "handoff"} | JWKS_URL).handoff_key is None
+
+
 class TestSandboxMode:
     """The sandbox stays on this machine, and its login is where its API is."""
 

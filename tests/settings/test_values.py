@@ -122,7 +122,9 @@ class TestSettings:
             load({}).workers = 3
 
     def test_they_never_print_a_secret(self) -> None:
-        settings = load({variable(name): text for name, (text, _) in VALID.items()})
+        # Only one of the keys for a hand-off can be set.
+        given = {name: text for name, (text, _) in VALID.items() if name != "handoff_jwks_url"}
+        settings = load({variable(name): text for name, text in given.items()})
         assert len(settings.secret_values) == len(SECRETS)
         for secret in settings.secret_values:
             assert secret not in f"{settings} {settings!r}"

@@ -1,7 +1,7 @@
 """What every way to sign in does, for viewers and support staff alike: an attempt in the ledger, limits, an outcome."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any, Generic, TypeVar
 
@@ -26,11 +26,18 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class SignInResult(Generic[Value]):
-    """How an attempt to sign in ended: with a value, such as the viewer, if it succeeded; retry_after is in seconds."""
+    """How an attempt to sign in ended.
+
+    Args:
+        value: the viewer, for example, if it succeeded.
+        retry_after: in seconds.
+        pin: that came along with the sign-in, as it was typed.
+    """
 
     outcome: SignInOutcome
     value: Value | None = None
     retry_after: int | None = None
+    pin: str | None = field(default=None, repr=False)
 
     def problem(self) -> dict[str, Any]:
         """Return what a page needs in order to say why nobody was signed in: arguments of ``render_page``."""

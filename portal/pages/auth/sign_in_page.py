@@ -33,7 +33,8 @@ def sign_in_page(
         problem: a SignInOutcome that is not success, ``cancelled``, ``stale`` or ``signed_out_everywhere``.
         note: what happened to a PIN before this page, a Flash.
     """
-    providers = services().settings.sign_in
+    settings = services().settings
+    providers = settings.sign_in
     form = form or SignInForm(formdata=None, email=identity.take_typed("email"))
     return render_page(
         "auth/sign_in.html",
@@ -41,6 +42,7 @@ def sign_in_page(
         retry_after=retry_after,
         form=form if "password" in providers else None,
         providers=providers,
+        handoff_url=settings.handoff_url,
         next=next_path,
         problem=problem,
         note=note,

@@ -7,6 +7,7 @@ from portal.domain.actors import ActorKind
 from portal.pages.auth import authorization_code, pending_authorizations
 from portal.pages.auth.forms import SignInForm, SignOutForm
 from portal.pages.auth.guards import viewer_required
+from portal.pages.auth.handoff import sign_in as handoff
 from portal.pages.auth.sign_in_attempts import SignInResult
 from portal.pages.auth.sign_in_page import HOME, known_path, sign_in_page
 from portal.pages.auth.zype_login import result_of_error, sign_in_with_password
@@ -15,8 +16,9 @@ from portal.pages.identity import viewer as identity
 from portal.pages.identity.actor import request_actor
 from portal.pages.identity.viewer import Flash, Viewer
 from portal.pages.web import language
-from portal.pages.web.forms import is_from_another_site, on_stale_form, stale_reason
-from portal.pages.web.responses import render_page, see_other
+from portal.pages.web.error_pages import KINDS, error_page
+from portal.pages.web.forms import csrf, is_from_another_site, on_stale_form, stale_reason
+from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
 from portal.zype.errors import ZypeError
 
@@ -77,6 +79,23 @@ def callback() -> Response:
     # A state of ours came back without the cookie that was set with it.
     is_without_cookies = authorization is not None and not identity.has_cookie()
     return sign_in_page(next_path=next_path, problem="no_cookies" if is_without_cookies else "cancelled")
+
+
+@bp.post(handoff.PATH)
+@csrf.exempt  # type: ignore[untyped-decorator]
+def hand_off() -> Response:
+    if "handoff" not in services().settings.sign_in:
+        return see_other(HOME)
+    token, next_path = "\0".join(request.form.getlist("token")), known_path(request.form.get("next"))
+    result = handoff.sign_in(token, request_actor(ActorKind.VIEWER))
+    if result.value is None:
+        # Not the page with the ways to sign in: the browser sent no cookies, and a form would set new ones.
+        status = status_of(result.outcome)
+        return error_page(400, "handoff") if status == 422 else error_page(status, KINDS[status], result.retry_after)
+    response = _respond(result, None, next_path)
+    if result.pin and not pin_cookie.keep_of_link(response, result.pin):
+        identity.leave_flash(Flash.DAMAGED_LINK)
+    return response
 
 
 @bp.post("/sign-out")

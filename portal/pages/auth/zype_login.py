@@ -46,7 +46,7 @@ def result_of_token(zype: ZypeClient, token: Token, deadline: Deadline) -> SignI
         return result_of_error(error)
     finally:
         _revoke(zype, token)
-    return SignInResult(SignInOutcome.SIGNED_IN, _viewer(zype, consumer_id, deadline))
+    return SignInResult(SignInOutcome.SIGNED_IN, viewer_of(zype, consumer_id, deadline))
 
 
 def result_of_error(error: ZypeError) -> SignInResult[Viewer]:
@@ -60,7 +60,8 @@ def result_of_error(error: ZypeError) -> SignInResult[Viewer]:
     return SignInResult(outcome, retry_after=seconds)
 
 
-def _viewer(zype: ZypeClient, consumer_id: str, deadline: Deadline) -> Viewer:
+def viewer_of(zype: ZypeClient, consumer_id: str, deadline: Deadline) -> Viewer:
+    """Return the viewer with a consumer_id, with name and e-mail if Zype can be asked now."""
     try:
         consumer = zype.consumer(consumer_id, deadline)
     except ZypeError as error:

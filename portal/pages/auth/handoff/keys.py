@@ -1,0 +1,154 @@
+"""The keys that a token may be signed with: the shared one of the settings, or the public ones of a JWKS URL."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+import structlog
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+
+from portal.pages.auth.handoff.errors import KeysUnavailable, TokenRefused
+from portal.settings.settings import Settings
+from portal.zype.connections import Call
+from portal.zype.deadline import Deadline
+from portal.zype.wire import ZypeAdapter
+
+log = structlog.get_logger("portal.auth")
+
+# An unknown key makes the portal load them again, but at most this often: strangers can name keys too.
+RELOAD_SECONDS = 60.0
+RETRY_SECONDS = 5.0
+# A key that the site withdraws is accepted for this long, or for the longer time while its URL does not answer.
+FRESH_SECONDS = 600.0
+STALE_SECONDS = 3600.0
+CONNECT_SECONDS, LOAD_SECONDS = 3.0, 5.0
+# Each key type of a JWKS with what verifies. A key of the type oct is a secret, which a public document can't contain.
+TYPES: dict[str, Any] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+# The modulus of an RSA key with 2048 bits, in base64url.
+LEAST_MODULUS = 342
+
+
+class SharedKey:
+    """The key that portal and site share."""
+
+    algorithms: tuple[str, ...] = ("HS256",)
+
+    def __init__(self, secret: str) -> None:
+        self._key = OctKey.import_key(secret.encode())
+
+    def find(self, kid: str | None) -> Key:
+        """Return the key, whatever a token calls it."""
+        return self._key
+
+
+class PublicKeys:
+    """The public keys of the site (RFC 7517), loaded when they are needed, and shared by the threads of a worker."""
+
+    # Never one with a shared secret: whoever read the public key could sign with it.
+    algorithms: tuple[str, ...] = (
+        *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"),
+    )
+
+    def __init__(self, url: str, trust_env: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._url = url
+        self._trust_env = trust_env
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: list[Key] = []
+        self._loaded_at = self._next_load = float("-inf")
+
+    def find(self, kid: str | None) -> Key:
+        """Return the key that a token names, or the only one.
+
+        Raises:
+            TokenRefused: there is no such key.
+            KeysUnavailable: they can't be loaded now.
+        """
+        found = self._known(kid)
+        if (found is None or self._age() > FRESH_SECONDS) and self._clock() >= self._next_load:
+            self._load_once()
+            found = self._known(kid)
+        if found is None and not self._keys:
+            raise KeysUnavailable("they were never loaded, or too long ago")
+        if found is None:
+            raise TokenRefused("no such key")
+        return found
+
+    def load(self) -> int:
+        """Load the keys, and return their number. Raises KeysUnavailable with the reason."""
+        keys = [key for key in map(_public_key, self._document()) if key]
+        if not keys:
+            raise KeysUnavailable("the document has no public key that can be used")
+        self._keys, self._loaded_at = keys, self._clock()
+        return len(keys)
+
+    def _load_once(self) -> None:
+        """Load the keys, unless another thread does."""
+        if not self._lock.acquire(blocking=False):
+            if self._keys:
+                return
+            raise KeysUnavailable("another thread loads them")
+        try:
+            self._next_load = self._clock() + RELOAD_SECONDS
+            self.load()
+        except KeysUnavailable as error:
+            self._next_load = self._clock() + RETRY_SECONDS
+            log.error("handoff_keys_not_loaded", error=str(error))
+        finally:
+            self._lock.release()
+
+    def _known(self, kid: str | None) -> Key | None:
+        if self._age() > STALE_SECONDS:
+            self._keys = []
+        if kid is None:
+            return self._keys[0] if len(self._keys) == 1 else None
+        return next((key for key in self._keys if key.kid == kid), None)
+
+    def _age(self) -> float:
+        return self._clock() - self._loaded_at
+
+    def _document(self) -> list[Any]:
+        try:
+            with requests.Session() as session, Call(Deadline(LOAD_SECONDS)).active():
+                session.trust_env = self._trust_env
+                for scheme in ("https://", "http://"):
+                    adapter = ZypeAdapter(connections=1, connect_seconds=CONNECT_SECONDS, call_seconds=LOAD_SECONDS)
+                    session.mount(scheme, adapter)
+                answer = session.get(self._url, allow_redirects=False)
+                keys = answer.json()["keys"] if answer.status_code == 200 else None
+        except requests.exceptions.InvalidJSONError as error:
+            raise KeysUnavailable("the answer is no JSON") from error
+        except requests.RequestException as error:
+            raise KeysUnavailable(type(error).__name__) from error
+        except (LookupError, TypeError, RecursionError) as error:
+            raise KeysUnavailable("the answer is no JWKS") from error
+        if not isinstance(keys, list):
+            raise KeysUnavailable("the answer is no JWKS, or has another status than 200")
+        return keys
+
+
+Keys = SharedKey | PublicKeys
+
+
+def _public_key(document: Any) -> Key | None:
+    """Return the key of a member of a JWKS; none if it is of another kind, for another use, too short or unreadable."""
+    if not isinstance(document, dict) or document.get("use", "sig") != "sig":
+        return None
+    kind = TYPES.get(str(document.get("kty")))
+    if kind is None or (kind is RSAKey and len(str(document.get("n"))) < LEAST_MODULUS):
+        return None
+    try:
+        key: Key = kind.import_key(document)
+    except (JoseError, LookupError, ValueError, TypeError, AttributeError):
+        return None
+    return key
+
+
+def keys_of(settings: Settings) -> Keys | None:
+    """Return where the keys are found; none if the settings name no key."""
+    if settings.handoff_jwks_url:
+        return PublicKeys(settings.handoff_jwks_url, settings.outbound_proxy)
+    return SharedKey(settings.handoff_key.get_secret_value()) if settings.handoff_key else None

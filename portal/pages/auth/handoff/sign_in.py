@@ -1,0 +1,85 @@
+"""Signing in a viewer whom the operator's site hands over: an attempt in the ledger, as every other way to sign in."""
+
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, current_app, request
+
+from portal.domain.actors import Actor
+from portal.domain.outcomes import Action, SignInOutcome
+from portal.ledger.attempts import Attempt
+from portal.pages.auth.handoff.errors import KeysUnavailable, TokenRefused
+from portal.pages.auth.handoff.keys import Keys, keys_of
+from portal.pages.auth.handoff.token import HandedOff, read_token
+from portal.pages.auth.sign_in_attempts import RETRY_SECONDS, SignInResult, run_attempt, sign_in_address_limits
+from portal.pages.auth.zype_login import viewer_of
+from portal.pages.identity.viewer import Viewer
+from portal.services import services
+from portal.settings.settings import Settings
+from portal.zype.deadline import Deadline
+
+log = structlog.get_logger("portal.auth")
+
+PATH = "/sign-in/handoff"
+_EXTENSION = "portal.handoff"
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Set up the keys, if this is a way to sign in."""
+    keys = keys_of(settings)
+    if "handoff" in settings.sign_in and keys:
+        app.extensions[_EXTENSION] = keys
+
+
+def sign_in(token: str, actor: Actor) -> SignInResult[Viewer]:
+    """Sign in the viewer of a token, once. Raises as ``Ledger.begin``, and SQLAlchemyError if it can't be marked used.
+
+    The outcome of a token that is refused is WRONG.
+    """
+    limits = sign_in_address_limits(services().settings)
+    return run_attempt(services().ledger, Attempt(Action.SIGN_IN, actor), limits, lambda: _result(token))
+
+
+def _result(token: str) -> SignInResult[Viewer]:
+    try:
+        _check_origin()
+        handed_off = read_token(token, services().settings, _keys())
+        if not services().used_tokens.use(handed_off.token_id):
+            raise TokenRefused("used before")
+    except TokenRefused as error:
+        log.warning("handoff_refused", reason=str(error))
+        return SignInResult(SignInOutcome.WRONG)
+    except KeysUnavailable as error:
+        log.warning("handoff_keys_unavailable", reason=str(error))
+        return SignInResult(SignInOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+    return SignInResult(SignInOutcome.SIGNED_IN, _viewer(handed_off), pin=handed_off.pin)
+
+
+def _viewer(handed_off: HandedOff) -> Viewer:
+    if handed_off.name or handed_off.email:
+        return Viewer(handed_off.consumer_id, handed_off.name, handed_off.email)
+    return viewer_of(services().zype, handed_off.consumer_id, Deadline(services().settings.zype_deadline))
+
+
+def _check_origin() -> None:
+    """Refuse a form that a page of another origin than the operator's sent.
+
+    Whoever has an account gets tokens of their own. So a stranger could sign a viewer's browser in to the stranger's
+    account, where the viewer's next TV would be linked (login CSRF). Neither cookies nor a CSRF token come along with a
+    form of another site; the Origin does, and no page can forge it. Browsers that send none are older than 2020.
+    """
+    settings, origin = services().settings, request.headers.get("Origin")
+    allowed = [_origin(url) for url in (settings.handoff_url, settings.handoff_issuer) if url and "://" in url]
+    if origin is not None and origin not in allowed:
+        raise TokenRefused("a page of another origin sent it, or one whose Referrer-Policy hides its origin")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    default_port = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"
+
+
+def _keys() -> Keys:
+    keys: Keys = current_app.extensions[_EXTENSION]
+    return keys
