@@ -79,6 +79,12 @@ FORMS: dict[type[PortalForm], Sent] = {
         {"present": "", "password": "seven wet umbrellas sing", "again": "seven wet umbrellas sing", "next": ""},
         {"password": "short", "again": "another"},
     ),
+    staff.ChangePasswordForm: Sent(
+        AGENT,
+        "/support/account/password",
+        {"present": "wrong", "password": "wrong", "again": "wrong", "next": ""},
+        {"password": "short", "again": "b"},
+    ),
     support.FindViewerForm: Sent(AGENT, "/support", {"who": "nobody@example.com"}, {"who": "a b"}),
     support.ReasonForm: Sent(
         AGENT,
@@ -97,6 +103,12 @@ FORMS: dict[type[PortalForm], Sent] = {
         f"{V}/link",
         {**WHY, "pin": "good1"},
         {"pin": "<b>", "reason": "rubbish", "details": "short", "identity_checked": None},
+    ),
+    support.SignViewerOutForm: Sent(
+        AGENT,
+        f"{V}/sign-out",
+        WHY,
+        {"reason": "rubbish", "details": "short", "identity_checked": None},
     ),
     support.ConfirmLinkForm: Sent(AGENT, f"{V}/link/confirm", {**WHY, "shown": "a", "answer": "link"}),
     support.UndoForm: Sent(AGENT, f"{V}/undo", {"caller": "", "attempt": "a"}),

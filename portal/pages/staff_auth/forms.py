@@ -33,7 +33,7 @@ class StaffSignInForm(PortalForm):
 class ChangePasswordForm(PortalForm):
     """The present password, unless the agent has just signed in, and the new one twice."""
 
-    present = PasswordField(validators=[Length(max=MAX_PASSWORD, message=_("Enter your present password."))])
+    present = PasswordField(validators=[Length(max=MAX_PASSWORD, message=_("Use %(max)d characters at most."))])
     password = PasswordField(validators=[InputRequired(_("Enter a new password."))])
     again = PasswordField(validators=[InputRequired(_("Enter the new password once more."))])
     next = HiddenField()

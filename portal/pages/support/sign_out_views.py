@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from portal.domain.outcomes import LookUpOutcome
 from portal.pages.auth.guards import agent_required
+from portal.pages.identity import draft
 from portal.pages.identity.agent import Agent
 from portal.pages.support import actions
 from portal.pages.support.forms import SignViewerOutForm
@@ -20,8 +21,8 @@ bp = Blueprint("support_sign_out", __name__)
 @bp.get(f"{VIEWER}/sign-out")
 @agent_required
 @with_viewer
-def sign_viewer_out(_: Agent, viewer: Viewer) -> Response:
-    return _page(ViewerSummary.of(viewer), SignViewerOutForm(formdata=None))
+def sign_viewer_out(agent: Agent, viewer: Viewer) -> Response:
+    return _page(ViewerSummary.of(viewer), SignViewerOutForm(formdata=None, data=draft.read(agent)))
 
 
 @bp.post(f"{VIEWER}/sign-out")
@@ -38,7 +39,9 @@ def send_sign_out(agent: Agent, consumer_id: str) -> Response:
         return _page(summary, form, "invalid")
     # The sessions are ours, so this works while Zype does not.
     services().sign_out.viewer(consumer_id, agent.actor, form.reason_to_record)
-    return see_other(summary.path)
+    response = see_other(summary.path)
+    draft.forget(response)
+    return response
 
 
 # Zype is not asked for a form that may not be the agent's.
