@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 # What stands for the address of a client that has none which can be read. All of them count as one.
 NO_ADDRESS = "unknown"
+# No address is longer, with port, brackets, quotes and zone.
+MAX_LENGTH = 80
 
 
 def is_loopback(host: str) -> bool:
@@ -62,7 +64,8 @@ def client_address(text: str) -> str:
         text: as a server or a proxy writes it: perhaps with a port, in quotes (RFC 7239, section 6) or brackets, or
             with the zone of an IPv6 address.
     """
-    parsed = _parse_address(text)
+    # Nothing longer is kept in memory, because a client may have written it.
+    parsed = _parse_address(text) if len(text) <= MAX_LENGTH else None
     return NO_ADDRESS if parsed is None else str(parsed)
 
 
@@ -80,6 +83,7 @@ def site_prefix(address: str) -> str | None:
     return _network(parsed, 48) if isinstance(parsed, IPv6Address) else None
 
 
+@lru_cache(maxsize=4096)
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address in a text; an IPv4 address that is written as an IPv6 one is the former."""
     text = text.strip().strip('"')
