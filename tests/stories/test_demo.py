@@ -110,6 +110,21 @@ def test_the_printed_instructions_link_the_tv_and_it_greets_alice(demo: Demo) ->
         transport.session.close()
 
 
+def test_the_printed_address_of_the_video_service_hands_alice_over(demo: Demo) -> None:
+    site = re.search(r"signed in already: +(\S+)", demo.printed)
+    assert site
+    with requests.Session() as http:
+        http.trust_env = False
+        form = BeautifulSoup(http.get(site[1], timeout=5).text, "html.parser").select_one("form")
+    assert form
+    portal, _, path = str(form["action"]).rpartition("/sign-in")
+    transport = OverHTTP(portal)
+    browser = PageClient(transport, demo.settings)
+    page = browser.send("POST", f"/sign-in{path}", 303, data={"token": str(form.select("[name=token]")[0]["value"])})
+    assert "alice@example.com" in browser.follow(page).text(".account")
+    transport.session.close()
+
+
 def link_tv(browser: PageClient, page: Page, pin: str, button: str) -> Page:
     """Enter a PIN and press the button with this name; return the next page."""
     return browser.follow(browser.submit(page, "/activate", 303, button=button, pin=pin))
