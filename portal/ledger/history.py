@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from portal.database.database import Database
 from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, LookUpOutcome, Outcome, ReportOutcome, UnlinkOutcome
-from portal.ledger.attempts import Attempt, Entry, PastAttempt
+from portal.ledger.attempts import Entry, PastAttempt
 from portal.ledger.limits import PENDING_TIMEOUT
 from portal.ledger.rows import ENTRY_COLUMNS, from_row
 from portal.ledger.tables import by_agent, decisive, ledger
@@ -129,27 +129,15 @@ class History:
             ledger.c.outcome == LookUpOutcome.FOUND,
         )
 
-    def has_same(self, attempt: Attempt, within: timedelta) -> bool:
-        """Tell whether the same actor did the same to the same consumer by the same PIN recently."""
-        return self._exists(
-            ledger.c.consumer_id == attempt.consumer_id,
-            ledger.c.action == attempt.action,
-            ledger.c.actor_kind == attempt.actor.kind,
-            ledger.c.actor_id == attempt.actor.id,
-            ledger.c.pin_fingerprint.is_not_distinct_from(attempt.pin_fingerprint),
-            ledger.c.at > self._database.now() - within,
-        )
-
-    def last_report(self, consumer_id: str, within: timedelta) -> datetime | None:
-        """Return when a viewer last reported that somebody sent them a PIN, or none if that is longer ago than this."""
-        reports = self._entries(
+    def reports(self, consumer_id: str, within: timedelta, limit: int) -> list[Entry]:
+        """Return a viewer's recent reports of PINs that somebody sent them, newest first."""
+        return self._entries(
             ledger.c.consumer_id == consumer_id,
             ledger.c.action == Action.REPORT,
             ledger.c.outcome == ReportOutcome.REPORTED,
             ledger.c.at > self._database.now() - within,
-            limit=1,
+            limit=limit,
         )
-        return reports[0].at if reports else None
 
     def activity(self, consumer_id: str, limit: int) -> AttemptPage:
         """Return the last attempts on a viewer's account, theirs and agents', the last to begin or end first."""

@@ -11,8 +11,9 @@ from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.linking.unlinking import Unlinking
 
-# A report of the same PIN again within this is the same one, such as a button pressed twice.
-ONE_REPORT = timedelta(minutes=10)
+# A day's report of the same PIN again is the same one, such as a button pressed twice; and so many tell enough.
+DAY = timedelta(days=1)
+MAX_REPORTS = 20
 
 
 @dataclass(frozen=True)
@@ -47,5 +48,7 @@ class Reports:
         return self.unlinking.unlink(device_id, consumer_id, actor, Action.UNDO)
 
     def _record(self, report: Attempt) -> None:
-        if not self.history.has_same(report, ONE_REPORT):
+        earlier = self.history.reports(report.consumer_id or "", DAY, MAX_REPORTS)
+        is_known = any(entry.pin_fingerprint == report.pin_fingerprint for entry in earlier)
+        if not is_known and len(earlier) < MAX_REPORTS:
             self.ledger.record(report, ReportOutcome.REPORTED)

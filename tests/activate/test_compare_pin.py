@@ -143,6 +143,17 @@ def test_the_pin_of_another_tab_is_compared_and_not_linked(comparing: Alice, san
     assert len(sandbox.record()) == 1
 
 
+def test_a_stale_page_whose_pin_another_tab_replaced_says_so(comparing: Alice, sandbox: SimulatedZype) -> None:
+    shown = comparing.page.value("[name=shown]")
+    comparing.browser.get("/activate?pin=good2", 303)
+    for path, name in (("/activate/confirm", "shown"), ("/activate/discard", "discarded")):
+        page = comparing.browser.send("POST", path, 422, data={"csrf_token": "stale", name: shown})
+
+        assert page.text(".pin-display") == "good2"
+        assert "This is another PIN than before" in page.summary
+    assert sandbox.record() == []
+
+
 def test_not_my_tv_leaves_the_pin_of_another_tab(comparing: Alice) -> None:
     comparing.browser.get("/activate?pin=good2", 303)
 

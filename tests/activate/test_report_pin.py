@@ -6,8 +6,10 @@ import pytest
 import time_machine
 from flask import Flask
 
-from portal.domain.actors import Role
+from portal.domain.actors import Actor, ActorKind, Role
+from portal.domain.pins import Pin
 from portal.ledger.tables import ledger
+from portal.linking.reports import MAX_REPORTS
 from portal.sandbox import seed
 from tests.conftest import services_of
 from tests.harness.faulty_zype import answering
@@ -194,7 +196,16 @@ def test_support_sees_it(signed_in: Alice, app: Flask, bob: Bob, supervisor: Sup
     assert "Report a PIN that somebody sent: recorded" in page.text()
     sign_in_staff(app, supervisor.browser, "supervisor", Role.SUPERVISOR)
     assert "Report a PIN that somebody sent: recorded" in supervisor.opens("/support/history").page.text("tbody")
-    after = datetime.now(UTC) + timedelta(days=31)
-    assert services_of(app).history.last_report(seed.ALICE.id, timedelta(days=30)) is not None
-    with time_machine.travel(after, tick=True):
-        assert services_of(app).history.last_report(seed.ALICE.id, timedelta(days=30)) is None
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=31), tick=True):
+        sign_in_staff(app, bob.browser)
+        asked = bob.browser.submit(bob.opens("/support").page, "main form", 303, who=seed.ALICE.id)
+        assert not bob.browser.follow(asked).select(".notice")
+
+
+def test_a_viewer_can_t_fill_the_ledger_with_reports(signed_in: Alice, app: Flask) -> None:
+    service, actor = services_of(app).reports, Actor(ActorKind.VIEWER, seed.ALICE.id, "127.0.0.1", "request-1")
+    for number in range(MAX_REPORTS + 5):
+        for _ in range(2):
+            service.report_pin(Pin(f"good{number}"), seed.ALICE.id, actor)
+
+    assert len(reports(app)) == MAX_REPORTS

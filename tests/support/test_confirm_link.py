@@ -101,6 +101,7 @@ def test_the_pin_of_another_tab_is_shown_before_it_is_linked(bob: Bob, sandbox: 
     page = bob.browser.submit(first, CONFIRM, 200, button="Yes, link this TV")
 
     assert page.text(".pin-display") == "good2"
+    assert "This is another PIN than before" in page.text(".notice")
     assert sandbox.record() == []
     bob.browser.submit(page, CONFIRM, 303, button="Yes, link this TV")
     assert len(sandbox.record()) == 1

@@ -89,8 +89,10 @@ def enter_pin_again() -> Response:
 @on_stale_form("activate.confirm_pin", "activate.discard_pin")
 @viewer_required
 def compare_pin_again(viewer: Viewer) -> Response:
-    pin = pin_cookie.read()
-    return _comparison_page(pin, problem="stale") if pin else _entry_page(prefilled_form(), problem="not_kept")
+    shown, pin = ConfirmPinForm().shown.data or DiscardPinForm().discarded.data, pin_cookie.read()
+    if pin and (not shown or shown == pin_cookie.handle(pin)):
+        return _comparison_page(pin, problem="stale")
+    return _answer_without_linking(shown, pin)
 
 
 @bp.errorhandler(LedgerUnavailable)

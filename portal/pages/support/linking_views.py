@@ -68,7 +68,7 @@ def confirm_link(agent: Agent, consumer_id: str) -> Response:
         return _form_page(summary, form, "invalid")
     if answer.shown.data != pin_cookie.handle(pin):
         # Another tab has another PIN: what is linked must be what this page showed.
-        return _confirm_page(agent, summary, form, pin)
+        return _confirm_page(agent, summary, form, pin, is_another=True)
     return _answer(summary, form, actions.link(pin.secret, consumer_id, agent, form.reason_to_record))
 
 
@@ -140,12 +140,15 @@ def _form_page(
     )
 
 
-def _confirm_page(agent: Agent, summary: ViewerSummary, form: LinkForViewerForm, pin: Pin) -> Response:
+def _confirm_page(
+    agent: Agent, summary: ViewerSummary, form: LinkForViewerForm, pin: Pin, *, is_another: bool = False
+) -> Response:
     response = render_page(
         "support/confirm_link.html",
         summary=summary,
         form=form,
         pin=pin.secret,
+        is_another=is_another,
         shown=pin_cookie.handle(pin),
         spelling=phonetics.spell(pin.secret, case_sensitive=_is_case_sensitive()),
     )

@@ -98,7 +98,7 @@ def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
         summary=ViewerSummary.of(viewer),
         since=_parse_time(viewer.consumer.created_at),
         activity=activity,
-        reported_at=services().history.last_report(viewer.consumer.id, REPORT_SHOWN),
+        reports=services().history.reports(viewer.consumer.id, REPORT_SHOWN, limit=1),
         just_unlinked=_just_did(agent, activity, Action.UNLINK, UnlinkOutcome.UNLINKED),
         just_signed_out=_just_did(agent, activity, Action.SIGN_OUT_EVERYWHERE, ChangeOutcome.DONE),
     )
