@@ -402,7 +402,7 @@ def test_a_browser_that_keeps_no_cookies_is_told_so_at_the_callback(
 
     page = browse(app).get(path)
 
-    assert "Your browser keeps no cookies of this site" in page.text(".notice")
+    assert "Your browser sent no cookie of this site" in page.text(".notice")
     assert session_rows(app) == []
 
 

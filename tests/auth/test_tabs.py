@@ -11,7 +11,7 @@ from tests.harness.internals import cookie, flask_client, give_cookie, session_r
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Bob, Mallory
 
-NO_COOKIES = "Your browser keeps no cookies of this site"
+NO_COOKIES = "Your browser sent no cookie of this site"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 ALICE = {"email": seed.ALICE.email, "password": seed.ALICE.password}
 BOB = {"name": "bob", "password": Bob.password}
@@ -123,6 +123,8 @@ def test_a_second_tab_s_sign_in_of_an_agent_leads_on(bob: Bob, app: Flask) -> No
     for path in ("/support/sign-in/second-factor", "/support/sign-in/enrol"):
         page = bob.browser.get(f"{path}?next=/support/account", 303)
         assert page.location == "/support/sign-in?next=/support/account"
+    # Its token is the session's of the viewers' pages, which still is what it was.
+    assert post(bob.browser, first, "/support/sign-in", 303, {}, **BOB).location == "/support/account"
     for again in ("", "&again=1"):
         page = bob.browser.get(f"/support/sign-in?next=/support/account{again}", 303)
         assert page.location == "/support/account"
@@ -223,7 +225,7 @@ def test_a_browser_that_keeps_no_cookies_is_told_so_and_how_to_go_on(
                 page = post(client, page, path, 422, headers, **fields)
                 flask_client(client).delete_cookie("activate", domain="127.0.0.1")
                 assert NO_COOKIES in page.summary
-                assert "Allow cookies for this site" in page.summary
+                assert "allow cookies for this site" in page.summary
                 assert page.value(kept) in fields.values()
             # They are kept now: the same page signs in.
             page = client.get(path)

@@ -86,7 +86,7 @@ def test_an_unknown_return_path_is_ignored(client: PageClient) -> None:
 def test_another_site_can_choose_no_language(client: PageClient) -> None:
     page = client.send("POST", "/language", 400, data={"language": "en"})
 
-    assert page.heading == "Your browser keeps no cookies of this site"
+    assert page.heading == "Your browser sent no cookie of this site"
     client.get("/sign-in")
     for site in ("cross-site", "same-site"):
         client.send("POST", "/language", 400, data={"language": "en"}, headers={"Sec-Fetch-Site": site})

@@ -55,6 +55,10 @@ def sign_in() -> Response:
 @bp.post(SIGN_IN)
 def send_password() -> Response:
     form = StaffSignInForm()
+    agent = staff_identity.current_agent()
+    if agent and agent.is_fresh:
+        # Another tab was faster.
+        return redirect_to(_next())
     if not form.validate():
         return staff_sign_in_page(form, next_path=_next(), status=422)
     actor = request_actor(ActorKind.AGENT)

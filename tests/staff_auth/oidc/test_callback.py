@@ -86,7 +86,7 @@ def test_a_reload_of_the_callback_changes_nothing(client: PageClient, app: Flask
 def test_a_browser_that_keeps_no_cookies_is_told_so(
     app: Flask, browse: Callable[..., PageClient], callback_path: str
 ) -> None:
-    assert shows(browse(app).get(callback_path, 400), "Your browser keeps no cookies of this site")
+    assert shows(browse(app).get(callback_path, 400), "Your browser sent no cookie of this site")
 
 
 def test_a_state_is_used_once_and_a_copy_of_the_cookie_makes_no_further_call(
