@@ -111,11 +111,11 @@ def test_pressed_twice_it_is_done_once(bob: Bob, sandbox: SimulatedZype) -> None
     assert unlinks(sandbox) == 1
 
 
-@pytest.mark.parametrize("attempt", ["", "a" * 32, "rubbish.x", "\0", "ä", "x" * 5000])
+@pytest.mark.parametrize("attempt", ["", "a" * 32, "rubbish.x", "ä", "x" * 5000])
 def test_an_attempt_that_linked_nothing_has_no_done_page(bob: Bob, sandbox: SimulatedZype, attempt: str) -> None:
     page = bob.has_linked_and_sees("good1").page
 
-    assert bob.opens(f"{VIEWER}/done?attempt={attempt.replace(chr(0), '%00')}", 303).page.path == VIEWER
+    assert bob.opens(f"{VIEWER}/done?attempt={attempt}", 303).page.path == VIEWER
     assert bob.browser.submit(page, UNDO, 303, attempt=attempt).location == VIEWER
     assert unlinks(sandbox) == 0
 

@@ -131,3 +131,20 @@ def test_no_password_and_no_long_text_is_kept(bob: Bob, app: Flask) -> None:
 
     assert len(cookie(bob.browser, COOKIE) or "") < 4000
     assert set(shown_after_sign_in(bob, app, LINK).text("#details")) == {"\U0001f4fa"}
+
+
+def test_the_language_switch_carries_along_what_was_typed(bob: Bob, app: Flask) -> None:
+    page = bob.opens(LINK).page
+    answer = bob.browser.submit(page, "/language", 303, button="Deutsch", **WHY, pin="Good-1")
+
+    assert answer.location == LINK
+    assert cookie(bob.browser, "activate-pin") is None, "that of viewers"
+    shown = bob.browser.follow(answer)
+    assert (shown.value("#pin"), shown.text("#details")) == ("Good-1", WHY["details"])
+    assert shown.select_one("html")["lang"] == "de"
+
+    found = bob.browser.submit(bob.browser.get("/support"), "/language", 303, button="English", who="alice@example.com")
+    search = bob.browser.follow(found)
+    assert search.value("#who") == "alice@example.com"
+    bob.browser.submit(search, "/support", 303)
+    assert bob.browser.get("/support").value("#who") == ""

@@ -210,10 +210,10 @@ def test_the_newest_attempts_are_listed_first(bob: Bob) -> None:
 
 
 @pytest.mark.parametrize("below", ["", "/link", "/unlink-all"])
-def test_the_switch_of_the_language_leads_back_to_the_viewer(bob: Bob, below: str) -> None:
+def test_the_switch_of_the_language_leads_back_to_the_page(bob: Bob, below: str) -> None:
     page = bob.opens(f"{VIEWER}{below}").page
 
-    assert bob.browser.submit(page, "/language", 303, button="Deutsch").location == VIEWER
+    assert bob.browser.submit(page, "/language", 303, button="Deutsch").location == f"{VIEWER}{below}"
 
 
 def test_an_error_page_below_support_leads_back_to_the_console(bob: Bob) -> None:

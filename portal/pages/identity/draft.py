@@ -1,4 +1,4 @@
-"""What an agent typed when their session had ended: kept for the same agent and page, until the form is sent again."""
+"""What an agent had typed when their session ended or they chose a language: kept for the same agent and page."""
 
 import hashlib
 import json
@@ -35,6 +35,12 @@ def read(agent: Agent) -> dict[str, str]:
     text = _cookie.read_text(_owner(agent.id, request.path))
     typed: dict[str, str] = json.loads(text) if text else {}
     return typed
+
+
+def forget_of_page(response: Response, agent: Agent) -> None:
+    """Delete the cookie if it is of the form of this request's page, and not of another one that is sent later."""
+    if read(agent):
+        forget(response)
 
 
 def _owner(agent_id: str, page: str) -> str:

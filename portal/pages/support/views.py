@@ -67,7 +67,9 @@ def look_up_viewer(agent: Agent) -> Response:
     look_up = actions.find(as_typed(form.who), agent)
     if look_up.viewer is None:
         return _find_page(form, look_up.outcome, look_up.retry_after)
-    return see_other(viewer_path(look_up.viewer.consumer.id))
+    response = see_other(viewer_path(look_up.viewer.consumer.id))
+    draft.forget_of_page(response, agent)
+    return response
 
 
 @on_stale_form("support.look_up_viewer")

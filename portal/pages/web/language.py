@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from wtforms import HiddenField
 
 from portal.database.database import describe
-from portal.pages.identity import pin_cookie
+from portal.pages.identity import draft, pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.web.error_pages import error_page
 from portal.pages.web.forms import PortalForm, is_from_another_site, on_stale_form, stale_reason
@@ -28,7 +28,9 @@ _PAGES = (
     *("/support", "/support/account", "/support/account/password"),
     *("/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
-_VIEWER_PAGE = re.compile("/support/viewers/[A-Za-z0-9]{1,64}")
+_VIEWER_PAGE = re.compile(
+    "/support/viewers/[A-Za-z0-9]{1,64}(?:/link|/unlink-all|/sign-out|/devices/[0-9a-f]{32}/unlink)?"
+)
 # Sign-in itself decides whether it knows the path in the query.
 _SIGN_IN_PAGE = re.compile(r"(/support)?/sign-in(/second-factor|/enrol)?\?next=[A-Za-z0-9/._~%-]{1,500}(&again=1)?")
 _COOKIE = "activate-language"
@@ -46,10 +48,9 @@ class LanguageForm(PortalForm):
 def choose_language() -> Response:
     form = LanguageForm()
     # A button that sends another form has the page in its address: the form may have a field of that name.
-    response = see_other(page_to_return_to(request.args.get("next") or form.next.data or ""))
-    pin_cookie.keep_sent(response)
-    if "password" in request.form:
-        identity.keep_typed(request.form)
+    page = page_to_return_to(request.args.get("next") or form.next.data or "")
+    response = see_other(page)
+    _keep_typed(response, page)
     chosen = form.language.data
     if chosen in languages():
         settings = services().settings
@@ -59,6 +60,16 @@ def choose_language() -> Response:
         )
         remember(chosen)
     return response
+
+
+def _keep_typed(response: Response, page: str) -> None:
+    """Keep what stands in the form whose button was pressed, for the page that is shown again."""
+    if "password" in request.form:
+        identity.keep_typed(request.form)
+    elif page.startswith("/support"):
+        draft.keep_sent(response, page)
+    else:
+        pin_cookie.keep_sent(response)
 
 
 @on_stale_form("language.choose_language")
