@@ -32,12 +32,14 @@ class ClientSocket(socket.socket):
                 raise TimeoutError("The client does not take the answer")
 
     def flush(self) -> None:
-        """Send what the client takes at once. Raises OSError if the client is gone."""
+        """Send what the client takes at once. Raises ConnectionError if the client is gone."""
         try:
             while self.unsent:
                 del self.unsent[: self.send(self.unsent)]
         except BlockingIOError:
             return
+        except OSError as error:
+            raise ConnectionAbortedError from error
 
     def _wait_until_writable(self) -> bool:
         writable = select.poll()
@@ -68,7 +70,7 @@ class Connection:
         self._received = RequestsReceived(cfg, client)
         # What a thread will find.
         self._request: Any = None
-        self._failure: RequestRefused | OSError | None = None
+        self._failure: RequestRefused | ConnectionError | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -78,7 +80,7 @@ class Connection:
     def next_request(self) -> Any:
         """Return the next request with its body, or none if not all of it has arrived.
 
-        Raises RequestRefused if it never will be one, and OSError if the client is gone.
+        Raises RequestRefused if it never will be one, and ConnectionError if the client is gone.
         """
         if not self.needs_thread():
             return None
@@ -91,7 +93,7 @@ class Connection:
         """Take what has arrived, and return whether a request is whole now, or never will be."""
         try:
             self._request = self._request or self._read()
-        except (RequestRefused, OSError) as error:
+        except (RequestRefused, ConnectionError) as error:
             self._failure = error
         return self._request is not None or self._failure is not None
 
@@ -110,9 +112,11 @@ class Connection:
             data = self.sock.recv(READ_BYTES)
         except BlockingIOError:
             return False
+        except OSError as error:
+            raise ConnectionAbortedError from error
         if not data:
             # The client has closed its side, and perhaps still reads.
-            raise RequestRefused(400, "Incomplete") if self.has_begun else ConnectionResetError
+            raise RequestRefused(400, "Incomplete") if self.has_begun else ConnectionAbortedError
         if not self.has_begun:
             self.first_byte = time.monotonic()
         self._received.add(data)

@@ -94,6 +94,6 @@ def test_half_requests_link_nothing_and_keep_nobody_waiting(
             # On a new connection too.
             assert clients.tab_of(viewer).open("/devices").status == 200
     # A thread that waited would take seconds. What is added is for the other work of the machine.
-    assert p95(busy) < 1.5 * p95(quiet) + 0.02
+    assert p95(busy) < 1.5 * p95(quiet) + 0.1
     assert status_of(port, fixed + form) == 303
     assert len(sandbox.record()) == 1
