@@ -38,6 +38,7 @@ class Purpose(StrEnum):
     AUTHORIZATION_CONTENT = "authorization content"
     BROWSER = "browser"
     HANDOFF_TOKEN = "handoff token"  # noqa: S105 - the name of a purpose
+    PROVIDER_LINK = "provider link"
 
 
 @dataclass(frozen=True, repr=False)

@@ -70,6 +70,8 @@ class Settings(BaseModel):
     staff_oidc_role_claim: types.Role = "roles"
     staff_oidc_agent_role: types.Role = "agent"
     staff_oidc_supervisor_role: types.Role = "supervisor"
+    staff_oidc_acr: types.Tokens = ()
+    staff_oidc_amr: types.Tokens = ()
     smtp_url: types.SMTPURL | None = None
     mail_from: types.EmailAddress = "support@example.invalid"
     brand_name: types.Name = "Zype Activate"

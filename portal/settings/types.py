@@ -200,6 +200,8 @@ Pattern = Annotated[re.Pattern[str], BeforeValidator(_pattern)]
 SignInMethods = Annotated[
     tuple[Literal["password", "code", "handoff"], ...], BeforeValidator(_names), Field(min_length=1)
 ]
+Token = Annotated[str, _check(re.compile(r"[!-+\--~]+").fullmatch, "must be words of ASCII, with commas between them")]
+Tokens = Annotated[tuple[Token, ...], BeforeValidator(_names)]
 Language = Annotated[str, AfterValidator(_language)]
 Color = Annotated[str, _check(_COLOR.fullmatch, "must be a colour such as #1f5eff")]
 Name = Annotated[str, Field(min_length=1, max_length=60), _PRINTABLE]

@@ -68,6 +68,7 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("POST", "/support/sign-in/enrol"): OWING,
     ("GET", "/support/sign-in/provider"): EVERYBODY,
     ("GET", "/support/sign-in/callback"): EVERYBODY,
+    ("GET", "/support/sign-out/provider"): EVERYBODY,
     ("POST", "/support/sign-out"): EVERYBODY,
     ("POST", "/support/sign-out/everywhere"): STAFF,
     ("GET", "/support/account"): STAFF,

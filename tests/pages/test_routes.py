@@ -29,6 +29,7 @@ OPEN = {
     # Without an identity provider they lead to the page that shows the ways to sign in.
     ("GET", "/support/sign-in/provider"): 303,
     ("GET", "/support/sign-in/callback"): 303,
+    ("GET", "/support/sign-out/provider"): 303,
 }
 # Open too, once they come from a form of ours; without its token they do nothing.
 OPEN_FORMS = {

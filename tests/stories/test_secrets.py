@@ -171,7 +171,8 @@ def use_every_secret_of_support(supervisor: Supervisor, sandbox: SimulatedZype) 
     viewer_path = f"/support/viewers/{seed.ALICE.id}"
     reason_fields = {"reason": "other", "details": "What the caller said.", "ticket": "T-1", "identity_checked": "y"}
     # The provider can't be reached, which puts an error into the log.
-    supervisor.browser.get("/support/sign-in/provider", 503)
+    page = supervisor.browser.get("/support/sign-in")
+    supervisor.browser.get(str(page.select_one('a[href^="/support/sign-in/provider"]')["href"]), 503)
     supervisor.gives_password(WRONG_PASSWORD, status=422).gives_password()
     # Six digits can occur anywhere by chance, so codes are not searched for; a wrong one uses none up.
     supervisor.gives_code("000000", status=422).gives_code()

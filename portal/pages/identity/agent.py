@@ -6,7 +6,7 @@ Every function but ``cached_agent`` raises sqlalchemy.exc.SQLAlchemyError if the
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import Response, g, request
+from flask import Response, g, request, session
 
 from portal.database.sessions import Session
 from portal.domain.actors import Actor, ActorKind, Role, SessionKind
@@ -16,6 +16,7 @@ from portal.services import services
 from portal.settings.settings import Settings
 from portal.staff.accounts import Account
 
+_HAS_SIGNED_OUT = "staff_signed_out"
 # For this long after a sign-in an agent may do what can't be undone.
 FRESH = timedelta(minutes=5)
 
@@ -103,8 +104,15 @@ def begin(response: Response, account: Account, authenticated_at: datetime | Non
     _replace_session(response, _create(account, SessionKind.AGENT, authenticated_at))
 
 
+def has_signed_out() -> bool:
+    """Tell whether an agent has signed out here, and none has signed in since."""
+    return bool(session.get(_HAS_SIGNED_OUT))
+
+
 def end(response: Response) -> None:
-    """End the session of this browser, if it has one."""
+    """End the session of this browser, if it has one. An identity provider may still know the agent."""
+    if _name(services().settings) in request.cookies:
+        session[_HAS_SIGNED_OUT] = True
     _end_session()
     pin_cookie.staff.forget(response)
     settings = services().settings
@@ -129,6 +137,7 @@ def _create(account: Account, kind: SessionKind, authenticated_at: datetime | No
 
 def _replace_session(response: Response, session_id: str) -> None:
     """Set the cookie of a new session, in place of the one that this browser had."""
+    session.pop(_HAS_SIGNED_OUT, None)
     _end_session()
     pin_cookie.staff.forget(response)
     settings = services().settings

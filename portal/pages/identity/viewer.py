@@ -1,4 +1,4 @@
-"""Which viewer is signed in. The only module that knows the keys of the session cookie.
+"""Which viewer is signed in. This room alone knows the keys of the session cookie.
 
 What reads or ends sessions raises sqlalchemy.exc.SQLAlchemyError if the database fails.
 """

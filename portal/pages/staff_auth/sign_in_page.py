@@ -5,8 +5,10 @@ from urllib.parse import quote
 from flask import Response, current_app
 from werkzeug.exceptions import HTTPException
 
+from portal.pages.identity import agent as staff_identity
 from portal.pages.identity import viewer as identity
 from portal.pages.staff_auth.forms import StaffSignInForm
+from portal.pages.staff_auth.provider_link import link_token
 from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 
@@ -51,6 +53,8 @@ def staff_sign_in_page(
         retry_after=retry_after,
         form=form if has_form else None,
         has_provider=has_provider,
+        has_signed_out=has_provider and staff_identity.has_signed_out(),
+        link_token=link_token() if has_provider else None,
         next=next_path,
         problem=problem,
         reauthenticate=reauthenticate,

@@ -18,8 +18,13 @@ def authorization_url(browser: PageClient, *, again: bool = False, next_path: st
     """Press the button on the staff's sign-in page; return where the browser is sent."""
     query = {"again": "1"} if again else {}
     query |= {"next": next_path} if next_path is not None else {}
-    path = f"{AUTHORIZATION_REQUEST}?{urlencode(query)}" if query else AUTHORIZATION_REQUEST
-    return browser.get(path, 302).location or ""
+    return browser.get(link_to_provider(browser, f"?{urlencode(query)}"), 302).location or ""
+
+
+def link_to_provider(browser: PageClient, query: str = "") -> str:
+    """Return the address of the button on the staff's sign-in page."""
+    page = browser.get(f"/support/sign-in{query}")
+    return str(page.select_one(f'a[href^="{AUTHORIZATION_REQUEST}"]')["href"])
 
 
 def with_query(url: str, **values: str | None) -> str:
@@ -56,6 +61,10 @@ class ProviderBrowser:
                 response = self._http.post(response.url, {field: value}, allow_redirects=False, timeout=SECONDS)
                 response = self._follow(response)
         return self._callback(response)
+
+    def opens(self, url: str) -> int:
+        """Open a page, and return its status."""
+        return self._http.get(url, timeout=SECONDS).status_code
 
     def deny(self, url: str) -> str:
         """Refuse consent; return the path of the callback."""

@@ -19,6 +19,7 @@ from tests.staff_auth.oidc.provider_browser import (
     CALLBACK,
     ProviderBrowser,
     authorization_url,
+    link_to_provider,
     query_of,
 )
 from tests.staff_auth.oidc.scripted_provider import ScriptedProvider
@@ -115,7 +116,8 @@ def test_an_address_can_begin_only_so_many_sign_ins(
     for _ in range(10):
         authorization_url(browse(app))
     calls = list(provider.requests)
-    page = browse(app).get(AUTHORIZATION_REQUEST, 429)
+    another = browse(app)
+    page = another.get(link_to_provider(another), 429)
 
     assert shows(page, "Please wait before you try again")
     assert int(page.header("Retry-After")) > 0

@@ -12,7 +12,7 @@ from tests.conftest import services_of
 from tests.harness.internals import logged
 from tests.harness.page import PageClient
 from tests.staff_auth.oidc.conftest import SignIn
-from tests.staff_auth.oidc.provider_browser import AUTHORIZATION_REQUEST, authorization_url, query_of
+from tests.staff_auth.oidc.provider_browser import authorization_url, link_to_provider, query_of
 from tests.staff_auth.oidc.scripted_provider import METADATA, SECRET, ScriptedProvider, response
 
 NOT_SET_UP = "Signing in with a work account is not set up right"
@@ -46,7 +46,7 @@ def test_invalid_metadata_are_refused_until_they_are_corrected(
         with subtests.test(metadata=metadata):
             provider.metadata = metadata
             with logged() as events:
-                page = client.get(AUTHORIZATION_REQUEST, 503)
+                page = client.get(link_to_provider(client), 503)
             assert page.heading == NOT_SET_UP
             [event] = [event for event in events if event["event"] == "staff_provider_misconfigured"]
             assert event["error"].startswith(f"metadata: {next(iter(metadata))} ")
@@ -61,7 +61,7 @@ def test_documents_without_metadata_are_refused(
     for document in ([], "text", None, 5, {}):
         with subtests.test(document=document):
             provider.script(key, responses={METADATA: response(200, document)})
-            assert client.get(AUTHORIZATION_REQUEST, 503).heading == NOT_SET_UP
+            assert client.get(link_to_provider(client), 503).heading == NOT_SET_UP
 
 
 def test_metadata_can_not_change_the_portal_s_own_options(sign_in: SignIn, provider: ScriptedProvider) -> None:

@@ -18,9 +18,9 @@ from tests.harness.page import Page, PageClient
 from tests.harness.servers import free_port
 from tests.staff_auth.oidc.conftest import SignIn
 from tests.staff_auth.oidc.provider_browser import (
-    AUTHORIZATION_REQUEST,
     ProviderBrowser,
     authorization_url,
+    link_to_provider,
     query_of,
 )
 from tests.staff_auth.oidc.scripted_provider import METADATA, SECRET, ScriptedProvider, response
@@ -67,7 +67,7 @@ def ledger_refuses(app: Flask, condition: str) -> Iterator[None]:
 
 def failed_page(path: str, client: PageClient, sign_in: SignIn) -> Page:
     """Return the page that a failure at a path of the provider leads to."""
-    return client.get(AUTHORIZATION_REQUEST, 503) if path == METADATA else sign_in(503)
+    return client.get(link_to_provider(client), 503) if path == METADATA else sign_in(503)
 
 
 def test_no_failed_or_broken_answer_signs_anybody_in(
@@ -97,7 +97,7 @@ def test_a_provider_that_is_down_is_unavailable(
     browser = browse(make_app(staff_oidc_issuer=f"http://127.0.0.1:{free_port()}"))
 
     with logged() as events:
-        page = browser.get(AUTHORIZATION_REQUEST, 503)
+        page = browser.get(link_to_provider(browser), 503)
 
     assert page.heading == NO_ANSWER[0]
     assert page.header("Retry-After") == "5"
@@ -123,7 +123,8 @@ def test_a_provider_that_hangs_takes_few_threads(
     app: Flask, browse: Callable[..., PageClient], provider: ScriptedProvider
 ) -> None:
     threads = [
-        Thread(target=browse(app).get, args=(AUTHORIZATION_REQUEST, 503)) for _ in range(MAX_CONCURRENT_SIGN_INS)
+        Thread(target=browser.get, args=(link_to_provider(browser), 503))
+        for browser in (browse(app) for _ in range(MAX_CONCURRENT_SIGN_INS))
     ]
     with provider.hanging(METADATA):
         for thread in threads:
@@ -131,7 +132,8 @@ def test_a_provider_that_hangs_takes_few_threads(
         while provider.request_count(METADATA) < MAX_CONCURRENT_SIGN_INS:
             time.sleep(0.01)
         start = time.monotonic()
-        assert browse(app).get(AUTHORIZATION_REQUEST, 503).heading == NO_ANSWER[0]
+        another = browse(app)
+        assert another.get(link_to_provider(another), 503).heading == NO_ANSWER[0]
         # The threads that wait have ten seconds.
         assert time.monotonic() - start < 5
     for thread in threads:

@@ -56,6 +56,12 @@ class Claims:
         except (ValueError, OverflowError, OSError):
             return None
 
+    def is_strong_enough(self, settings: Settings) -> bool:
+        """Tell whether the ID token names a required context, if any is, and every required method."""
+        methods = self.id_token.get("amr")
+        has_context = not settings.staff_oidc_acr or self.id_token.get("acr") in settings.staff_oidc_acr
+        return has_context and set(settings.staff_oidc_amr) <= _texts(methods)
+
     def role(self, settings: Settings) -> Role | None:
         """Return what the agent may do, or none; whoever has both roles is a supervisor."""
         claim = self.find(settings.staff_oidc_role_claim)
@@ -69,6 +75,10 @@ class Claims:
         if not isinstance(claim, str):
             return None
         return "".join(filter(str.isprintable, claim)).strip()[:MAX_NAME] or None
+
+
+def _texts(claim: object) -> set[str]:
+    return {text for text in claim if isinstance(text, str)} if isinstance(claim, list) else set()
 
 
 def _find(claims: object, name: str) -> object:

@@ -12,7 +12,8 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # All members that are used. Authlib hands each on to requests, which would obey "verify": false.
 LIST_MEMBERS = ("id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported", "scopes_supported")
-MEMBERS = ("issuer", *ENDPOINTS, "userinfo_endpoint", *LIST_MEMBERS, "authorization_response_iss_parameter_supported")
+OPTIONAL_ENDPOINTS = ("userinfo_endpoint", "end_session_endpoint")
+MEMBERS = ("issuer", *ENDPOINTS, *OPTIONAL_ENDPOINTS, *LIST_MEMBERS, "authorization_response_iss_parameter_supported")
 
 
 def validated(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def validated(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
             raise ProviderMisconfigured(f"{name} is no list")
     if metadata.get("issuer") != issuer:
         raise ProviderMisconfigured("issuer is not PORTAL_STAFF_OIDC_ISSUER to the letter")
-    for name in (*ENDPOINTS, *({"userinfo_endpoint"} & metadata.keys())):
+    for name in (*ENDPOINTS, *(name for name in OPTIONAL_ENDPOINTS if name in metadata)):
         if not _is_safe(metadata.get(name), issuer):
             raise ProviderMisconfigured(f"{name} is missing or no https address")
     supported = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]

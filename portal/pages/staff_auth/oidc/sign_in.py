@@ -14,12 +14,14 @@ from flask import Flask, current_app, request
 from portal.database.authorizations import Authorization, AuthorizationKind
 from portal.database.sessions import LIFETIMES
 from portal.domain.actors import Actor, SessionKind
-from portal.domain.errors import LedgerUnavailable
+from portal.domain.errors import AccountError, LedgerUnavailable
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt, RateLimited
 from portal.pages.auth import pending_authorizations
 from portal.pages.auth.sign_in_attempts import sign_in_address_limits
+from portal.pages.identity import agent as identity
 from portal.pages.identity.agent import FRESH
+from portal.pages.staff_auth.oidc import sign_out
 from portal.pages.staff_auth.oidc.claims import Claims
 from portal.pages.staff_auth.oidc.errors import ProviderError, ProviderMisconfigured, ProviderRefused
 from portal.pages.staff_auth.oidc.provider import LEEWAY_SECONDS, Provider
@@ -51,6 +53,7 @@ class Problem(StrEnum):
     TOO_OLD = "old_proof", 403, SignInOutcome.REFUSED
     NO_ROLE = "no_role", 403, SignInOutcome.REFUSED
     DISABLED = "disabled", 403, SignInOutcome.REFUSED
+    WEAK = "weak", 403, SignInOutcome.REFUSED
     TOO_MANY = "too_many", 429
     UNAVAILABLE = "unavailable", 503, SignInOutcome.UNAVAILABLE
     MISCONFIGURED = "misconfigured", 503, SignInOutcome.MISCONFIGURED
@@ -121,9 +124,25 @@ def authorization_url(next_path: str, reauthenticate: bool) -> str | ProviderSig
     # back, and would ask for ever. What counts is that auth_time is later than the request.
     max_age = FRESH if reauthenticate else MAX_AGE
     secrets = {"state": state, "nonce": nonce, "code_verifier": code_verifier}
-    prompt = {"prompt": "login"} if reauthenticate else {}
     with _provider().client() as client:
-        return client.authorization_url(redirect_uri, max_age=int(max_age.total_seconds()), **secrets, **prompt)
+        return client.authorization_url(
+            redirect_uri, max_age=int(max_age.total_seconds()), **secrets, **_wishes(reauthenticate)
+        )
+
+
+def end_session_url(path: str) -> str | None:
+    """Return where the provider signs this browser out and sends it to a path of ours, if it can. Raises as above."""
+    return sign_out.end_session_url(_provider(), path)
+
+
+def _wishes(reauthenticate: bool) -> dict[str, str]:
+    """Return what the provider is asked for beyond a sign-in."""
+    contexts = " ".join(services().settings.staff_oidc_acr)
+    wishes = {"acr_values": contexts} if contexts else {}
+    if reauthenticate:
+        return wishes | {"prompt": "login"}
+    # Whoever signed out here may still be signed in there.
+    return wishes | ({"prompt": "select_account"} if identity.has_signed_out() else {})
 
 
 def pending_of(authorization: Authorization | None) -> PendingAuthorization | None:
@@ -211,10 +230,15 @@ def _sign_in(claims: Claims, pending: PendingAuthorization) -> ProviderSignIn:
     earliest = datetime.fromtimestamp(pending.requested_at, UTC) if pending.reauthenticate else now - MAX_AGE
     if not earliest - LEEWAY <= claims.authenticated_at <= now + LEEWAY:
         return ProviderSignIn(Problem.TOO_OLD, agent_id)
+    if not claims.is_strong_enough(services().settings):
+        return ProviderSignIn(Problem.WEAK, agent_id)
     role = claims.role(services().settings)
     if role is None:
         return ProviderSignIn(Problem.NO_ROLE, agent_id)
-    account = agents.upsert(claims.issuer, claims.subject, claims.name, claims.email, role)
+    try:
+        account = agents.upsert(claims.issuer, claims.subject, claims.name, claims.email, role)
+    except AccountError:
+        return ProviderSignIn(Problem.REFUSED)
     if account.disabled_at:
         return ProviderSignIn(Problem.DISABLED, account.id)
     return ProviderSignIn(None, account.id, account, min(claims.authenticated_at, now))

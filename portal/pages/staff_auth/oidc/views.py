@@ -1,5 +1,7 @@
 """The authorization request to the staff's identity provider, and its callback."""
 
+from urllib.parse import quote
+
 from flask import Blueprint, Response, current_app, redirect, request
 
 from portal.database.authorizations import AuthorizationKind
@@ -12,11 +14,14 @@ from portal.pages.identity.actor import request_actor
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.pages.staff_auth.oidc.sign_in import Problem, ProviderSignIn
+from portal.pages.staff_auth.provider_link import is_from_our_page
 from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, known_staff_path, redirect_to
-from portal.pages.web.responses import render_page
+from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 
 bp = Blueprint("staff_oidc", __name__)
+
+SIGN_OUT_AT_PROVIDER = "/support/sign-out/provider"
 
 
 @bp.get(f"{SIGN_IN}/provider")
@@ -28,6 +33,9 @@ def authorization_request() -> Response:
     agent = staff_identity.current_agent()
     if agent and (agent.is_fresh or not reauthenticate):
         return redirect_to(next_path)
+    if not is_from_our_page():
+        # From elsewhere it leads to the page with the link, which keeps where to go on.
+        return see_other(f"{SIGN_IN}?next={quote(next_path)}{'&again=1' if reauthenticate else ''}")
     try:
         url = staff_oidc.authorization_url(next_path, reauthenticate)
     except ProviderError as error:
@@ -35,6 +43,17 @@ def authorization_request() -> Response:
     if isinstance(url, ProviderSignIn):
         return _result_page(url, next_path, reauthenticate)
     return current_app.make_response(redirect(url, 302))
+
+
+@bp.get(SIGN_OUT_AT_PROVIDER)
+def sign_out_at_provider() -> Response:
+    if not services().settings.staff_oidc_issuer or not staff_identity.has_signed_out() or not is_from_our_page():
+        return redirect_to(SIGN_IN)
+    try:
+        url = staff_oidc.end_session_url(SIGN_IN)
+    except ProviderError as error:
+        return _problem_page(staff_oidc.problem_of(error))
+    return current_app.make_response(redirect(url, 302)) if url else redirect_to(SIGN_IN)
 
 
 @bp.get(staff_oidc.CALLBACK_PATH)
@@ -60,6 +79,8 @@ def callback() -> Response:
 
 
 def _result_page(result: ProviderSignIn, next_path: str, reauthenticate: bool) -> Response:
+    # What was too weak would be so again if the provider asked nothing.
+    reauthenticate = reauthenticate or result.problem is Problem.WEAK
     return _problem_page(result.problem or Problem.REFUSED, next_path, reauthenticate, result.retry_after)
 
 
