@@ -1,5 +1,7 @@
 """What another site sends comes without this site's cookies, and must not take them away."""
 
+from collections.abc import Callable
+
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -22,6 +24,15 @@ def test_it_sets_no_session_of_its_own(app: Flask, path: str) -> None:
 
     assert answer.status_code == 303
     assert [cookie.split("=")[0] for cookie in answer.headers.getlist("Set-Cookie")] in ([], ["activate-pin"])
+
+
+def test_it_puts_no_text_but_a_pin_into_the_field(app: Flask, browse: Callable[..., PageClient]) -> None:
+    for typed, is_kept in (("zizm529", True), ("Call Mallory, who knows", False), ("zi", False)):
+        browser = browse(app)
+        headers = {"Sec-Fetch-Site": "cross-site"}
+        browser.send("POST", "/activate", 303, data={"pin": typed}, headers=headers)
+
+        assert browser.get("/activate").select_one("#pin-kept").has_attr("hidden") is not is_kept, typed
 
 
 def test_a_stale_form_while_the_database_is_gone_is_503(app: Flask, client: PageClient) -> None:

@@ -16,7 +16,7 @@ from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Flash, Viewer, current_viewer
 from portal.pages.web.error_pages import RETRY_SECONDS
-from portal.pages.web.forms import as_typed, on_stale_form
+from portal.pages.web.forms import as_typed, is_from_another_site, on_stale_form
 from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
 
@@ -110,7 +110,10 @@ def _keep_pin_for_sign_in() -> Response:
     """
     form = EnterPinForm(meta={"csrf": False})
     response = see_other("/activate")
-    if form.pin.raw_data:
+    if is_from_another_site():
+        # A PIN of that site's choice is compared, but no other text of its choice is shown.
+        pin_cookie.keep_of_link(response, as_typed(form.pin))
+    elif form.pin.raw_data:
         pin_cookie.keep_sent(response)
     return response
 
