@@ -6,6 +6,7 @@ from portal.database.authorizations import Authorizations
 from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.database.used_tokens import UsedTokens
+from portal.domain.outcomes import Action
 from portal.ledger.budgets import Budgets
 from portal.ledger.delays import delays
 from portal.ledger.history import History
@@ -115,7 +116,9 @@ def create_services(settings: Settings) -> Services:
         ledger=ledger,
         delays=delays(settings.threads),
         sessions=sessions,
-        authorizations=Authorizations(database, settings),
+        authorizations=Authorizations(
+            database, settings, on_stop=lambda kind: metrics.count_stopped(Action.SIGN_IN, kind)
+        ),
         sign_out=SignOut(database, sessions, ledger),
         used_tokens=UsedTokens(database, keys.current),
         zype=zype,

@@ -1,7 +1,7 @@
 """Pending authorizations: browsers that were sent to another host to sign in, and have not come back. Each is a row."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -67,10 +67,14 @@ class Authorizations:
     """The pending authorizations. Where the database fails, a method raises sqlalchemy.exc.SQLAlchemyError.
 
     States, browsers and addresses are stored as keyed hashes. The content is encrypted, and removed when it is used.
+    ``on_stop`` is called with the kind of an authorization that a limit stopped.
     """
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, *, on_stop: Callable[[str], None] = lambda kind: None
+    ) -> None:
         self._database = database
+        self._on_stop = on_stop
         self._keyring = keyring(settings)
         self._fernet = encryption(settings, Purpose.AUTHORIZATION_CONTENT)
 
@@ -118,6 +122,7 @@ class Authorizations:
                 _blocked_until(connection, authorizations.c[name] == row[name], items, now) for name, items in limited
             ]
             if any(until):
+                self._on_stop(kind)
                 return max(filter(None, until)) - now
             _drop_oldest(connection, self._browser_hash(browser))
             connection.execute(authorizations.insert(), row | {"created_at": now})

@@ -15,10 +15,16 @@ THREADS = 8
 
 
 @pytest.fixture
-def authorizations(any_database_url: str, environ: dict[str, str]) -> Iterator[Authorizations]:
+def stopped() -> list[str]:
+    """The kind of each authorization that a limit stopped."""
+    return []
+
+
+@pytest.fixture
+def authorizations(any_database_url: str, environ: dict[str, str], stopped: list[str]) -> Iterator[Authorizations]:
     """The pending authorizations, with nothing in them."""
     database = Database(any_database_url, connections=THREADS)
-    yield Authorizations(database, load(environ))
+    yield Authorizations(database, load(environ), on_stop=stopped.append)
     database.dispose()
 
 
@@ -53,12 +59,15 @@ def test_of_many_callbacks_at_once_one_is_given_the_content(authorizations: Auth
     assert {found.next_path for found in taken if found} == {"/devices"}
 
 
-def test_of_many_requests_at_once_only_as_many_are_stored_as_the_limit_allows(authorizations: Authorizations) -> None:
+def test_of_many_requests_at_once_only_as_many_are_stored_as_the_limit_allows(
+    authorizations: Authorizations, stopped: list[str]
+) -> None:
     def ask(number: int) -> bool:
         return begin(authorizations, f"state {number}", limits="3/minute", browser=f"browser {number}")
 
     with ThreadPoolExecutor(THREADS) as threads:
         assert sum(threads.map(ask, range(THREADS))) == 3
+    assert stopped == [AuthorizationKind.VIEWER] * (THREADS - 3)
 
 
 def test_it_is_given_to_no_other_browser_and_for_no_other_kind(authorizations: Authorizations) -> None:
