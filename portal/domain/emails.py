@@ -35,7 +35,7 @@ def normalise_email(typed: str) -> str | None:
     text = full_width_to_ascii(text).translate(_SMALL_FORMS)
     text = _undecorated(_inside(_NAMED, text))
     text = _undecorated(_inside(_MAILTO, text))
-    text = re.sub(" *@ *", "@", text)
+    text = "@".join(part.strip() for part in text.split("@"))
     return text if len(text) <= MAX_LENGTH and _is_address(text) else None
 
 

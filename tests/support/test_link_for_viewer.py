@@ -156,6 +156,12 @@ def test_a_ticket_must_match_the_operator_s_pattern(
     bob.enters("good1", ticket="ABC-4711")
 
 
+def test_a_pasted_ticket_is_the_same_ticket(bob: Bob, app: Flask) -> None:
+    bob.enters("good1", ticket="\u00a0\uff34-47\u200b11\ufe0f ").confirms_link()
+
+    assert {row["ticket"] for row in rows(app, ledger) if row["action"] == "link"} == {"T-4711"}
+
+
 def test_the_operator_s_pattern_is_not_tried_on_a_ticket_that_is_too_long(
     make_app: Callable[..., Flask], browse: Callable[..., PageClient]
 ) -> None:

@@ -9,7 +9,7 @@ from wtforms import BooleanField, Field, HiddenField, SelectField, StringField, 
 from wtforms.validators import DataRequired, Length, ValidationError
 
 from portal.domain.actors import Reason
-from portal.domain.characters import is_control, is_invisible, is_white_space
+from portal.domain.characters import full_width_to_ascii, is_control, is_invisible, is_white_space, visible
 from portal.domain.pins import MalformedPin, Pin
 from portal.pages.support.viewer_summary import ViewerSummary
 from portal.pages.web.forms import JudgedField, PortalForm, as_typed
@@ -48,6 +48,11 @@ class FindViewerForm(PortalForm):
 def _one_line(text: str | None) -> str:
     """Return a text on one line, without white space around it."""
     return _LINE_BREAKS.sub(" ", text or "").strip()
+
+
+def _ticket(text: str | None) -> str:
+    """Return a ticket number as ticket systems write it: in ASCII, without what can't be seen."""
+    return full_width_to_ascii(visible(_one_line(text)))
 
 
 def _long_enough(form: PortalForm, field: Field) -> None:
@@ -98,7 +103,7 @@ class ReasonForm(SummaryForm):
         ],
     )
     ticket = StringField(
-        filters=[_one_line],
+        filters=[_ticket],
         validators=[
             Length(max=MAX_TICKET, message=_("Shorten this to 200 characters.")),
             _matches_ticket_pattern,

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import Field, Form, HiddenField, SelectField, StringField
 from wtforms.validators import Length, ValidationError
 
+from portal.domain.characters import full_width_to_ascii, visible
 from portal.domain.outcomes import OUTCOMES
 from portal.ledger.history import NO_OUTCOME, AttemptFilter
 from portal.pages.web.forms import PortalForm
@@ -22,7 +23,7 @@ ANY_OUTCOME = ("", NO_OUTCOME, *sorted({str(outcome) for outcomes in OUTCOMES.va
 
 
 def _trimmed(text: str | None) -> str:
-    return (text or "").strip()
+    return full_width_to_ascii(visible(text or "")).strip()
 
 
 class FilterHistoryForm(PortalForm):
