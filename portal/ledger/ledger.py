@@ -133,11 +133,19 @@ class Ledger:
             self._append(connection, [row], now)
             connection.execute(_REMOVE_PENDING, {"ended": attempt.id})
 
-    def record(self, attempt: Attempt, outcome: str) -> None:
-        """Write an attempt that needed no call to Zype, with its outcome; if that fails, the log has both."""
+    def record(self, attempt: Attempt, outcome: str, at_most: Limit | None = None) -> None:
+        """Write an attempt that needed no call to Zype, with its outcome; if that fails, the log has both.
+
+        Past the limit ``at_most`` nothing is written: such an attempt has changed nothing, and is only counted.
+        """
         row = row_of(attempt, self.keyring)
         with self._log_failure(attempt, outcome), self._database.write() as connection:
-            self._append(connection, [row, row | {"outcome": outcome}], self._database.now(connection))
+            self._database.lock(connection, [sha256(at_most.lock_name(row).encode()).digest()] if at_most else [])
+            now = self._database.now(connection)
+            if at_most and blocked(connection, row, (at_most,), now):
+                self._on_stop(row["action"], row["actor_kind"])
+            else:
+                self._append(connection, [row, row | {"outcome": outcome}], now)
 
     def record_change(
         self,

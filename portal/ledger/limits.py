@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from portal.ledger.tables import (
     counted_or_busy,
     failed,
     ledger,
+    malformed,
     pending,
     spent,
     stopped,
@@ -29,6 +31,33 @@ PENDING_TIMEOUT = timedelta(seconds=60)
 PENDING_RETRY = timedelta(seconds=10)
 
 
+class Counts(Enum):
+    """Which attempts a limit counts, besides those in flight."""
+
+    # What may have been a guess.
+    GUESSES = auto()
+    # The same, and sign-ins that were turned away because too many were under way.
+    GUESSES_AND_BUSY = auto()
+    # Successes too: with a stolen account they do harm.
+    ALL_OF_AN_AGENT = auto()
+    # Sign-ins whose password was right.
+    SUCCESSES = auto()
+    # What no PIN, address or id can be.
+    MALFORMED = auto()
+    MALFORMED_BY_AN_AGENT = auto()
+
+
+# Of each, the first condition is that of a partial index.
+_CONDITIONS = {
+    Counts.GUESSES: (failed, counted),
+    Counts.GUESSES_AND_BUSY: (failed, counted_or_busy),
+    Counts.ALL_OF_AN_AGENT: (by_agent, spent),
+    Counts.SUCCESSES: (authenticated,),
+    Counts.MALFORMED: (failed, malformed),
+    Counts.MALFORMED_BY_AN_AGENT: (by_agent, malformed),
+}
+
+
 @dataclass(frozen=True)
 class Limit:
     """How many attempts of one action with the same values in some columns are allowed in a time window.
@@ -39,17 +68,13 @@ class Limit:
         items: amounts and time windows; all of them apply. With none, there is only the lock.
         group_by: further columns whose values the counted attempts share, such as ``("actor_kind",)``; they take no
             part in the lock.
-        is_budget: count all that an agent did, successes included, and not only what may have been a guess.
-        with_busy: count also sign-ins that were turned away because too many were under way.
-        of_successes: count sign-ins whose password was right, and nothing else.
+        counts: which attempts count.
     """
 
     columns: tuple[str, ...]
     items: tuple[RateLimitItem, ...]
     group_by: tuple[str, ...] = ()
-    is_budget: bool = False
-    with_busy: bool = False
-    of_successes: bool = False
+    counts: Counts = Counts.GUESSES
 
     @property
     def shared_columns(self) -> tuple[str, ...]:
@@ -71,23 +96,19 @@ class Limit:
     @property
     def counted(self) -> tuple[sa.TextClause, ...]:
         """The conditions for rows that this limit counts; the first of them is that of a partial index."""
-        if self.is_budget:
-            return by_agent, spent
-        if self.of_successes:
-            return (authenticated,)
-        return failed, counted_or_busy if self.with_busy else counted
+        return _CONDITIONS[self.counts]
 
     @property
     def stopped(self) -> tuple[sa.TextClause, ...]:
         """The same for rows of attempts that were stopped."""
-        return by_agent if self.is_budget else failed, stopped
+        return by_agent if self.counts is Counts.ALL_OF_AN_AGENT else failed, stopped
 
 
-def address_limits(items: tuple[RateLimitItem, ...], *, with_busy: bool = False) -> tuple[Limit, Limit]:
+def address_limits(items: tuple[RateLimitItem, ...], counts: Counts = Counts.GUESSES) -> tuple[Limit, Limit]:
     """Return the limits on an address: by itself, and for IPv6 tenfold on the /48 network that it belongs to."""
     return (
-        Limit(("address_hash",), items, with_busy=with_busy),
-        Limit(("site_hash",), times(items, SITE_FACTOR), with_busy=with_busy),
+        Limit(("address_hash",), items, counts=counts),
+        Limit(("site_hash",), times(items, SITE_FACTOR), counts=counts),
     )
 
 

@@ -12,9 +12,10 @@ from portal.domain.outcomes import Action, LinkResult, Outcome
 from portal.domain.pins import MalformedPin, Pin
 from portal.ledger.attempts import Attempt, Begun, RateLimited
 from portal.ledger.ledger import Ledger
-from portal.ledger.limits import Limit, address_limits
+from portal.ledger.limits import Counts, Limit, address_limits
 from portal.linking.in_flight import Joined, SingleFlight
 from portal.linking.reconciliation import Reconciliation
+from portal.settings.rates import times
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
@@ -24,6 +25,8 @@ from portal.zype.payloads import DevicePin
 
 # How often one agent may fail for one viewer. The design fixes it; PORTAL_LIMIT_AGENT limits the whole day.
 AGENT_LIMIT_PER_VIEWER = (parse("10/15minutes"),)
+# Of a viewer's malformed PINs so many times as many are in the ledger as may fail.
+MALFORMED_FACTOR = 10
 
 
 class Linking:
@@ -45,9 +48,16 @@ class Linking:
             ActorKind.VIEWER: (Limit(("consumer_id",), settings.limit_viewer, group_by=("actor_kind",)), *by_address),
             ActorKind.AGENT: (
                 Limit(("consumer_id",), AGENT_LIMIT_PER_VIEWER, group_by=("actor_kind", "actor_id")),
-                Limit(("actor_kind", "actor_id"), settings.limit_agent, is_budget=True),
+                Limit(("actor_kind", "actor_id"), settings.limit_agent, counts=Counts.ALL_OF_AN_AGENT),
                 *by_address,
             ),
+        }
+        # How many of them are rows: a malformed PIN is never refused for being one too many.
+        rows = times(settings.limit_viewer, MALFORMED_FACTOR)
+        of_agent = Limit(("actor_kind", "actor_id"), settings.limit_agent, counts=Counts.MALFORMED_BY_AN_AGENT)
+        self._malformed_rows = {
+            ActorKind.VIEWER: Limit(("consumer_id",), rows, ("actor_kind",), Counts.MALFORMED),
+            ActorKind.AGENT: of_agent,
         }
         self._seconds = settings.zype_deadline
         self._ledger = ledger
@@ -62,7 +72,7 @@ class Linking:
         try:
             pin = self._pin_rules.normalise(typed)
         except MalformedPin:
-            self._ledger.record(attempt, Outcome.MALFORMED)
+            self._ledger.record(attempt, Outcome.MALFORMED, self._malformed_rows[actor.kind])
             result = LinkResult(Outcome.MALFORMED, attempt.id)
         else:
             attempt = replace(attempt, pin_fingerprint=self._ledger.keyring.fingerprint(pin))

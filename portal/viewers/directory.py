@@ -13,7 +13,7 @@ from portal.domain.outcomes import Action, LookUpOutcome
 from portal.ledger.attempts import Attempt, RateLimited
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
-from portal.ledger.limits import Limit
+from portal.ledger.limits import Counts, Limit
 from portal.settings.keys import Purpose
 from portal.settings.settings import Settings
 from portal.viewers.preferences import ViewerPreferences
@@ -75,7 +75,10 @@ class Directory:
     def __init__(
         self, settings: Settings, ledger: Ledger, history: History, preferences: ViewerPreferences, zype: ZypeClient
     ) -> None:
-        self._limits = (Limit(("actor_kind", "actor_id"), settings.limit_lookup, is_budget=True),)
+        self._limits = (Limit(("actor_kind", "actor_id"), settings.limit_lookup, counts=Counts.ALL_OF_AN_AGENT),)
+        self._malformed_rows = Limit(
+            ("actor_kind", "actor_id"), settings.limit_lookup, counts=Counts.MALFORMED_BY_AN_AGENT
+        )
         self._seconds = settings.zype_deadline
         self._ledger = ledger
         self._history = history
@@ -142,7 +145,7 @@ class Directory:
         return self._call_zype(consumer_id)
 
     def _malformed(self, actor: Actor) -> LookUpResult:
-        self._ledger.record(Attempt(Action.LOOK_UP, actor), LookUpOutcome.MALFORMED)
+        self._ledger.record(Attempt(Action.LOOK_UP, actor), LookUpOutcome.MALFORMED, self._malformed_rows)
         return LookUpResult(LookUpOutcome.MALFORMED)
 
     def _call_zype(self, text: str) -> LookUpResult:

@@ -12,6 +12,7 @@ from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger import delays
 from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
+from portal.zype.breaker import FAILURES_TO_OPEN
 from tests.conftest import services_of
 from tests.harness.faulty_zype import recording_calls
 from tests.harness.internals import outcomes
@@ -208,6 +209,13 @@ def test_an_account_cannot_be_signed_in_to_without_end_from_one_address(
 def test_a_login_service_that_fails_does_not_count(client: PageClient) -> None:
     for _ in range(3):
         sign_in(client, 503, "http503@example.com")
+
+
+def test_an_account_for_which_the_login_service_fails_stops_nobody_else(client: PageClient) -> None:
+    for _ in range(FAILURES_TO_OPEN + 1):
+        sign_in(client, 503, "http503@example.com")
+
+    sign_in(client, 303, password=seed.ALICE.password)
 
 
 @pytest.mark.parametrize(("second", "status"), [("2001:db8::2", 429), ("2001:db8:0:1::1", 422)])

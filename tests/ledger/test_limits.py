@@ -12,10 +12,10 @@ import time_machine
 from limits import parse
 
 from portal.database.database import Database
-from portal.domain.outcomes import Action, Outcome, SignInOutcome, UnlinkOutcome
+from portal.domain.outcomes import Action, LookUpOutcome, Outcome, SignInOutcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
 from portal.ledger.ledger import Ledger
-from portal.ledger.limits import Limit, address_limits
+from portal.ledger.limits import Counts, Limit, address_limits
 from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger as table
 from tests.harness.ledger import actor, agent, ledger_on
@@ -153,6 +153,24 @@ def test_an_address_past_its_limit_adds_no_rows_by_naming_others(ledger: Ledger,
     assert stopped_rows(database) == [("other-0", None), ("other-0", "too_many")]
 
 
+@on_any_database
+def test_of_malformed_attempts_only_as_many_are_rows_as_a_limit_allows(database: Database) -> None:
+    counted: list[tuple[str, str]] = []
+    ledger = Ledger(database, ledger_on(database).keyring, on_stop=lambda *of: counted.append(of))
+    of_viewer = Limit(("consumer_id",), (parse("3/15minutes"),), counts=Counts.MALFORMED)
+    of_agent = Limit(("actor_kind", "actor_id"), (parse("2/day"),), counts=Counts.MALFORMED_BY_AN_AGENT)
+    for _ in range(6):
+        ledger.record(Attempt(Action.LINK, actor("alice"), "alice"), Outcome.MALFORMED, of_viewer)
+        ledger.record(Attempt(Action.LOOK_UP, agent()), LookUpOutcome.MALFORMED, of_agent)
+    ledger.record(Attempt(Action.LINK, actor("mallory"), "mallory"), Outcome.MALFORMED, of_viewer)
+
+    assert sorted(counted) == [("link", "viewer")] * 3 + [("look_up", "agent")] * 4
+    with database.read() as connection:
+        rows = connection.execute(sa.select(table.c.actor_id).where(table.c.outcome == "malformed")).scalars().all()
+    assert sorted(rows) == ["alice"] * 3 + ["bob"] * 2 + ["mallory"]
+    assert attempt_once(ledger, attempt(1)) == Begun(), "they count for nothing else"
+
+
 def test_each_window_of_each_limit_has_a_row_of_its_own(ledger: Ledger, database: Database) -> None:
     with time_machine.travel("2026-05-04T12:00:00Z", tick=False) as clock:
         for viewer in ("alice", "mallory", "alice"):
@@ -273,7 +291,7 @@ def test_an_attempt_without_an_outcome_counts_for_sixty_seconds(ledger: Ledger) 
 
 
 def test_an_agent_s_attempt_in_flight_counts_towards_their_day(ledger: Ledger) -> None:
-    day = (Limit(("actor_kind", "actor_id"), (parse("1/day"),), is_budget=True),)
+    day = (Limit(("actor_kind", "actor_id"), (parse("1/day"),), counts=Counts.ALL_OF_AN_AGENT),)
 
     assert ledger.begin(Attempt(Action.LINK, agent(), "alice", pin_fingerprint="1" * 64), day) == Begun()
     second = Attempt(Action.LINK, agent(), "mallory", pin_fingerprint="2" * 64)
@@ -312,10 +330,10 @@ def test_counting_reads_an_index_and_never_the_whole_ledger(ledger: Ledger, data
             statements.append((statement, values))
 
     items = (parse("1/15minutes"),)
-    day = Limit(("actor_kind", "actor_id"), items, is_budget=True)
+    day = Limit(("actor_kind", "actor_id"), items, counts=Counts.ALL_OF_AN_AGENT)
     limits = (
-        *(VIEWER, *address_limits(items, with_busy=True), day, Limit(("subject_hash",), items)),
-        Limit(("subject_hash", "address_hash"), items, of_successes=True),
+        *(VIEWER, *address_limits(items, Counts.GUESSES_AND_BUSY), day, Limit(("subject_hash",), items)),
+        Limit(("subject_hash", "address_hash"), items, counts=Counts.SUCCESSES),
     )
     sa.event.listen(database._engine, "before_cursor_execute", remember)
     for _ in range(3):
@@ -323,6 +341,8 @@ def test_counting_reads_an_index_and_never_the_whole_ledger(ledger: Ledger, data
         if ledger.begin(tried, limits, slow_past=Limit(("subject_hash",), items)) == Begun():
             ledger.finish(tried, Outcome.NOT_FOUND)
     begun = ledger.begin(replace(tried, actor=agent("carol", "192.0.2.1")), slow_past=Limit(("subject_hash",), items))
+    ledger.record(tried, Outcome.MALFORMED, Limit(("consumer_id",), items, counts=Counts.MALFORMED))
+    ledger.record(tried, Outcome.MALFORMED, replace(day, counts=Counts.MALFORMED_BY_AN_AGENT))
 
     assert begun == Begun(is_slow=True)
     with database.read() as connection:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from portal.domain.outcomes import SignInOutcome
 from portal.ledger.attempts import Attempt, Begun, RateLimited
 from portal.ledger.ledger import Ledger
-from portal.ledger.limits import Limit, address_limits
+from portal.ledger.limits import Counts, Limit, address_limits
 from portal.pages.identity.viewer import Viewer
 from portal.pages.web.responses import status_of
 from portal.services import Services
@@ -81,7 +81,7 @@ def run_password_attempt(
     limits = (
         Limit(of_account, items),
         # Whoever knows a password must not fill the ledger with it either.
-        Limit(of_account, times(items, SUCCESS_FACTOR), of_successes=True),
+        Limit(of_account, times(items, SUCCESS_FACTOR), counts=Counts.SUCCESSES),
         *sign_in_address_limits(services.settings),
     )
     return run_attempt(
@@ -96,4 +96,4 @@ def run_password_attempt(
 
 def sign_in_address_limits(settings: Settings) -> tuple[Limit, ...]:
     """Return the limits on sign-ins of an address, whatever accounts it tries and by whatever way."""
-    return address_limits(times(settings.limit_sign_in, ADDRESS_FACTOR), with_busy=True)
+    return address_limits(times(settings.limit_sign_in, ADDRESS_FACTOR), Counts.GUESSES_AND_BUSY)
