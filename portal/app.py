@@ -36,7 +36,18 @@ from portal.pages.support.linking_views import bp as support_linking
 from portal.pages.support.sign_out_views import bp as support_sign_out
 from portal.pages.support.unlinking_views import bp as support_unlinking
 from portal.pages.support.views import bp as support
-from portal.pages.web import assets, bodies, client_address, error_pages, forms, headers, limits, logs, templating
+from portal.pages.web import (
+    assets,
+    bodies,
+    client_address,
+    console_origin,
+    error_pages,
+    forms,
+    headers,
+    limits,
+    logs,
+    templating,
+)
 from portal.services import EXTENSION, Services
 from portal.settings.keys import keyring
 from portal.settings.package_data import data_dir
@@ -56,6 +67,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions[EXTENSION] = create_services(settings)
     logs.init_app(app, metrics.count_request)
     limits.init_app(app, settings)
+    console_origin.init_app(app, settings)
     bodies.init_app(app)
     forms.init_app(app)
     static_files = assets.init_app(app, settings)

@@ -221,7 +221,8 @@ def _handoff(settings: Settings) -> str:
 def _staff_provider(settings: Settings) -> str:
     with Provider(settings).client() as client:
         client.check_client()
-    return f"it answers, and accepts the client; register {CALLBACK_PATH} behind PORTAL_PUBLIC_URL there"
+    origin = "PORTAL_STAFF_URL" if settings.staff_url else "PORTAL_PUBLIC_URL"
+    return f"it answers, and accepts the client; register {CALLBACK_PATH} behind {origin} there"
 
 
 def _mail(settings: Settings) -> str:

@@ -115,7 +115,7 @@ def _instructions(settings: Settings, folder: Path) -> str:
 
   Link another one for her, as customer support does:
 
-    6. Open the console: {settings.public_url}/support
+    6. Open the console: {settings.console_url}/support
     7. Sign in:          {agent.name}   password: {agent.password}
     8. Enter the code of his authenticator app:  {settings.zype_api_url}/authenticator
     9. Find {viewer.email}, and enter the PIN of a TV that you open in another tab.

@@ -19,7 +19,9 @@ OIDC_CREDENTIALS = ("staff_oidc_issuer", "staff_oidc_client_id", "staff_oidc_cli
 
 def reachable_from_elsewhere(settings: Settings) -> list[str]:
     """Return the settings of addresses at which others than this machine can reach the portal."""
-    hosts = {"public_url": urlsplit(settings.public_url).hostname or ""}
+    hosts = {"public_url": _host(settings.public_url)}
+    if settings.staff_url:
+        hosts["staff_url"] = _host(settings.staff_url)
     for name in ("bind", "metrics_bind"):
         if bind := getattr(settings, name):
             hosts[name] = split_bind(bind)[0]
@@ -36,12 +38,29 @@ def faults_between(settings: Settings, names: Collection[str]) -> Iterator[tuple
     if settings.pin_case == "upper" and "pin_pattern" not in names:
         yield "pin_pattern", "is required with PORTAL_PIN_CASE=upper: the default matches no capital letter"
     yield from _handoff_rules(settings)
+    yield from _staff_url_rules(settings.staff_url or "", settings.public_url)
     if any(getattr(settings, name) for name in OIDC_CREDENTIALS):
         for name in OIDC_CREDENTIALS:
             if not getattr(settings, name):
                 yield name, "is required when any other PORTAL_STAFF_OIDC_ credential is set"
     if settings.staff_oidc_agent_role == settings.staff_oidc_supervisor_role:
         yield "staff_oidc_supervisor_role", "must differ from PORTAL_STAFF_OIDC_AGENT_ROLE"
+
+
+def _staff_url_rules(staff_url: str, public_url: str) -> Iterator[tuple[str, str]]:
+    if not staff_url:
+        return
+    if _host(staff_url) == _host(public_url):
+        yield (
+            "staff_url",
+            "must have another host name than PORTAL_PUBLIC_URL: cookies are for a host, whatever its port",
+        )
+    elif staff_url.partition(":")[0] != public_url.partition(":")[0]:
+        yield "staff_url", "must start with http:// or https:// as PORTAL_PUBLIC_URL does"
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 def _handoff_rules(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -45,6 +45,7 @@ class Settings(BaseModel):
     workers: int = Field(default=2, ge=1, le=64)
     threads: int = Field(default=32, ge=2, le=256)
     public_url: types.Origin = f"http://{DEFAULT_BIND}"
+    staff_url: types.Origin | None = None
     proxy_hops: int = Field(default=0, ge=0, le=10)
     zype_api_url: types.URL = SANDBOX_URL
     zype_login_url: types.URL = SANDBOX_URL
@@ -116,6 +117,11 @@ class Settings(BaseModel):
     def pin_rules(self) -> PinRules:
         """What a PIN of this operator looks like."""
         return PinRules(self.pin_case, self.pin_pattern, self.public_url)
+
+    @property
+    def console_url(self) -> str:
+        """The origin at which support staff reach the console."""
+        return self.staff_url or self.public_url
 
     @property
     def is_https(self) -> bool:

@@ -65,6 +65,17 @@ HANDOFF_KEY = {"PORTAL_HANDOFF_KEY": "f1e2d3c4" * 4}
 JWKS_URL = {"PORTAL_HANDOFF_JWKS_URL": "https://www.example.com/keys"}
 
 
+def test_the_console_s_origin_is_one_of_its_own(faults_of: FaultsOf) -> None:
+    load(LIVE | {"PORTAL_STAFF_URL": "https://support.example.com"})
+    for url, start in (
+        ("https://tv.example.com", "must have another host name"),
+        ("https://tv.example.com:8443", "must have another host name"),
+        ("http://localhost:8000", "must start with"),
+    ):
+        [(name, fault)] = faults_of(LIVE | {"PORTAL_STAFF_URL": url}).items()
+        assert (name, fault[: len(start)]) == ("PORTAL_STAFF_URL", start)
+
+
 class TestHandoff:
     """Hand-off sign-in needs an issuer, an address and one key; the sandbox's site has them."""
 
@@ -141,6 +152,8 @@ class TestSandboxMode:
             assert "PORTAL_MODE=live" in fault
             load(environ | {"PORTAL_SANDBOX_PUBLIC": "yes"})
             load(LIVE | environ)
+        staff = {"PORTAL_PUBLIC_URL": "https://localhost", "PORTAL_STAFF_URL": "https://support.example.com"}
+        assert faults_of(staff).keys() == {"PORTAL_SANDBOX_PUBLIC"}
         load({"PORTAL_BIND": "[::1]:8000", "PORTAL_PUBLIC_URL": "https://localhost"})
 
     def test_an_invalid_setting_does_not_hide_a_rule(self, faults_of: FaultsOf) -> None:

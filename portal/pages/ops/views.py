@@ -6,6 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
 from portal.database.schema import is_current
+from portal.pages.web.origins import is_console_origin
 from portal.pages.web.responses import see_other
 from portal.services import services
 
@@ -31,4 +32,6 @@ def readyz() -> tuple[dict[str, str], int]:
 @bp.get("/.well-known/change-password")
 def change_password() -> Response:
     """Lead on from where browsers look for it (W3C, A Well-Known URL for Changing Passwords)."""
+    if is_console_origin():
+        return see_other("/support/account/password")
     return see_other(services().settings.brand_forgotten_password_url or "/sign-in")

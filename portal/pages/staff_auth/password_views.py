@@ -70,8 +70,8 @@ def _page(
 def _context(account: Account) -> tuple[str, ...]:
     """Return the names that whoever guesses knows."""
     settings = services().settings
-    host = urlsplit(settings.public_url).hostname or ""
-    return ("Zype Activate", settings.brand_name, host, account.id, account.name, account.email or "")
+    hosts = [urlsplit(url).hostname or "" for url in (settings.public_url, settings.console_url)]
+    return ("Zype Activate", settings.brand_name, *hosts, account.id, account.name, account.email or "")
 
 
 def _next() -> str:

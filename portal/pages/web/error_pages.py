@@ -17,6 +17,7 @@ from portal.domain.errors import LedgerUnavailable, NotAllowed, NotSignedIn, Pas
 from portal.pages.identity import draft
 from portal.pages.web.forms import stale_pages, stale_reason
 from portal.pages.web.limits import seconds_to_wait
+from portal.pages.web.origins import is_for_staff
 from portal.pages.web.paths import canonical_address, canonical_path, page_of_form, takes_get
 from portal.pages.web.responses import render_page, see_other
 
@@ -61,7 +62,7 @@ def error_page(status: int, kind: str, retry_after: int | None = None) -> Respon
         status,
         retry_after=retry_after,
         kind=kind,
-        is_for_staff=request.path.startswith("/support"),
+        is_for_staff=is_for_staff(),
         plain=True,
         failed=False,
     )

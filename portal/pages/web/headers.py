@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import structlog
 from flask import Flask, Response
 
+from portal.pages.web.origins import ENVIRON_KEY
 from portal.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ REFUSAL = (
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Refuse every host but that of PORTAL_PUBLIC_URL, and set the security headers of every page.
+    """Refuse every host but those of PORTAL_PUBLIC_URL and PORTAL_STAFF_URL, and set the headers of every page.
 
     Call it last: the host check wraps the WSGI application as it is, static files included.
     """
@@ -64,7 +65,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         response.headers.extend(PAGE)
         return response
 
-    app.wsgi_app = HostCheck(app.wsgi_app, settings.public_url)  # type: ignore[method-assign]
+    app.wsgi_app = HostCheck(app.wsgi_app, settings.public_url, settings.staff_url)  # type: ignore[method-assign]
     app.wsgi_app = SameHeaders(app.wsgi_app, for_every_answer(settings))  # type: ignore[method-assign]
 
 
@@ -95,24 +96,41 @@ class SameHeaders:
         return self._application(environ, start)
 
 
-class HostCheck:
-    """WSGI middleware that answers requests for another host than that of the public URL with 400."""
+class _Host:
+    """The host of one of our origins, as a Host header may write it: in any case, with or without the scheme's port."""
 
-    def __init__(self, application: "WSGIApplication", public_url: str) -> None:
-        self._application = application
-        parts = urlsplit(public_url.lower())
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url.lower())
         self._default_port = PORTS[parts.scheme]
-        self._host = parts.netloc.removesuffix(self._default_port)
+        self.name = parts.netloc.removesuffix(self._default_port)
+
+    def is_named(self, host: str) -> bool:
+        return host == self.name or host.lower().removesuffix(self._default_port) == self.name
+
+
+class HostCheck:
+    """WSGI middleware that answers requests for another host than those of the public and the staff URL with 400.
+
+    What is for the staff URL, which may be none, is noted in the request's environ.
+    """
+
+    def __init__(self, application: "WSGIApplication", public_url: str, staff_url: str | None = None) -> None:
+        self._application = application
+        self._public = _Host(public_url)
+        self._staff = _Host(staff_url) if staff_url else None
         # For example, localhost was typed for 127.0.0.1.
         self._refusal = refusal(400, f"This address is not served here. Open {public_url}")
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         host = environ.get("HTTP_HOST", "")
-        if host == self._host or host.lower().removesuffix(self._default_port) == self._host:
+        if self._public.is_named(host):
+            return self._application(environ, start_response)
+        if self._staff and self._staff.is_named(host):
+            environ[ENVIRON_KEY] = True
             return self._application(environ, start_response)
         if environ.get("PATH_INFO") in ANY_HOST:
-            environ["HTTP_HOST"] = self._host
+            environ["HTTP_HOST"] = self._public.name
             return self._application(environ, start_response)
         # So that an operator whose proxy does not pass the Host header on finds out why nothing works.
-        log.warning("foreign_host", host=host[:100], expected=self._host, status=400)
+        log.warning("foreign_host", host=host[:100], expected=self._public.name, status=400)
         return self._refusal(environ, start_response)

@@ -143,7 +143,7 @@ def _own_addresses(settings: Settings) -> set[str]:
     """Return what the settings name as HOST:PORT, which operators have to see in messages of the server."""
     secret = (settings.database_url, settings.redis_url, settings.smtp_url)
     urls = [url.get_secret_value() for url in secret if url]
-    urls += [settings.public_url, settings.zype_api_url, settings.zype_login_url]
+    urls += [settings.public_url, settings.console_url, settings.zype_api_url, settings.zype_login_url]
     return {settings.bind, settings.metrics_bind or "", *(urlsplit(url).netloc.rpartition("@")[2] for url in urls)}
 
 

@@ -10,6 +10,8 @@ from portal.pages.identity.agent import cached_agent
 from portal.pages.identity.viewer import cached_viewer
 from portal.pages.web import language
 from portal.pages.web.assets import Assets
+from portal.pages.web.origins import CONSOLE, is_console_origin
+from portal.pages.web.paths import HOME
 from portal.settings.settings import Settings
 
 
@@ -41,6 +43,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     def page_context() -> dict[str, Any]:
         return {
             "brand": brand,
+            "home_path": CONSOLE if is_console_origin() else HOME,
             "is_sandbox": settings.mode == "sandbox",
             "identity": cached_viewer(),
             "agent": cached_agent(),

@@ -114,7 +114,7 @@ def authorization_url(next_path: str, reauthenticate: bool) -> str | ProviderSig
     reauthenticate, the provider must authenticate the agent again, even if they are signed in there. Raises as
     ``Provider.client``, and sqlalchemy.exc.SQLAlchemyError if it can't be stored.
     """
-    redirect_uri = services().settings.public_url + CALLBACK_PATH
+    redirect_uri = services().settings.console_url + CALLBACK_PATH
     state, nonce, code_verifier = (generate_token(TOKEN_LENGTH) for _ in range(3))
     pending = PendingAuthorization(nonce, code_verifier, redirect_uri, next_path, reauthenticate, time.time())
     retry_after = pending_authorizations.begin(AuthorizationKind.AGENT, state, next_path, vars(pending))

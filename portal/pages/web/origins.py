@@ -1,0 +1,26 @@
+"""Whether a request is for the console: by its origin, where PORTAL_STAFF_URL gives it one, or else by its path."""
+
+from flask import request
+
+from portal.services import services
+
+CONSOLE = "/support"
+# What the check of the Host header notes of a request for the console's own origin.
+ENVIRON_KEY = "portal.console_origin"
+
+
+def is_console_origin() -> bool:
+    """Tell whether this request is for the console's own origin; there may be none."""
+    return bool(request.environ.get(ENVIRON_KEY))
+
+
+def is_for_staff() -> bool:
+    """Tell whether this request is for the console."""
+    if services().settings.staff_url:
+        return is_console_origin()
+    return is_console_path(request.path)
+
+
+def is_console_path(path: str) -> bool:
+    """Tell whether a canonical path is one of the console."""
+    return path == CONSOLE or path.startswith(f"{CONSOLE}/")
