@@ -8,6 +8,8 @@ from flask import Flask
 from joserfc.jwk import RSAKey
 
 from portal.ledger.tables import ledger
+from portal.pages.staff_auth.oidc.provider import Provider
+from portal.pages.staff_auth.oidc.sign_out import end_session_url
 from portal.pages.web.console_origin import SHARED
 from portal.sandbox import seed
 from tests.conftest import services_of
@@ -16,6 +18,7 @@ from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Bob
 from tests.harness.transports import InProcess
 from tests.pages.test_routes import routes
+from tests.staff_auth.oidc.provider_browser import link_to_provider
 from tests.staff_auth.oidc.scripted_provider import CLIENT_ID, SECRET, scripted_provider
 
 PUBLIC, STAFF = "https://tv.example.com", "https://support.example.com"
@@ -136,8 +139,12 @@ def test_the_identity_provider_sends_agents_back_there(
     make_app: Callable[..., Flask], at_staff: Callable[[], PageClient]
 ) -> None:
     with scripted_provider(RSAKey.generate_key(2048, auto_kid=True)) as provider:
+        provider.metadata = {"end_session_endpoint": f"{provider.issuer}/logout"}
         values = {"issuer": provider.issuer, "client_id": CLIENT_ID, "client_secret": SECRET}
         app = make_app(**{f"staff_oidc_{name}": value for name, value in values.items()})
         browser = PageClient(InProcess(app, STAFF), services_of(app).settings)
-        sent = browser.get("/support/sign-in/provider", 302).location or ""
+        sent = browser.get(link_to_provider(browser), 302).location or ""
+        with app.test_request_context(base_url=STAFF):
+            signed_out = end_session_url(Provider(services_of(app).settings), "/support/sign-in") or ""
+    assert parse_qs(urlsplit(signed_out).query)["post_logout_redirect_uri"] == [f"{STAFF}/support/sign-in"]
     assert parse_qs(urlsplit(sent).query)["redirect_uri"] == [f"{STAFF}/support/sign-in/callback"]

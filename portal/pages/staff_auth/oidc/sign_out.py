@@ -16,5 +16,5 @@ def end_session_url(provider: Provider, path: str) -> str | None:
     if not endpoint:
         return None
     settings = services().settings
-    query = {"client_id": settings.staff_oidc_client_id, "post_logout_redirect_uri": settings.public_url + path}
+    query = {"client_id": settings.staff_oidc_client_id, "post_logout_redirect_uri": settings.console_url + path}
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
