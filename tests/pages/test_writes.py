@@ -98,8 +98,8 @@ def test_a_get_changes_nothing(app: Flask, browsers: dict[str, PageClient], sand
         if method != "GET":
             continue
         path = rule.rule.replace("<consumer_id>", seed.ALICE.id).replace("<device>", tv)
-        for browser in browsers.values():
-            for query in ({}, made_up, {"pin": "good1"}):
+        for who, browser in browsers.items():
+            for query in ({}, made_up, {"pin": "good1"}) if who in ("viewer", "agent") else ({},):
                 browser.transport.send("GET", path, query, {})
         after = tables(app)
         found += [(path, name) for name in changed(before, after) if name != BY_GET]
@@ -130,7 +130,7 @@ def test_without_a_session_nothing_is_written_or_called_past_a_limit(
             # An address of its own, so that no other route has used up its limit.
             browser = browse(app, address=f"192.0.2.{number}")
             path = rule.rule.replace("<consumer_id>", seed.ALICE.id).replace("<device>", "0" * 32)
-            token = token_of(browser)
+            token = token_of(browser) if method == "POST" else ""
             before = state()
             send(browser, method, path, token, 0)
             if state() == before:
