@@ -17,6 +17,7 @@ from joserfc.jwk import RSAKey
 from portal.database.used_tokens import used_tokens
 from portal.sandbox import seed
 from tests.conftest import MakeServices
+from tests.harness.environment import live_environ
 from tests.harness.internals import cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Mallory
@@ -294,6 +295,15 @@ def test_where_it_is_no_way_to_sign_in_a_token_does_nothing(
     assert SITE not in browser.get("/activate").source
     assert hands_over(browser, signed(claims())).location == "/activate"
     assert (session_rows(app), outcomes(app, "sign_in")) == ([], [])
+
+
+def test_in_live_mode_no_band_says_that_this_is_the_sandbox(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], environ: dict[str, str]
+) -> None:
+    environ.update(live_environ(environ))
+    page = browse(make_app()).get("/activate")
+    assert not page.select(".sandbox-band")
+    assert browse(make_app(mode="sandbox")).get("/nothing", 404).select_one(".sandbox-band")
 
 
 def test_a_get_leads_to_the_ways_to_sign_in(client: PageClient) -> None:

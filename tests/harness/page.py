@@ -165,8 +165,9 @@ class PageClient:
         page = Page(path, self.transport.send(method, path, data or {}, given))
         assert page.status == status, f"Status {page.status} came, {status} was stated: {method} {page.described()}"
         found = page.faults(self.settings.secret_values)
-        if self.settings.mode == "sandbox" and page.is_html and isinstance(self.transport, InProcess):
-            found += [] if SANDBOX_BAND in page.source else ["nothing says that this is the sandbox"]
+        if page.is_html and isinstance(self.transport, InProcess):
+            is_right = (SANDBOX_BAND in page.source) == (self.settings.mode == "sandbox")
+            found += [] if is_right else ["the band of sandbox mode is missing, or is there in live mode"]
         found += cookies_are_ours_alone(page.all_headers) if self.settings.is_https else ()
         assert not found, "\n".join([f"{method} {page!r} breaks the rules for pages:", *found])
         return page
