@@ -75,7 +75,7 @@ def test_the_provider_signs_out_too_where_it_can(
     url = client.get(path, 302).location or ""
 
     assert url.startswith(f"{provider.issuer}/logout?x=1&")
-    back = client.settings.public_url + SIGN_IN
+    back = client.settings.console_url + SIGN_IN
     assert query_of(url) == {"x": "1", "client_id": "portal", "post_logout_redirect_uri": back}
 
 
