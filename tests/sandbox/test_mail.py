@@ -55,7 +55,8 @@ def test_it_shows_the_newest_mail_first(smtp: smtplib.SMTP, calls: Calls, clock:
     smtp.send_message(message("Zwei – 二"), to_addrs=["bob@example.com", "mallory@example.com"])
     shown = page(calls)
     assert [heading.text for heading in shown.select("article h2")] == ["Zwei – 二", "One"]
-    assert shown.select("article .note")[0].text.strip() == "To bob@example.com, mallory@example.com, 2026-05-04T12:01:00+00:00"
+    note = shown.select("article .note")[0].text.strip()
+    assert note == "To bob@example.com, mallory@example.com, 2026-05-04T12:01:00+00:00"
     assert shown.select("article pre")[1].text == "First line\nسطر"
     assert [part.get("lang") for part in shown.select("article pre")] == [None, "ar"]
     assert [mail["subject"] for mail in calls.http.get("/mail.json").json] == ["One", "Zwei – 二"]
