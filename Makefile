@@ -1,5 +1,6 @@
 # make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV
 # make test : set up what is missing, then run the whole test suite
+# make test-deployment : set up what is missing, then test what docs/deploy has for other servers
 # make lint : set up what is missing, then check style, types, layers, dead code, dependencies and templates
 # make mutants : set up what is missing, then run mutation tests on a sample of each room
 # make translations : bring new texts of the pages into every catalogue, then tell which still need words
@@ -13,7 +14,7 @@ BABEL   = $(BIN)/python -m babel.messages.frontend -q
 TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint mutants translations
+.PHONY: help demo test test-deployment lint mutants translations
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -47,7 +48,12 @@ demo: $(VENV)/.run $(TEXTS:.po=.mo)
 # three processes, since one of them waits for a deadline or a process most of the time.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test $(TEXTS:.po=.mo)
-	$(BIN)/python -m pytest -n 3 --dist=loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist=loadgroup --ignore=tests/deployment $(ARGS)
+
+# They start servers that the other tests do not need.
+test-deployment: export PYTHONDONTWRITEBYTECODE =
+test-deployment: $(VENV)/.test $(TEXTS:.po=.mo)
+	$(BIN)/python -m pytest -n 2 --dist=loadgroup tests/deployment $(ARGS)
 
 $(VENV)/.mutants: requirements/mutants.txt $(VENV)/.test
 	$(BIN)/$(INSTALL) requirements/mutants.txt

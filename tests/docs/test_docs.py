@@ -61,7 +61,7 @@ def test_no_page_names_a_command_that_does_not_exist(page: Path) -> None:
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):(?!=)", read("Makefile"), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):(?!=)", read("Makefile"), re.MULTILINE))
 
 
 def test_the_readme_names_make_demo_and_make_test() -> None:
@@ -71,7 +71,7 @@ def test_the_readme_names_make_demo_and_make_test() -> None:
 
 
 def test_every_target_of_make_is_documented_and_no_other() -> None:
-    documented = {cells[0] for cells in rows(read("docs/commands.md"), r"`make ([a-z]+)`")}
+    documented = {cells[0] for cells in rows(read("docs/commands.md"), r"`make ([a-z-]+)`")}
     assert documented == make_targets() > {"demo", "test"}
 
 
