@@ -160,9 +160,9 @@ def _append_only(database: Database) -> str:
     if database.is_sqlite:
         query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger'"
     else:
-        query = "SELECT 2 * count(*) FROM pg_trigger WHERE tgname = 'ledger_no_change' AND tgenabled <> 'D'"
+        query = "SELECT 3 * count(*) FROM pg_trigger WHERE tgname = 'ledger_no_change' AND tgenabled <> 'D'"
     with database.read() as connection:
-        if connection.execute(sa.text(query)).scalar_one() < 2:
+        if connection.execute(sa.text(query)).scalar_one() < 3:
             raise CheckFailed("the triggers that refuse to change it are gone; restore the schema")
     return "the database refuses to change it"
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from portal.database.database import Database
 
 # The newest migration's.
-REVISION = "0007"
+REVISION = "0008"
 
 metadata = sa.MetaData(
     naming_convention={

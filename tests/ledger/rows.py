@@ -32,7 +32,7 @@ def tamper(database: Database, *statements: str) -> None:
     """Drop the triggers and run statements, as the owner of the database can."""
     with database.write() as connection:
         if database.is_sqlite:
-            for event in ("update", "delete"):
+            for event in ("update", "delete", "replace"):
                 connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS ledger_no_{event}")
         else:
             connection.exec_driver_sql("ALTER TABLE ledger DISABLE TRIGGER ALL")

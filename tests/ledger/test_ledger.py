@@ -84,6 +84,29 @@ def test_the_database_refuses_to_replace_or_truncate(ledger: Ledger, database: D
     assert len(rows(database)) == 1
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "REPLACE INTO ledger SELECT * FROM ledger",
+        "INSERT OR REPLACE INTO ledger SELECT * FROM ledger",
+        "INSERT INTO ledger SELECT * FROM ledger WHERE true ON CONFLICT (id) DO UPDATE SET outcome = 'linked'",
+        "UPDATE OR REPLACE ledger SET outcome = 'linked'",
+    ],
+)
+def test_sqlite_refuses_to_replace_a_row_for_any_client(ledger: Ledger, database: Database, statement: str) -> None:
+    ledger.begin(attempt())
+    before = rows(database)
+
+    with database.read() as connection:
+        # The default of other clients: REPLACE then deletes rows without firing a trigger.
+        connection.execute(sa.text("PRAGMA recursive_triggers=OFF"))
+        with pytest.raises(DBAPIError, match="append-only"):
+            connection.execute(sa.text(statement))
+
+    assert rows(database) == before
+    ledger.begin(attempt())
+
+
 def test_every_column_is_part_of_the_signature(ledger: Ledger, database: Database) -> None:
     ledger.begin(attempt())
     row = dict(rows(database)[0])
