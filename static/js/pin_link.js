@@ -34,12 +34,11 @@ function takeFromAddress() {
 function showPin() {
   const fresh = takeFromAddress();
   const pin = fresh || stored();
-  if (fresh) document.querySelectorAll(".error-summary").forEach((it) => it.remove()); // About another PIN.
+  // An error is about another PIN: the page comes anew. Its address differs, or only the fragment would change.
+  const isAfterError = fresh && field && document.querySelector(".error-summary");
+  if (isAfterError) return location.replace(`/activate?#pin=${encodeURIComponent(fresh)}`);
   if (field && pin) byId("original").value = pin; // With a letter more or less it is still the PIN of the link.
-  if (field && pin && (fresh || !field.value)) {
-    field.value = pin;
-    mark(true);
-  }
+  if (field && pin && (fresh || !field.value)) { field.value = pin; mark(true); }
   if (stored()) show(byId("pin-kept"), true);
   document.querySelectorAll(".under-way").forEach((note) => show(note, false));
 }

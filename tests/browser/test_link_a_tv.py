@@ -303,15 +303,23 @@ def test_a_pin_is_found_wherever_it_stands_in_an_address_and_by_old_browsers_too
     expect(phone.locator("#pin")).to_have_value("typed1")
 
 
-def test_another_link_in_the_same_window_replaces_the_pin_and_the_error(live: str, phone: Page) -> None:
+def test_another_link_in_the_same_window_replaces_the_pin_and_all_of_the_error(live: str, phone: Page) -> None:
     phone.goto(f"{live}/activate")
+    title = re.compile("^Error:")
     sign_in(phone)
     phone.get_by_label("PIN from your TV").fill("used")
     phone.get_by_role("button", name="Link my TV").click()
     expect(phone.locator(".error-summary")).to_be_visible()
+    expect(phone.locator(".field-error")).to_be_visible()
+    expect(phone).to_have_title(title)
 
     phone.goto(f"{live}/activate#pin={PIN}")
 
-    expect(phone.get_by_label("PIN from your TV")).to_have_value(PIN)
-    expect(phone.locator(".error-summary")).to_have_count(0)
+    field = phone.get_by_label("PIN from your TV")
+    expect(field).to_have_value(PIN)
+    expect(phone.locator(".error-summary, .field-error, [aria-invalid]")).to_have_count(0)
+    expect(phone).not_to_have_title(title)
     expect(phone).to_have_url(f"{live}/activate")
+    # Still the PIN of a link, which is compared.
+    field.press("Enter")
+    expect(phone).to_have_url(re.compile("/activate/compare$"))

@@ -19,7 +19,9 @@ MEASURE = """([selector, smallest]) => [
     [...document.querySelectorAll(selector)]
         .map(it => [it.outerHTML.slice(0, 200), it.getBoundingClientRect()])
         .filter(([, box]) => box.height > 0 && box.height < smallest)
-        .map(([html, box]) => `${html} is ${box.height} px high`)
+        .map(([html, box]) => `${html} is ${box.height} px high`),
+    [...document.querySelectorAll(".sandbox-band p")]
+        .filter(it => it.offsetHeight > 1.5 * parseFloat(getComputedStyle(it).lineHeight)).length
 ]"""
 
 
@@ -55,6 +57,7 @@ class AppearanceCheck:
 
     def _check_size(self, name: str, width: int, height: int) -> None:
         self._page.set_viewport_size({"width": width, "height": height})
-        overflow, low = self._page.evaluate(MEASURE, [PRESSED, SMALLEST_TARGET])
+        overflow, low, wrapped = self._page.evaluate(MEASURE, [PRESSED, SMALLEST_TARGET])
         assert overflow <= 0, f"{name} is {overflow} px too wide at {width} px"
         assert not low, f"{name} at {width} px: {low}"
+        assert not wrapped or width < LAPTOP[0], f"{name}: the band at the top has several lines at {width} px"
