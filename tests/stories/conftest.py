@@ -14,3 +14,11 @@ def clients(processes: Processes) -> Iterator[ViewerClients]:
     clients = ViewerClients(processes.url)
     yield clients
     clients.close()
+
+
+@pytest.fixture
+def live_clients(live: str) -> Iterator[ViewerClients]:
+    """Viewers of the portal in this process."""
+    clients = ViewerClients(live)
+    yield clients
+    clients.close()

@@ -1,18 +1,16 @@
 """Zype hangs while two hundred viewers keep posting: other pages stay fast."""
 
 import statistics
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from itertools import count
 
 import pytest
 
 from portal.domain.outcomes import Outcome
 from portal.settings.settings import Settings
 from portal.zype.breaker import SECONDS_OPEN
-from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
+from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients, repeatedly
 
 SIGNED_IN = 20
 POSTING = 200
@@ -54,31 +52,6 @@ def p95(shown: list[Response]) -> float:
     return statistics.quantiles([page.seconds for page in shown], n=20)[-1]
 
 
-@contextmanager
-def posting(tabs: list[ViewerClient]) -> Iterator[list[Response]]:
-    """Let every tab post PINs on which Zype hangs, spread evenly, while the block runs; yields the answers."""
-    shown: list[Response] = []
-    stop = threading.Event()
-
-    def post(number: int, tab: ViewerClient) -> None:
-        stop.wait(READING_SECONDS * number / len(tabs))
-        sent = 0
-        while not stop.is_set():
-            shown.append(tab.enter_pin(f"hang{number}{sent:04}"))
-            sent += 1
-            stop.wait(READING_SECONDS)
-
-    threads = [threading.Thread(target=post, args=given) for given in enumerate(tabs)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield shown
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
 def test_pages_stay_fast_while_zype_hangs_and_calls_go_on_afterwards(
     clients: ViewerClients, settings: Settings
 ) -> None:
@@ -86,7 +59,13 @@ def test_pages_stay_fast_while_zype_hangs_and_calls_go_on_afterwards(
     tabs = [clients.tab_of(viewers[n % SIGNED_IN]) for n in range(POSTING)]
     reader = clients.tab_of(viewers[0])
 
-    with posting(tabs) as posts:
+    posts: list[Response] = []
+    numbers = count()
+
+    def post(tab: ViewerClient) -> None:
+        posts.append(tab.enter_pin(f"hang{next(numbers):06}"))
+
+    with repeatedly(post, tabs, READING_SECONDS, READING_SECONDS):
         busy = get_repeatedly(reader, LOAD_SECONDS)
 
     assert {page.status for page in busy} == {200}

@@ -48,8 +48,10 @@ def seconds(reader: ViewerClient) -> list[float]:
     return [page.seconds for page in shown]
 
 
-def p95(measured: list[float]) -> float:
-    return statistics.quantiles(measured, n=20)[-1]
+def p95_and_p99(measured: list[float]) -> tuple[float, float]:
+    """Return the seconds that 95, and 99, of a hundred answers did not exceed."""
+    percentiles = statistics.quantiles(measured, n=100, method="inclusive")
+    return percentiles[94], percentiles[98]
 
 
 @pytest.fixture
@@ -93,7 +95,10 @@ def test_half_requests_link_nothing_and_keep_nobody_waiting(
             busy += seconds(viewer)
             # On a new connection too.
             assert clients.tab_of(viewer).open("/devices").status == 200
-    # A thread that waited would take seconds. What is added is for the other work of the machine.
-    assert p95(busy) < 1.5 * p95(quiet) + 0.1
+    # A thread that waited would take seconds. What is added is for the other work of the machine, which of the slowest
+    # answers decides.
+    (p95, p99), (quiet_p95, quiet_p99) = p95_and_p99(busy), p95_and_p99(quiet)
+    assert p95 < 1.5 * quiet_p95 + 0.1
+    assert p99 < 1.5 * quiet_p99 + 0.25
     assert status_of(port, fixed + form) == 303
     assert len(sandbox.record()) == 1

@@ -3,8 +3,6 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from portal.domain.outcomes import Outcome
 from portal.zype.bulkhead import CALLS_OF_ONE
 from tests.harness.simulated_zype import SimulatedZype
-from tests.stories.viewer_clients import ViewerClient, ViewerClients, all_at_once
+from tests.stories.viewer_clients import ViewerClient, ViewerClients, all_at_once, repeatedly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,20 +20,14 @@ if TYPE_CHECKING:
 CONNECTIONS = 40
 LINKING = 12
 SLOW_SECONDS = 0.4
+# Between two reloads of each connection.
+RELOAD_SECONDS = 0.4
 
 
 @pytest.fixture
-def environ(environ: dict[str, str]) -> dict[str, str]:
-    """A portal behind a proxy, which names the address of each viewer."""
-    return environ | {"PORTAL_PROXY_HOPS": "1"}
-
-
-@pytest.fixture
-def clients(live: str) -> Iterator[ViewerClients]:
-    """Viewers of the portal in this process."""
-    clients = ViewerClients(live)
-    yield clients
-    clients.close()
+def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
+    """A portal behind a proxy, which names the address of each viewer, on either database."""
+    return environ | {"PORTAL_PROXY_HOPS": "1", "PORTAL_DATABASE_URL": any_database_url}
 
 
 class SlowAccounts:
@@ -62,36 +54,21 @@ class SlowAccounts:
                 self._now -= 1
 
 
-@contextmanager
-def reloading(tabs: list[ViewerClient]) -> Iterator[Counter[int]]:
-    """Let every tab reload the viewer's TVs without a pause while the block runs; yields how often by status."""
-    shown: Counter[int] = Counter()
-    stop = threading.Event()
-
-    def reload(tab: ViewerClient) -> None:
-        while not stop.is_set():
-            shown[tab.open("/devices").status] += 1
-
-    threads = [threading.Thread(target=reload, args=(tab,)) for tab in tabs]
-    for thread in threads:
-        thread.start()
-    try:
-        yield shown
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
 def test_forty_connections_of_one_viewer_stop_no_link_of_others_and_no_sign_in(
-    clients: ViewerClients, sandbox: SimulatedZype
+    live_clients: ViewerClients, sandbox: SimulatedZype
 ) -> None:
+    clients = live_clients
     viewers = [clients.viewer(number, f"192.0.2.{number}") for number in range(LINKING)]
     greedy = clients.viewer(LINKING, "198.51.100.1")
     tabs = [greedy.another_tab() for _ in range(CONNECTIONS)]
     accounts = SlowAccounts(sandbox)
 
-    with reloading(tabs) as shown:
+    shown: Counter[int] = Counter()
+
+    def reload(tab: ViewerClient) -> None:
+        shown[tab.open("/devices").status] += 1
+
+    with repeatedly(reload, tabs, RELOAD_SECONDS):
         while not shown[503]:
             time.sleep(0.02)
         pages = all_at_once(lambda viewer: viewer.enter_pin(f"good{viewer.number:03}"), viewers)

@@ -1,10 +1,8 @@
 """Strangers guess at passwords without a pause: the owner and the agents get in, and the ledger does not grow."""
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -16,7 +14,7 @@ from tests.conftest import services_of
 from tests.harness.internals import rows
 from tests.harness.page import PageClient
 from tests.harness.people import Bob
-from tests.stories.viewer_clients import ViewerClients, all_at_once
+from tests.stories.viewer_clients import ViewerClient, ViewerClients, all_at_once, repeatedly
 
 OWNER = 1
 EMAIL, PASSWORD = f"u{OWNER}@example.com", f"pw-{OWNER}"
@@ -37,48 +35,26 @@ def environ(environ: dict[str, str], any_database_url: str) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def clients(live: str) -> Iterator[ViewerClients]:
-    """Viewers of the portal in this process."""
-    clients = ViewerClients(live)
-    yield clients
-    clients.close()
-
-
-@contextmanager
-def guessing(clients: ViewerClients, addresses: list[str]) -> Iterator[Counter[int]]:
-    """Let a browser at each address guess at the owner's password while the block runs; yields the statuses."""
-    shown: Counter[int] = Counter()
-    stop = threading.Event()
-
-    def guess(address: str) -> None:
-        browser = clients.stranger(0, address)
-        browser.open("/sign-in")
-        while not stop.is_set():
-            shown[browser.send_password(EMAIL, "wrong").status] += 1
-
-    threads = [threading.Thread(target=guess, args=(address,)) for address in addresses]
-    for thread in threads:
-        thread.start()
-    try:
-        yield shown
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
 def test_the_owner_and_agents_get_in_while_strangers_keep_the_account_waiting(
-    clients: ViewerClients,
+    live_clients: ViewerClients,
     app: Flask,
     browse: Callable[..., PageClient],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    clients = live_clients
     monkeypatch.setattr(delays, "SECONDS", 0.2)
     clients.viewer(OWNER, "192.0.2.1")
     bob = Bob(browse(app)).with_account(services_of(app))
 
-    with guessing(clients, [f"198.51.100.{number}" for number in range(3)]) as shown:
+    guessers = [clients.stranger(0, f"198.51.100.{number}") for number in range(3)]
+    for guesser in guessers:
+        guesser.open("/sign-in")
+    shown: Counter[int] = Counter()
+
+    def guess(browser: ViewerClient) -> None:
+        shown[browser.send_password(EMAIL, "wrong").status] += 1
+
+    with repeatedly(guess, guessers):
         while not shown[503]:
             time.sleep(0.02)
         statuses = []
@@ -101,8 +77,8 @@ def test_the_owner_and_agents_get_in_while_strangers_keep_the_account_waiting(
     assert tries[-1] == 303, tries
 
 
-def test_a_flood_of_refused_sign_ins_adds_no_rows(clients: ViewerClients, app: Flask) -> None:
-    browsers = [clients.stranger(number, "198.51.100.1") for number in range(8)]
+def test_a_flood_of_refused_sign_ins_adds_no_rows(live_clients: ViewerClients, app: Flask) -> None:
+    browsers = [live_clients.stranger(number, "198.51.100.1") for number in range(8)]
     for browser in browsers:
         browser.open("/sign-in")
     counter = STOPPED.labels("sign_in", "viewer")

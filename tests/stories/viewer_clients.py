@@ -9,8 +9,9 @@ import http.client
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from typing import Self, TypeVar
@@ -200,3 +201,32 @@ def all_at_once(function: Callable[[Item], Result], items: Sequence[Item]) -> li
 
     with ThreadPoolExecutor(len(items)) as pool:
         return list(pool.map(wait_and_call, items))
+
+
+@contextmanager
+def repeatedly(
+    function: Callable[[Item], Result], items: Sequence[Item], pause: float = 0.0, spread: float = 0.0
+) -> Iterator[None]:
+    """Call a function for each item again and again, each in its own thread, while the block runs.
+
+    Args:
+        pause: seconds between two calls for an item.
+        spread: seconds over which the first calls are spread evenly.
+    """
+    stop = threading.Event()
+
+    def call(number: int, item: Item) -> None:
+        stop.wait(spread * number / len(items))
+        while not stop.is_set():
+            function(item)
+            stop.wait(pause)
+
+    threads = [threading.Thread(target=call, args=given) for given in enumerate(items)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
