@@ -87,10 +87,29 @@ def test_it_removes_nested_secrets() -> None:
         ("geheimnis-ü", "geheimnis-%C3%BC"),
         ("postgresql://u:Datenbank7@h/d", "password is Datenbank7"),
         ("rediss://:p%40ss@h/0", "p%40ss"),
+        ("rediss://:p%40ss@h/0", "p@ss"),
+        ("postgresql://u:Datenbank7@h/d?options=a@b", "password is Datenbank7"),
+        # As PostgreSQL's client reads a password with characters that should have been encoded.
+        ("postgresql://u:Daten@bank7@h/d", "bank7"),
+        ("postgresql://u:Daten/bank7@h/d", "bank7"),
+        ("postgresql://u:Daten?bank7@h/d", "bank7"),
+        ("postgresql://u:Daten#bank7@h/d", "Daten"),
+        ('say "hello"', r"say \"hello\""),
+        ("it's a key", r"it\'s a key"),
+        ("made-up-secret", "bWFkZS11cC1zZWNyZXQ="),
     ],
 )
 def test_it_removes_a_secret_in_every_encoding(secret: str, written: str) -> None:
     assert written not in Redactor([secret]).text(f"seen {written} here")
+
+
+def test_nothing_is_left_of_credentials_with_a_raw_at_sign() -> None:
+    assert Redactor().text("at smtp://bob:half@other@mail:25.") == f"at smtp://{REDACTED}@mail:25."
+
+
+def test_the_name_of_the_database_is_no_part_of_the_password() -> None:
+    redactor = Redactor(["postgresql://u:Datenbank7@db.internal/portal?options=a@b", "redis://cache/0"])
+    assert redactor.text("portal.access db.internal options cache") == "portal.access db.internal options cache"
 
 
 def test_nothing_is_left_of_a_secret_that_contains_another() -> None:

@@ -1,11 +1,12 @@
 """Removes secrets, addresses and what clients sent from everything that is logged."""
 
+import json
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote
 
 REDACTED = "[redacted]"
 # A shorter value would remove harmless words from every line; no real secret is that short.
@@ -22,19 +23,36 @@ HOSTS = frozenset({"host", "expected"})
 _QUOTED = r"""b?\\*"(?:[^"\\]|\\.)*"?|b?\\*'(?:[^'\\]|\\.)*'?"""
 _EQUALS = r"""(\\*["']?\s*(?:[=:]|%3[dD])\s*)"""
 _VALUE = rf"""(?:{_QUOTED}|(?!\[redacted])[^\s&,;"'<>)\]}}]+)"""
+# Where it is not certain where a password ends.
+_SEVERAL_WORDS = r"""[^\s&,;"'<>][^\r\n&,;"'<>]*"""
+# What the portal's own errors say, though it looks like a name and a value: "ID token: exp is not right", "POST
+# /oauth/token: Zype is busy", "PORTAL_SECRET_KEY: must be set". No secret is a plain word of a sentence, and in these
+# places only our own words follow; elsewhere, as in "invalid token: abc", they could be another's.
+_SENTENCE = r"[A-Za-z_']{1,15},? (?=[A-Za-z0-9(])|[A-Z][A-Za-z]{2,40}(?:Error|Timeout)\b"
+_OWN_WORDS = rf"(?:(?:^|(?<=: )|\bID |\b[A-Z]{{3,6}} /(?:\w+/)*)token|\bPORTAL_[A-Z_]+): (?={_SENTENCE})"
 # A name may follow an underscore or a dash, as in csrf_token and Set-Cookie, but not a letter.
 _NAMED = re.compile(
-    r"(?:(?<![a-z0-9])|(?<=%3f)|(?<=%26))(api[_-]?key|secret[_-]key|token|secret|password|code[_-]verifier|pin)"
-    rf"""{_EQUALS}{_VALUE}""",
-    re.IGNORECASE,
+    rf"(?P<own>(?-i:{_OWN_WORDS}))|"
+    r"(?:(?<![a-z0-9])|(?<=%3f)|(?<=%26))"
+    r"(?P<name>api[_-]?key|secret[_-]key|token|secret|password|code[_-]verifier|pin)"
+    rf"""(?P<equals>{_EQUALS})(?:(?:(?<=password: )|(?<=secret: ))(?!\[redacted]){_SEVERAL_WORDS}|{_VALUE})""",
+    re.IGNORECASE | re.MULTILINE,
 )
 # The same after a letter, as in the bytes of a broken form, where no space can be meant.
 _GLUED = re.compile(rf"""(secret|password|pin)(=){_VALUE}""", re.IGNORECASE)
 # These have values of several words: the rest of the line is removed.
-_HEADER = re.compile(rf"""(?<![a-z0-9])(cookie|authorization){_EQUALS}(?:{_QUOTED}|[^\r\n"']+)""", re.IGNORECASE)
+# But "authorization: it says invalid_scope" are our own words: a header has no such value.
+_HEADER = re.compile(
+    r"(?<![a-z0-9])(cookie|authorization)(?!: it says [a-z_]{1,40}(?:[\r\n]|$))"
+    rf"""{_EQUALS}(?:{_QUOTED}|[^\r\n"']+)""",
+    re.IGNORECASE,
+)
 _SCHEME = re.compile(r"\b(Bearer|Basic)( +)[A-Za-z0-9._~+/=-]{8,}")
-_CREDENTIALS = re.compile(r"//[^/\s@]*:[^/\s@]*@")
-_E_MAIL = re.compile(r"[\w.+%-]{1,64}(?:@|%40)[\w-]+(?:\.[\w-]+)+")
+# Up to the last @: a password may have one that should have been encoded.
+_CREDENTIALS = re.compile(r"//(?!name:password@)[^/\s]*@")
+_E_MAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
+# What messages about settings give as examples; the first one begins behind the credentials.
+_EXAMPLES = frozenset({"password@mail.example.com", "support@example.com"})
 # An address, perhaps with a port: of IPv4, or with two colons. Which of them are addresses is asked of ipaddress.
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:"
@@ -84,13 +102,13 @@ class Redactor:
                 text = text.replace(value, REDACTED)
         if "=" in text or ":" in text or "%3" in text:
             text = _HEADER.sub(rf"\1\2{REDACTED}", text)
-            text = _NAMED.sub(rf"\1\2{REDACTED}", text)
+            text = _NAMED.sub(_without_value, text)
             text = _GLUED.sub(rf"\1\2{REDACTED}", text)
             text = _CREDENTIALS.sub(f"//{REDACTED}@", text)
         if "Bearer" in text or "Basic" in text:
             text = _SCHEME.sub(rf"\1\2{REDACTED}", text)
         if "@" in text or "%40" in text:
-            text = _E_MAIL.sub(REDACTED, text)
+            text = _E_MAIL.sub(lambda match: match[0] if match[0] in _EXAMPLES else REDACTED, text)
         return text
 
     def foreign_text(self, text: str) -> str:
@@ -103,10 +121,11 @@ class Redactor:
         if match[0] in self._own_addresses:
             return match[0]
         try:
-            ip_address(match["v4"] or match["bracketed"] or match["v6"])
+            address = ip_address(match["v4"] or match["bracketed"] or match["v6"])
         except ValueError:
             return match[0]
-        return REDACTED
+        # This machine is no client.
+        return match[0] if address.is_loopback or address.is_unspecified else REDACTED
 
     def _field(self, key: str, value: object) -> object:
         if key.lower() in KEYS:
@@ -127,14 +146,41 @@ class Redactor:
         return self.text(str(value))
 
 
+def _without_value(match: re.Match[str]) -> str:
+    return match["own"] or f"{match['name']}{match['equals']}{REDACTED}"
+
+
 def _encodings(secret: str) -> set[str]:
-    """Return how a secret may be written: as it is, in a URL, in a form, in JSON."""
-    encodings = {secret, secret.strip()}
-    with suppress(ValueError):
-        encodings.add(urlsplit(secret).password or "")
-    encodings |= {escape(encoding) for encoding in tuple(encodings) for escape in (quote, _quote_all, quote_plus)}
-    return encodings | {encoding.encode("unicode_escape").decode() for encoding in encodings}
+    """Return how a secret may be written: as it is, in a URL, in a form, in JSON, in a message of Python."""
+    plain = {secret, secret.strip(), *_passwords(secret)}
+    encodings = {escape(text) for text in plain for escape in (str, quote, _quote_all, quote_plus)}
+    # In the header of a client; the end depends on what follows.
+    encodings |= {b64encode(text.encode()).decode() for text in (secret, secret.strip())}
+    return encodings | {escape(text) for text in encodings for escape in (_unicode_escape, _in_json, _in_quotes)}
+
+
+def _passwords(url: str) -> Iterator[str]:
+    """Yield the password in a URL, and each part of one with characters that should have been encoded."""
+    _, scheme, rest = url.partition("://")
+    authority = rest.partition("?")[0]
+    authority = authority if "@" in authority else rest
+    password = authority.rpartition("@")[0].partition(":")[2] if scheme else ""
+    yield password
+    yield unquote(password)
+    yield from re.split("[@/?#]", password)
 
 
 def _quote_all(text: str) -> str:
     return quote(text, safe="")
+
+
+def _unicode_escape(text: str) -> str:
+    return text.encode("unicode_escape").decode()
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+def _in_quotes(text: str) -> str:
+    return text.replace("'", r"\'")
