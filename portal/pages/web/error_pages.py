@@ -19,6 +19,7 @@ from portal.pages.web.forms import stale_pages, stale_reason
 from portal.pages.web.limits import seconds_to_wait
 from portal.pages.web.origins import is_for_staff
 from portal.pages.web.paths import canonical_address, canonical_path, page_of_form, takes_get
+from portal.pages.web.refused_requests import log_csrf_refused, log_not_allowed
 from portal.pages.web.responses import render_page, see_other
 
 log = structlog.get_logger("portal.web")
@@ -42,7 +43,7 @@ def init_app(app: Flask) -> None:
         NotSignedIn: _not_signed_in,
         StaffNotSignedIn: _staff_not_signed_in,
         PasswordChangeRequired: lambda _: see_other(f"/support/account/password?next={quote(request.path)}"),
-        NotAllowed: lambda _: error_page(403, "forbidden"),
+        NotAllowed: _not_allowed,
         LedgerUnavailable: lambda _: error_page(503, "unavailable", RETRY_SECONDS),
         SQLAlchemyError: _database_failed,
         RateLimitExceeded: lambda _: error_page(429, "too_many", seconds_to_wait()),
@@ -68,7 +69,13 @@ def error_page(status: int, kind: str, retry_after: int | None = None) -> Respon
     )
 
 
+def _not_allowed(error: NotAllowed) -> Response:
+    log_not_allowed(str(error))
+    return error_page(403, "forbidden")
+
+
 def _stale_form(_: CSRFError) -> Response:
+    log_csrf_refused()
     page = stale_pages.get(request.endpoint or "") or stale_pages.get(request.blueprint or "")
     if page is None:
         return error_page(400, stale_reason())
@@ -122,6 +129,8 @@ def _method_not_allowed(error: MethodNotAllowed) -> AnyResponse:
 
 def _http_exception(error: HTTPException) -> AnyResponse:
     status = error.code or 500
+    if status == 403:
+        log_not_allowed(error.name)
     response = error_page(status, KINDS.get(status, "error" if status >= 500 else "bad_request"))
     # Such as Allow, which a 405 must have.
     for name, value in error.get_headers():
