@@ -108,7 +108,7 @@ class InFlight:
 
 @dataclass(frozen=True)
 class Repeated:
-    """The same actor sent the same PIN a moment ago, and it was not found: this is no second attempt."""
+    """The same actor sent the same PIN a moment ago, and it was not found or refused: this is no second attempt."""
 
     attempt_id: str
     outcome: str

@@ -1,4 +1,4 @@
-"""The same attempt made earlier, whose outcome is that of a new one: in flight, or not found a moment ago."""
+"""The same attempt made earlier, whose outcome is that of a new one: in flight, or refused a moment ago."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -7,13 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from portal.domain.outcomes import Outcome
+from portal.domain.outcomes import Outcome, UnlinkOutcome
 from portal.ledger.attempts import InFlight, Repeated
 from portal.ledger.tables import decisive, ledger, pending
 
-# For this long a PIN that was not found is not sent again: a reload is no second guess. Not longer, because Zype may
-# know the PIN by then.
+# For this long a PIN that was not found, or refused, is not sent again: a reload is no second guess. Not longer,
+# because Zype may decide otherwise by then.
 REPEAT_WITHIN = timedelta(seconds=60)
+_REFUSALS = (Outcome.NOT_FOUND, Outcome.REFUSED)
 _ACTOR_COLUMNS = ("action", "actor_kind", "actor_id")
 _PIN_COLUMNS = ("consumer_id", "pin_fingerprint")
 _SAME_COLUMNS = ("action", *_PIN_COLUMNS, "linked_device_id")
@@ -24,10 +25,16 @@ _IN_FLIGHT = sa.select(pending.c.attempt_id).where(
 )
 # The newest row that decides what became of a PIN.
 _LAST_WITH_PIN = (
-    sa.select(*(ledger.c[name] for name in ("at", "attempt_id", "outcome", *_ACTOR_COLUMNS)))
+    sa.select(*(ledger.c[name] for name in ("id", "at", "attempt_id", "outcome", *_ACTOR_COLUMNS)))
     .where(*(ledger.c[name] == sa.bindparam(name) for name in _PIN_COLUMNS), decisive)
     .order_by(ledger.c.id.desc())
     .limit(1)
+)
+# Zype may have refused the PIN because the consumer had too many TVs.
+_UNLINKED_SINCE = sa.select(ledger.c.id).where(
+    ledger.c.consumer_id == sa.bindparam("consumer_id"),
+    ledger.c.outcome == UnlinkOutcome.UNLINKED,
+    ledger.c.id > sa.bindparam("id"),
 )
 
 
@@ -48,11 +55,18 @@ def earlier_attempt(
 
 
 def _repeated(connection: Connection, row: Mapping[str, Any], now: datetime) -> Repeated | None:
-    """Return the actor's last attempt with the same PIN, if it was not found a moment ago and nothing came since."""
+    """Return the actor's last attempt with the same PIN, if it was refused a moment ago and nothing came since."""
     if row["pin_fingerprint"] is None:
         return None
     last = connection.execute(_LAST_WITH_PIN, {name: row[name] for name in _PIN_COLUMNS}).mappings().first()
-    if last is None or last["outcome"] != Outcome.NOT_FOUND or last["at"] <= now - REPEAT_WITHIN:
+    if last is None or last["outcome"] not in _REFUSALS or last["at"] <= now - REPEAT_WITHIN:
         return None
-    is_same = all(last[name] == row[name] for name in _ACTOR_COLUMNS)
-    return Repeated(last["attempt_id"], last["outcome"]) if is_same else None
+    if any(last[name] != row[name] for name in _ACTOR_COLUMNS):
+        return None
+    if last["outcome"] == Outcome.REFUSED and _has_unlinked_since(connection, row["consumer_id"], last["id"]):
+        return None
+    return Repeated(last["attempt_id"], last["outcome"])
+
+
+def _has_unlinked_since(connection: Connection, consumer_id: str, row_id: int) -> bool:
+    return connection.execute(_UNLINKED_SINCE, {"consumer_id": consumer_id, "id": row_id}).first() is not None

@@ -39,8 +39,8 @@ class Joined:
 class SingleFlight:
     """Begins attempts, and joins those that are in flight already, in this worker or another.
 
-    In one worker, one request may wait for an attempt and four in all, so that waiting requests don't take its threads.
-    Each waits for as many seconds as a call to Zype may take.
+    In one worker, one request may wait for an attempt, one for an actor, and four in all: waiting requests don't take
+    its threads, and nobody takes all places. Each waits for as many seconds as a call to Zype may take.
     """
 
     def __init__(self, ledger: Ledger, history: History, seconds: float) -> None:
@@ -48,7 +48,8 @@ class SingleFlight:
         self._history = history
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._awaited: set[str] = set()
+        # Who waits, by the attempt.
+        self._waiting: dict[str, tuple[str, str]] = {}
 
     def begin(self, attempt: Attempt, limits: tuple[Limit, ...]) -> Begun | RateLimited | Joined:
         """Write the attempt to the ledger, or wait for the outcome of the same attempt. Raises as ``Ledger.begin``."""
@@ -63,7 +64,7 @@ class SingleFlight:
                 return begun
 
     def _join(self, attempt: Attempt, attempt_id: str) -> Joined:
-        if not self._reserve(attempt_id):
+        if not self._reserve(attempt_id, (attempt.actor.kind, attempt.actor.id)):
             return Joined(Outcome.UNAVAILABLE, attempt_id)
         try:
             entry = self._wait(attempt_id)
@@ -87,13 +88,14 @@ class SingleFlight:
             time.sleep(POLL_SECONDS)
         return entry
 
-    def _reserve(self, attempt_id: str) -> bool:
+    def _reserve(self, attempt_id: str, actor: tuple[str, str]) -> bool:
         with self._lock:
-            if attempt_id in self._awaited or len(self._awaited) >= MAX_WAITING:
+            is_taken = attempt_id in self._waiting or actor in self._waiting.values()
+            if is_taken or len(self._waiting) >= MAX_WAITING:
                 return False
-            self._awaited.add(attempt_id)
+            self._waiting[attempt_id] = actor
             return True
 
     def _release(self, attempt_id: str) -> None:
         with self._lock:
-            self._awaited.discard(attempt_id)
+            del self._waiting[attempt_id]

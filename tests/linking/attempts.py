@@ -18,10 +18,10 @@ def link(services: Services, pin: str, consumer_id: str = VIEWER) -> Outcome:
     return services.linking.link(pin, consumer_id, actor(consumer_id)).outcome
 
 
-def begin_link(services: Services, pin: str) -> Attempt:
-    """Begin an attempt of the viewer to link by a PIN, and leave it in flight."""
+def begin_link(services: Services, pin: str, consumer_id: str = VIEWER) -> Attempt:
+    """Begin an attempt of a viewer to link by a PIN, and leave it in flight."""
     fingerprint = services.ledger.keyring.fingerprint(Pin(pin))
-    attempt = Attempt(Action.LINK, actor(VIEWER), VIEWER, pin_fingerprint=fingerprint)
+    attempt = Attempt(Action.LINK, actor(consumer_id), consumer_id, pin_fingerprint=fingerprint)
     services.ledger.begin(attempt)
     return attempt
 

@@ -118,10 +118,11 @@ def test_two_clicks_on_unlink_at_the_same_moment_are_one_attempt(
 
 
 def test_four_requests_wait_and_the_others_are_unavailable(services: Services, sandbox: SimulatedZype) -> None:
-    attempts = {pin: begin_link(services, pin) for pin in (f"inflight{number}" for number in range(6))}
+    viewers = [f"{number:024x}" for number in range(6)]
+    attempts = {viewer: begin_link(services, "inflight", viewer) for viewer in viewers}
 
     with ThreadPoolExecutor(len(attempts)) as pool:
-        futures = {pool.submit(services.linking.link, pin, VIEWER, actor(VIEWER)) for pin in attempts}
+        futures = {pool.submit(services.linking.link, "inflight", viewer, actor(viewer)) for viewer in viewers}
         unavailable = completed(futures, 2)
         for attempt in attempts.values():
             services.ledger.finish(attempt, Outcome.LINKED)
@@ -129,6 +130,18 @@ def test_four_requests_wait_and_the_others_are_unavailable(services: Services, s
     assert [result.outcome for result in unavailable] == [Outcome.UNAVAILABLE] * 2
     assert [result.outcome for result in linked] == [Outcome.LINKED] * 4
     assert {result.attempt_id for result in unavailable + linked} == {attempt.id for attempt in attempts.values()}
+    assert sandbox.record() == []
+
+
+def test_one_viewer_waits_in_one_place(services: Services, sandbox: SimulatedZype) -> None:
+    attempts = [begin_link(services, pin) for pin in ("inflight1", "inflight2", "inflight3")]
+
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        futures = {pool.submit(link, services, f"inflight{number}") for number in (1, 2, 3)}
+        assert completed(futures, 2) == [Outcome.UNAVAILABLE] * 2
+        for attempt in attempts:
+            services.ledger.finish(attempt, Outcome.LINKED)
+        assert completed(futures, 1) == [Outcome.LINKED]
     assert sandbox.record() == []
 
 

@@ -4,12 +4,14 @@ import time
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from flask import request
 from structlog.testing import capture_logs
 
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.domain.pins import Pin
 from portal.ledger.attempts import Attempt
+from portal.ledger.earlier_attempts import REPEAT_WITHIN
 from portal.services import Services
 from tests.conftest import MakeServices
 from tests.harness.faulty_zype import answering, before_each_call
@@ -20,9 +22,10 @@ from tests.linking.attempts import OTHER, VIEWER, finish_link, link
 
 @pytest.mark.parametrize("outcome", [Outcome.NOT_FOUND, Outcome.REFUSED])
 def test_an_earlier_failure_settles_a_pin(services: Services, outcome: Outcome) -> None:
-    finish_link(services, "used", outcome)
-
-    assert link(services, "used") == Outcome.NOT_FOUND
+    with time_machine.travel("2026-05-04T12:00:00Z", tick=False) as clock:
+        finish_link(services, "used", outcome)
+        clock.shift(REPEAT_WITHIN)
+        assert link(services, "used") == Outcome.NOT_FOUND
 
 
 def test_an_unlinking_settles_a_pin_that_was_linked_before(services: Services) -> None:

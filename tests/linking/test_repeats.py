@@ -1,4 +1,4 @@
-"""The same PIN again, not found a moment ago: answered from the ledger, without a call to Zype or a second attempt."""
+"""The same PIN again, not found or refused a moment ago: answered from the ledger, with no call and no attempt."""
 
 from datetime import timedelta
 
@@ -50,6 +50,23 @@ def test_after_a_moment_zype_is_asked_again(services: Services, sandbox: Simulat
     assert outcomes(services) == ["not_found", "not_found"]
 
 
+def test_a_refused_pin_is_a_refusal_too_until_the_viewer_has_unlinked_a_tv(
+    services_on_any_database: Services, sandbox: SimulatedZype
+) -> None:
+    services = services_on_any_database
+    tv = sandbox.tv()
+    assert link(services, tv.pin) == Outcome.LINKED
+    assert [link(services, "refused") for _ in range(6)] == [Outcome.REFUSED] * 6
+    assert outcomes(services) == ["linked", "refused"]
+
+    # Zype may have refused it because there were too many.
+    services.unlinking.unlink(tv.device_id, VIEWER, actor(VIEWER))
+    asked = len(sandbox.record())
+    assert link(services, "refused") == Outcome.REFUSED
+    assert len(sandbox.record()) > asked
+    assert outcomes(services)[-1] == "refused"
+
+
 def test_it_is_answered_to_nobody_else(services: Services, sandbox: SimulatedZype) -> None:
     link(services, "used")
     link(services, "used", OTHER)
@@ -74,7 +91,7 @@ def test_what_came_since_decides(services: Services, sandbox: SimulatedZype) -> 
 
 def test_other_outcomes_are_asked_for_again(services: Services, sandbox: SimulatedZype) -> None:
     asked = 0
-    for word in ("refused", "http500", "http503"):
+    for word in ("http500", "http503"):
         link(services, word)
         link(services, word)
         assert len(sandbox.record()) > asked + 1, word
