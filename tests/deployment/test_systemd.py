@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.deployment.files import DEPLOY
 from tests.harness.programs import need
 
-ROOT = Path(__file__).parent.parent.parent
-UNIT = ROOT / "docs/deploy/zype-activate.service"
+UNIT = DEPLOY / "zype-activate.service"
 # By systemd's own scale, on which 10 is a service that may do everything.
 MOST_EXPOSURE = 2.0
 

@@ -3,6 +3,7 @@
 import glob
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,17 @@ def need(*names: str) -> str:
         found = shutil.which(name) or max(glob.glob(f"{ELSEWHERE}/{name}"), default=None)
         if found:
             return os.path.realpath(found)
-    reason = f"{names[-1]} is not installed"
+    raise _missing(f"{names[-1]} is not installed")
+
+
+def need_file(path: Path) -> Path:
+    """Return the path of what a package of Debian brings; where it is missing, skip or fail as ``need``."""
+    if not path.exists():
+        raise _missing(f"{path} is not there")
+    return path
+
+
+def _missing(reason: str) -> Exception:
     if os.environ.get("PORTAL_REQUIRE") == "1":
-        pytest.fail(f"{reason}, and PORTAL_REQUIRE=1 forbids to skip")
-    pytest.skip(reason)
+        return pytest.fail.Exception(f"{reason}, and PORTAL_REQUIRE=1 forbids to skip")
+    return pytest.skip.Exception(reason)

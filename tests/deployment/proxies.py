@@ -1,0 +1,185 @@
+"""nginx and Caddy with the files in docs/deploy, on loopback ports, in front of a portal."""
+
+import contextlib
+import os
+import pwd
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+
+from tests.deployment.files import DEPLOY
+from tests.harness.programs import need, need_file
+from tests.harness.servers import Port, free_port
+from tests.harness.transports import OverHTTP
+
+START_SECONDS = 10.0
+# A client that has sent half a request is given up after this instead of ten seconds.
+CLIENT_SECONDS = 1
+BROTLI = Path("/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so")
+BROTLI_LINES = 3
+NGINX = """
+{modules}
+daemon off;
+user {user};
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/start.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/site.conf;
+}}
+"""
+
+
+class Proxy:
+    """A proxy that runs.
+
+    Args:
+        port: where it speaks TLS.
+        bundle: the file with the certificate of its authority.
+        folder: in which its logs are.
+        plain_port: where it speaks HTTP without TLS, if it does.
+    """
+
+    def __init__(self, port: int, bundle: Path, folder: Path, plain_port: int | None = None) -> None:
+        self.port = port
+        self.plain_port = plain_port
+        self.url = f"https://localhost:{port}"
+        self.bundle = bundle
+        self._folder = folder
+
+    def logs(self) -> str:
+        """Return what it has written to any of its logs."""
+        return "".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("*.log")))
+
+    def browse(self, address: str = "127.0.0.1", **headers: str) -> OverHTTP:
+        """Return a browser on a loopback address, which sends these headers with each request."""
+        transport = OverHTTP(self.url)
+        transport.session.mount("https://", _From(address))
+        transport.session.verify = str(self.bundle)
+        transport.session.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+        return transport
+
+    def curl(self, path: str, *options: str) -> str:
+        """Return what curl prints for a path."""
+        command = [need("curl"), "-sS", "--max-time", "10", "--cacert", self.bundle, *options, self.url + path]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+class _From(HTTPAdapter):
+    """Connects from one address of this machine."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *given: Any, **named: Any) -> None:
+        super().init_poolmanager(*given, **named, source_address=(self._address, 0))
+
+
+def nginx_site(portal: int, https: int, http: int, certificate: Path, folder: Path) -> str:
+    """Return docs/deploy/nginx.conf for these ports, a certificate with its key, and logs in a folder."""
+    text = (DEPLOY / "nginx.conf").read_text()
+    changes = {
+        r"server 127\.0\.0\.1:8000;": f"server 127.0.0.1:{portal};",
+        r"listen 80;": f"listen 127.0.0.1:{http};",
+        r"listen \[::\]:80;": f"listen [::1]:{http};",
+        r"listen 443 ": f"listen 127.0.0.1:{https} ",
+        r"listen \[::\]:443 ": f"listen [::1]:{https} ",
+        r"tv\.example\.com;": "localhost;",
+        r"ssl_certificate \S+;": f"ssl_certificate {certificate};",
+        r"ssl_certificate_key \S+;": f"ssl_certificate_key {certificate};",
+        r"/var/log/nginx/": f"{folder}/",
+        r"_timeout 10s;": f"_timeout {CLIENT_SECONDS}s;",
+    }
+    return _changed(text, changes)
+
+
+def caddyfile(portal: int, https: int, certificate: Path, folder: Path) -> str:
+    """Return docs/deploy/Caddyfile for the same, and a certificate that nobody has to be asked for."""
+    text = (DEPLOY / "Caddyfile").read_text()
+    address = f"https://localhost:{https} {{\n\tbind 127.0.0.1 ::1\n\ttls {certificate} {certificate}"
+    changes = {
+        r"(?m)^\{\n\tservers": "{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n\tservers",
+        r"(?m)^tv\.example\.com \{": address,
+        r"127\.0\.0\.1:8000": f"127.0.0.1:{portal}",
+        r"\blog \{": f"log {{\n\t\toutput file {folder}/caddy.log",
+        r"(read_\w+) 10s": rf"\1 {CLIENT_SECONDS}s",
+    }
+    return _changed(text, changes)
+
+
+def _changed(text: str, changes: dict[str, str]) -> str:
+    for pattern, replacement in changes.items():
+        text, count = re.subn(pattern, replacement, text)
+        assert count, f"{pattern} is not there"
+    return text
+
+
+@contextlib.contextmanager
+def nginx(
+    portal: int, https: Port, certificate: Path, bundle: Path, folder: Path, with_brotli: bool = False
+) -> Iterator[Proxy]:
+    """Run nginx while the block runs; with Brotli, the lines for it are no comments, and its module is there."""
+    http = free_port()
+    site = nginx_site(portal, https.number, http, certificate, folder)
+    if with_brotli:
+        site, count = re.subn(r"(?m)^( +)#(?=[a-z])", r"\1", site)
+        assert count == BROTLI_LINES
+    (folder / "site.conf").write_text(site)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    modules = f"load_module {need_file(BROTLI)};" if with_brotli else ""
+    (folder / "nginx.conf").write_text(NGINX.format(modules=modules, user=user, folder=folder))
+    https.close()
+    command = [need("nginx"), "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "start.log"]
+    with _running(command, folder, Proxy(https.number, bundle, folder, http)) as proxy:
+        yield proxy
+
+
+@contextlib.contextmanager
+def caddy(portal: int, https: Port, certificate: Path, bundle: Path, folder: Path) -> Iterator[Proxy]:
+    """Run Caddy while the block runs."""
+    file = folder / "Caddyfile"
+    file.write_text(caddyfile(portal, https.number, certificate, folder))
+    https.close()
+    command = [need("caddy"), "run", "--config", file, "--adapter", "caddyfile"]
+    with _running(command, folder, Proxy(https.number, bundle, folder)) as proxy:
+        yield proxy
+
+
+PROXIES: dict[str, Callable[..., contextlib.AbstractContextManager[Proxy]]] = {"nginx": nginx, "Caddy": caddy}
+
+
+@contextlib.contextmanager
+def _running(command: list[str | Path], folder: Path, proxy: Proxy) -> Iterator[Proxy]:
+    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+    with (folder / "output.log").open("wb") as output:
+        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not _accepts(proxy.port):
+            has_failed = process.poll() is not None or time.monotonic() > deadline
+            assert not has_failed, f"It did not start:\n{proxy.logs()}"
+            time.sleep(0.05)
+        yield proxy
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _accepts(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False

@@ -1,0 +1,225 @@
+"""nginx and Caddy with the files of docs/deploy: TLS ends there, and the portal behind them works as without them."""
+
+import re
+import shutil
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+from portal.domain.outcomes import Action
+from portal.ledger.tables import ledger
+from portal.settings.loading import load
+from portal.settings.settings import Settings
+from tests.deployment.proxies import CLIENT_SECONDS, PROXIES, Proxy, nginx
+from tests.harness import servers
+from tests.harness.certificates import Authority, make_authority
+from tests.harness.environment import live_environ, portal_environ
+from tests.harness.page import PageClient
+from tests.harness.people import Alice
+from tests.harness.servers import Port, Processes, free_port
+from tests.harness.simulated_zype import SimulatedZype, simulated_zype
+
+PIN = "zizm529"
+# Requests at once that nginx lets an address send, and more of them.
+BURST, FLOOD = 200, 400
+
+
+@dataclass(frozen=True)
+class Front:
+    """A portal behind a proxy."""
+
+    proxy: Proxy
+    processes: Processes
+    sandbox: SimulatedZype
+    settings: Settings
+
+    def alice(self, address: str = "127.0.0.1", **headers: str) -> Alice:
+        """Return Alice at a browser of hers, on this machine's address."""
+        return Alice(PageClient(self.proxy.browse(address, **headers), self.settings))
+
+    def addresses_of_failed_sign_ins(self) -> list[str]:
+        """Return the keyed hash of the address of each failed sign-in, oldest first."""
+        engine = sa.create_engine(self.settings.database_url.get_secret_value())
+        ended = ledger.c.outcome.is_not(None)
+        query = sa.select(ledger.c.address_hash).where(ledger.c.action == Action.SIGN_IN, ended).order_by(ledger.c.id)
+        with engine.connect() as connection:
+            found = list(connection.execute(query).scalars())
+        engine.dispose()
+        return found
+
+
+def certificate_in(folder: Path) -> tuple[Authority, Path]:
+    """Return an authority, and the file with its certificate for localhost and the key."""
+    authority = make_authority(folder)
+    authority.server_context("localhost")
+    return authority, folder / "localhost1.pem"
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def front(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
+) -> Iterator[Front]:
+    """A portal in live mode behind each proxy."""
+    folder, logs = tmp_path_factory.mktemp("portal"), tmp_path_factory.mktemp("proxy")
+    authority, certificate = certificate_in(folder)
+    port, https = Port(), Port()
+    origin = f"https://localhost:{https.number}"
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(simulated_zype(origin))
+        url = f"sqlite:///{shutil.copy(sqlite_template, folder)}"
+        given = {"PORTAL_PUBLIC_URL": origin, "PORTAL_PROXY_HOPS": "1"}
+        environ = live_environ(portal_environ(port, sandbox.url, url) | given)
+        processes = stack.enter_context(servers.processes(environ, port, folder))
+        proxy = PROXIES[request.param](port.number, https, certificate, authority.bundle, logs)
+        yield Front(stack.enter_context(proxy), processes, sandbox, load(environ))
+
+
+def sent(proxy: Proxy, request: str) -> str:
+    """Send this over TLS and nothing more, and return what comes back until the connection is closed."""
+    context = ssl.create_default_context(cafile=proxy.bundle)
+    with (
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=10 * CLIENT_SECONDS) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(request.encode())
+        answer = b""
+        try:
+            while part := connection.recv(65536):
+                answer += part
+        except ConnectionError:
+            pass
+        return answer.decode()
+
+
+def stylesheet_of(page: str) -> str:
+    """Return the path of a page's stylesheet."""
+    [path] = re.findall(r'href="(/static/[^"]+\.css)"', page)
+    return str(path)
+
+
+def test_a_viewer_links_a_tv_and_undoes_it(front: Front) -> None:
+    tv = front.sandbox.tv()
+    alice = front.alice().signs_in().types_pin(tv.pin)
+    assert tv.is_linked()
+    alice.undoes()
+    assert not tv.is_linked()
+
+
+def test_the_portal_knows_the_address_of_the_client_whatever_it_claims(front: Front) -> None:
+    before = len(front.addresses_of_failed_sign_ins())
+    for address, headers in (
+        ("127.0.0.2", {}),
+        ("127.0.0.3", {}),
+        ("127.0.0.2", {"X_Forwarded_For": "192.0.2.1", "Forwarded": "for=192.0.2.1"}),
+    ):
+        front.alice(address, **headers).signs_in("wrong-password", 422)
+    first, other, again = front.addresses_of_failed_sign_ins()[before:]
+    assert first == again != other
+
+
+def test_pages_and_static_files_come_compressed_by_http_2(front: Front) -> None:
+    page = front.proxy.curl("/activate", "--compressed", "-w", "\n%{http_version} %{size_download}")
+    version, size = page.splitlines()[-1].split()
+    assert version == "2"
+    assert int(size) < len(page) / 2
+
+    session = front.proxy.browse().session
+    answer = session.get(f"{front.proxy.url}/activate", timeout=5)
+    for path in ("/activate", stylesheet_of(answer.text)):
+        answer = session.get(front.proxy.url + path, headers={"Accept-Encoding": "gzip"}, timeout=5)
+        assert answer.headers["Content-Encoding"] == "gzip", path
+        assert session.get(front.proxy.url + path, headers={"Accept-Encoding": "identity"}, timeout=5).text
+
+
+def test_nginx_compresses_with_brotli_where_it_has_the_module(live: str, tmp_path: Path) -> None:
+    authority, certificate = certificate_in(tmp_path)
+    portal = urlsplit(live)
+    assert portal.port
+    with nginx(portal.port, Port(), certificate, authority.bundle, tmp_path, with_brotli=True) as proxy:
+        for path in ("/activate", stylesheet_of(requests.get(f"{live}/activate", timeout=5).text)):
+            for encoding in ("br", "gzip"):
+                asked = ("-H", f"Host: {portal.netloc}", "-H", f"Accept-Encoding: {encoding}")
+                headers = proxy.curl(path, *asked, "-D", "-", "-o", "/dev/null")
+                assert f"content-encoding: {encoding}\n" in headers, (path, encoding)
+                assert "vary: Accept-Encoding\n" in headers, (path, encoding)
+
+
+def test_no_log_has_a_query_or_a_pin(front: Front) -> None:
+    session = front.proxy.browse(Referer=f"https://tv.example/?pin={PIN}").session
+    for path in (f"/activate?pin={PIN}", f"/activate%3Fpin={PIN}", f"/activate%23pin={PIN}", f"/?PIN={PIN}"):
+        session.get(front.proxy.url + path, timeout=5, allow_redirects=False)
+    for broken in (
+        f"GET /activate?pin={PIN} x HTTP/1.1\r\n\r\n",
+        f"GET /activate?pin={PIN} HTTP/1.1\r\nHost: a b\r\n\r\n",
+    ):
+        sent(front.proxy, broken)
+    logs = front.proxy.logs()
+    assert logs.count("/activate") >= 3
+    assert PIN not in logs
+    assert "pin=" not in logs.lower()
+    assert PIN not in front.processes.log()
+
+
+def test_half_a_request_is_given_up_and_does_nothing(front: Front) -> None:
+    transport = front.proxy.browse()
+    alice = Alice(PageClient(transport, front.settings)).signs_in().opens("/activate")
+    token = alice.page.value("form[action='/activate'] [name=csrf_token]")
+    form = urlencode({"csrf_token": token, "from": "", "pin": "good4711"})
+    cookies = "; ".join(f"{name}={value}" for name, value in transport.session.cookies.items())
+    head = (
+        f"POST /activate HTTP/1.1\r\nHost: localhost:{front.proxy.port}\r\nOrigin: {front.proxy.url}\r\n"
+        f"Cookie: {cookies}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n"
+    )
+    before = front.sandbox.record()
+    for cut in (head, f"{head}\r\n", f"{head}\r\n{form[:-1]}"):
+        answer = sent(front.proxy, cut)
+        # Caddy gives such a client an empty answer.
+        assert "<html" not in answer, cut
+        assert "Location" not in answer, cut
+    assert front.sandbox.record() == before
+    assert "\r\nLocation: /activate/done\r\n" in sent(front.proxy, f"{head}Connection: close\r\n\r\n{form}")
+    assert len(front.sandbox.record()) == len(before) + 1
+
+
+def test_a_body_that_is_too_large_is_refused(front: Front) -> None:
+    answer = front.proxy.browse().session.post(f"{front.proxy.url}/activate", data=b"a" * 70_000, timeout=5)
+    assert answer.status_code == 413
+
+
+def test_nginx_leads_to_https_with_the_query_and_stops_floods(tmp_path: Path) -> None:
+    authority, certificate = certificate_in(tmp_path)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with nginx(free_port(), Port(), certificate, authority.bundle, logs) as proxy:
+        session = proxy.browse().session
+        plain = session.get(f"http://localhost:{proxy.plain_port}/activate?a=b", timeout=5, allow_redirects=False)
+        assert (plain.status_code, plain.headers["Location"]) == (308, "https://localhost/activate?a=b")
+        # The portal is not there, so that nothing but nginx takes time.
+        statuses = Counter(session.get(f"{proxy.url}/", timeout=5).status_code for _ in range(FLOOD))
+    assert statuses[503] >= BURST
+    assert statuses[429] > 0
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_without_a_portal_the_proxy_says_so_and_logs_no_pin(name: str, tmp_path: Path) -> None:
+    authority, certificate = certificate_in(tmp_path)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with PROXIES[name](free_port(), Port(), certificate, authority.bundle, logs) as proxy:
+        answer = proxy.browse().session.get(f"{proxy.url}/activate?pin={PIN}", timeout=5)
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "10"
+        assert "try again in a moment" in answer.text
+    found = proxy.logs()
+    assert "/activate" in found
+    assert "503" in found
+    assert PIN not in found
