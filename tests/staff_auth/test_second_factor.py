@@ -160,6 +160,16 @@ def test_new_recovery_codes_replace_the_old_ones(app: Flask, client: PageClient)
     assert services.second_factor.verify("bob", new[0])
 
 
+def test_a_stale_form_for_recovery_codes_shows_the_page_with_its_button_again(app: Flask, client: PageClient) -> None:
+    Bob(client).with_account(services_of(app)).signs_in()
+    before = rows(app, recovery_codes)
+    page = client.send("POST", "/support/account/recovery-codes", 422, data={"csrf_token": "of an earlier session"})
+    assert "This page was open for too long" in page.text(".error-summary")
+    assert rows(app, recovery_codes) == before
+    page = client.submit(page, "/support/account/recovery-codes", 200)
+    assert len(page.text(".recovery-codes").split()) == 10
+
+
 def test_an_agent_of_the_provider_has_no_recovery_codes(app: Flask, client: PageClient) -> None:
     sign_in_staff(app, client, "oidc:ann")
     page = client.get("/support/account")

@@ -355,8 +355,24 @@ class TestExport:
         stale = browse(app)
         sign_in_staff(app, stale, "supervisor", Role.SUPERVISOR, signed_in_ago=timedelta(minutes=6))
         page = stale.submit(stale.get(HISTORY), f"{HISTORY}/export", 303, button="For a spreadsheet (CSV)")
-        assert page.location == f"/support/sign-in?next={HISTORY}/export&again=1"
+        assert page.location == f"/support/sign-in?next={HISTORY}&again=1"
         assert rows(app, ledger) == []
+
+    def test_its_filter_is_there_again_after_that_sign_in(self, app: Flask, browse: Callable[..., PageClient]) -> None:
+        write(app, Outcome.LINKED, Outcome.NOT_FOUND)
+        late = browse(app)
+        sign_in_staff(app, late, "supervisor", Role.SUPERVISOR, signed_in_ago=timedelta(minutes=6))
+        form = late.get(f"{HISTORY}?agent=bob&outcome=linked")
+        asked = late.submit(form, f"{HISTORY}/export", 303, button="For a spreadsheet (CSV)")
+        page = late.follow(asked)
+        assert page.select_one("input[name=next]")["value"] == f"{HISTORY}?agent=bob&outcome=linked"
+        # With the language too.
+        page = late.follow(late.submit(page, "/language", 303, button="Deutsch"))
+        assert page.select_one("input[name=next]")["value"] == f"{HISTORY}?agent=bob&outcome=linked"
+        sign_in_staff(app, late, "supervisor", Role.SUPERVISOR)
+        back = late.get(asked.location, 303)
+        assert back.location == f"{HISTORY}?agent=bob&outcome=linked"
+        assert len(listed(late.follow(back))) == 1
 
     @pytest.mark.parametrize("fields", [{"format": "exe"}, {"format": ""}, {"format": "csv", "from": "x"}])
     def test_an_invalid_export_is_422(self, app: Flask, supervisor: PageClient, fields: dict[str, str]) -> None:
@@ -383,6 +399,24 @@ class TestOthers:
 
     def test_a_form_of_an_ended_session_leads_back(self, supervisor: PageClient) -> None:
         assert supervisor.send("POST", f"{HISTORY}/export", 303).location == HISTORY
+        fields = {"agent": "bob", "to": "2026-05-04", "outcome": ""}
+        kept = supervisor.send("POST", f"{HISTORY}/export", 303, data=fields)
+        assert kept.location == f"{HISTORY}?agent=bob&to=2026-05-04"
+
+    def test_the_filter_survives_the_language_switch_and_the_end_of_the_session(
+        self, app: Flask, supervisor: PageClient, browse: Callable[..., PageClient]
+    ) -> None:
+        address = f"{HISTORY}?agent=oidc%3Aa%26b%2B1&viewer=alice&from=2026-05-04"
+        assert supervisor.submit(supervisor.get(address), "/language", 303, button="Deutsch").location == address
+        assert supervisor.submit(supervisor.get(HISTORY), "/language", 303, button="English").location == HISTORY
+
+        stranger = browse(app)
+        page = stranger.follow(stranger.get(address, 303))
+        assert page.select_one("input[name=next]")["value"] == address
+        for nonsense in ("from=nonsense", "viewer=alice@example.com"):
+            assert stranger.get(f"{HISTORY}?{nonsense}", 303).location == f"/support/sign-in?next={HISTORY}"
+            page = supervisor.get(f"{HISTORY}?{nonsense}", 422)
+            assert supervisor.submit(page, "/language", 303, button="Deutsch").location == HISTORY
 
 
 def test_an_export_that_can_t_be_recorded_is_503(app: Flask, supervisor: PageClient) -> None:

@@ -9,6 +9,7 @@ from portal.pages.identity import agent as staff_identity
 from portal.pages.identity import viewer as identity
 from portal.pages.staff_auth.forms import StaffSignInForm
 from portal.pages.staff_auth.provider_link import link_token
+from portal.pages.web.paths import FILTERED_HISTORY
 from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 
@@ -19,14 +20,17 @@ EXCLUDED = (SIGN_IN, "/support/sign-out")
 
 
 def known_staff_path(path: str | None) -> str:
-    """Return the path to go on to after sign-in: of a page of the console, HOME for every other."""
-    return path if path and _is_console_page(path) else HOME
+    """Return the path to go on to after sign-in: of a page of the console, HOME for every other.
+
+    The history may have its filter as a query.
+    """
+    return path if path and (FILTERED_HISTORY.fullmatch(path) or _is_console_page(path)) else HOME
 
 
 def redirect_to(path: str, next_path: str = HOME) -> Response:
     """Return the redirect to a path, with the path to go on to afterwards in its query, unless that is HOME."""
     query = f"?next={quote(next_path)}" if next_path != HOME else ""
-    return see_other(quote(path) + query)
+    return see_other((path if FILTERED_HISTORY.fullmatch(path) else quote(path)) + query)
 
 
 def staff_sign_in_page(

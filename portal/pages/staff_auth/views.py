@@ -113,9 +113,7 @@ def send_first_code(account: Account) -> Response:
 @bp.get(ACCOUNT)
 @agent_required
 def account(agent: Agent) -> Response:
-    own = services().agents.find(agent.id)
-    left = services().second_factor.recovery_codes_left(agent.id) if own and own.is_local else None
-    return render_page("staff/account.html", codes_left=left)
+    return _account_page(agent)
 
 
 @bp.post(f"{ACCOUNT}/recovery-codes")
@@ -163,9 +161,21 @@ def confirm_sign_out() -> Response:
     return render_page("staff/sign_out.html", 422, action=request.path)
 
 
+@on_stale_form("staff.renew_recovery_codes")
+@agent_required
+def account_again(agent: Agent) -> Response:
+    return _account_page(agent, status=422)
+
+
 @on_stale_form("staff")
 def start_again() -> Response:
     return error_page(400, stale_reason())
+
+
+def _account_page(agent: Agent, status: int = 200) -> Response:
+    own = services().agents.find(agent.id)
+    left = services().second_factor.recovery_codes_left(agent.id) if own and own.is_local else None
+    return render_page("staff/account.html", status, codes_left=left)
 
 
 def _second_factor_page(form: SecondFactorForm | None = None, **context: Any) -> Response:

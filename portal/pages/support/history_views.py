@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 
 from portal.domain.actors import Reason
+from portal.domain.errors import StaffNotSignedIn
 from portal.domain.outcomes import Action, ExportOutcome
 from portal.ledger import export
 from portal.ledger.attempts import Attempt
@@ -13,7 +14,9 @@ from portal.ledger.history import AttemptFilter
 from portal.pages.auth.guards import agent_required, fresh_supervisor_required, supervisor_required
 from portal.pages.identity.agent import Agent
 from portal.pages.support.history_forms import ANY_OUTCOME, ExportHistoryForm, FilterHistoryForm
+from portal.pages.web.error_pages import to_staff_sign_in
 from portal.pages.web.forms import on_stale_form
+from portal.pages.web.language import page_to_return_to
 from portal.pages.web.responses import in_words, render_page, see_other
 from portal.services import services
 
@@ -40,7 +43,7 @@ def filter_history(supervisor: Agent) -> Response:
     form = FilterHistoryForm()
     if not form.validate():
         return _page(form, status=422)
-    return see_other(f"{HISTORY}?{urlencode(form.query)}" if form.query else HISTORY)
+    return see_other(_filtered(form))
 
 
 @bp.post(f"{HISTORY}/export")
@@ -61,7 +64,24 @@ def export_history(supervisor: Agent) -> Response:
 @on_stale_form("support_history")
 @agent_required
 def history_again(agent: Agent) -> Response:
-    return see_other(HISTORY)
+    return see_other(_with_filter_of_request())
+
+
+@bp.errorhandler(StaffNotSignedIn)
+def sign_in_first(error: StaffNotSignedIn) -> Response:
+    """Lead to the sign-in, and from there to the history with the filter of this request."""
+    return to_staff_sign_in(error, _with_filter_of_request())
+
+
+def _with_filter_of_request() -> str:
+    form = FilterHistoryForm(meta={"csrf": False})
+    # What is not valid may be an e-mail address.
+    return _filtered(form) if form.validate() else HISTORY
+
+
+def _filtered(form: FilterHistoryForm) -> str:
+    """Return the address of the history with the filter of a form, which is valid."""
+    return f"{HISTORY}?{urlencode(form.query)}" if form.query else HISTORY
 
 
 def _record_export(supervisor: Agent, attempt_filter: AttemptFilter, kind: str) -> None:
@@ -82,8 +102,9 @@ def _page(form: FilterHistoryForm, *, before: int | None = None, status: int = 2
         form=form,
         found=found,
         older=f"{HISTORY}?{older}" if older else None,
-        newest=f"{HISTORY}?{urlencode(form.query)}" if before is not None else None,
+        newest=_filtered(form) if before is not None else None,
         budgets=services().budgets.near_limit() if is_valid else {},
         outcomes=ANY_OUTCOME,
         in_words=in_words,
+        return_path=page_to_return_to(_filtered(form) if is_valid else HISTORY),
     )

@@ -41,7 +41,7 @@ def init_app(app: Flask) -> None:
     handlers: dict[type[Exception], Callable[[Any], AnyResponse]] = {
         CSRFError: _stale_form,
         NotSignedIn: _not_signed_in,
-        StaffNotSignedIn: _staff_not_signed_in,
+        StaffNotSignedIn: to_staff_sign_in,
         PasswordChangeRequired: lambda _: see_other(f"/support/account/password?next={quote(request.path)}"),
         NotAllowed: _not_allowed,
         LedgerUnavailable: lambda _: error_page(503, "unavailable", RETRY_SECONDS),
@@ -94,9 +94,10 @@ def _not_signed_in(_: NotSignedIn) -> Response:
     return see_other("/sign-in?next=/devices" if request.blueprint == "devices" else "/activate")
 
 
-def _staff_not_signed_in(error: StaffNotSignedIn) -> Response:
+def to_staff_sign_in(error: StaffNotSignedIn, next_path: str | None = None) -> Response:
+    """Return the redirect to the page on which support staff sign in, which leads on to a path, or else this one."""
     # A form can't be sent again after sign-in: the page with the form comes next, with what was typed.
-    query = f"?next={quote(request.path)}" + ("&again=1" if error.reauthenticate else "")
+    query = f"?next={quote(next_path or request.path)}" + ("&again=1" if error.reauthenticate else "")
     response = see_other(f"/support/sign-in{query}")
     if request.method == "POST":
         page = request.path if takes_get(request.path) else page_of_form(request.path)

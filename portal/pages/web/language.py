@@ -16,7 +16,7 @@ from portal.pages.identity import viewer as identity
 from portal.pages.web.error_pages import error_page
 from portal.pages.web.forms import PortalForm, is_from_another_site, on_stale_form, stale_reason
 from portal.pages.web.origins import CONSOLE, is_console_origin, is_console_path
-from portal.pages.web.paths import HOME
+from portal.pages.web.paths import FILTERED_HISTORY, HOME
 from portal.pages.web.responses import see_other
 from portal.services import services
 from portal.settings.package_data import TRANSLATIONS, languages
@@ -27,7 +27,7 @@ log = structlog.get_logger("portal.web")
 
 _PAGES = (
     *("/activate", "/activate/compare", "/activate/done", "/devices", "/sign-in"),
-    *("/support", "/support/account", "/support/account/password"),
+    *("/support", "/support/account", "/support/account/password", "/support/history"),
     *("/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
 _VIEWER_PAGE = re.compile(
@@ -104,7 +104,8 @@ def choices() -> list[tuple[str, str]]:
 def page_to_return_to(path: str) -> str:
     """Return the path of a page if a GET can show it again, else the path of a page that it belongs to.
 
-    A page to sign in keeps its query, which says where to go on. No page of the other origin is returned.
+    A page to sign in keeps its query, which says where to go on, and the history its filter. No page of the other
+    origin is returned.
     """
     page = _page_of(path)
     if services().settings.staff_url and is_console_path(page.partition("?")[0]) != is_console_origin():
@@ -113,7 +114,7 @@ def page_to_return_to(path: str) -> str:
 
 
 def _page_of(path: str) -> str:
-    if _SIGN_IN_PAGE.fullmatch(path):
+    if _SIGN_IN_PAGE.fullmatch(path) or FILTERED_HISTORY.fullmatch(path):
         return path
     viewer = _VIEWER_PAGE.match(path)
     if viewer:
