@@ -28,9 +28,11 @@ from tests.harness.compiled_statements import share_compiled_statements
 from tests.harness.compiled_templates import CompiledTemplates
 from tests.harness.database_pool import DatabasePool
 from tests.harness.environment import live_environ, portal_environ
+from tests.harness.fork_server import end_fork_server
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Bob, Mallory, Supervisor
 from tests.harness.routing import CompiledOnceRule
+from tests.harness.run_folder import make_run_folder, remove_run_folder
 from tests.harness.servers import Port, Processes
 from tests.harness.simulated_zype import SimulatedZype, simulated_zype
 from tests.harness.transports import InProcess, OverHTTP
@@ -47,8 +49,16 @@ share_compiled_statements()
 
 def pytest_configure() -> None:
     """Keep the folders of the tests in memory where there is room: each commit of a database waits for the disk."""
-    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES:
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+    if has_room:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    make_run_folder(MEMORY if has_room else None)
+
+
+def pytest_unconfigure() -> None:
+    """End and remove what all processes of the run shared."""
+    end_fork_server()
+    remove_run_folder()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -142,7 +152,7 @@ def settings(environ: dict[str, str]) -> Settings:
 
 @pytest.fixture(scope="session")
 def compiled_templates() -> BytecodeCache:
-    """The templates that portals of this worker have compiled so far."""
+    """The templates that portals of this run have compiled so far."""
     return CompiledTemplates()
 
 

@@ -129,7 +129,7 @@ def test_static_files_are_compressed_and_can_be_cached_forever(server: Server, h
 
 def test_a_port_in_use_is_an_error_in_one_sentence(server: Server, run_process: RunProcess) -> None:
     bind = server.url.removeprefix("http://")
-    second = run_process("serve", start=start_python, PORTAL_BIND=bind, **sandbox_addresses())
+    second = run_process("serve", PORTAL_BIND=bind, **sandbox_addresses())
     assert second.returncode == 1
     assert second.stderr == f"Can't listen on {bind}: address already in use. Set PORTAL_BIND to another address.\n"
 

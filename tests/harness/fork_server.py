@@ -1,37 +1,50 @@
-"""A process that has imported the portal's libraries, and forks for each command of the portal.
+"""A process that has imported the portal and its libraries, and forks for each command of the portal.
 
-Importing the libraries takes more than a second of CPU time, which each start of the portal would take again. The
-portal's own code is imported by each command, as ``python -m portal`` does.
+Importing all that takes more than a second of CPU time, which each start of the portal would take again. One such
+process serves all processes of a run of the tests.
 """
 
-import atexit
 import functools
 import gc
 import json
 import os
-import runpy
 import select
+import selectors
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
 import babel.localedata
+from flask import Flask
+
+from portal.zype import wire
+from tests.harness.compiled_templates import CompiledTemplates
+from tests.harness.forked_children import ForkingPopen, run_portal
+from tests.harness.run_folder import VARIABLE, only_one
 
 ROOT = Path(__file__).parent.parent.parent
-# All that take long to import, but prometheus_client, which looks for PROMETHEUS_MULTIPROC_DIR when it is imported.
-LIBRARIES = (
-    *("aiosmtpd.smtp", "alembic.command", "alembic.config", "argon2", "authlib.integrations.flask_client"),
-    *("authlib.integrations.requests_client", "cryptography.fernet", "dotenv", "email.headerregistry", "flask_babel"),
-    *("flask_limiter", "flask_wtf", "gunicorn.app.base", "gunicorn.glogging", "gunicorn.workers.gthread", "jinja2.ext"),
-    *("joserfc.jwk", "psycopg", "pydantic.json_schema", "pydantic.main", "pyotp", "segno", "smtplib", "sqlite3"),
-    *("sqlalchemy.dialects.sqlite", "structlog", "werkzeug.middleware.proxy_fix", "whitenoise", "wsgiref.handlers"),
+# What the commands and create_app() import when it is needed.
+MODULES = (
+    *("portal.commands.check", "portal.commands.demo", "portal.commands.mailer", "portal.commands.sandbox"),
+    *(
+        "portal.commands.serve",
+        "sqlalchemy.dialects.postgresql.psycopg",
+        "sqlalchemy.dialects.sqlite",
+        "wsgiref.handlers",
+    ),
 )
+# Where the workers add up their metrics, these are imported again: prometheus_client looks for
+# PROMETHEUS_MULTIPROC_DIR when it is imported.
+IMPORTED_WITH_METRICS = frozenset({"portal", "prometheus_client"})
+SOCKET = "fork_server"
 MAX_REQUEST_BYTES = 100_000
 # Of the process that runs the command: first its id, then its exit status.
 NUMBER = struct.Struct("i")
@@ -87,21 +100,36 @@ class ForkedProcess:
 
 
 class ForkServer:
-    """Starts the process that forks, and sends it commands to run. It ends when this process does."""
+    """A connection to the process that forks, which is started unless one of this run of the tests is running.
+
+    It ends when every connection has.
+    """
 
     def __init__(self) -> None:
-        self._requests, stdin = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with stdin:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with only_one(SOCKET) as path:
+            try:
+                self._requests.connect(str(path))
+            except OSError:
+                self._start(path)
+                self._requests.connect(str(path))
+
+    def _start(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(str(path))
+            listener.listen()
             # In a session of its own, so that Ctrl-C does not reach it.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__],
+                [sys.executable, "-m", __name__, str(listener.fileno())],
                 cwd=ROOT,
-                env={"PATH": os.environ["PATH"]},
-                stdin=stdin.fileno(),
+                env={"PATH": os.environ["PATH"], VARIABLE: os.environ[VARIABLE]},
+                pass_fds=[listener.fileno()],
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        atexit.register(self.close)
 
     def start(
         self, command: Sequence[str], environ: Mapping[str, str], folder: Path, stdout: IO[Any], stderr: IO[Any]
@@ -116,9 +144,10 @@ class ForkServer:
         return ForkedProcess(" ".join(command), status)
 
     def close(self) -> None:
-        """End the process that forks."""
+        """End the process that forks, if no other process of the tests needs it."""
         self._requests.close()
-        self._process.wait()
+        if self._process:
+            self._process.wait()
 
 
 @functools.cache
@@ -127,29 +156,74 @@ def fork_server() -> ForkServer:
     return ForkServer()
 
 
+def end_fork_server() -> None:
+    """End this process's connection, if there is one."""
+    if fork_server.cache_info().currsize:
+        fork_server().close()
+        fork_server.cache_clear()
+
+
 def main() -> None:
-    """Run the commands that are requested on standard input, each in a fork, until it ends."""
-    for library in LIBRARIES:
-        import_module(library)
-    for messages in ROOT.glob("portal/translations/*/LC_MESSAGES"):
-        # It keeps what it has read.
-        babel.localedata.load(messages.parent.name)
+    """Run the commands that are requested over connections to the socket on standard input, each in a fork."""
+    _import_everything()
     # Garbage collections of the forks leave out what they have in common.
+    gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    requests = socket.socket(fileno=sys.stdin.fileno())
-    while True:
-        request, files, *_ = socket.recv_fds(requests, MAX_REQUEST_BYTES, 3)
-        if not request:
-            return
+    requests = _requests()
+    for request, files in requests:
         if os.fork() == 0:
-            break
+            requests.close()
+            _supervise(files[2])
+            _become(**json.loads(request), stdout=files[0], stderr=files[1])
+            return
         for file in files:
             os.close(file)
-    requests.detach()
-    _supervise(files[2])
-    _become(json.loads(request), *files[:2])
-    runpy.run_module("portal", run_name="__main__", alter_sys=True)
+
+
+def _import_everything() -> None:
+    for module in MODULES:
+        import_module(module)
+    for messages in ROOT.glob("portal/translations/*/LC_MESSAGES"):
+        # It keeps what it has read, and so does what reads certificates.
+        babel.localedata.load(messages.parent.name)
+    wire._tls_context(ssl.get_default_verify_paths())
+    Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
+    subprocess.Popen = ForkingPopen  # type: ignore[misc]
+
+
+def _requests() -> Generator[tuple[bytes, list[int]], None, None]:
+    """Yield the requests and the files that came with them, until no connection is left."""
+    with ExitStack() as stack:
+        selector = stack.enter_context(selectors.DefaultSelector())
+        listener = stack.enter_context(socket.socket(fileno=int(sys.argv[1])))
+        listener.setblocking(False)
+        selector.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is listener:
+                    connection = stack.enter_context(listener.accept()[0])
+                    selector.register(connection, selectors.EVENT_READ)
+                    continue
+                connection: Any = key.fileobj
+                request, files, *_ = socket.recv_fds(connection, MAX_REQUEST_BYTES, 3)
+                if request:
+                    yield request, files
+                    continue
+                selector.unregister(connection)
+                connection.close()
+                if len(selector.get_map()) == 1 and _nobody_connects(selector):
+                    return
+
+
+def _nobody_connects(selector: selectors.BaseSelector) -> bool:
+    """Make sure that whoever needs a process that forks from here on starts another, unless they have connected."""
+    # The folder is gone where the run has ended.
+    with suppress(FileNotFoundError), only_one(SOCKET) as path:
+        if selector.select(0):
+            return False
+        path.unlink()
+    return True
 
 
 def _supervise(status: int) -> None:
@@ -165,17 +239,19 @@ def _supervise(status: int) -> None:
     os._exit(0)
 
 
-def _become(request: dict[str, Any], stdout: int, stderr: int) -> None:
-    """Make this process what a new one would be that runs the command."""
+def _become(command: list[str], environ: dict[str, str], folder: str, stdout: int, stderr: int) -> None:
+    """Make this process what a new one would be that runs the command, and run it."""
     os.setsid()
-    os.chdir(request["folder"])
+    os.chdir(folder)
     os.environ.clear()
-    os.environ.update(request["environ"])
-    stdin = os.open(os.devnull, os.O_RDONLY)
-    for number, file in enumerate((stdin, stdout, stderr)):
+    os.environ.update(environ)
+    for number, file in ((1, stdout), (2, stderr)):
         os.dup2(file, number)
         os.close(file)
-    sys.argv = ["portal", *request["command"]]
+    if "PORTAL_METRICS_BIND" in environ:
+        for module in [name for name in sys.modules if name.partition(".")[0] in IMPORTED_WITH_METRICS]:
+            del sys.modules[module]
+    run_portal(command)
 
 
 if __name__ == "__main__":

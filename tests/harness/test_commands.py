@@ -8,6 +8,7 @@ import pytest
 
 from portal import __version__
 from tests.harness.commands import Start, command_environ, run_command, start_fork, start_python
+from tests.harness.fork_server import ForkServer, fork_server
 
 
 @pytest.mark.parametrize("start", [start_fork, start_python])
@@ -34,3 +35,14 @@ def test_a_fork_can_be_waited_for_and_killed(tmp_path: Path) -> None:
     process.kill()
     assert process.wait(5) == process.poll() == -signal.SIGKILL
     process.kill()
+
+
+def test_all_processes_of_a_run_share_the_one_that_forks(tmp_path: Path) -> None:
+    fork_server()
+    another = ForkServer()
+    assert another._process is None
+    done = run_command(["--version"], {}, tmp_path, another.start)
+    another.close()
+    assert done.stdout == f"zype-activate, version {__version__}\n"
+    # It serves the first one still.
+    assert run_command(["--version"], {}, tmp_path).returncode == 0

@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from tests.harness.servers import Port, Processes, sandbox_addresses
 from tests.harness.simulated_zype import SimulatedZype
 from tests.stories.ledger_rows import rows_of
 from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
-from tests.stories.workers import children_of, is_running, worker_of_connection, workers_of
+from tests.stories.workers import children_of, is_running, listens_on, worker_of_connection, workers_of
 
 SECONDS = 10.0
 
@@ -122,13 +121,12 @@ def test_a_killed_worker_leaves_a_pending_attempt_that_the_operator_can_resolve(
     assert clients.viewer(1).enter_pin("good1").outcome is Outcome.LINKED
 
 
-def child_named(command: str, children: list[int]) -> int | None:
-    """Return the process that runs this command; None before it was executed."""
-    for child in children:
-        with suppress(FileNotFoundError):
-            if command.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
-                return child
-    return None
+def sandbox_and_mailer(serve: Processes, environ: dict[str, str]) -> tuple[int | None, int | None]:
+    """Return the two processes that run commands, in sessions of their own; None for one that has not begun."""
+    commands = [child for child in children_of(serve.process.pid) if os.getsid(child) == child]
+    port = int(environ["PORTAL_ZYPE_API_URL"].rpartition(":")[2])
+    sandbox = next((child for child in commands if listens_on(child, port)), None)
+    return sandbox, next((child for child in commands if child != sandbox), None)
 
 
 class TestInSandboxMode:
@@ -154,7 +152,7 @@ class TestInSandboxMode:
         self, serve: Processes, environ: dict[str, str]
     ) -> None:
         started = children_of(serve.process.pid)
-        sandbox, mailer = (child_named(name, started) for name in ("sandbox", "mailer"))
+        sandbox, mailer = sandbox_and_mailer(serve, environ)
         assert sandbox
         assert mailer
         worker = next(child for child in started if child not in (sandbox, mailer))
@@ -166,10 +164,10 @@ class TestInSandboxMode:
         assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
         wait_until(lambda: "process_restarted" in serve.log(), "it is started again, and the log says so", seconds=20)
         wait_until(lambda: len(children_of(serve.process.pid)) == 4, "worker and mailer are replaced")
-        wait_until(lambda: child_named("mailer", children_of(serve.process.pid)), "the new mailer runs its command")
+        wait_until(lambda: all(sandbox_and_mailer(serve, environ)), "the new mailer runs its command")
         started = children_of(serve.process.pid)
-        assert child_named("sandbox", started) == sandbox
-        assert child_named("mailer", started) != mailer
+        assert sandbox_and_mailer(serve, environ)[0] == sandbox
+        assert mailer not in started
 
         terminate(serve)
         assert serve.process.wait(SECONDS) == 0

@@ -72,14 +72,24 @@ def tabs_on_each(
     raise AssertionError("One worker hardly ever takes a connection")
 
 
+def listens_on(process: int, port: int) -> bool:
+    """Tell whether a process listens on a loopback port."""
+    sockets = {f"socket:[{fields[9]}]" for fields in _tcp_sockets() if fields[1].endswith(f":{port:04X}")}
+    return not sockets.isdisjoint(_open_files(process))
+
+
 def _inode(port: int, client_port: int) -> str:
     """Return the number of the socket at the portal's end of a connection."""
     ends = (f":{port:04X}", f":{client_port:04X}")
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
+    for fields in _tcp_sockets():
         if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]):
             return fields[9]
     raise LookupError("there is no such connection")
+
+
+def _tcp_sockets() -> list[list[str]]:
+    """Return the fields of all TCP sockets: the local end is the second, the other the third, the number the tenth."""
+    return [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
 
 
 def _open_files(process: int) -> list[str]:

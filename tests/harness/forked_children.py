@@ -1,0 +1,70 @@
+"""What the portal starts as ``python -m portal`` is forked instead, where the portal is a fork itself."""
+
+import gc
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+PORTAL = [sys.executable, "-m", "portal"]
+
+
+class ForkingPopen(subprocess.Popen[bytes]):
+    """Does all that subprocess.Popen does to start a command, but the last step for a command of the portal.
+
+    That one would be to execute a new interpreter, which takes most of a second to import the libraries.
+    """
+
+    def __init__(self, args: Sequence[str], *, env: Mapping[str, str], **options: Any) -> None:
+        command = None
+        if list(args[: len(PORTAL)]) == PORTAL:
+            command = partial(become_command, [*args[len(PORTAL) :]], {**env})
+        super().__init__(args, env=env, preexec_fn=command, **options)
+
+
+def become_command(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Make this process, which was forked, what ``python -m portal`` would be, run the command, and end."""
+    status: Any = 1
+    try:
+        _leave_files()
+        _forget_signals()
+        os.environ.clear()
+        os.environ.update(environ)
+        gc.enable()
+        run_portal(command)
+    except SystemExit as end:
+        status = int(end.code or 0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+def run_portal(command: Sequence[str]) -> None:
+    """Run a command as ``python -m portal`` does."""
+    sys.argv = ["portal", *command]
+    runpy.run_module("portal", run_name="__main__", alter_sys=True)
+
+
+def _leave_files() -> None:
+    """Hold no file of the parent's but the standard three. One of the others waits for that: then it goes on.
+
+    Their numbers are not free, since objects of the parent may still close them.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in map(int, os.listdir("/proc/self/fd")):
+        if number > 2:
+            os.dup2(nothing, number)
+
+
+def _forget_signals() -> None:
+    """Treat every signal as a new program does: what was handled has its default, what was ignored is ignored."""
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
