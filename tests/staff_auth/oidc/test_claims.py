@@ -4,16 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from joserfc.jwk import RSAKey
 
 from portal.domain.actors import Role
 from portal.pages.staff_auth.oidc.claims import Claims
 from portal.settings.loading import load
 from tests.conftest import services_of
+from tests.harness.internals import logged
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.conftest import SignIn
-from tests.staff_auth.oidc.scripted_provider import LEAD, ROLE, ScriptedProvider
+from tests.staff_auth.oidc.scripted_provider import LEAD, ROLE, ScriptedProvider, response
 
 NOT_USED = "This sign-in can't be used"
 NO_ROLE = "Your account may not use customer support here"
@@ -98,6 +99,31 @@ def test_what_the_id_token_lacks_comes_from_userinfo(app: Flask, sign_in: SignIn
     account = services_of(app).agents.find("oidc:bob")
     assert account is not None
     assert (account.role, account.name, account.email) == (Role.SUPERVISOR, "Bob of support", "bob@example.com")
+
+
+USERINFO_FAILURES = {
+    "down": response(500),
+    "refuses": response(401, {"error": "invalid_token"}),
+    "a signed document": lambda: Response("eyJhbGciOiJSUzI1NiJ9.e30.c2ln", content_type="application/jwt"),
+    "about somebody else": response(200, {"sub": "alice", "name": "Alice"}),
+    "elsewhere": response(302, None, Location="https://evil.example"),
+}
+
+
+def test_a_missing_name_is_no_fault_if_userinfo_fails(
+    app: Flask, sign_in: SignIn, provider: ScriptedProvider, key: RSAKey, subtests: pytest.Subtests
+) -> None:
+    for name, respond in USERINFO_FAILURES.items():
+        with subtests.test(name):
+            provider.script(key, claims={"name": None, "preferred_username": "bobby"}, responses={"/userinfo": respond})
+            with logged() as events:
+                sign_in(303)
+            account = services_of(app).agents.find("oidc:bob")
+            assert account is not None
+            assert account.name == "bobby"
+            [event] = [event for event in events if event["event"] == "staff_name_not_read"]
+            assert event["log_level"] == "warning"
+            assert event["error"].startswith("userinfo: ")
 
 
 def test_the_id_token_takes_precedence_over_userinfo(refused: Callable[..., Page], provider: ScriptedProvider) -> None:

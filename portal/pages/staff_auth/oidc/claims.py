@@ -56,25 +56,63 @@ class Claims:
         except (ValueError, OverflowError, OSError):
             return None
 
-    def is_strong_enough(self, settings: Settings) -> bool:
-        """Tell whether the ID token names a required context, if any is, and every required method."""
-        methods = self.id_token.get("amr")
-        has_context = not settings.staff_oidc_acr or self.id_token.get("acr") in settings.staff_oidc_acr
-        return has_context and set(settings.staff_oidc_amr) <= _texts(methods)
+    def weakness(self, settings: Settings) -> str | None:
+        """Return which claim of the ID token does not name a required context or every required method, or none."""
+        if settings.staff_oidc_acr and self.id_token.get("acr") not in settings.staff_oidc_acr:
+            return "acr: the ID token has none of PORTAL_STAFF_OIDC_ACR"
+        if not set(settings.staff_oidc_amr) <= _texts(self.id_token.get("amr")):
+            return "amr: the ID token does not have all of PORTAL_STAFF_OIDC_AMR"
+        return None
 
     def role(self, settings: Settings) -> Role | None:
         """Return what the agent may do, or none; whoever has both roles is a supervisor."""
-        claim = self.find(settings.staff_oidc_role_claim)
-        roles = claim if isinstance(claim, list) else [claim]
+        roles = _listed(self.find(settings.staff_oidc_role_claim))
         if settings.staff_oidc_supervisor_role in roles:
             return Role.SUPERVISOR
         return Role.AGENT if settings.staff_oidc_agent_role in roles else None
+
+    def missing_role(self, settings: Settings) -> str:
+        """Return why there is no role, without anything that the provider sent."""
+        name = settings.staff_oidc_role_claim
+        claim = self.find(name)
+        if claim is None and self._is_left_out(name):
+            return (
+                f"role: there are too many {name} for the ID token: the provider sends a reference in place of them "
+                "(overage). Let it send roles, or the groups of this application alone"
+            )
+        if claim is None:
+            return f"role: neither the ID token nor userinfo has the claim {name}"
+        if not all(isinstance(value, str) for value in _listed(claim)):
+            return f"role: the claim {name} is neither a text nor a list of texts"
+        spelt = {_plain(settings.staff_oidc_agent_role), _plain(settings.staff_oidc_supervisor_role)}
+        if any(_plain(value) in spelt for value in _listed(claim)):
+            return f"role: the claim {name} has a role in another spelling: check capitals, slashes and spaces"
+        return f"role: the claim {name} has neither of the two roles"
+
+    def _is_left_out(self, name: str) -> bool:
+        """Tell whether the provider refers to a claim in place of sending it.
+
+        OpenID Connect Core, section 5.6.2, and Microsoft's documentation of the claims _claim_names and hasgroups.
+        """
+        for claims in (self.id_token, self.userinfo):
+            references = claims.get("_claim_names")
+            if isinstance(references, Mapping) and name in references:
+                return True
+        return name == "groups" and self.find("hasgroups") in (True, "true")
 
     def _text(self, name: str) -> str | None:
         claim = self.find(name)
         if not isinstance(claim, str):
             return None
         return "".join(filter(str.isprintable, claim)).strip()[:MAX_NAME] or None
+
+
+def _listed(claim: object) -> list[Any]:
+    return claim if isinstance(claim, list) else [claim]
+
+
+def _plain(role: str) -> str:
+    return role.strip("/ ").casefold()
 
 
 def _texts(claim: object) -> set[str]:

@@ -2,19 +2,15 @@
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from math import ceil
-from typing import Self
 
 import structlog
 from authlib.common.security import generate_token
 from flask import Flask, current_app, request
 
 from portal.database.authorizations import Authorization, AuthorizationKind
-from portal.database.sessions import LIFETIMES
-from portal.domain.actors import Actor, SessionKind
-from portal.domain.errors import AccountError, LedgerUnavailable
+from portal.domain.actors import Actor
+from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt, RateLimited
 from portal.pages.auth import pending_authorizations
@@ -22,51 +18,28 @@ from portal.pages.auth.sign_in_attempts import sign_in_address_limits
 from portal.pages.identity import agent as identity
 from portal.pages.identity.agent import FRESH
 from portal.pages.staff_auth.oidc import sign_out
+from portal.pages.staff_auth.oidc.admission import MAX_AGE, admit
 from portal.pages.staff_auth.oidc.claims import Claims
-from portal.pages.staff_auth.oidc.errors import ProviderError, ProviderMisconfigured, ProviderRefused
-from portal.pages.staff_auth.oidc.provider import LEEWAY_SECONDS, Provider
+from portal.pages.staff_auth.oidc.errors import ProviderError, ProviderMisconfigured, ProviderUnavailable
+from portal.pages.staff_auth.oidc.problems import Problem, ProviderSignIn, problem_of, refused
+from portal.pages.staff_auth.oidc.provider import Provider
 from portal.services import services
 from portal.settings.settings import Settings
-from portal.staff.accounts import Account
 
 log = structlog.get_logger("portal.staff_auth")
 
 CALLBACK_PATH = "/support/sign-in/callback"
-# A sign-in at the provider may be as old as the longest session of an agent.
-MAX_AGE = LIFETIMES[SessionKind.AGENT].absolute
-LEEWAY = timedelta(seconds=LEEWAY_SECONDS)
 # RFC 7636, section 4.1: a code verifier has 43 characters at least.
 TOKEN_LENGTH = 48
 # OpenID Connect Core, section 3.1.2.6, and RFC 6749, section 4.1.2.1: the provider refuses us, or can't answer now.
 CLIENT_ERRORS = ("unauthorized_client", "unsupported_response_type", "invalid_scope", "invalid_request")
 TEMPORARY_ERRORS = ("server_error", "temporarily_unavailable")
+# The agent cancelled, or the provider refuses them.
+REFUSALS = (
+    *("access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required"),
+    "unmet_authentication_requirements",
+)
 _EXTENSION = "portal.staff_oidc"
-
-
-class Problem(StrEnum):
-    """Why no agent was signed in, with the status of the page that says so and the outcome in the ledger."""
-
-    STALE = "stale", 400
-    NO_COOKIES = "no_cookies", 400
-    CANCELLED = "cancelled", 200, SignInOutcome.REFUSED
-    REFUSED = "refused", 400
-    TOO_OLD = "old_proof", 403, SignInOutcome.REFUSED
-    NO_ROLE = "no_role", 403, SignInOutcome.REFUSED
-    DISABLED = "disabled", 403, SignInOutcome.REFUSED
-    WEAK = "weak", 403, SignInOutcome.REFUSED
-    TOO_MANY = "too_many", 429
-    UNAVAILABLE = "unavailable", 503, SignInOutcome.UNAVAILABLE
-    MISCONFIGURED = "misconfigured", 503, SignInOutcome.MISCONFIGURED
-    NO_AUTH_TIME = "no_auth_time", 503, SignInOutcome.MISCONFIGURED
-
-    status: int
-    outcome: SignInOutcome
-
-    def __new__(cls, value: str, status: int, outcome: SignInOutcome = SignInOutcome.WRONG) -> Self:
-        """Return a member whose value is the text alone."""
-        member = str.__new__(cls, value)
-        member._value_, member.status, member.outcome = value, status, outcome
-        return member
 
 
 @dataclass(frozen=True)
@@ -88,17 +61,6 @@ class PendingAuthorization:
     next_path: str
     reauthenticate: bool
     requested_at: float
-
-
-@dataclass(frozen=True)
-class ProviderSignIn:
-    """How a sign-in with the provider ended: with a problem or an account. retry_after is in seconds."""
-
-    problem: Problem | None
-    agent_id: str = ""
-    account: Account | None = None
-    authenticated_at: datetime | None = None
-    retry_after: int | None = None
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -175,23 +137,11 @@ def callback(pending: PendingAuthorization, actor: Actor) -> ProviderSignIn:
     return result
 
 
-def problem_of(error: ProviderError) -> Problem:
-    """Return the problem to show for an error of the provider, and log the error for the operator."""
-    if isinstance(error, ProviderRefused):
-        log.warning("staff_sign_in_refused", error=str(error))
-        return Problem.REFUSED
-    if isinstance(error, ProviderMisconfigured):
-        log.error("staff_provider_misconfigured", error=str(error))
-        return Problem.MISCONFIGURED
-    log.warning("staff_provider_failed", error=str(error))
-    return Problem.UNAVAILABLE
-
-
 def _result(pending: PendingAuthorization) -> ProviderSignIn:
     if "error" in request.args or not request.args.get("code"):
-        return ProviderSignIn(_problem_of_error_response())
+        return _error_response()
     try:
-        return _sign_in(_claims(pending), pending)
+        return admit(_claims(pending), pending.requested_at if pending.reauthenticate else None)
     except ProviderError as error:
         return ProviderSignIn(problem_of(error))
 
@@ -201,12 +151,17 @@ def _provider() -> Provider:
     return provider
 
 
-def _problem_of_error_response() -> Problem:
-    """Return the problem where the provider sent the browser back without a code."""
+def _error_response() -> ProviderSignIn:
+    """Return the result where the provider sent the browser back without a code."""
     error = request.args.get("error")
     if error in CLIENT_ERRORS:
-        return problem_of(ProviderMisconfigured(f"it says {error}").at("authorization"))
-    return Problem.UNAVAILABLE if error in TEMPORARY_ERRORS else Problem.CANCELLED
+        return ProviderSignIn(problem_of(ProviderMisconfigured(f"it says {error}").at("authorization")))
+    if error in TEMPORARY_ERRORS:
+        return ProviderSignIn(problem_of(ProviderUnavailable(f"it says {error}").at("authorization")))
+    # Any other text may be anybody's.
+    said = error if error in REFUSALS else "error"
+    agent = identity.current_agent()
+    return refused(Problem.CANCELLED, agent.id if agent else "", f"authorization: it says {said}")
 
 
 def _claims(pending: PendingAuthorization) -> Claims:
@@ -214,31 +169,14 @@ def _claims(pending: PendingAuthorization) -> Claims:
         client.check_issuer(request.args.get("iss"))
         token = client.token(request.args["code"], pending.code_verifier, pending.redirect_uri)
         claims = Claims(client.id_token(token, pending.nonce), {})
-        if claims.find(services().settings.staff_oidc_role_claim) is None or claims.find("name") is None:
+        needs_role = claims.find(services().settings.staff_oidc_role_claim) is None
+        if not needs_role and claims.find("name") is not None:
+            return claims
+        try:
             return replace(claims, userinfo=client.userinfo(token, claims.subject))
-    return claims
-
-
-def _sign_in(claims: Claims, pending: PendingAuthorization) -> ProviderSignIn:
-    """Decide whether the agent of these claims may sign in, and store their account if so."""
-    agents = services().agents
-    agent_id = agents.oidc_id(claims.issuer, claims.subject)
-    if claims.authenticated_at is None:
-        log.error("staff_provider_misconfigured", error="ID token: it does not say when somebody signed in (auth_time)")
-        return ProviderSignIn(Problem.NO_AUTH_TIME, agent_id)
-    now = datetime.now(UTC)
-    earliest = datetime.fromtimestamp(pending.requested_at, UTC) if pending.reauthenticate else now - MAX_AGE
-    if not earliest - LEEWAY <= claims.authenticated_at <= now + LEEWAY:
-        return ProviderSignIn(Problem.TOO_OLD, agent_id)
-    if not claims.is_strong_enough(services().settings):
-        return ProviderSignIn(Problem.WEAK, agent_id)
-    role = claims.role(services().settings)
-    if role is None:
-        return ProviderSignIn(Problem.NO_ROLE, agent_id)
-    try:
-        account = agents.upsert(claims.issuer, claims.subject, claims.name, claims.email, role)
-    except AccountError:
-        return ProviderSignIn(Problem.REFUSED)
-    if account.disabled_at:
-        return ProviderSignIn(Problem.DISABLED, account.id)
-    return ProviderSignIn(None, account.id, account, min(claims.authenticated_at, now))
+        except ProviderError as error:
+            if needs_role:
+                raise
+            # The pages show another claim in place of the name.
+            log.warning("staff_name_not_read", error=str(error))
+            return claims

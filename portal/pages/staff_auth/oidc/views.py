@@ -13,7 +13,7 @@ from portal.pages.identity import viewer as identity
 from portal.pages.identity.actor import request_actor
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
-from portal.pages.staff_auth.oidc.sign_in import Problem, ProviderSignIn
+from portal.pages.staff_auth.oidc.problems import Problem, ProviderSignIn, problem_of
 from portal.pages.staff_auth.provider_link import is_from_our_page
 from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, known_staff_path, redirect_to
 from portal.pages.web.responses import render_page, see_other
@@ -39,7 +39,7 @@ def authorization_request() -> Response:
     try:
         url = staff_oidc.authorization_url(next_path, reauthenticate)
     except ProviderError as error:
-        return _problem_page(staff_oidc.problem_of(error), next_path, reauthenticate)
+        return _problem_page(problem_of(error), next_path, reauthenticate)
     if isinstance(url, ProviderSignIn):
         return _result_page(url, next_path, reauthenticate)
     return current_app.make_response(redirect(url, 302))
@@ -52,7 +52,7 @@ def sign_out_at_provider() -> Response:
     try:
         url = staff_oidc.end_session_url(SIGN_IN)
     except ProviderError as error:
-        return _problem_page(staff_oidc.problem_of(error))
+        return _problem_page(problem_of(error))
     return current_app.make_response(redirect(url, 302)) if url else redirect_to(SIGN_IN)
 
 
