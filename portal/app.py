@@ -1,5 +1,7 @@
 """Builds the portal from its settings, in the order in which the parts need each other."""
 
+from collections.abc import Callable
+
 from flask import Flask
 
 from portal.database.authorizations import Authorizations
@@ -60,11 +62,16 @@ from portal.viewers.sign_out import SignOut
 from portal.zype.client import ZypeClient
 
 
-def create_app(settings: Settings) -> Flask:
-    """Build the portal from its settings; nothing else is read from the environment."""
+def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Flask:
+    """Build the portal from its settings; nothing else is read from the environment.
+
+    Args:
+        settings: the portal's.
+        is_stopping: tells whether the server will end soon, so that it is to get no new requests.
+    """
     app = Flask(__name__, template_folder=str(data_dir("templates")), static_folder=None)
     _configure(app, settings)
-    app.extensions[EXTENSION] = create_services(settings)
+    app.extensions[EXTENSION] = create_services(settings, is_stopping)
     logs.init_app(app, metrics.count_request)
     limits.init_app(app, settings)
     console_origin.init_app(app, settings)
@@ -104,8 +111,8 @@ def _configure(app: Flask, settings: Settings) -> None:
     )
 
 
-def create_services(settings: Settings) -> Services:
-    """Build the services of a portal, which need no Flask."""
+def create_services(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Services:
+    """Build the services of a portal, which need no Flask; the arguments are those of ``create_app``."""
     database = Database(settings.database_url.get_secret_value(), connections=settings.threads)
     keys = keyring(settings)
     ledger = Ledger(
@@ -143,4 +150,5 @@ def create_services(settings: Settings) -> Services:
         directory=Directory(settings, ledger, history, preferences, zype),
         agents=Agents(database, sessions, ledger),
         second_factor=SecondFactor(database, settings, ledger),
+        is_stopping=is_stopping,
     )

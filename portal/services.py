@@ -1,5 +1,6 @@
 """What the pages work with, built once by create_app, and the one way to find it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import current_app
@@ -48,6 +49,8 @@ class Services:
     directory: Directory
     agents: Agents
     second_factor: SecondFactor
+    # Whether the server will end soon, so that it is to get no new requests.
+    is_stopping: Callable[[], bool]
 
 
 def services() -> Services:

@@ -17,13 +17,14 @@ import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.errors import HaltServer
 from gunicorn.glogging import Logger
 from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 
 from portal.app import create_app
+from portal.commands.arbiter import PortalArbiter
 from portal.commands.child_process import ChildProcess
 from portal.commands.context import check_port, check_sandbox_ports, fail, open_database
+from portal.commands.stopping import SharedFlag
 from portal.commands.worker import WholeRequestWorker
 from portal.database.schema import is_current
 from portal.pages.web import logs
@@ -46,7 +47,7 @@ def run_server(
     on_ready: Callable[[], None] = lambda: None,
     log_level: int = logging.INFO,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish the requests in flight; end with a sentence if serving can't begin.
+    """Serve until SIGTERM or SIGINT, then finish what is under way; end with a sentence if serving can't begin.
 
     Args:
         settings: the portal's.
@@ -113,10 +114,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._mailer = mailer
         # For the workers.
         self.refusals = refusals(settings)
+        self.stopping = SharedFlag()
         super().__init__()
 
     def run(self) -> None:
-        _Arbiter(self, self._mailer).run()
+        PortalArbiter(self, self._mailer, self._settings.drain_seconds, self.stopping).run()
 
     def load_config(self) -> None:
         settings = self._settings
@@ -150,7 +152,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         try:
-            return create_app(self._settings)
+            return create_app(self._settings, is_stopping=self.stopping.is_set)
         except Exception as error:
             # gunicorn would print the exception itself, without redaction.
             log.critical("worker_failed", exc_info=error)
@@ -175,29 +177,6 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def _call_on_ready(self) -> None:
         if _wait_until_healthy(f"http://{self._settings.bind}"):
             self._on_ready()
-
-
-class _Arbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's arbiter, which looks after the mailer as it does after the workers: about once a second.
-
-    It does so without a thread, because the arbiter forks: workers would inherit the locks that the thread holds.
-    """
-
-    def __init__(self, server: BaseApplication, mailer: ChildProcess | None) -> None:
-        self._mailer = mailer
-        super().__init__(server)
-
-    def manage_workers(self) -> None:
-        super().manage_workers()
-        if self._mailer:
-            self._mailer.restart_if_ended()
-
-    def stop(self, graceful: bool = True) -> None:
-        """Stop the workers. If the next one fails to start while the first failure is handled, go on stopping."""
-        try:
-            super().stop(graceful)
-        except HaltServer:
-            self.stop(graceful)
 
 
 class _PortalLogger(Logger):  # type: ignore[misc]

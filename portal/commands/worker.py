@@ -35,6 +35,8 @@ ANSWER_SECONDS = 30.0
 CLOSING_SECONDS = 5.0
 # Where there are too many connections, one that has waited less than this is not closed.
 NEW_SECONDS = 1.0
+# How long a client may need to complete a connection that it has begun, before the server stops listening.
+HANDSHAKE_SECONDS = 0.05
 # How late a deadline may be noticed.
 TICK_SECONDS = 0.25
 
@@ -57,19 +59,39 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
     # Whether the system has let it open another file.
     has_files = True
 
-    def accept(self, listener: Any) -> None:
-        """Accept a connection, which waits for its first request."""
+    def accept(self, listener: Any) -> bool:
+        """Accept a connection, which waits for its first request; return whether there was one."""
         try:
             client_socket, client = listener.accept()
         except OSError as error:
             self.has_files = error.errno not in (errno.EMFILE, errno.ENFILE)
-            return
+            return False
         self.nr_conns += 1
         self._wait_for_request(Connection(client_socket, client, listener.getsockname(), self.cfg))
+        return True
+
+    def is_parent_alive(self) -> bool:
+        """Return whether the arbiter still runs. Without it the worker stops, as it does when the arbiter says so."""
+        is_alive: bool = super().is_parent_alive()
+        if not is_alive:
+            self.alive = False
+        return is_alive
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections or not. A worker that stops closes its sockets too, but loses no connection by that."""
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            if self.app.stopping.is_set():
+                time.sleep(HANDSHAKE_SECONDS)
+            self._close_sockets()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait as gthread does, but for no longer than a deadline may be late; then make room if there is none."""
-        super().wait_for_and_dispatch_events(min(timeout, TICK_SECONDS) if self.pending_conns else timeout)
+        is_closing = self.sockets and not self.alive and not self._accepting
+        is_busy = self.pending_conns or is_closing
+        super().wait_for_and_dispatch_events(min(timeout, TICK_SECONDS) if is_busy else timeout)
+        if is_closing:
+            self._close_sockets()
         # Not before: one of the events may be of the connection that is closed.
         if self.nr_conns >= self.worker_connections or not self.has_files:
             self._make_room()
@@ -80,6 +102,8 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
             request = conn.next_request()
             if request is None:
                 return _Next.MORE
+            if self.app.stopping.is_set():
+                request.force_close()
             is_kept = self.handle_request(request, conn)
             conn.sock.flush()
         except RequestRefused as refused:
@@ -118,11 +142,20 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         for conn in self.pending_conns:
             conn.timeout = conn.timeout if conn.sock.unsent else min(conn.timeout, deadline)
 
+    def _close_sockets(self) -> None:
+        """Accept who has connected so far, since the system would reset those connections, and listen no longer."""
+        for listener in [*self.sockets]:
+            while self.accept(listener):
+                pass
+            if self.has_files:
+                listener.close()
+                self.sockets.remove(listener)
+
     def _go_on(self, conn: Connection, step: _Next) -> None:
         if step is _Next.NOTHING:
             self._close(conn)
         elif step is _Next.CLOSE:
-            conn.timeout = time.monotonic() + CLOSING_SECONDS
+            conn.timeout = time.monotonic() + (CLOSING_SECONDS if self.alive else STOP_KEEPALIVE_LINGER)
             self._end(conn)
         elif step is _Next.MORE and conn.has_begun:
             conn.timeout = conn.first_byte + (REQUEST_SECONDS if self.alive else STOP_KEEPALIVE_LINGER)

@@ -42,6 +42,7 @@ class Settings(BaseModel):
     language: types.Language = "en"
     bind: types.Bind = DEFAULT_BIND
     metrics_bind: types.Bind | None = None
+    drain_seconds: float = Field(default=0, ge=0, le=300)
     workers: int = Field(default=2, ge=1, le=64)
     threads: int = Field(default=32, ge=2, le=256)
     public_url: types.Origin = f"http://{DEFAULT_BIND}"

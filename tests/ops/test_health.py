@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from portal.app import create_app
+from portal.settings.settings import Settings
+from tests.conftest import services_of
 from tests.harness.page import PageClient
 from tests.harness.servers import free_port
 
@@ -37,6 +40,14 @@ def test_it_is_ready_on_either_database(
 ) -> None:
     client = browse(make_app(database_url=any_database_url))
     assert '"ready"' in client.get("/readyz").source
+
+
+def test_a_server_that_stops_is_alive_but_not_ready(settings: Settings) -> None:
+    app = create_app(settings, is_stopping=lambda: True)
+    client = app.test_client()
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/readyz").status_code == 503
+    services_of(app).database.dispose()
 
 
 def test_it_is_alive_but_not_ready_without_the_schema(

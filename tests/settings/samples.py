@@ -29,6 +29,7 @@ VALID: dict[str, tuple[str, Any]] = {
     "language": ("en", "en"),
     "bind": ("127.0.0.1:9000", "127.0.0.1:9000"),
     "metrics_bind": ("127.0.0.1:9100", "127.0.0.1:9100"),
+    "drain_seconds": ("10", 10.0),
     "workers": ("4", 4),
     "threads": ("64", 64),
     "public_url": ("HTTPS://TV.example.com:443/", "https://tv.example.com"),
@@ -90,6 +91,7 @@ INVALID: dict[str, tuple[str, ...]] = {
     "language": ("xyzzy", "../xyzzy"),
     "bind": ("xyzzy", "xyzzy:", ":7777", "xyzzy:77777", "127.0.0.1:²7777", "http://xyzzy:7777", "xyz zy:7777"),
     "metrics_bind": ("xyzzy", "xyzzy:77777"),
+    "drain_seconds": ("xyzzy", "-1", "7777"),
     "workers": ("xyzzy", "0", "7777"),
     "threads": ("xyzzy", "1", "7777"),
     "public_url": (

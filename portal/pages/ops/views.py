@@ -21,6 +21,8 @@ def healthz() -> tuple[dict[str, str], int]:
 
 @bp.get("/readyz")
 def readyz() -> tuple[dict[str, str], int]:
+    if services().is_stopping():
+        return {"status": "stopping"}, 503
     try:
         is_ready = is_current(services().database)
     except SQLAlchemyError as error:

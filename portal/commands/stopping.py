@@ -1,0 +1,52 @@
+"""How a server stops without losing a request: what its processes tell each other, and how a socket is closed."""
+
+import ctypes
+import mmap
+import socket
+import struct
+from contextlib import suppress
+from typing import Any
+
+# Of Linux; Python names it from 3.14 on.
+_SO_ATTACH_FILTER = 26
+# Classic BPF, on the TCP header: drop what has SYN without ACK, which asks for a new connection, and take the rest.
+_NO_NEW_CONNECTIONS = (
+    (0x30, 0, 0, 13),  # load the byte with the flags
+    (0x54, 0, 0, 0x12),  # of them, SYN and ACK
+    (0x15, 0, 1, 0x02),  # if that is SYN alone
+    (0x06, 0, 0, 0),  # then drop the packet
+    (0x06, 0, 0, 0xFFFFFFFF),  # else take all of it
+)
+
+
+class SharedFlag:
+    """A flag that a process shares with those that it forks later; once it is set, it stays so."""
+
+    def __init__(self) -> None:
+        self._byte = mmap.mmap(-1, 1)
+
+    def set(self) -> None:
+        """Set it for all of them."""
+        self._byte[0] = 1
+
+    def is_set(self) -> bool:
+        """Whether one of them has set it."""
+        return self._byte[0] == 1
+
+
+def begin_no_connection(listener: Any) -> None:
+    """Let a listening socket, which other processes may share, take no further connection.
+
+    A connection that is complete when the socket closes, and that no process has accepted, is reset, whatever the
+    client has sent by then. So the processes accept what is there, and between that and the closing nothing may come.
+    A client that tries in between is not answered; its system tries again after a second, and is refused.
+    """
+    instructions = b"".join(struct.pack("HBBI", *instruction) for instruction in _NO_NEW_CONNECTIONS)
+    program = ctypes.create_string_buffer(instructions)
+    # Elsewhere than on Linux, or where that is forbidden, the moment is short, and no more is lost than then.
+    with suppress(OSError):
+        listener.setsockopt(
+            socket.SOL_SOCKET,
+            _SO_ATTACH_FILTER,
+            struct.pack("HP", len(_NO_NEW_CONNECTIONS), ctypes.addressof(program)),
+        )

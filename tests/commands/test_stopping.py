@@ -1,0 +1,87 @@
+"""A server that stops refuses new connections and resets none: what has connected by then is accepted first."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from portal.commands.stopping import SharedFlag, begin_no_connection
+from tests.harness.servers import Port
+from tests.harness.timing import at_most
+from tests.harness.worker import running_worker
+from tests.stories.test_stop import wait_until
+
+LAST_GET = b"GET / HTTP/1.1\r\nHost: tv.example.com\r\nConnection: close\r\n\r\n"
+
+
+class Application:
+    """Says hello."""
+
+    def __call__(self, _environ: object, start_response: object) -> list[bytes]:
+        assert callable(start_response)
+        start_response("200 OK", [("Content-Length", "5")])
+        return [b"hello"]
+
+
+def test_a_worker_that_stops_answers_who_waits_for_a_place_and_refuses_who_comes_later(port: Port) -> None:
+    with running_worker(Application(), port, worker_connections=1) as serve:
+        idle = serve.connect()
+        wait_until(lambda: serve.worker.nr_conns == 1, "the only place is taken")
+        waiting = serve.connect(LAST_GET)
+        serve.worker.handle_exit(0, None)
+        assert waiting.recv(1000).startswith(b"HTTP/1.1 200 OK")
+        with pytest.raises(ConnectionRefusedError):
+            serve.connect()
+        idle.close()
+
+
+def test_a_worker_without_its_arbiter_refuses_connections_and_ends_those_it_has(port: Port) -> None:
+    with at_most(8), running_worker(Application(), port) as serve:
+        kept = serve.connect()
+        wait_until(lambda: serve.worker.nr_conns == 1, "it is accepted")
+        serve.worker.ppid = -1
+        wait_until(lambda: port.socket.fileno() < 0, "it listens no longer")
+        kept.sendall(LAST_GET.replace(b"Connection: close\r\n", b""))
+        assert b"Connection: close" in kept.recv(1000)
+
+
+def test_a_server_that_stops_says_so_in_every_answer(port: Port) -> None:
+    with running_worker(Application(), port) as serve, serve.connect() as client:
+        serve.worker.app.stopping.set()
+        client.sendall(LAST_GET.replace(b"close", b"keep-alive"))
+        assert b"Connection: close" in client.recv(1000)
+
+
+def test_no_connection_begins_while_those_that_wait_are_accepted(port: Port) -> None:
+    waiting = socket.create_connection(("127.0.0.1", port.number))
+    begin_no_connection(port.socket)
+    outcomes = []
+
+    def connect() -> None:
+        try:
+            socket.create_connection(("127.0.0.1", port.number), timeout=5).close()
+            outcomes.append("connected")
+        except OSError as error:
+            outcomes.append(type(error).__name__)
+
+    late = threading.Thread(target=connect)
+    late.start()
+    time.sleep(0.1)
+    accepted, _ = port.socket.accept()
+    port.socket.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        port.socket.accept()
+    port.socket.close()
+    late.join(5)
+    with accepted, waiting:
+        waiting.sendall(b"?")
+        assert accepted.recv(1) == b"?"
+    assert outcomes == ["ConnectionRefusedError"]
+
+
+def test_a_flag_is_shared() -> None:
+    flag = SharedFlag()
+    assert not flag.is_set()
+    flag.set()
+    assert flag.is_set()
