@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from tests.harness.programs import need
+from tests.harness.run_folder import only_one
 from tests.harness.servers import free_port
 
 START_SECONDS = 30.0
@@ -85,15 +86,14 @@ class Cluster:
 @contextmanager
 def running() -> Iterator[Cluster]:
     """Run a PostgreSQL while the block runs; it drops root, under which PostgreSQL refuses to start."""
-    initdb, postgres = need("initdb"), need("postgres")
+    postgres = need("postgres")
     # Not pytest's own folder: that one is closed to every other user.
     folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
     options: dict[str, Any] = {"cwd": folder, "env": {"PATH": os.defpath, "LC_ALL": "C", "HOME": str(folder)}}
     options |= _unprivileged(folder)
     data = folder / "data"
     try:
-        command: list[str | Path] = [initdb, "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **options)
+        _fill(data, options)
         port = free_port()
         given = (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *CARELESS)
         settings = [word for setting in given for word in ("-c", setting)]
@@ -110,6 +110,20 @@ def running() -> Iterator[Cluster]:
             cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fill(data: Path, options: dict[str, Any]) -> None:
+    """Make the folder of a new cluster. The first of a run is kept, to be copied: initdb takes more than a second."""
+    command: list[str | Path] = [need("initdb"), "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    with only_one("postgres") as kept:
+        if not kept.exists():
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **options)
+            shutil.copytree(data, kept)
+            return
+    shutil.copytree(kept, data)
+    if "user" in options:
+        for path in (data, *data.rglob("*")):
+            os.chown(path, options["user"], options["group"])
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:
