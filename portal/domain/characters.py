@@ -12,19 +12,22 @@ _DEFAULT_IGNORABLE = (
 )
 # Prepended_Concatenation_Mark in PropList.txt: the only format characters (Cf) that are seen.
 _SEEN_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
-# A pattern of Braille without a dot: a symbol, but nothing is seen of it.
-_BLANK = "\u2800"
+# Symbols of which nothing is seen: a pattern of Braille without a dot, and what is left of a picture in a copied text.
+_BLANK = frozenset("\u2800\ufffc")
 # They show a text in another order than it has.
 OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e")
 # What the Dash property of PropList.txt has besides the category Pd, and what keyboards give for a dash: the long vowel
-# marks of Japanese ones, lines of boxes, a bullet, modifier letters and overlines.
+# marks and the wide tilde of Japanese ones, the tatweel of Arabic ones, lines of boxes, a bullet, modifier letters and
+# overlines.
 _OTHER_DASHES = frozenset(
-    "\u2053\u207b\u208b\u2212" + "\u30fc\uff70" + "\u2500\u2501\u2043\u02d7\u00af\u02c9\u203e\uffe3"
+    "\u2053\u207b\u208b\u2212" + "\u30fc\uff70\uff5e\u0640" + "\u2500\u2501\u23af\u2043\u02d7\u00af\u02c9\u203e\uffe3"
 )
 # The middle dot and what confusables.txt of UTS #39 has as the same.
 _MIDDLE_DOTS = frozenset("\u00b7\u0387\u1427\u16eb\u2022\u2027\u2219\u22c5\u2e31\u30fb\ua78f\uff65\U00010101")
 # Symbols in Unicode, but quotes or brackets where people put them around a word.
-_ASCII_SYMBOLS = frozenset("$+<=>^`|~\u00b4")
+_ASCII_SYMBOLS = frozenset("$+<=>^`|~")
+# Letters in Unicode, but written for quotes and accents.
+_MODIFIER_MARKS = frozenset(map(chr, (*range(0x02B9, 0x02C0), *range(0x02C6, 0x02D0), 0x02EE)))
 _FULL_WIDTH_FIRST, _FULL_WIDTH_LAST, _FULL_WIDTH_OFFSET = "\uff01", "\uff5e", 0xFEE0
 
 
@@ -44,12 +47,13 @@ def is_invisible(character: str) -> bool:
     if unicodedata.category(character) == "Cf":
         return character not in _SEEN_FORMATS
     code = ord(character)
-    return character == _BLANK or any(first <= code <= last for first, last in _DEFAULT_IGNORABLE)
+    return character in _BLANK or any(first <= code <= last for first, last in _DEFAULT_IGNORABLE)
 
 
 def is_punctuation(character: str) -> bool:
-    """Tell whether a character is punctuation, a quote or a bracket (P), or an ASCII symbol that is used as one."""
-    return unicodedata.category(character)[0] == "P" or character in _ASCII_SYMBOLS
+    """Tell whether a character is punctuation, a quote or a bracket (P), or is used as one: accents (Sk), symbols."""
+    category = unicodedata.category(character)
+    return category[0] == "P" or category == "Sk" or character in _ASCII_SYMBOLS or character in _MODIFIER_MARKS
 
 
 def visible(text: str) -> str:

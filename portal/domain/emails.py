@@ -1,6 +1,7 @@
 """The one place that reads an e-mail address as people type and paste it."""
 
 import re
+from urllib.parse import unquote
 
 from portal.domain.characters import full_width_to_ascii, is_control, is_invisible, is_white_space
 
@@ -11,8 +12,9 @@ _MAX_TYPED = 2000
 
 # Dots and at signs of East Asian keyboards that are no full-width forms.
 _SMALL_FORMS = str.maketrans({"\u3002": ".", "\uff61": ".", "\ufe52": ".", "\ufe6b": "@"})
-_MAILTO = re.compile(r"mailto:(?P<address>[^?]*)(?:\?.*)?", re.IGNORECASE)
-_NAMED = re.compile(r"[^<>]*<(?P<address>[^<>]*)>[\s.,;]*")
+_MAILTO = re.compile(r"mailto:/*(?P<address>[^?]*)(?:\?.*)?", re.IGNORECASE)
+# With what programs write around the address behind a name.
+_NAMED = re.compile(r"[^<>()\[\]]*[<(\[](?P<address>[^<>()\[\]]*)[>)\]][\s.,;]*")
 # Neither in an address: what stands around it in a text, or ends the sentence. RFC 5322 (atext) allows the rest.
 _BEFORE = '"(<[{«»„“”‚‘’‹›「『【《〈（,;: '
 _AFTER = '")>]}«»„“”‚‘’‹›」』】》〉）.,;:!?…、'
@@ -29,14 +31,23 @@ def normalise_email(typed: str) -> str | None:
     and a dot or comma after it are dropped. Full-width forms become ASCII. No other letter is changed: what looks like
     another letter is another address. The case is kept.
     """
-    if len(typed) > _MAX_TYPED or any(is_control(character) for character in typed):
+    if len(typed) > _MAX_TYPED:
         return None
-    text = "".join(" " if is_white_space(c) else c for c in typed if not is_invisible(c)).strip()
-    text = full_width_to_ascii(text).translate(_SMALL_FORMS)
-    text = _undecorated(_inside(_NAMED, text))
-    text = _undecorated(_inside(_MAILTO, text))
+    text = _undecorated(_inside(_NAMED, _seen(typed)))
+    link = _MAILTO.fullmatch(text)
+    if link:
+        # RFC 6068, section 2: it is percent-encoded.
+        text = _undecorated(_inside(_NAMED, _seen(unquote(link["address"]))))
     text = "@".join(part.strip() for part in text.split("@"))
     return text if len(text) <= MAX_LENGTH and _is_address(text) else None
+
+
+def _seen(text: str) -> str:
+    """Return what is seen of a text, in plain forms; nothing of one with a control character."""
+    if any(is_control(character) for character in text):
+        return ""
+    seen = "".join(" " if is_white_space(c) else c for c in text if not is_invisible(c)).strip()
+    return full_width_to_ascii(seen).translate(_SMALL_FORMS)
 
 
 def same_email(one: str, other: str) -> bool:

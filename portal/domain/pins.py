@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from portal.domain.characters import is_punctuation, plain
 from portal.domain.patterns import named_characters
@@ -99,16 +99,19 @@ class PinRules:
 
     def _pin_in_link(self, text: str) -> str | None:
         """Return the PIN in an activation link of the portal, in its query or fragment; none if it is no such link."""
-        link = _LINK.fullmatch(self._unquoted(text.replace(" ", ""))) if self.public_url else None
+        address = self._unquoted(text.replace(" ", ""))
+        # Some programs encode the sign of the query or the fragment too.
+        link = (_LINK.fullmatch(address) or _LINK.fullmatch(unquote(address))) if self.public_url else None
         scheme, _, host = self.public_url.partition("://")
         if link is None or link["host"].lower().removesuffix(_DEFAULT_PORTS.get(scheme, "")) != host:
             return None
-        for parameter in re.split("[?#&]", link["rest"]):
+        found: str | None = None
+        for parameter in re.split("[?#&;]", link["rest"]):
             # Some programs encode the whole fragment.
             name, _, value = (parameter if "=" in parameter else unquote(parameter)).partition("=")
             if unquote(name).lower() == "pin":
-                return unquote(value)
-        return None
+                found = found or unquote_plus(value)
+        return found
 
 
 def _plain(text: str) -> str:
