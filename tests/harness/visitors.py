@@ -1,6 +1,7 @@
 """Clients that ask for a page again and again, and remember what came of it: answers, refusals, and lost requests."""
 
 import http.client
+import itertools
 import threading
 import time
 from collections import Counter
@@ -19,13 +20,13 @@ class Visitors:
 
     Args:
         port: where they connect, on loopback.
-        path: what they ask for.
+        requests: what they send, in turn, such as ``GET /activate``; a POST has no body.
     """
 
     port: int
-    path: str
+    requests: tuple[str, ...]
     statuses: Counter[int] = field(default_factory=Counter)
-    # Of requests without a whole answer, and of connections that failed other than by a refusal.
+    # Requests without a whole answer, and connections that failed other than by a refusal.
     lost: list[str] = field(default_factory=list)
     refused: int = 0
     longest: float = 0.0
@@ -34,12 +35,14 @@ class Visitors:
     def visit(self, keeps_connection: bool) -> None:
         """Ask again and again, on one connection for as long as the server keeps it, or on a new one each time."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
-        while not self._stop.wait(PAUSE_SECONDS):
+        for request in itertools.cycle(self.requests):
+            if self._stop.wait(PAUSE_SECONDS):
+                break
             started = time.monotonic()
             try:
                 if connection.sock is None:
                     connection.connect()
-                connection.request("GET", self.path)
+                connection.request(*request.split())
                 answer = connection.getresponse()
                 answer.read()
                 self.statuses[answer.status] += 1
@@ -47,7 +50,7 @@ class Visitors:
                 self.refused += 1
                 return
             except (OSError, http.client.HTTPException) as error:
-                self.lost.append(f"{error!r} at {time.monotonic():.3f} keeps={keeps_connection}")
+                self.lost.append(f"{request}: {error!r}")
                 connection.close()
             self.longest = max(self.longest, time.monotonic() - started)
             if not keeps_connection:
@@ -60,9 +63,9 @@ class Visitors:
 
 
 @contextmanager
-def visitors(port: int, path: str, count: int = 8) -> Iterator[Visitors]:
+def visitors(port: int, requests: tuple[str, ...], count: int = 8) -> Iterator[Visitors]:
     """Let clients visit while the block runs; every other one keeps its connection."""
-    visitors = Visitors(port, path)
+    visitors = Visitors(port, requests)
     threads = [threading.Thread(target=visitors.visit, args=(number % 2 == 0,)) for number in range(count)]
     for thread in threads:
         thread.start()

@@ -39,7 +39,7 @@ def answer(port: Port, path: str) -> tuple[int, str | None]:
 
 
 def test_no_request_is_lost_while_workers_are_replaced_and_the_server_stops(serve: Processes, port: Port) -> None:
-    with visitors(port.number, "/robots.txt") as seen:
+    with visitors(port.number, ("GET /robots.txt",)) as seen:
         first, second = workers_of(serve.process.pid)
         os.kill(first, signal.SIGTERM)
         wait_until(lambda: not is_running(first), "the worker has ended")
