@@ -1,4 +1,4 @@
-"""Behind HAProxy, with docs/deploy/haproxy.cfg, one portal after the other is stopped and started, and nobody notices."""
+"""Behind HAProxy, with docs/deploy/haproxy.cfg, portals are restarted one after the other, and nobody notices."""
 
 import re
 import subprocess
