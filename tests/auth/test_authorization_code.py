@@ -6,7 +6,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import requests
-from bs4 import BeautifulSoup
 from flask import Flask
 
 from portal.database.authorizations import LIFETIME, MAX_PER_BROWSER, authorizations
@@ -17,6 +16,7 @@ from portal.viewers.preferences import viewers
 from tests.conftest import services_of
 from tests.harness.faulty_zype import answering, recording_calls
 from tests.harness.internals import cookie, give_cookie, logged, outcomes, rows, session_rows
+from tests.harness.markup import parsed
 from tests.harness.page import Page, PageClient
 from tests.harness.servers import free_port
 from tests.harness.simulated_zype import SECONDS, SimulatedZype
@@ -43,7 +43,7 @@ def authorization_url(browser: PageClient, next_path: str | None = None) -> str:
 
 def sign_in_at_zype(http: requests.Session, address: str, who: Consumer, button: str | None = None) -> str:
     """Sign in on the login service's own page; return the path that its redirect leads back to."""
-    page = BeautifulSoup(http.get(address, timeout=SECONDS).text, "html.parser")
+    page = parsed(http.get(address, timeout=SECONDS).text)
     action = page.select("form")[0]["action"]
     parts = urlsplit(address)
     fields = {"email": who.email, "password": who.password} | ({button: "yes"} if button else {})

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup
 from flask import Flask
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -19,6 +18,7 @@ from portal.sandbox import seed
 from tests.conftest import MakeServices
 from tests.harness.environment import live_environ
 from tests.harness.internals import cookie, logged, outcomes, rows, session_rows
+from tests.harness.markup import parsed
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import SimulatedZype
@@ -321,7 +321,7 @@ def test_the_sandbox_s_video_service_hands_alice_over(
     answer = sandbox.app.test_client().get("/video-service")
     assert answer.headers["Referrer-Policy"] == "strict-origin"
     assert answer.headers["Cache-Control"] == "no-store"
-    form = BeautifulSoup(answer.text, "html.parser").select_one("form")
+    form = parsed(answer.text).select_one("form")
     assert form["action"] == browser.settings.public_url + PATH
     page = hands_over(browser, str(form.select_one("[name=token]")["value"]), origin=sandbox.url)
     assert seed.ALICE.email in browser.follow(page).text(".account")

@@ -9,10 +9,8 @@ from functools import cached_property
 from typing import NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from bs4 import BeautifulSoup, Tag
-
 from portal.settings.settings import Settings
-from tests.harness.markup import attribute, words
+from tests.harness.markup import Document, Element, attribute, words
 from tests.harness.page_rules import cookies_are_ours_alone, faults, headers_protect, secrets_stay_hidden
 from tests.harness.transports import Answer, InProcess, Transport
 
@@ -42,8 +40,8 @@ class Page:
         return self._headers
 
     @cached_property
-    def _soup(self) -> BeautifulSoup:
-        return BeautifulSoup(self.source, "html.parser")
+    def _document(self) -> Document:
+        return Document(self.source, self.status)
 
     def __repr__(self) -> str:
         return f"<Page {self.path} {self.status} {self.title!r}>"
@@ -78,11 +76,11 @@ class Page:
         """Whether it is a redirect to a path of this host."""
         return (self.location or "").startswith("/")
 
-    def select(self, selector: str) -> list[Tag]:
+    def select(self, selector: str) -> list[Element]:
         """Return every element that a selector matches."""
-        return list(self._soup.select(selector))
+        return self._document.root.select(selector)
 
-    def select_one(self, selector: str) -> Tag:
+    def select_one(self, selector: str) -> Element:
         """Return the one element that a selector matches; none or several fail the test."""
         found = self.select(selector)
         assert len(found) == 1, f"{len(found)} elements match {selector!r} in {self!r}"
@@ -99,7 +97,7 @@ class Page:
     @property
     def title(self) -> str:
         """The words in the title bar."""
-        return words(self._soup.select_one("title"))
+        return words(self._document.first("title"))
 
     @property
     def heading(self) -> str:
@@ -129,7 +127,7 @@ class Page:
     def _faults(self) -> list[str]:
         key = self.status, CSRF_TOKEN.sub(r"\1token", self.source)
         if key not in _faults_found:
-            _faults_found[key] = faults(self._soup, self.status)
+            _faults_found[key] = faults(self._document)
         return _faults_found[key]
 
 
@@ -193,7 +191,7 @@ class PageClient:
         return self.get((page.location or "").partition("#")[0], status)
 
 
-def _filled_in(form: Tag, typed: Mapping[str, str | None]) -> dict[str, str]:
+def _filled_in(form: Element, typed: Mapping[str, str | None]) -> dict[str, str]:
     """Return the fields as a browser sends them, with what was typed in place of what stood there."""
     fields = [(attribute(tag, "name"), _standing(tag)) for tag in form.select("[name]:not(button)")]
     unknown = typed.keys() - {name for name, _ in fields}
@@ -202,7 +200,7 @@ def _filled_in(form: Tag, typed: Mapping[str, str | None]) -> dict[str, str]:
     return standing | {name: value for name, value in typed.items() if value is not None}
 
 
-def _standing(field: Tag) -> str | None:
+def _standing(field: Element) -> str | None:
     """Return what a field holds before anyone types; None for a tick that is not set and for a button."""
     kind = attribute(field, "type")
     if kind in ("submit", "button", "image", "reset"):
@@ -217,7 +215,7 @@ def _standing(field: Tag) -> str | None:
     return attribute(field, "value")
 
 
-def _pressed(page: Page, form: str, button: str | None) -> tuple[Tag, Tag]:
+def _pressed(page: Page, form: str, button: str | None) -> tuple[Element, Element]:
     """Return the form and the button of it that is pressed."""
     found = page.select(f'form[action="{form}"]' if form.startswith("/") else form)
     elsewhere = page.select(f'button[formaction="{form}"], button[formaction^="{form}?"]') if not found else []
@@ -226,11 +224,11 @@ def _pressed(page: Page, form: str, button: str | None) -> tuple[Tag, Tag]:
     assert len(found) == 1, f"{len(found)} elements match {form!r} in {page!r}"
     if found[0].name == "form":
         return found[0], _choose(found[0].select("button, input[type=submit]"), button)
-    around = found[0].find_parent("form")
+    around = found[0].nearest("form")
     return around or page.select_one(f"form#{attribute(found[0], 'form')}"), found[0]
 
 
-def _choose(candidates: list[Tag], words_on_it: str | None) -> Tag:
+def _choose(candidates: list[Element], words_on_it: str | None) -> Element:
     buttons = [tag for tag in candidates if attribute(tag, "type") != "button"]
     labels = [words(tag) or attribute(tag, "value") for tag in buttons]
     assert words_on_it is not None or len(buttons) == 1, f"Say which button to press: {labels}"
@@ -238,6 +236,6 @@ def _choose(candidates: list[Tag], words_on_it: str | None) -> Tag:
     return buttons[labels.index(words_on_it)] if words_on_it is not None else buttons[0]
 
 
-def _sent_by(button: Tag) -> dict[str, str]:
+def _sent_by(button: Element) -> dict[str, str]:
     name = attribute(button, "name")
     return {name: attribute(button, "value")} if name else {}

@@ -4,10 +4,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from bs4 import BeautifulSoup, Doctype, Tag
+from tests.harness.markup import Document, Element, attribute, is_fragment, words
 
-from tests.harness.markup import Document, attribute, is_fragment, words
-
+DOCTYPE = re.compile(r"\s*<!doctype html>", re.IGNORECASE)
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 REFERENCES = ("for", "aria-describedby", "aria-labelledby", "aria-controls", "aria-details", "aria-errormessage")
 ADDRESSES = ("href", "action", "src", "formaction")
@@ -22,7 +21,7 @@ Rule = Callable[[Document], Iterator[str]]
 
 def it_is_html_in_a_language(page: Document) -> Iterator[str]:
     """A doctype, a language, and the direction that belongs to it."""
-    if not any(isinstance(part, Doctype) and part.lower() == "html" for part in page.soup.contents):
+    if not DOCTYPE.match(page.source):
         yield "no <!doctype html>"
     html = page.first("html")
     language = attribute(html, "lang")
@@ -69,7 +68,7 @@ def a_failed_form_says_so(page: Document) -> Iterator[str]:
     if attribute(summary, "tabindex") != "-1" or not summary.has_attr("autofocus"):
         yield "the error summary does not take the focus"
     fields = {attribute(field, "id") for field in page.visible_fields()}
-    targets = {attribute(link, "href")[1:] for link in summary.find_all("a") if is_fragment(link)}
+    targets = {attribute(link, "href")[1:] for link in summary.select("a") if is_fragment(link)}
     if fields and not fields & targets:
         yield "the error summary links to no field"
 
@@ -78,7 +77,7 @@ def fields_have_labels(page: Document) -> Iterator[str]:
     """Every field that can be seen has a label with words; a placeholder is none."""
     labels = {attribute(label, "for") for label in page.named("label") if label.has_attr("for") and words(label)}
     for field in page.visible_fields():
-        around = field.find_parent("label")
+        around = field.nearest("label")
         if attribute(field, "id") not in labels and not (around and words(around)):
             yield f"the field {attribute(field, 'name')!r} has no label"
         if field.has_attr("placeholder"):
@@ -110,11 +109,12 @@ def nothing_is_inline(page: Document) -> Iterator[str]:
     for script in page.named("script"):
         if not script.has_attr("src") or words(script):
             yield "inline script"
-    for tag in page.elements:
-        handlers = [name for name in tag.attrs if name.startswith("on")]
-        yield from (f"inline handler {name}" for name in handlers)
-        if any(attribute(tag, name).lower().startswith("javascript:") for name in ("href", "action", "formaction")):
-            yield "a script in an address"
+    for name in page.attribute_names():
+        if name.startswith("on"):
+            yield f"inline handler {name}"
+    for name in ADDRESSES:
+        if any(attribute(tag, name).lower().startswith("javascript:") for tag in page.having(name)):
+            yield f"a script in an address in {name}"
 
 
 def forms_are_safe(page: Document) -> Iterator[str]:
@@ -125,12 +125,12 @@ def forms_are_safe(page: Document) -> Iterator[str]:
             yield f"a form goes to {action!r}, which is no path of ours"
         if method not in ("get", "post"):
             yield f"the form to {action!r} names no method"
-        token = form.find("input", attrs={"type": "hidden", "name": "csrf_token"})
+        token = next(iter(form.select("input[type=hidden][name=csrf_token]")), None)
         if method == "post" and not attribute(token, "value"):
             yield f"the form to {action!r} has no CSRF token"
         if method == "get" and token is not None:
             yield f"the form to {action!r} would put its CSRF token into the address"
-        if not form.find("button") and not form.find("input", type="submit"):
+        if not form.select("button, input[type=submit]"):
             yield f"the form to {action!r} has no button"
 
 
@@ -141,14 +141,14 @@ def buttons_send_a_form(page: Document) -> Iterator[str]:
         action = attribute(button, "formaction")
         if not action.startswith("/") or action.startswith("//"):
             yield f"a button sends its form to {action!r}, which is no path of ours"
-        if button.find_parent("form") is None and attribute(button, "form") not in forms:
+        if button.nearest("form") is None and attribute(button, "form") not in forms:
             yield f"the button to {action!r} sends no POST form of this page"
 
 
 def buttons_and_links_can_be_used(page: Document) -> Iterator[str]:
     """Buttons and links have words and are never switched off; images have a text in their place."""
     for tag in page.named("button", "a"):
-        pictures = " ".join(attribute(image, "alt") for image in tag.find_all("img"))
+        pictures = " ".join(attribute(image, "alt") for image in tag.select("img"))
         if not (words(tag) or pictures.strip() or attribute(tag, "aria-label")):
             yield f"a <{tag.name}> without words"
         if tag.has_attr("disabled"):
@@ -187,12 +187,13 @@ def what_is_no_copy_is_not_translated(page: Document) -> Iterator[str]:
     for tag in page.elements:
         is_verbatim = tag.name in ("bdi", "code", "kbd", "samp") or attribute(tag, "name") == "pin"
         classes = {"site-brand", "pin-display", "spelling", "secret"} & set(attribute(tag, "class").split())
-        if (is_verbatim or classes) and not _stays_as_it_is(tag):
+        if (is_verbatim or classes) and not stays_as_it_is(tag):
             yield f"a browser may translate <{tag.name}> {words(tag) or attribute(tag, 'name')!r}"
 
 
-def _stays_as_it_is(tag: Tag) -> bool:
-    marked = tag if tag.has_attr("translate") else tag.find_parent(attrs={"translate": True})
+def stays_as_it_is(tag: Element) -> bool:
+    """Tell whether browsers translate no text that stands in an element."""
+    marked = next((each for each in (tag, *tag.parents()) if each.has_attr("translate")), None)
     return attribute(marked, "translate") == "no"
 
 
@@ -248,7 +249,6 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def faults(soup: BeautifulSoup, status: int) -> list[str]:
+def faults(page: Document) -> list[str]:
     """Return everything that is wrong with a page."""
-    page = Document(soup, status)
     return [fault for rule in RULES for fault in rule(page)]

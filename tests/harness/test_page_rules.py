@@ -1,7 +1,6 @@
 """Each rule for pages is shown to catch what it is there for, and to let a sound page pass."""
 
 import pytest
-from bs4 import BeautifulSoup
 
 from tests.harness import page_rules
 from tests.harness.markup import Document
@@ -109,7 +108,7 @@ BROKEN_WHEN_FAILED = [
 
 
 def names_of_broken_rules(text: str, status: int = 200) -> set[str]:
-    page = Document(BeautifulSoup(text, "html.parser"), status)
+    page = Document(text, status)
     return {rule.__name__ for rule in RULES if list(rule(page))}
 
 

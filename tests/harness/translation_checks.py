@@ -2,19 +2,17 @@
 
 from collections.abc import Collection
 
-from bs4 import BeautifulSoup, NavigableString
-
-from tests.harness.markup import attribute
+from tests.harness.markup import Element, parsed
 from tests.harness.page import Page
+from tests.harness.page_rules import stays_as_it_is
 
 
 def translated(page: Page, names: Collection[str]) -> list[str]:
     """Return the texts of a page with one of these names in them that a browser would translate."""
-    texts = BeautifulSoup(page.source, "html.parser").find_all(string=lambda text: any(name in text for name in names))
-    return [str(text) for text in texts if not _stays_as_it_is(text)]
+    texts = [(text, tag) for text, tag in parsed(page.source).texts() if any(name in text for name in names)]
+    return [text for text, tag in texts if not _stays_as_it_is(tag)]
 
 
-def _stays_as_it_is(text: NavigableString) -> bool:
-    marked = text.find_parent(attrs={"translate": True})
+def _stays_as_it_is(tag: Element) -> bool:
     # A title can't be marked in part.
-    return attribute(marked, "translate") == "no" or text.find_parent("title") is not None
+    return tag.name == "title" or stays_as_it_is(tag)

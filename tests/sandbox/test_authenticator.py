@@ -2,17 +2,17 @@
 
 import pyotp
 import pytest
-from bs4 import BeautifulSoup
 from werkzeug.test import TestResponse
 
 from portal.sandbox import seed
+from tests.harness.markup import parsed
 from tests.sandbox.conftest import Calls, Clock
 
 SECRET = "JBSWY3DPEHPK3PXP" * 2
 
 
 def text(answer: TestResponse, selector: str) -> str:
-    (found,) = BeautifulSoup(answer.text, "html.parser").select(selector)
+    (found,) = parsed(answer.text).select(selector)
     return " ".join(found.get_text().split())
 
 

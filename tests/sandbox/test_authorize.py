@@ -6,10 +6,10 @@ from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from bs4 import BeautifulSoup
 from werkzeug.test import TestResponse
 
 from portal.sandbox import seed
+from tests.harness.markup import parsed
 from tests.sandbox.conftest import CLIENT_ID, PORTAL, Calls, Clock
 
 CALLBACK = f"{PORTAL}/sign-in/code/callback"
@@ -77,7 +77,7 @@ def test_it_signs_a_viewer_in_and_gives_a_token_for_the_code(calls: Calls) -> No
 def test_a_wrong_password_shows_the_form_again_with_the_email(calls: Calls) -> None:
     answer = sign_in(calls, email='alice@example.com"><b>', password="no-such-password")
     assert answer.status_code == 422
-    assert BeautifulSoup(answer.text, "html.parser").title.text.strip().startswith("Error: Sign in")
+    assert parsed(answer.text).select_one("title").text.strip().startswith("Error: Sign in")
     assert 'value="alice@example.com&#34;&gt;&lt;b&gt;"' in answer.text
     assert "no-such-password" not in answer.text
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 
 import pytest
-from bs4 import BeautifulSoup
 from flask import Flask
 
 from portal.sandbox.mail_server import receive_mail
 from portal.sandbox.mailbox import MAX_MAILS, Mailbox
 from portal.sandbox.state import EXTENSION
+from tests.harness.markup import Element, parsed
 from tests.sandbox.conftest import Calls, Clock
 
 
@@ -37,16 +37,16 @@ def message(subject: str, text: str = "Hello", language: str = "") -> EmailMessa
     return new
 
 
-def page(calls: Calls) -> BeautifulSoup:
+def page(calls: Calls) -> Element:
     answer = calls.http.get("/mail")
     assert answer.status_code == 200
-    return BeautifulSoup(answer.text, "html.parser")
+    return parsed(answer.text)
 
 
 def test_it_says_that_there_is_no_mail_yet(calls: Calls) -> None:
     assert "No mail yet." in page(calls).text
     assert calls.http.get("/mail.json").json == []
-    assert BeautifulSoup(calls.http.get("/").text, "html.parser").select_one('a[href="/mail"]')
+    assert parsed(calls.http.get("/").text).select_one('a[href="/mail"]')
 
 
 def test_it_shows_the_newest_mail_first(smtp: smtplib.SMTP, calls: Calls, clock: Clock) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from bs4 import BeautifulSoup
 from flask import Flask
 
 from portal.sandbox.seed import MAGIC_PINS
+from tests.harness.markup import parsed
 from tests.sandbox.conftest import API_KEY, APP_KEY, CLIENT_SECRET, PORTAL, Calls
 
 PAGES = ("/", "/tv", "/mail", "/authenticator", "/oauth/authorize")
@@ -15,11 +15,11 @@ PAGES = ("/", "/tv", "/mail", "/authenticator", "/oauth/authorize")
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_have_no_inline_code_and_no_secrets(calls: Calls, path: str) -> None:
     answer = calls.http.get(path)
-    soup = BeautifulSoup(answer.text, "html.parser")
+    shown = parsed(answer.text)
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
-    assert not soup.select("style, [style], script:not([src])")
-    assert not [name for tag in soup.find_all(True) for name in tag.attrs if name.startswith("on")]
+    assert not shown.select("style, [style], script:not([src])")
+    assert not [name for tag in shown.select("*") for name in tag.attrs if name.startswith("on")]
     for secret in (API_KEY, CLIENT_SECRET):
         assert secret not in answer.text
 
@@ -35,9 +35,9 @@ def test_every_answer_has_the_security_headers(calls: Calls, path: str) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_browsers_leave_pins_names_and_the_brand_as_they_are(calls: Calls, path: str) -> None:
-    soup = BeautifulSoup(calls.http.get(path).text, "html.parser")
-    for tag in soup.select("code, bdi, .brand, #pin, #url, th[scope=row]"):
-        inner = [tag, *tag.find_all(True)]
+    shown = parsed(calls.http.get(path).text)
+    for tag in shown.select("code, bdi, .brand, #pin, #url, th[scope=row]"):
+        inner = [tag, *tag.select("*")]
         assert any(part.get("translate") == "no" for part in inner) or tag.text.startswith("Viewer 0"), tag
 
 
@@ -52,18 +52,18 @@ def test_it_has_icons_for_all_browsers_and_nothing_for_search_engines(calls: Cal
             assert (answer.status_code, answer.data[: len(start)]) == (200, start), path
             assert answer.content_type.startswith(kind), path
     for path in PAGES:
-        soup = BeautifulSoup(calls.http.get(path).text, "html.parser")
-        icons = [tag["href"] for tag in soup.select("link[rel=icon], link[rel=apple-touch-icon]")]
+        shown = parsed(calls.http.get(path).text)
+        icons = [tag["href"] for tag in shown.select("link[rel=icon], link[rel=apple-touch-icon]")]
         assert icons == ["/favicon.ico", "/static/icon.svg", "/apple-touch-icon.png"], path
 
 
 def test_it_lists_the_magic_pins_and_the_sign_ins_on_its_front_page(calls: Calls) -> None:
-    soup = BeautifulSoup(calls.http.get("/").text, "html.parser")
-    assert [cell.text for cell in soup.select("#magic-pins tbody th")] == [magic.word for magic in MAGIC_PINS]
+    shown = parsed(calls.http.get("/").text)
+    assert [cell.text for cell in shown.select("#magic-pins tbody th")] == [magic.word for magic in MAGIC_PINS]
     for text in ("alice@example.com", "alice-password", "mallory@example.com"):
-        assert text in soup.text
-    assert soup.select_one('a[href="/tv"]')
-    assert soup.select_one(f'a[href="{PORTAL}/activate"]')
+        assert text in shown.text
+    assert shown.select_one('a[href="/tv"]')
+    assert shown.select_one(f'a[href="{PORTAL}/activate"]')
 
 
 def test_the_health_check_answers(calls: Calls) -> None:
@@ -72,11 +72,11 @@ def test_the_health_check_answers(calls: Calls) -> None:
 
 
 def test_the_page_of_a_tv_has_no_pin(calls: Calls) -> None:
-    soup = BeautifulSoup(calls.http.get("/tv").text, "html.parser")
-    assert soup.select_one("#url").text == "127.0.0.1:8000/activate"
-    assert soup.body["data-app-key"] == APP_KEY
-    assert "JavaScript" in soup.select_one("noscript").text
-    assert soup.select_one("#pin").text == ""
+    shown = parsed(calls.http.get("/tv").text)
+    assert shown.select_one("#url").text == "127.0.0.1:8000/activate"
+    assert shown.select_one("body")["data-app-key"] == APP_KEY
+    assert "JavaScript" in shown.select_one("noscript").text
+    assert shown.select_one("#pin").text == ""
 
 
 def test_the_qr_code_keeps_the_content_security_policy(calls: Calls) -> None:

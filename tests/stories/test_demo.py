@@ -12,12 +12,12 @@ from pathlib import Path
 import pyotp
 import pytest
 import requests
-from bs4 import BeautifulSoup
 
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 from tests.harness import servers
 from tests.harness.commands import Start, run_command, start_fork, start_python
+from tests.harness.markup import parsed
 from tests.harness.page import Page, PageClient
 from tests.harness.servers import Port, Processes, free_port, sandbox_addresses
 from tests.harness.simulated_zype import TV
@@ -115,7 +115,7 @@ def test_the_printed_address_of_the_video_service_hands_alice_over(demo: Demo) -
     assert site
     with requests.Session() as http:
         http.trust_env = False
-        form = BeautifulSoup(http.get(site[1], timeout=5).text, "html.parser").select_one("form")
+        form = parsed(http.get(site[1], timeout=5).text).select_one("form")
     assert form
     portal, _, path = str(form["action"]).rpartition("/sign-in")
     transport = OverHTTP(portal)
@@ -141,7 +141,7 @@ def test_the_printed_instructions_open_the_console_for_the_agent_and_the_supervi
 
     with requests.Session() as http:
         http.trust_env = False
-        code = BeautifulSoup(http.get(phone, timeout=5).text, "html.parser").select(f"#now-{name}")[0].text
+        code = parsed(http.get(phone, timeout=5).text).select(f"#now-{name}")[0].text
     page = sign_in_at_console(console, demo.settings, name, password, code)
     assert "bob, Agent" in page.text(".staff-bar p")
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import requests
-from bs4 import BeautifulSoup
 from flask import Flask
 
 from portal.sandbox import seed
 from portal.settings.settings import Settings
 from tests.harness import servers
+from tests.harness.markup import parsed
 from tests.harness.page import PageClient
 from tests.harness.people import Alice
 from tests.harness.servers import Port, Processes, sandbox_addresses
@@ -110,7 +110,7 @@ def test_the_viewer_gets_a_mail_after_an_agents_link_and_after_a_link_from_a_new
     assert f"{serve.url}/devices" in found[1]["text"]
     assert not [tv.pin for tv in tvs if tv.pin in str(found)]
 
-    page = BeautifulSoup(http.get(f"{environ['PORTAL_ZYPE_API_URL']}/mail", timeout=5).text, "html.parser")
+    page = parsed(http.get(f"{environ['PORTAL_ZYPE_API_URL']}/mail", timeout=5).text)
     assert [heading.text for heading in page.select("article h2")] == [mail["subject"] for mail in found][::-1]
 
     metrics = http.get(f"http://{environ['PORTAL_METRICS_BIND']}/metrics", timeout=5).text

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import requests
-from bs4 import BeautifulSoup
 
+from tests.harness.markup import parsed
 from tests.harness.page import PageClient
 
 SECONDS = 5
@@ -57,7 +57,7 @@ class ProviderBrowser:
         """Fill in name and password where the provider asks for them; return the path of the callback."""
         response = self._http.get(url, timeout=SECONDS)
         for field, value in (("login", name), ("password", password)):
-            if BeautifulSoup(response.text, "html.parser").select(f"[name={field}]"):
+            if parsed(response.text).select(f"[name={field}]"):
                 response = self._http.post(response.url, {field: value}, allow_redirects=False, timeout=SECONDS)
                 response = self._follow(response)
         return self._callback(response)
@@ -77,7 +77,7 @@ class ProviderBrowser:
 
     def _callback(self, response: requests.Response) -> str:
         response = self._follow(response)
-        text = BeautifulSoup(response.text, "html.parser").get_text()
+        text = parsed(response.text).get_text()
         assert response.is_redirect, f"The provider shows a page: {text}"
         parts = urlsplit(_location(response))
         return f"{parts.path}?{parts.query}"
