@@ -4,14 +4,16 @@ from typing import Any
 
 from flask import Flask, request
 from flask_babel import get_locale
-from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined
 
 from portal.pages.identity.agent import cached_agent
 from portal.pages.identity.viewer import cached_viewer
 from portal.pages.web import language
 from portal.pages.web.assets import Assets
+from portal.pages.web.components import Components
 from portal.pages.web.origins import CONSOLE, is_console_origin
 from portal.pages.web.paths import HOME
+from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
 
 
@@ -26,9 +28,9 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["asset"] = assets.url
-    if settings.overrides_dir and app.jinja_loader:
-        overrides = FileSystemLoader(settings.overrides_dir / "templates")
-        app.jinja_loader = ChoiceLoader([overrides, app.jinja_loader])
+    folders = [data_dir("templates"), *([settings.overrides_dir / "templates"] if settings.overrides_dir else [])]
+    app.jinja_loader = FileSystemLoader(folders[::-1])
+    app.jinja_env.globals["ui"] = Components(app.jinja_env, tuple(folders))
     brand = {
         "name": settings.brand_name,
         "logo_url": assets.logo,
