@@ -60,7 +60,7 @@ def content(client: PageClient, path: str) -> bytes:
 def icon_links(client: PageClient) -> dict[str, bytes]:
     """Return the content of each icon in the head of a page, by its relation and type."""
     links = client.get("/sign-in").select("link[rel=icon], link[rel=apple-touch-icon]")
-    return {f"{link['rel'][0]} {link['type']}": content(client, str(link["href"])) for link in links}
+    return {f"{link['rel']} {link['type']}": content(client, str(link["href"])) for link in links}
 
 
 @pytest.fixture
