@@ -6,7 +6,8 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
-from functools import cache
+from copy import copy
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,24 @@ class Assets:
         """Return where a file is in the folder. Raises as ``url``."""
         return str(self.folder / self.url(name).removeprefix(URL))
 
+    @cached_property
+    def server(self) -> WhiteNoise:
+        """WhiteNoise with all files, in front of no application: looking at each file takes time."""
+        server = WhiteNoise(
+            None,
+            root=str(self.folder),
+            prefix=URL,
+            autorefresh=False,
+            allow_all_origins=False,
+            # A name contains the hash of its content, so that never changes.
+            immutable_file_test=lambda _path, url: url.startswith(URL),
+            max_age=DAY_SECONDS,
+            add_headers_function=_add_headers,
+        )
+        for url, name in ROOT_FILES.items():
+            server.add_file_to_dictionary(url, self.path(name))
+        return server
+
     def _add(self, name: str, content: bytes) -> str:
         path = Path(name)
         digest = hashlib.sha256(content).hexdigest()[:12]
@@ -82,26 +101,15 @@ def init_app(app: Flask, settings: Settings) -> Assets:
     """Serve the static files before Flask is asked."""
     overrides = settings.overrides_dir / "static" if settings.overrides_dir else None
     assets = _assets(settings.brand_accent, settings.brand_logo, settings.brand_icon, overrides)
-
-    def add_headers(served: Any, _path: str, _url: str) -> None:
-        for name, value in STATIC:
-            served[name] = value
-
-    whitenoise = WhiteNoise(
-        app.wsgi_app,
-        root=str(assets.folder),
-        prefix=URL,
-        autorefresh=False,
-        allow_all_origins=False,
-        # A name contains the hash of its content, so that never changes.
-        immutable_file_test=lambda _path, url: url.startswith(URL),
-        max_age=DAY_SECONDS,
-        add_headers_function=add_headers,
-    )
-    for url, name in ROOT_FILES.items():
-        whitenoise.add_file_to_dictionary(url, assets.path(name))
-    app.wsgi_app = whitenoise  # type: ignore[method-assign]
+    server = copy(assets.server)
+    server.application = app.wsgi_app
+    app.wsgi_app = server  # type: ignore[method-assign]
     return assets
+
+
+def _add_headers(served: Any, _path: str, _url: str) -> None:
+    for name, value in STATIC:
+        served[name] = value
 
 
 def on_accent(accent: str) -> str:
