@@ -12,6 +12,7 @@ from flask import Flask, current_app, request
 from flask_limiter import ApplicationLimit, Limiter
 from limits import RateLimitItem
 
+from portal.pages.web.request_counts import RequestCounts
 from portal.settings.addresses import NO_ADDRESS, network_prefix, site_prefix
 from portal.settings.rates import SITE_FACTOR, times
 from portal.settings.settings import Settings
@@ -71,7 +72,7 @@ def _notation(items: Iterable[RateLimitItem]) -> str:
 
 def _storage(settings: Settings) -> dict[str, Any]:
     if settings.redis_url is None:
-        return {"storage_uri": "memory://"}
+        return {"storage_uri": f"{RequestCounts.STORAGE_SCHEME[0]}://"}
     return {
         "storage_uri": settings.redis_url.get_secret_value(),
         "storage_options": {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS},
