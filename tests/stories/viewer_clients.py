@@ -113,9 +113,9 @@ class ViewerClient:
         return self._send("POST", "/sign-in", {"email": email, "password": password})
 
     def another_tab(self) -> "ViewerClient":
-        """Return another connection with the cookies of this one."""
+        """Return another connection with the cookies of this one, and its CSRF token, which is the session's."""
         tab = ViewerClient(self._origin, self.number, self._address)
-        tab._cookies = dict(self._cookies)
+        tab._cookies, tab._token = dict(self._cookies), self._token
         return tab
 
     def open(self, path: str = "/activate") -> Response:
@@ -179,10 +179,11 @@ class ViewerClients:
         return [self.viewer(number, f"192.0.2.{number}") for number in range(count)]
 
     def tab_of(self, viewer: ViewerClient) -> ViewerClient:
-        """Return another connection of the same browser, with the page with the PIN field open."""
+        """Return another connection of the same browser, which a worker has accepted and is ready to send a PIN."""
         tab = viewer.another_tab()
         self._browsers.append(tab)
-        tab.open()
+        # The page that costs least.
+        assert tab.open("/healthz").status == 200
         return tab
 
     def close(self) -> None:
