@@ -13,6 +13,7 @@ from portal.commands.check import findings
 from portal.pages.auth.handoff import keys
 from portal.pages.auth.handoff.errors import KeysUnavailable, TokenRefused
 from portal.pages.auth.handoff.keys import PublicKeys
+from portal.pages.auth.signatures import SignatureRegistry
 from portal.sandbox import seed
 from portal.settings.loading import load
 from tests.harness import servers
@@ -96,10 +97,11 @@ def test_tokens_of_public_keys_sign_in_and_no_other(
     def send(status: int, header: dict[str, Any], key: Any) -> None:
         now = int(time.time())
         claims = {"iss": ISSUER, "aud": browser.settings.public_url, "iat": now, "exp": now + 50, "sub": seed.ALICE.id}
-        token = jwt.encode(header, claims | {"jti": str(next(numbers)), "name": "A"}, key, algorithms=[header["alg"]])
+        registry = SignatureRegistry(algorithms=[header["alg"]])
+        token = jwt.encode(header, claims | {"jti": str(next(numbers)), "name": "A"}, key, registry=registry)
         browser.send("POST", "/sign-in/handoff", status, data={"token": token})
 
-    for key, names in ((ec, ["ES256"]), (rsa, ["RS256", "PS512"]), (okp, ["Ed25519"])):
+    for key, names in ((ec, ["ES256"]), (rsa, ["RS256", "PS512"]), (okp, ["Ed25519", "EdDSA"])):
         for name in names:
             send(303, {"alg": name, "kid": key.kid}, key)
     # Signed with what is public, as if it were a secret.
@@ -113,7 +115,7 @@ def test_tokens_of_public_keys_sign_in_and_no_other(
     send(400, {"alg": "ES256"}, ec)
     # Neither a forged algorithm nor an unknown key made the portal ask again so soon.
     assert site.requests == 1
-    assert outcomes(app, "sign_in").count("signed_in") == 4
+    assert outcomes(app, "sign_in").count("signed_in") == 5
 
 
 def _as_secret(content: bytes) -> OctKey:

@@ -15,9 +15,10 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from flask import Flask, Response, redirect, request
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import Key
 from werkzeug.wrappers import Response as AnyResponse
 
+from portal.pages.auth.signatures import ALGORITHMS, SignatureRegistry
 from tests.harness import servers
 
 CLIENT_ID = "portal"
@@ -36,17 +37,18 @@ class ScriptedProvider:
         key: that signs.
     """
 
-    def __init__(self, key: RSAKey) -> None:
+    def __init__(self, key: Key) -> None:
         self.issuer = ""
         # The path and the form of each request.
         self.requests: list[tuple[str, dict[str, str]]] = []
         self._codes: dict[str, dict[str, str]] = {}
         self.script(key)
 
-    def script(self, key: RSAKey, **overrides: Any) -> None:
+    def script(self, key: Key, **overrides: Any) -> None:
         """Follow the standards from now on, except in these attributes."""
         self.key = key
-        self.keys: list[RSAKey] = [key]
+        # A document is published as it is.
+        self.keys: list[Any] = [key]
         # Members to send instead; None leaves one out.
         self.metadata: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}
@@ -55,7 +57,7 @@ class ScriptedProvider:
         self.callback: dict[str, str | None] = {}
         # Whole responses, by path.
         self.responses: dict[str, Callable[[], AnyResponse]] = {}
-        self.sign: Sign = lambda header, claims: jwt.encode(header, claims, self.key)
+        self.sign: Sign = self._signed
         for name, value in overrides.items():
             setattr(self, name, value)
 
@@ -73,7 +75,7 @@ class ScriptedProvider:
             METADATA: self._metadata,
             "/authorize": self._authorize,
             "/token": self._token,
-            "/keys": lambda: {"keys": [key.as_dict(private=False) for key in self.keys]},
+            "/keys": self._published,
             "/userinfo": self._userinfo,
         }.items():
             app.add_url_rule(path, path, view, methods=["GET", "POST"])
@@ -98,6 +100,9 @@ class ScriptedProvider:
         finally:
             over.set()
 
+    def _signed(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+        return jwt.encode({**header}, {**claims}, self.key, registry=SignatureRegistry(algorithms=ALGORITHMS))
+
     def _metadata(self) -> dict[str, Any]:
         document = {
             "issuer": self.issuer,
@@ -108,6 +113,9 @@ class ScriptedProvider:
             "id_token_signing_alg_values_supported": ["RS256"],
         }
         return _overridden(document, self.metadata)
+
+    def _published(self) -> dict[str, Any]:
+        return {"keys": [key.as_dict(private=False) if hasattr(key, "as_dict") else key for key in self.keys]}
 
     def _authorize(self) -> AnyResponse:
         code = secrets.token_hex(8)
@@ -123,7 +131,8 @@ class ScriptedProvider:
             return {"error": "invalid_grant"}, 400
         if create_s256_code_challenge(request.form["code_verifier"]) != asked["code_challenge"]:
             return {"error": "invalid_grant"}, 400
-        id_token = self.sign({"alg": "RS256", "kid": self.key.kid, **self.header}, self._claims(asked["nonce"]))
+        header = _overridden({"alg": "RS256", "kid": self.key.kid}, self.header)
+        id_token = self.sign(header, self._claims(asked["nonce"]))
         return {"access_token": "access-of-bob", "token_type": "Bearer", "expires_in": 60, "id_token": id_token}
 
     def _claims(self, nonce: str) -> dict[str, Any]:
@@ -148,7 +157,7 @@ class ScriptedProvider:
 
 
 @contextmanager
-def scripted_provider(key: RSAKey) -> Iterator[ScriptedProvider]:
+def scripted_provider(key: Key) -> Iterator[ScriptedProvider]:
     """Serve a provider while the block runs."""
     provider = ScriptedProvider(key)
     port = servers.Port()

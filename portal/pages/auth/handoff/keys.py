@@ -7,10 +7,10 @@ from typing import Any
 
 import requests
 import structlog
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+from joserfc.jwk import Key, OctKey
 
 from portal.pages.auth.handoff.errors import KeysUnavailable, TokenRefused
+from portal.pages.auth.signatures import ALGORITHMS, public_key
 from portal.settings.settings import Settings
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
@@ -25,10 +25,6 @@ RETRY_SECONDS = 5.0
 FRESH_SECONDS = 600.0
 STALE_SECONDS = 3600.0
 CONNECT_SECONDS, LOAD_SECONDS = 3.0, 5.0
-# Each key type of a JWKS with what verifies. A key of the type oct is a secret, which a public document can't contain.
-TYPES: dict[str, Any] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
-# The modulus of an RSA key with 2048 bits, in base64url.
-LEAST_MODULUS = 342
 
 
 class SharedKey:
@@ -48,9 +44,7 @@ class PublicKeys:
     """The public keys of the site (RFC 7517), loaded when they are needed, and shared by the threads of a worker."""
 
     # Never one with a shared secret: whoever read the public key could sign with it.
-    algorithms: tuple[str, ...] = (
-        *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"),
-    )
+    algorithms = ALGORITHMS
 
     def __init__(self, url: str, trust_env: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
@@ -79,7 +73,7 @@ class PublicKeys:
 
     def load(self) -> int:
         """Load the keys, and return their number. Raises KeysUnavailable with the reason."""
-        keys = [key for key in map(_public_key, self._document()) if key]
+        keys = [key for key in map(public_key, self._document()) if key]
         if not keys:
             raise KeysUnavailable("the document has no public key that can be used")
         self._keys, self._loaded_at = keys, self._clock()
@@ -131,20 +125,6 @@ class PublicKeys:
 
 
 Keys = SharedKey | PublicKeys
-
-
-def _public_key(document: Any) -> Key | None:
-    """Return the key of a member of a JWKS; none if it is of another kind, for another use, too short or unreadable."""
-    if not isinstance(document, dict) or document.get("use", "sig") != "sig":
-        return None
-    kind = TYPES.get(str(document.get("kty")))
-    if kind is None or (kind is RSAKey and len(str(document.get("n"))) < LEAST_MODULUS):
-        return None
-    try:
-        key: Key = kind.import_key(document)
-    except (JoseError, LookupError, ValueError, TypeError, AttributeError):
-        return None
-    return key
 
 
 def keys_of(settings: Settings) -> Keys | None:

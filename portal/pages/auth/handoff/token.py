@@ -10,11 +10,11 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import Key
-from joserfc.jws import JWSRegistry
 
 from portal.domain.characters import is_control
 from portal.pages.auth.handoff.errors import TokenRefused
 from portal.pages.auth.handoff.keys import Keys
+from portal.pages.auth.signatures import SignatureRegistry
 from portal.settings.settings import Settings
 from portal.viewers.directory import CONSUMER_ID
 from portal.zype.payloads import MAX_EMAIL, MAX_NAME
@@ -73,7 +73,7 @@ def _verified(token: str, keys: Keys) -> Mapping[str, Any]:
         return keys.find(kid)
 
     # Sites may add header parameters of their own. Those in "crit" have to be known all the same.
-    registry = JWSRegistry(algorithms=keys.algorithms, strict_check_header=False)
+    registry = SignatureRegistry(algorithms=keys.algorithms, strict_check_header=False)
     try:
         return jwt.decode(token, key_of, registry=registry).claims
     except (JoseError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:

@@ -8,8 +8,8 @@ from portal.database.sessions import LIFETIMES
 from portal.domain.actors import SessionKind
 from portal.domain.errors import AccountError
 from portal.pages.staff_auth.oidc.claims import Claims
+from portal.pages.staff_auth.oidc.id_token import LEEWAY_SECONDS
 from portal.pages.staff_auth.oidc.problems import Problem, ProviderSignIn, refused
-from portal.pages.staff_auth.oidc.provider import LEEWAY_SECONDS
 from portal.services import services
 
 log = structlog.get_logger("portal.staff_auth")

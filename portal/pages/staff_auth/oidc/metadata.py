@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from portal.pages.auth.signatures import ALGORITHMS, ED25519
 from portal.pages.staff_auth.oidc.errors import ProviderMisconfigured
 from portal.settings.addresses import is_loopback
 
-# Only algorithms that sign with a private key: "none" has no key, and the key of the HS family is the client's secret.
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # All members that are used. Authlib hands each on to requests, which would obey "verify": false.
 LIST_MEMBERS = ("id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported", "scopes_supported")
@@ -31,9 +30,10 @@ def validated(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
         if not _is_safe(metadata.get(name), issuer):
             raise ProviderMisconfigured(f"{name} is missing or no https address")
     supported = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
-    metadata["id_token_signing_alg_values_supported"] = [name for name in ALGORITHMS if name in supported]
+    names = {*supported, *ED25519} if ED25519.intersection(supported) else supported
+    metadata["id_token_signing_alg_values_supported"] = [name for name in ALGORITHMS if name in names]
     if not metadata["id_token_signing_alg_values_supported"]:
-        raise ProviderMisconfigured("id_token_signing_alg_values_supported has no public-key signature")
+        raise ProviderMisconfigured("id_token_signing_alg_values_supported has no signature that the portal accepts")
     return metadata
 
 
