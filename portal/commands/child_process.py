@@ -22,10 +22,17 @@ class ChildProcess:
     """A command of the portal, such as ``("sandbox",)``, in a child process that ends with the ``with`` block.
 
     The command has to know ``--stop-with-stdin``.
+
+    Args:
+        command: the command.
+        environ: its environment.
+        values_file: the file for the values of its metrics. Then the command has to know ``--values-file``.
     """
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], values_file: int | None = None) -> None:
         self._command = [sys.executable, "-m", "portal", *command, "--stop-with-stdin"]
+        self._files = () if values_file is None else (values_file,)
+        self._command += [f"--values-file={file}" for file in self._files]
         self._environ = dict(environ)
         self._name = command[0]
         self._owner = os.getpid()
@@ -57,7 +64,7 @@ class ChildProcess:
         self._started = time.monotonic()
         # In a session of its own: Ctrl-C stops the portal first, and links in flight can still reach the sandbox.
         self._process = subprocess.Popen(  # noqa: S603
-            self._command, stdin=subprocess.PIPE, env=self._environ, start_new_session=True
+            self._command, stdin=subprocess.PIPE, env=self._environ, pass_fds=self._files, start_new_session=True
         )
 
     def _wait(self) -> None:

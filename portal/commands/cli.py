@@ -84,7 +84,7 @@ def serve() -> None:
     """Serve the portal; in sandbox mode, the sandbox too."""
     with _fast_imports():
         from portal.commands.context import environment, load_settings, open_database
-        from portal.commands.folders import metrics_folder
+        from portal.commands.serve import run_server
 
     environ = environment()
     settings = load_settings(environ)
@@ -94,9 +94,4 @@ def serve() -> None:
 
         with open_database(settings):
             upgrade(settings.database_url.get_secret_value())
-    with metrics_folder(settings, environ):
-        # Now, because prometheus_client looks for the folder when it is imported.
-        with _fast_imports():
-            from portal.commands.serve import run_server
-
-        run_server(settings, environ)
+    run_server(settings, environ)

@@ -1,4 +1,4 @@
-"""A folder that is gone afterwards, and the one in which the workers add up their metrics."""
+"""A folder that is gone afterwards."""
 
 import os
 import shutil
@@ -6,8 +6,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from portal.settings.settings import Settings
 
 
 @contextmanager
@@ -24,18 +22,3 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
     finally:
         if os.getpid() == owner:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def metrics_folder(settings: Settings, environ: dict[str, str]) -> Iterator[None]:
-    """Let the workers add up their metrics in a folder while the block runs, if PORTAL_METRICS_BIND shows them.
-
-    So do child processes with this environment. Enter it before prometheus_client is imported, which looks for
-    PROMETHEUS_MULTIPROC_DIR then.
-    """
-    if not settings.metrics_bind:
-        yield
-        return
-    with temporary_folder("metrics") as folder:
-        environ["PROMETHEUS_MULTIPROC_DIR"] = os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-        yield

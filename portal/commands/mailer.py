@@ -10,6 +10,7 @@ from portal.mail.mailer import Mailer
 from portal.mail.messages import MessageWriter
 from portal.mail.smtp import smtp_client
 from portal.pages.ops import metrics
+from portal.pages.ops.shared_values import OWN
 from portal.pages.web import logs
 from portal.zype.client import ZypeClient
 
@@ -18,8 +19,11 @@ from portal.zype.client import ZypeClient
 @click.option("--once", is_flag=True, help="Send what is due, and end.")
 @click.option("--quiet", is_flag=True, help="Log only warnings and errors.")
 @click.option("--stop-with-stdin", is_flag=True, help="Stop when standard input ends.")
-def mailer(once: bool, quiet: bool, stop_with_stdin: bool) -> None:
+@click.option("--values-file", type=int, help="The open file for the values of metrics, from serve.")
+def mailer(once: bool, quiet: bool, stop_with_stdin: bool, values_file: int | None) -> None:
     """Send the mails that let viewers know what was done with their TVs."""
+    if values_file is not None:
+        OWN.put_into(values_file)
     settings = load_settings(environment())
     if settings.smtp_url is None:
         fail("PORTAL_SMTP_URL: is not set, so there are no mails to send")

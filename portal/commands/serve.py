@@ -18,7 +18,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
-from prometheus_client import CollectorRegistry, multiprocess, start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from portal.app import create_app
 from portal.commands.arbiter import PortalArbiter
@@ -27,6 +27,7 @@ from portal.commands.context import check_port, check_sandbox_ports, fail, open_
 from portal.commands.stopping import SharedFlag
 from portal.commands.worker import WholeRequestWorker
 from portal.database.schema import is_current
+from portal.pages.ops.shared_values import OWN, ValueFiles
 from portal.pages.web import logs
 from portal.pages.web.refusals import refusals
 from portal.settings.addresses import split_bind
@@ -65,10 +66,13 @@ def run_server(
             if settings.mode == "sandbox":
                 stack.enter_context(_sandbox_process(settings, environ))
             mailer = None
+            values = ValueFiles() if settings.metrics_bind else None
             if settings.smtp_url:
                 quiet = [] if log_level <= logging.INFO else ["--quiet"]
-                mailer = stack.enter_context(ChildProcess(["mailer", *quiet], environ))
-            _Server(settings, on_ready, mailer).run()
+                mailer = stack.enter_context(
+                    ChildProcess(["mailer", *quiet], environ, values.take() if values else None)
+                )
+            _Server(settings, on_ready, mailer, values).run()
     except OSError as error:
         fail(str(error))
 
@@ -108,8 +112,11 @@ def _wait_until_healthy(origin: str, is_running: Callable[[], bool] = lambda: Tr
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, configured by the settings alone: no files or variables of its own are read."""
 
-    def __init__(self, settings: Settings, on_ready: Callable[[], None], mailer: ChildProcess | None) -> None:
+    def __init__(
+        self, settings: Settings, on_ready: Callable[[], None], mailer: ChildProcess | None, values: ValueFiles | None
+    ) -> None:
         self._settings = settings
+        self._values = values
         self._on_ready = on_ready
         self._mailer = mailer
         # For the workers.
@@ -143,8 +150,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "when_ready": self._serve_metrics,
             "post_worker_init": self._init_worker,
         }
-        if settings.metrics_bind:
-            options["child_exit"] = _remove_worker_metrics
+        if self._values:
+            options |= _share_values(self._values)
         if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn's heartbeat files, which it makes private
             options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
         for name, value in options.items():
@@ -159,10 +166,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def _serve_metrics(self, _arbiter: object) -> None:
-        if not self._settings.metrics_bind:
+        if not self._settings.metrics_bind or not self._values:
             return
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        registry.register(self._values)
         host, port = split_bind(self._settings.metrics_bind)
         start_http_server(int(port), addr=host, registry=registry)
 
@@ -179,6 +186,19 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self._on_ready()
 
 
+def _share_values(values: ValueFiles) -> dict[str, Any]:
+    """Return what gunicorn has to do so that the workers put their metrics into files of these."""
+
+    def take(_arbiter: object, worker: Any) -> None:
+        worker.values_file = values.take()
+
+    return {
+        "pre_fork": take,
+        "post_fork": lambda _arbiter, worker: OWN.put_into(worker.values_file),
+        "child_exit": lambda _arbiter, worker: values.give_back(worker.values_file),
+    }
+
+
 class _PortalLogger(Logger):  # type: ignore[misc]
     """Passes gunicorn's messages to the portal's log, which has a line of its own for each request."""
 
@@ -186,7 +206,3 @@ class _PortalLogger(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
         self.error_log.setLevel(logging.NOTSET)
         self.access_log.propagate = False
-
-
-def _remove_worker_metrics(_arbiter: object, worker: Any) -> None:
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

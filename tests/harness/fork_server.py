@@ -41,9 +41,6 @@ MODULES = (
         "wsgiref.handlers",
     ),
 )
-# Where the workers add up their metrics, these are imported again: prometheus_client looks for
-# PROMETHEUS_MULTIPROC_DIR when it is imported.
-IMPORTED_WITH_METRICS = frozenset({"portal", "prometheus_client"})
 SOCKET = "fork_server"
 MAX_REQUEST_BYTES = 100_000
 # Of the process that runs the command: first its id, then its exit status.
@@ -248,9 +245,6 @@ def _become(command: list[str], environ: dict[str, str], folder: str, stdout: in
     for number, file in ((1, stdout), (2, stderr)):
         os.dup2(file, number)
         os.close(file)
-    if "PORTAL_METRICS_BIND" in environ:
-        for module in [name for name in sys.modules if name.partition(".")[0] in IMPORTED_WITH_METRICS]:
-            del sys.modules[module]
     run_portal(command)
 
 

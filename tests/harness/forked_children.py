@@ -19,18 +19,20 @@ class ForkingPopen(subprocess.Popen[bytes]):
     That one would be to execute a new interpreter, which takes most of a second to import the libraries.
     """
 
-    def __init__(self, args: Sequence[str], *, env: Mapping[str, str], **options: Any) -> None:
+    def __init__(
+        self, args: Sequence[str], *, env: Mapping[str, str], pass_fds: Sequence[int] = (), **options: Any
+    ) -> None:
         command = None
         if list(args[: len(PORTAL)]) == PORTAL:
-            command = partial(become_command, [*args[len(PORTAL) :]], {**env})
-        super().__init__(args, env=env, preexec_fn=command, **options)
+            command = partial(become_command, [*args[len(PORTAL) :]], {**env}, pass_fds)
+        super().__init__(args, env=env, pass_fds=pass_fds, preexec_fn=command, **options)
 
 
-def become_command(command: Sequence[str], environ: Mapping[str, str]) -> None:
+def become_command(command: Sequence[str], environ: Mapping[str, str], files: Sequence[int]) -> None:
     """Make this process, which was forked, what ``python -m portal`` would be, run the command, and end."""
     status: Any = 1
     try:
-        _leave_files()
+        _leave_files(files)
         _forget_signals()
         os.environ.clear()
         os.environ.update(environ)
@@ -51,14 +53,14 @@ def run_portal(command: Sequence[str]) -> None:
     runpy.run_module("portal", run_name="__main__", alter_sys=True)
 
 
-def _leave_files() -> None:
-    """Hold no file of the parent's but the standard three. One of the others waits for that: then it goes on.
+def _leave_files(but: Sequence[int]) -> None:
+    """Hold no file of the parent's but the standard three and these. One of the others waits for that: then it goes on.
 
     Their numbers are not free, since objects of the parent may still close them.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in map(int, os.listdir("/proc/self/fd")):
-        if number > 2:
+        if number > 2 and number not in but:
             os.dup2(nothing, number)
 
 

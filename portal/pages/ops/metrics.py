@@ -1,11 +1,14 @@
 """The metrics for Prometheus. Labels have closed sets of values: no id, path, PIN or address is ever one.
 
-prometheus_client decides when it is first imported whether the numbers live in this process or in the files of
-PROMETHEUS_MULTIPROC_DIR, where every worker's are added up. So `serve` sets that variable before anything
-imports this module, and only when there is a PORTAL_METRICS_BIND to show them on.
+A gauge needs a ``multiprocess_mode``, by which the values of the processes become one.
 """
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Histogram, values
+
+from portal.pages.ops.shared_values import OWN
+
+# Before the first metric is made. Without PORTAL_METRICS_BIND it keeps the values in this process.
+values.ValueClass = OWN.value
 
 # Upper bounds in seconds: of pages, and of calls to Zype up to their deadline.
 PAGE_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
