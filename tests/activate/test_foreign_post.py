@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.page import PageClient
 
 TV = f"/devices/{'a' * 32}"

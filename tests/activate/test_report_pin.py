@@ -11,7 +11,7 @@ from portal.domain.pins import Pin
 from portal.ledger.tables import ledger
 from portal.linking.reports import MAX_REPORTS
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import cookie, give_cookie, outcomes, rows
 from tests.harness.page import Page

@@ -13,7 +13,7 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.sandbox.seed import Consumer
 from portal.viewers.preferences import viewers
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import answering, recording_calls
 from tests.harness.internals import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.markup import parsed

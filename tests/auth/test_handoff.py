@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 
 from portal.database.used_tokens import used_tokens
 from portal.sandbox import seed
-from tests.conftest import MakeServices
+from tests.fixtures import MakeServices
 from tests.harness.environment import live_environ
 from tests.harness.internals import cookie, logged, outcomes, rows, session_rows
 from tests.harness.markup import parsed

@@ -13,7 +13,7 @@ from portal.ledger import delays
 from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
 from portal.zype.breaker import FAILURES_TO_OPEN
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import recording_calls
 from tests.harness.internals import outcomes
 from tests.harness.page import Page, PageClient

@@ -8,7 +8,7 @@ from flask import Flask
 
 from portal.domain.actors import SessionKind
 from portal.ledger.tables import ledger
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import cookie, give_cookie, rows, session_rows
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Mallory

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import cookie, flask_client, give_cookie, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Bob, Mallory

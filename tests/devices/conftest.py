@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.linking import link_as_viewer
 from tests.harness.page import Page
 from tests.harness.people import Alice

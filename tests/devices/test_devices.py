@@ -14,8 +14,8 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.sandbox.seed import SHAPES
 from portal.settings.types import languages
-from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import logged, rows
 from tests.harness.linking import link_as_agent, link_as_viewer

@@ -9,8 +9,8 @@ from flask import Flask
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.viewers.preferences import tv_names
-from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import rows
 from tests.harness.page import Page, PageClient

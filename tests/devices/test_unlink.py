@@ -11,8 +11,8 @@ from portal.domain.outcomes import UnlinkOutcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.viewers.preferences import tv_names
-from tests.conftest import services_of
 from tests.devices.conftest import entries, handle
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import logged, outcomes, rows
 from tests.harness.linking import link_as_viewer

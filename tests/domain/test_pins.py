@@ -17,9 +17,14 @@ PINS = st.from_regex(RULES.pattern, fullmatch=True)
 SEPARATORS = "".join(map(chr, (*range(9, 14), 0x20, 0x85, 0xA0, 0x2007, 0x2028, 0x202F, 0x3000))) + "-‐‑–—−－ー・•·_＿"
 INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f\u061c\u2066\u2069\ufe0f\u3164\U000e0101"
 # By no list of ours: every character of these categories, but what is said of it elsewhere.
-DASHES = [c for c in map(chr, range(sys.maxunicode)) if unicodedata.category(c) == "Pd"]
-PUNCTUATION = [c for c in map(chr, range(sys.maxunicode)) if unicodedata.category(c)[0] == "P"]
-FORMATS = [c for c in map(chr, range(sys.maxunicode)) if unicodedata.category(c) == "Cf" and c not in OVERRIDES]
+MARKS = [
+    (c, category)
+    for c in map(chr, range(sys.maxunicode))
+    if (category := unicodedata.category(c)) == "Cf" or category[0] == "P"
+]
+DASHES = [c for c, category in MARKS if category == "Pd"]
+PUNCTUATION = [c for c, category in MARKS if category[0] == "P"]
+FORMATS = [c for c, category in MARKS if category == "Cf" and c not in OVERRIDES]
 # Number signs of scripts from right to left: the only formats that are seen.
 SEEN = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 KEYBOARD_DASHES = (

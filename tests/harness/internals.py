@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from portal.database.sessions import sessions
 from portal.ledger.tables import ledger
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.page import Page, PageClient
 from tests.harness.transports import Answer, InProcess
 

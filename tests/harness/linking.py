@@ -4,7 +4,7 @@ from flask import Flask
 
 from portal.domain.actors import Actor, ActorKind, Reason
 from portal.domain.outcomes import Outcome
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.people import Person
 
 

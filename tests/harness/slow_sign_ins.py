@@ -9,7 +9,7 @@ from flask import Flask
 
 from portal.domain.actors import ActorKind
 from portal.ledger import delays
-from tests.conftest import services_of
+from tests.fixtures import services_of
 
 
 def record_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:

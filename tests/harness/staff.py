@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from flask import Flask
 
 from portal.domain.actors import Role, SessionKind
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.accounts import add_account
 from tests.harness.internals import give_cookie
 from tests.harness.page import PageClient

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from portal.domain.actors import SessionKind
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import flask_client
 from tests.harness.people import Person
 

@@ -10,7 +10,7 @@ from portal.domain.actors import Role, SessionKind
 from portal.pages.identity import agent
 from portal.staff.accounts import Account
 from portal.staff.tables import agents
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.accounts import add_account
 from tests.harness.internals import session_rows
 

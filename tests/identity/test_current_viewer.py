@@ -7,7 +7,7 @@ from flask import Flask, g, session
 
 from portal.domain.actors import ActorKind, SessionKind
 from portal.pages.identity import viewer
-from tests.conftest import services_of
+from tests.fixtures import services_of
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from portal.database.sessions import MAX_SESSIONS, Sessions, sessions
 from portal.domain.actors import SessionKind
 from portal.sandbox import seed
 from portal.settings.keys import LedgerKey
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import cookie, flask_client, give_cookie, session_rows
 from tests.harness.page import PageClient
 from tests.harness.people import Alice

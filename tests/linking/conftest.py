@@ -3,7 +3,7 @@
 import pytest
 
 from portal.services import Services
-from tests.conftest import MakeServices
+from tests.fixtures import MakeServices
 
 
 @pytest.fixture

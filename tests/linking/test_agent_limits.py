@@ -7,7 +7,7 @@ from portal.domain.outcomes import Outcome
 from portal.ledger.tables import SPENT
 from portal.sandbox import seed
 from portal.services import Services
-from tests.conftest import MakeServices
+from tests.fixtures import MakeServices
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
 

@@ -17,7 +17,7 @@ from portal.ledger.attempts import Attempt
 from portal.ledger.tables import ledger
 from portal.linking import in_flight
 from portal.services import Services
-from tests.conftest import MakeServices
+from tests.fixtures import MakeServices
 from tests.harness.faulty_zype import before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype

@@ -12,7 +12,7 @@ from portal.domain.pins import Pin
 from portal.mail.outbox import outbox
 from portal.sandbox import faults, seed
 from portal.services import Services
-from tests.conftest import MakeServices
+from tests.fixtures import MakeServices
 from tests.harness.faulty_zype import before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype

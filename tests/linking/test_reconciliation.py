@@ -13,7 +13,7 @@ from portal.domain.pins import Pin
 from portal.ledger.attempts import Attempt
 from portal.ledger.earlier_attempts import REPEAT_WITHIN
 from portal.services import Services
-from tests.conftest import MakeServices
+from tests.fixtures import MakeServices
 from tests.harness.faulty_zype import answering, before_each_call
 from tests.harness.ledger import actor
 from tests.harness.simulated_zype import SimulatedZype

@@ -7,7 +7,7 @@ import time_machine
 from portal.domain.outcomes import Outcome
 from portal.ledger.earlier_attempts import REPEAT_WITHIN
 from portal.services import Services
-from tests.conftest import MakeServices
+from tests.fixtures import MakeServices
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import OTHER, VIEWER, begin_link, link, outcomes

@@ -11,7 +11,7 @@ from flask import request
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt
 from portal.services import Services
-from tests.conftest import MakeServices
+from tests.fixtures import MakeServices
 from tests.harness.faulty_zype import answering, before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype

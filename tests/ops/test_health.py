@@ -9,7 +9,7 @@ from flask import Flask
 
 from portal.app import create_app
 from portal.settings.settings import Settings
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.page import PageClient
 from tests.harness.servers import free_port
 

@@ -20,7 +20,7 @@ from portal.pages.support import history_forms
 from portal.pages.web.forms import PortalForm
 from portal.pages.web.language import LanguageForm
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import give_cookie, rows, send_body, session_rows
 from tests.harness.markup import attribute, words
 from tests.harness.page import Page, PageClient

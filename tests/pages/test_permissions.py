@@ -11,7 +11,7 @@ from portal.domain.actors import Role, SessionKind
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.staff.agents import agents
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import cookie, give_cookie, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Mallory

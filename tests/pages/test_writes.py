@@ -12,7 +12,7 @@ from portal.database.schema import metadata
 from portal.domain.actors import Role, SessionKind
 from portal.sandbox import seed
 from portal.settings.environment import variable
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.accounts import add_account
 from tests.harness.faulty_zype import recording_calls
 from tests.harness.internals import give_cookie, rows

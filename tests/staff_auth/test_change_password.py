@@ -10,7 +10,7 @@ from flask import Flask
 
 from portal.domain.actors import Role
 from portal.ledger.tables import ledger
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Bob

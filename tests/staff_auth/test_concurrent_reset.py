@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from portal.domain.actors import Role
 from portal.staff.tables import agents
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import rows, session_rows
 from tests.harness.page import PageClient
 

@@ -10,7 +10,7 @@ from flask import Flask
 
 from portal.domain.actors import Role
 from portal.staff.tables import agents, recovery_codes
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.accounts import add_account
 from tests.harness.internals import cookie, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient

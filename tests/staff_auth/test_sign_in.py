@@ -11,7 +11,7 @@ from flask import Flask
 from portal.domain.actors import Role, SessionKind
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.accounts import add_account
 from tests.harness.internals import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient

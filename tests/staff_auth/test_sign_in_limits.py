@@ -13,7 +13,7 @@ from portal.ledger import delays
 from portal.ledger.attempts import Attempt
 from portal.ledger.tables import ledger
 from portal.settings.keys import keyring
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.accounts import add_account
 from tests.harness.internals import outcomes, rows
 from tests.harness.page import Page, PageClient

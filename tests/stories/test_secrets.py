@@ -22,7 +22,7 @@ from portal.sandbox.app import create_app
 from portal.sandbox.server import serve_in_thread
 from portal.sandbox.state import Sandbox
 from portal.settings.settings import Settings
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.mail_servers import MailServer
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Supervisor

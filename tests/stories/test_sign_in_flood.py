@@ -10,7 +10,7 @@ from flask import Flask
 from portal.ledger import delays
 from portal.ledger.tables import ledger
 from portal.pages.ops.metrics import STOPPED
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import rows
 from tests.harness.page import PageClient
 from tests.harness.people import Bob

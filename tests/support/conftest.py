@@ -14,7 +14,7 @@ from portal.domain.outcomes import Action, LookUpOutcome
 from portal.ledger.attempts import Attempt
 from portal.pages.support.signed_state import sign
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness import people
 from tests.harness.chromium import Watch
 from tests.harness.internals import cookie, flask_client

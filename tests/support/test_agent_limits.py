@@ -9,7 +9,7 @@ from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action
 from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import outcomes
 from tests.harness.page import PageClient
 from tests.harness.people import Alice

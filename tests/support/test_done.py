@@ -11,7 +11,7 @@ from portal.domain.outcomes import UnlinkOutcome
 from portal.ledger.tables import ledger
 from portal.pages.support.signed_state import sign, verify
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import outcomes, rows
 from tests.harness.people import Alice

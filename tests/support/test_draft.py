@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import cookie, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.simulated_zype import SimulatedZype

@@ -10,7 +10,7 @@ from flask import Flask
 from portal.domain.outcomes import LookUpOutcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import logged, outcomes, rows, send_body
 from tests.harness.page import PageClient

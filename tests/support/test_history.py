@@ -24,7 +24,7 @@ from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger
 from portal.ledger.verification import Verification
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice

@@ -10,7 +10,7 @@ from portal.domain.actors import Actor, ActorKind, Reason, Role
 from portal.domain.outcomes import Action, Outcome
 from portal.ledger.attempts import Attempt
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.chromium import Watch
 from tests.harness.page import PageClient
 from tests.harness.staff import sign_in_staff

@@ -7,7 +7,7 @@ from flask import Flask
 from portal.ledger.tables import ledger
 from portal.mail.outbox import outbox
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import outcomes, rows, session_rows
 from tests.harness.people import Alice, Mallory

@@ -12,7 +12,7 @@ from flask import Flask
 from portal.domain.outcomes import UnlinkOutcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import outcomes, rows
 from tests.harness.linking import link_as_viewer

@@ -5,7 +5,7 @@ import pytest
 from portal.domain.outcomes import LookUpOutcome
 from portal.sandbox import seed
 from portal.services import Services
-from tests.conftest import MakeServices
+from tests.fixtures import MakeServices
 from tests.harness.faulty_zype import answering
 from tests.harness.ledger import REASON, agent
 from tests.harness.simulated_zype import SimulatedZype

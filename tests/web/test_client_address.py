@@ -9,7 +9,7 @@ from portal.database.sessions import sessions
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.settings.addresses import NO_ADDRESS, client_address, network_prefix, site_prefix
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import logged, rows
 from tests.harness.page import PageClient
 

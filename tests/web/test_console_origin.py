@@ -12,7 +12,7 @@ from portal.pages.staff_auth.oidc.provider import Provider
 from portal.pages.staff_auth.oidc.sign_out import end_session_url
 from portal.pages.web.console_origin import SHARED
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import cookie, flask_client, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Bob

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from portal.database import database as db
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.faulty_zype import recording_calls
 from tests.harness.internals import cookie, give_cookie, logged, outcomes, send_body
 from tests.harness.page import Page, PageClient

@@ -10,7 +10,7 @@ from portal.pages.web.language import choices
 from portal.sandbox import seed
 from portal.settings.types import languages
 from portal.viewers.preferences import viewers
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import cookie, give_cookie, logged, rows
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice

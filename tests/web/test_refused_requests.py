@@ -7,7 +7,7 @@ from flask import Flask, abort
 
 from portal.domain.actors import Role
 from portal.sandbox import seed
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import logged
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Bob

@@ -10,7 +10,7 @@ from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt
 from portal.ledger.tables import ledger
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import cookie, give_cookie, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.conftest import SignIn

@@ -1,20 +1,20 @@
 """Staff sign in with a real identity provider, Canaille by pytest-iam: the whole journey there and back."""
 
+import importlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 from flask import Flask
-from pytest_iam import Server
 
 from portal.commands.check import findings
 from portal.domain.actors import Role
 from portal.ledger.tables import ledger
 from portal.settings.environment import variable
 from portal.settings.loading import load
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.provider_browser import (
@@ -25,18 +25,33 @@ from tests.staff_auth.oidc.provider_browser import (
     with_query,
 )
 
+if TYPE_CHECKING:
+    from pytest_iam import Server
+
 CLIENT_ID = "portal"
 SECRET = "made-up-staff-secret"
 PASSWORD = "made-up-password-of-bob"
 
-pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning:canaille")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:canaille"),
+    # One worker imports Canaille and starts it.
+    pytest.mark.xdist_group("canaille"),
+]
+
+
+@pytest.fixture(scope="session")
+def canaille(request: pytest.FixtureRequest) -> "Server":
+    """A running provider."""
+    request.config.pluginmanager.register(importlib.import_module("pytest_iam"), "canaille")
+    server: Server = request.getfixturevalue("iam_server")
+    return server
 
 
 @pytest.fixture
-def environ(environ: dict[str, str], iam_server: Server) -> dict[str, str]:
+def environ(environ: dict[str, str], canaille: "Server") -> dict[str, str]:
     """The portal of this test knows the provider, whose groups are roles."""
     provider = {
-        "issuer": iam_server.url.rstrip("/"),
+        "issuer": canaille.url.rstrip("/"),
         "client_id": CLIENT_ID,
         "client_secret": SECRET,
         "role_claim": "groups",
@@ -47,10 +62,10 @@ def environ(environ: dict[str, str], iam_server: Server) -> dict[str, str]:
 
 
 @pytest.fixture
-def client_registration(iam_server: Server, environ: dict[str, str]) -> Iterator[Any]:
+def client_registration(canaille: "Server", environ: dict[str, str]) -> Iterator[Any]:
     """The portal's client registration at the provider."""
     origin = environ["PORTAL_PUBLIC_URL"]
-    client = iam_server.models.Client(
+    client = canaille.models.Client(
         client_id=CLIENT_ID,
         client_secret=SECRET,
         client_name="Portal",
@@ -61,34 +76,34 @@ def client_registration(iam_server: Server, environ: dict[str, str]) -> Iterator
         token_endpoint_auth_method="client_secret_basic",
         scope=["openid", "profile", "email", "groups"],
     )
-    iam_server.backend.save(client)
+    canaille.backend.save(client)
     # The audience can refer to the client only once it is saved.
     client.audience = [client]
-    iam_server.backend.save(client)
+    canaille.backend.save(client)
     yield client
-    iam_server.backend.delete(client)
+    canaille.backend.delete(client)
 
 
 @pytest.fixture
-def add_user(iam_server: Server, client_registration: Any) -> Iterator[Callable[..., str]]:
+def add_user(canaille: "Server", client_registration: Any) -> Iterator[Callable[..., str]]:
     """Return a function that adds a user who is signed in at the provider: ``add_user("support")`` returns the sub."""
     added: list[Any] = []
 
     def add(*groups: str) -> str:
         name = f"bob-{uuid4().hex}"
-        user = iam_server.random_user(
+        user = canaille.random_user(
             user_name=name, formatted_name="Bob", emails=[f"{name}@example.com"], password=PASSWORD
         )
-        in_groups = [iam_server.random_group(display_name=group, members=[user]) for group in groups]
+        in_groups = [canaille.random_group(display_name=group, members=[user]) for group in groups]
         added.extend([*in_groups, user])
-        iam_server.login(user)
-        iam_server.consent(user, client_registration)
+        canaille.login(user)
+        canaille.consent(user, client_registration)
         return name
 
     yield add
-    iam_server.logout()
+    canaille.logout()
     for item in added:
-        iam_server.backend.delete(item)
+        canaille.backend.delete(item)
 
 
 def shows(page: Page, heading: str) -> bool:
@@ -193,13 +208,13 @@ def test_a_changed_authorization_request_signs_nobody_in(
 
 
 def test_no_token_is_stored(
-    client: PageClient, app: Flask, iam_server: Server, add_user: Callable[..., str], provider_browser: ProviderBrowser
+    client: PageClient, app: Flask, canaille: "Server", add_user: Callable[..., str], provider_browser: ProviderBrowser
 ) -> None:
     add_user("support")
     with logged() as events:
         client.get(provider_browser.authorize(authorization_url(client)), 303)
 
-    issued = [token.access_token for token in iam_server.backend.query(iam_server.models.Token)]
+    issued = [token.access_token for token in canaille.backend.query(canaille.models.Token)]
     assert issued
     cookies = [cookie(client, name) or "" for name in ("activate", "activate-staff")]
     stored = str([session_rows(app), rows(app, ledger), services_of(app).agents.all(), events, cookies])
@@ -208,13 +223,13 @@ def test_no_token_is_stored(
 
 
 def test_an_agent_who_refuses_consent_is_not_signed_in(
-    client: PageClient, app: Flask, iam_server: Server, client_registration: Any, provider_browser: ProviderBrowser
+    client: PageClient, app: Flask, canaille: "Server", client_registration: Any, provider_browser: ProviderBrowser
 ) -> None:
-    iam_server.login(iam_server.random_user())
+    canaille.login(canaille.random_user())
     try:
         page = client.get(provider_browser.deny(authorization_url(client)))
     finally:
-        iam_server.logout()
+        canaille.logout()
 
     assert shows(page, "You are not signed in")
     assert session_rows(app) == []
@@ -239,15 +254,15 @@ def test_a_changed_role_applies_from_the_next_sign_in(
     client: PageClient,
     app: Flask,
     browse: Callable[..., PageClient],
-    iam_server: Server,
+    canaille: "Server",
     add_user: Callable[..., str],
     provider_browser: ProviderBrowser,
 ) -> None:
     name = add_user("support-leads")
     client.get(provider_browser.authorize(authorization_url(client)), 303)
-    [group] = iam_server.backend.query(iam_server.models.Group, display_name="support-leads")
-    iam_server.backend.update(group, display_name="support")
-    iam_server.backend.save(group)
+    [group] = canaille.backend.query(canaille.models.Group, display_name="support-leads")
+    canaille.backend.update(group, display_name="support")
+    canaille.backend.save(group)
     elsewhere = browse(app)
 
     elsewhere.get(provider_browser.authorize(authorization_url(elsewhere)), 303)
@@ -261,12 +276,12 @@ def test_the_provider_asks_for_the_password_again_if_the_portal_wants_it(
     client: PageClient,
     app: Flask,
     browse: Callable[..., PageClient],
-    iam_server: Server,
+    canaille: "Server",
     add_user: Callable[..., str],
     provider_browser: ProviderBrowser,
 ) -> None:
     name = add_user("support")
-    iam_server.logout()
+    canaille.logout()
     client.get(provider_browser.sign_in(authorization_url(client), name, PASSWORD), 303)
     # Without prompt=login the provider does not ask again.
     elsewhere, again = browse(app), browse(app)
@@ -284,10 +299,10 @@ def test_the_provider_asks_for_the_password_again_if_the_portal_wants_it(
 
 
 def test_after_signing_out_the_provider_asks_again_and_signs_out_too(
-    client: PageClient, iam_server: Server, add_user: Callable[..., str], provider_browser: ProviderBrowser
+    client: PageClient, canaille: "Server", add_user: Callable[..., str], provider_browser: ProviderBrowser
 ) -> None:
     name = add_user("support")
-    iam_server.logout()
+    canaille.logout()
     client.get(provider_browser.sign_in(authorization_url(client), name, PASSWORD), 303)
     client.submit(client.get("/support/account"), "/support/sign-out", 303)
     with pytest.raises(AssertionError, match="The provider shows a page"):

@@ -10,7 +10,7 @@ from joserfc.jwk import RSAKey
 from portal.domain.actors import Role
 from portal.pages.staff_auth.oidc.claims import Claims
 from portal.settings.loading import load
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import logged
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.conftest import SignIn

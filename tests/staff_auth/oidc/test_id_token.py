@@ -16,7 +16,7 @@ from portal.database.authorizations import authorizations
 from portal.domain.actors import Role
 from portal.ledger.tables import ledger
 from portal.settings.keys import Purpose, encryption
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.conftest import SignIn

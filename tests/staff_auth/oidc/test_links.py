@@ -7,7 +7,7 @@ from flask import Flask
 
 from portal.ledger.tables import ledger
 from portal.settings.environment import variable
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import outcomes, rows, session_rows
 from tests.harness.page import PageClient
 from tests.staff_auth.oidc.conftest import SignIn

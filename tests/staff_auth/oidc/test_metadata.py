@@ -8,7 +8,7 @@ from flask import Flask
 from joserfc.jwk import RSAKey
 
 from portal.pages.staff_auth.oidc.provider import METADATA_SECONDS, Provider
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import logged
 from tests.harness.page import PageClient
 from tests.staff_auth.oidc.conftest import SignIn

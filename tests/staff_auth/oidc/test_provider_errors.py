@@ -12,7 +12,7 @@ from flask import Flask
 from joserfc.jwk import RSAKey
 
 from portal.pages.staff_auth.oidc.provider import MAX_CONCURRENT_SIGN_INS, Provider
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import logged, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.servers import free_port

@@ -9,7 +9,7 @@ from flask import Flask
 from portal.pages.staff_auth.oidc.claims import Claims
 from portal.pages.web.redaction import Redactor
 from portal.settings.loading import load
-from tests.conftest import services_of
+from tests.fixtures import services_of
 from tests.harness.internals import logged
 from tests.harness.page import PageClient
 from tests.staff_auth.oidc.conftest import SignIn
