@@ -5,8 +5,10 @@ from functools import cache
 
 import structlog
 from babel import Locale
+from babel.support import NullTranslations, Translations
 from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel, get_locale
+from jinja2 import Environment
 from sqlalchemy.exc import SQLAlchemyError
 from wtforms import HiddenField
 
@@ -86,7 +88,23 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Translate each page into the language of its request."""
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     Babel(app, locale_selector=lambda: _locale(_chosen(settings)))
+    _translate_templates(app.jinja_env)
     app.register_blueprint(bp)
+
+
+def _translate_templates(templates: Environment) -> None:
+    """Find the texts of templates directly: through Flask-Babel and the alias of Jinja each took twice the time."""
+    templates.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: _catalogue(get_locale()).ugettext(text),
+        ngettext=lambda one, several, number: _catalogue(get_locale()).ungettext(one, several, number),
+        newstyle=True,
+    )
+    templates.globals["_"] = templates.globals["gettext"]
+
+
+@cache
+def _catalogue(locale: Locale) -> NullTranslations:
+    return Translations.load(str(TRANSLATIONS), [locale])
 
 
 def current_language() -> str:
