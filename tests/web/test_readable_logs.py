@@ -4,13 +4,14 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import requests
 import structlog
 
 from portal.domain.errors import SettingsError
-from portal.pages.staff_auth.oidc import errors, provider, sign_in
+from portal.pages.staff_auth.oidc import errors, id_token, metadata, provider, sign_in
 from portal.pages.staff_auth.oidc.errors import ProviderMisconfigured
 from portal.settings.environment import variable
 from portal.settings.loading import load
@@ -22,6 +23,7 @@ from tests.web.conftest import Lines
 STATUSES = (302, 400, 401, 403, 404, 422, 429, 500, 503)
 PATHS = (TOKEN_PATH, TOKEN_INFO_PATH, "/oauth/revoke", "/pin/link", "/pin/status")
 CLAIMS = ("exp", "iat", "nbf", "aud", "iss", "sub", "nonce", "azp", "at_hash", "auth_time")
+ERRORS = "Provider(Unavailable|Misconfigured|Refused)$"
 LIBRARY_ERRORS = ("BadSignatureError", "InvalidKeyIdError", "ConnectTimeout", "SSLError")
 
 PLACES = (
@@ -43,9 +45,9 @@ PLACES = (
 SECRETS = ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJib2IifQ.c2ln", "zizm529", "0a1b2c3d4e5f60718293a4b5c6d7e8f9")
 
 
-def calls(name: str) -> Iterator[str]:
-    """Yield the texts that the modules of the identity provider give to the functions whose names start like this."""
-    for module in (errors, provider, sign_in):
+def calls(name: str, *modules: ModuleType) -> Iterator[str]:
+    """Yield the texts that these modules give to the functions whose names start like this."""
+    for module in modules:
         for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text())):
             if not isinstance(node, ast.Call) or not re.match(name, ast.unparse(node.func).rpartition(".")[2]):
                 continue
@@ -56,12 +58,14 @@ def calls(name: str) -> Iterator[str]:
 
 def texts_of_the_provider() -> Iterator[str]:
     """Yield every text of an error of the identity provider, at every call."""
-    steps = {*calls("_call$|at$")}
+    modules = (errors, id_token, provider, sign_in)
+    steps = {*calls("_call$|at$", *modules)}
     assert {"token", "ID token", "userinfo", "authorization"} <= steps
-    texts = {*calls("Provider(Un|Mis|Ref)")} | {f"{claim} is not right" for claim in CLAIMS} | {*LIBRARY_ERRORS}
-    assert "they can't be read" in texts
+    texts = {*calls(ERRORS, *modules)} | {f"{claim} is not right" for claim in CLAIMS} | {*LIBRARY_ERRORS}
+    assert "it sends no ID token" in texts
     for step in steps - {"authorization"}:
         yield from (str(ProviderMisconfigured(text).at(step)) for text in texts)
+    yield from (str(ProviderMisconfigured(text).at("metadata")) for text in calls(ERRORS, metadata))
     yield from (str(ProviderMisconfigured(f"it says {error}").at("authorization")) for error in sign_in.CLIENT_ERRORS)
 
 
