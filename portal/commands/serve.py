@@ -2,7 +2,6 @@
 
 import http.client
 import logging
-import signal
 import sys
 import threading
 import time
@@ -174,9 +173,6 @@ class _Server(BaseApplication):  # type: ignore[misc]
         start_http_server(int(port), addr=host, registry=registry)
 
     def _init_worker(self, worker: Any) -> None:
-        # Ctrl-C reaches the workers too. They ignore it, since the arbiter sends SIGTERM next: a second signal would
-        # interrupt their clean-up.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         # In the first worker, because the arbiter forks: workers would inherit the locks that a thread of it holds.
         if worker.age == 1:
             threading.Thread(target=self._call_on_ready, daemon=True).start()

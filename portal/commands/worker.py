@@ -8,6 +8,7 @@ poller also sends what a client does not take at once of an answer, and waits fo
 
 import errno
 import selectors
+import signal
 import socket
 import time
 from collections import deque
@@ -58,6 +59,15 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
 
     # Whether the system has let it open another file.
     has_files = True
+
+    def init_signals(self) -> None:
+        """Ignore Ctrl-C, which reaches the workers too, from the start.
+
+        The arbiter sends SIGTERM next. To exit in the middle of the start, or at a second signal in the middle of the
+        clean-up, would leave a traceback.
+        """
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def accept(self, listener: Any) -> bool:
         """Accept a connection, which waits for its first request; return whether there was one."""

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 # What stands for the address of a client that has none which can be read. All of them count as one.
 NO_ADDRESS = "unknown"
+# IPv4 addresses as NAT64 writes them: RFC 6052, section 2.1.
+_NAT64 = ip_network("64:ff9b::/96")
 # No address is longer, with port, brackets, quotes and zone.
 MAX_LENGTH = 80
 
@@ -91,9 +93,15 @@ def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     candidates = [text, host] if colon and port.isascii() and port.isdigit() else [text]
     for candidate in candidates:
         with suppress(ValueError):
-            parsed = ip_address(_without_brackets(candidate).partition("%")[0])
-            return (parsed.ipv4_mapped or parsed) if isinstance(parsed, IPv6Address) else parsed
+            return _unwrapped(ip_address(_without_brackets(candidate).partition("%")[0]))
     return None
+
+
+def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 one stands for, if it does. Otherwise all of them would be one client."""
+    if isinstance(address, IPv6Address) and address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def _without_brackets(host: str) -> str:

@@ -1,5 +1,7 @@
 """No thread of the server waits for a client, and no application is called before a request is whole."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -65,6 +67,21 @@ def wait_until(is_so: Callable[[], Any]) -> None:
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_ctrl_c_is_ignored_before_the_application_is_loaded(port: Port) -> None:
+    with running_worker(Application(), port) as running:
+        running.worker.PIPE = os.pipe2(os.O_NONBLOCK)
+        handlers = {number: signal.getsignal(number) for number in running.worker.SIGNALS}
+        try:
+            running.worker.init_signals()
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        finally:
+            signal.set_wakeup_fd(-1)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            for end in running.worker.PIPE:
+                os.close(end)
 
 
 def test_connections_are_kept_and_requests_that_are_sent_together_are_answered_in_order(serve: RunningWorker) -> None:
