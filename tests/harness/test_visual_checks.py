@@ -17,7 +17,7 @@ SOUND = """<!DOCTYPE html><html lang=en><meta name=viewport content="width=devic
 Check = Callable[[str], None]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def check(browser: Browser) -> Iterator[Check]:
     """Check a page with this source."""
     with browser.new_page() as page:
@@ -25,6 +25,7 @@ def check(browser: Browser) -> Iterator[Check]:
         page.goto("about:blank")
 
         def check(source: str) -> None:
+            page.emulate_media(color_scheme="light")
             page.set_content(source)
             check_appearance("the page")
 
@@ -43,10 +44,24 @@ def test_a_sound_page_passes(check: Check) -> None:
         ("<h1>", "<img src='data:,'><h1>", "alternat"),
         ("button {", "button { color: #eee; background: #fff;", "contrast"),
         ("color: #fff", "color: #222", "in dark"),
-        ("height: 44px", "height: 44px; min-width: 400px", "too wide at 320"),
+        ("height: 44px", "height: 44px; min-width: 340px", "too wide at 320"),
     ],
 )
 def test_a_fault_is_found(check: Check, old: str, new: str, fault: str) -> None:
     assert old in SOUND
     with pytest.raises(AssertionError, match=fault):
         check(SOUND.replace(old, new, 1))
+
+
+def test_what_pages_share_is_checked_for_contrast_again_when_it_differs(check: Check) -> None:
+    def page(style: str, token: str = "") -> str:
+        form = f'<form><input type="hidden" value="{token}"></form>'
+        shared = f"<header><style>header {{ {style} }}</style><p>Sound</p>{form}</header>"
+        return SOUND.replace("<main>", f"{shared}<main>")
+
+    check(page(""))
+    check(page("", "other"))
+    with pytest.raises(AssertionError, match=r"(?s)in light .*contrast"):
+        check(page("color: #ddd; background: #fff"))
+    with pytest.raises(AssertionError, match=r"(?s)in dark .*contrast"):
+        check(page("color: #333; background: transparent"))

@@ -13,20 +13,35 @@ PRESSED = """
 """
 # Sent to Chromium once, and compiled only on the pages that are checked.
 DEFINE_AXE = f"window.loadAxe = function () {{ {AXE_SCRIPT} }};"
-RUN_AXE = "options => { window.axe ?? loadAxe(); return axe.run({resultTypes: ['violations'], ...options}); }"
-MEASURE = """([selector, smallest]) => [
-    document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    [...document.querySelectorAll(selector)]
-        .map(it => [it.outerHTML.slice(0, 200), it.getBoundingClientRect()])
-        .filter(([, box]) => box.height > 0 && box.height < smallest)
-        .map(([html, box]) => `${html} is ${box.height} px high`),
-    [...document.querySelectorAll(".sandbox-band p")]
-        .filter(it => it.offsetHeight > 1.5 * parseFloat(getComputedStyle(it).lineHeight)).length
-]"""
+CONTRAST = "color-contrast"
+EVERYTHING_ELSE = {"rules": {CONTRAST: {"enabled": False}}}
+# Contrast takes most of the time of axe, and is looked at only in the parts of a page that its caller does not know.
+LOOK = """async ([selector, smallest, options, contrast, known]) => {
+    const parts = [...document.body.children]
+        .map(it => [it, document.body.className + it.outerHTML.replace(/ value="[^"]*"/g, "")]);
+    const judged = parts.filter(([, html]) => known.includes(html)).map(([it]) => it);
+    if (contrast && !window.axe) loadAxe();
+    const found = [options && await axe.run({resultTypes: ['violations'], ...options})];
+    if (contrast && judged.length < parts.length)
+        found.push(await axe.run({exclude: judged}, {resultTypes: ['violations'], runOnly: [contrast]}));
+    return [
+        found.filter(it => it),
+        parts.filter(([it]) => !it.matches("main")).map(([, html]) => html),
+        document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        [...document.querySelectorAll(selector)]
+            .map(it => [it.outerHTML.slice(0, 200), it.getBoundingClientRect()])
+            .filter(([, box]) => box.height > 0 && box.height < smallest)
+            .map(([html, box]) => `${html} is ${box.height} px high`),
+        [...document.querySelectorAll(".sandbox-band p")]
+            .filter(it => it.offsetHeight > 1.5 * parseFloat(getComputedStyle(it).lineHeight)).length
+    ];
+}"""
 
 
 class AppearanceCheck:
     """Checks that pages fit, can be pressed, and can be read by eyes and by assistive technology.
+
+    What pages share, such as the header, is checked for contrast only on the first that has it.
 
     Args:
         page: the tab that shows them; it has opened none yet.
@@ -34,6 +49,7 @@ class AppearanceCheck:
 
     def __init__(self, page: Page) -> None:
         self._page = page
+        self._legible: dict[str, list[str]] = {"light": [], "dark": []}
         page.add_init_script(DEFINE_AXE)
 
     def __call__(self, name: str) -> None:
@@ -42,22 +58,25 @@ class AppearanceCheck:
         Args:
             name: what the page is called if it fails.
         """
-        self._run_axe(name, {})
+        self._look(name, PHONE, "light", EVERYTHING_ELSE)
         self._page.emulate_media(color_scheme="dark")
-        self._check_size(name, *LAPTOP)
         # In dark only the colours differ.
-        self._run_axe(f"{name} in dark", {"runOnly": ["color-contrast"]})
+        self._look(name, LAPTOP, "dark", None)
         self._page.emulate_media(color_scheme="light")
-        self._check_size(name, *SMALL_PHONE)
-        self._check_size(name, *PHONE)
+        self._look(name, SMALL_PHONE, None, None)
+        self._page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
 
-    def _run_axe(self, name: str, options: dict[str, Any]) -> None:
-        found = AxeResults(self._page.evaluate(RUN_AXE, options))
-        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
-
-    def _check_size(self, name: str, width: int, height: int) -> None:
+    def _look(self, name: str, size: tuple[int, int], scheme: str | None, options: dict[str, Any] | None) -> None:
+        """Look at the page once: its size always, contrast if there is a scheme, everything else with options."""
+        width, height = size
         self._page.set_viewport_size({"width": width, "height": height})
-        overflow, low, wrapped = self._page.evaluate(MEASURE, [PRESSED, SMALLEST_TARGET])
+        known = self._legible[scheme] if scheme else []
+        contrast = CONTRAST if scheme else None
+        looked = self._page.evaluate(LOOK, [PRESSED, SMALLEST_TARGET, options, contrast, known])
+        found, parts, overflow, low, wrapped = looked
+        for results in map(AxeResults, found):
+            assert results.violations_count == 0, f"{name} in {scheme} at {width} px: {results.generate_report()}"
         assert overflow <= 0, f"{name} is {overflow} px too wide at {width} px"
         assert not low, f"{name} at {width} px: {low}"
         assert not wrapped or width < LAPTOP[0], f"{name}: the band at the top has several lines at {width} px"
+        known += [part for part in parts if part not in known]
