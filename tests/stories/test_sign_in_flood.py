@@ -22,7 +22,7 @@ LIMIT = 2
 # Ten times as many failures of an address, over all accounts.
 ADDRESS_LIMIT = 20
 # Of each of eight browsers.
-TRIES = 15
+TRIES = 6
 
 
 @pytest.fixture
