@@ -1,6 +1,5 @@
 """Static files: named after their content, kept for good by browsers, compressed, and the operator's own on top."""
 
-import gc
 import gzip
 import re
 from collections.abc import Callable
@@ -158,11 +157,56 @@ def test_a_file_that_is_not_there_fails_when_the_page_is_made(app: Flask) -> Non
         render_template_string("{{ asset('js/nothing.js') }}")
 
 
-def test_applications_of_one_brand_share_a_folder_that_is_deleted_with_its_files(served: Served) -> None:
-    assert served()[0].folder == served()[0].folder != served(brand_accent="#123456")[0].folder
-    files = Assets("#1f5eff", logo=None, icon=None, overrides=None)
-    folder = files.folder
-    assert folder.is_dir()
-    del files
-    gc.collect()
-    assert not folder.exists()
+def test_applications_of_one_brand_share_their_files(served: Served) -> None:
+    assert served()[0].files is served()[0].files is not served(brand_accent="#123456")[0].files
+
+
+def test_the_files_are_in_memory_alone(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cleaners of temporary folders, full disks and upgrades of the package in place take none away."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    logo, theirs = tmp_path / "logo.png", tmp_path / "static/img"
+    theirs.mkdir(parents=True)
+    for file in (logo, theirs / "icon.svg"):
+        file.write_bytes(LOGO)
+    files, client = served(brand_logo=str(logo), overrides_dir=str(tmp_path), brand_accent="#654321")
+    logo.unlink()
+    (theirs / "icon.svg").unlink()
+    for path in files.files:
+        with client.get(path) as answer:
+            assert answer.status_code == 200, path
+            assert answer.data, path
+
+
+def test_a_browser_that_has_a_file_is_told_so(served: Served) -> None:
+    _, client = served()
+    with client.get("/robots.txt") as first:
+        assert first.headers["Cache-Control"] == "max-age=86400, public"
+        known = {"If-None-Match": first.headers["ETag"]}
+    with client.get("/robots.txt", headers=known) as again:
+        assert (again.status_code, again.data) == (304, b"")
+        assert again.headers["Cache-Control"] == "max-age=86400, public"
+    with client.head("/robots.txt") as head:
+        assert (head.status_code, head.data) == (200, b"")
+        assert head.content_length == len(first.data)
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("", None), ("gzip;q=0", None), ("br", None), ("br, gzip", "gzip")])
+def test_compression_is_for_those_who_accept_it(accepted: str, encoding: str | None, served: Served) -> None:
+    files, client = served()
+    with client.get(files.url("site.css"), headers={"Accept-Encoding": accepted}) as answer:
+        assert answer.headers.get("Content-Encoding") == encoding
+
+
+def test_a_part_of_a_file_can_be_had(served: Served) -> None:
+    files, client = served()
+    path = files.url("img/apple-touch-icon.png")
+    with client.get(path) as whole, client.get(path, headers={"Range": "bytes=1-3"}) as part:
+        assert (part.status_code, part.data) == (206, b"PNG")
+        assert part.headers["Content-Range"] == f"bytes 1-3/{len(whole.data)}"
+
+
+def test_a_static_file_takes_no_form(served: Served) -> None:
+    files, client = served()
+    with client.post(files.url("site.css")) as answer:
+        assert answer.status_code == 405
+        assert answer.headers["Allow"] == "GET, HEAD"

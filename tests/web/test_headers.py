@@ -143,6 +143,7 @@ def test_every_answer_has_the_headers_for_all_once(make_app: Callable[..., Flask
         ("GET", "/fails", 500, {}),
         ("GET", stylesheet, 304, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}),
         ("GET", stylesheet, 206, {"Range": "bytes=0-1"}),
+        ("GET", stylesheet, 416, {"Range": "bytes=99999999-"}),
         ("GET", "/activate", 400, {"Host": "evil.example"}),
     ]
     for method, path, status, sent in requests:

@@ -1,21 +1,13 @@
-"""Static files: read once a process, named after their content, compressed, and served by WhiteNoise."""
+"""The static files: read once a process, put together, and named after their content."""
 
-import gzip
-import hashlib
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterator
-from copy import copy
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
-from whitenoise import WhiteNoise
 
 from portal.pages.web import icons
-from portal.pages.web.headers import STATIC
+from portal.pages.web.static_files import StaticFile, StaticFiles
 from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
 
@@ -26,12 +18,10 @@ STYLE_PARTS = ("css/tokens.css", "css/base.css", "css/components/*.css")
 OTHER_PARTS = ("js/*.js", "img/*", "robots.txt")
 # Asked for by browsers, phones and search engines without a link to them.
 ROOT_FILES = {**icons.root_paths(), "/robots.txt": "robots.txt"}
-DAY_SECONDS = 24 * 60 * 60
-COMPRESSED = (".css", ".js", ".svg")
 
 
 class Assets:
-    """The static files, in a folder that is deleted with this object, or at the end of the process.
+    """The static files.
 
     Args:
         accent: the brand's colour, as ``#rrggbb``.
@@ -41,8 +31,8 @@ class Assets:
     """
 
     def __init__(self, accent: str, logo: Path | None, icon: Path | None, overrides: Path | None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="zype-activate-static-"))
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        # By the paths at which they are served.
+        self.files: dict[str, StaticFile] = {}
         self._urls: dict[str, str] = {}
         sources = [data_dir("static"), *([overrides] if overrides else [])]
         self._add(STYLESHEET, _stylesheet(sources, accent))
@@ -51,45 +41,18 @@ class Assets:
             self._add(name, content)
         self.icon_links = [(link, self.url(link.name)) for link in icons.links(icon)]
         self.logo = self._add(f"brand/logo{logo.suffix}", logo.read_bytes()) if logo else None
+        self.files |= {path: self.files[self.url(name)] for path, name in ROOT_FILES.items()}
 
     def url(self, name: str) -> str:
         """Return the path at which a file is served. Raises KeyError if there is no such file."""
         return self._urls[name]
 
-    def path(self, name: str) -> str:
-        """Return where a file is in the folder. Raises as ``url``."""
-        return str(self.folder / self.url(name).removeprefix(URL))
-
-    @cached_property
-    def server(self) -> WhiteNoise:
-        """WhiteNoise with all files, in front of no application: looking at each file takes time."""
-        server = WhiteNoise(
-            None,
-            root=str(self.folder),
-            prefix=URL,
-            autorefresh=False,
-            allow_all_origins=False,
-            # A name contains the hash of its content, so that never changes.
-            immutable_file_test=lambda _path, url: url.startswith(URL),
-            max_age=DAY_SECONDS,
-            add_headers_function=_add_headers,
-        )
-        for url, name in ROOT_FILES.items():
-            server.add_file_to_dictionary(url, self.path(name))
-        return server
-
     def _add(self, name: str, content: bytes) -> str:
-        path = Path(name)
-        digest = hashlib.sha256(content).hexdigest()[:12]
-        hashed = path.with_name(f"{path.stem}.{digest}{path.suffix}")
-        target = self.folder / hashed
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        if path.suffix in COMPRESSED:
-            # Without the time, so that the files of all workers are equal.
-            target.with_name(f"{target.name}.gz").write_bytes(gzip.compress(content, mtime=0))
-        self._urls[name] = URL + hashed.as_posix()
-        return self._urls[name]
+        path, file = Path(name), StaticFile(name, content)
+        url = URL + path.with_name(f"{path.stem}.{file.digest}{path.suffix}").as_posix()
+        self.files[url] = file
+        self._urls[name] = url
+        return url
 
 
 @cache
@@ -101,15 +64,8 @@ def init_app(app: Flask, settings: Settings) -> Assets:
     """Serve the static files before Flask is asked."""
     overrides = settings.overrides_dir / "static" if settings.overrides_dir else None
     assets = _assets(settings.brand_accent, settings.brand_logo, settings.brand_icon, overrides)
-    server = copy(assets.server)
-    server.application = app.wsgi_app
-    app.wsgi_app = server  # type: ignore[method-assign]
+    app.wsgi_app = StaticFiles(app.wsgi_app, assets.files, immutable=URL)  # type: ignore[method-assign]
     return assets
-
-
-def _add_headers(served: Any, _path: str, _url: str) -> None:
-    for name, value in STATIC:
-        served[name] = value
 
 
 def on_accent(accent: str) -> str:
