@@ -1,7 +1,6 @@
 """The mailer as a command: it sends what is due, and stops at a signal."""
 
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from portal.database.database import Database
 from tests.commands.conftest import Run, RunProcess
-from tests.harness.commands import ROOT
+from tests.harness.commands import Start, command_environ, start_fork, start_python
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import free_port
 from tests.mail.conftest import Attempts
@@ -60,21 +59,19 @@ def test_a_database_without_the_schema_is_an_error_in_one_sentence(
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize("how", ["terminate", "end of input"])
+@pytest.mark.parametrize(("start", "how"), [(start_python, "terminate"), (start_fork, "end of input")])
 def test_it_stops_at_a_signal_and_at_the_end_of_its_input(
-    how: str, environ: dict[str, str], attempts: Attempts, tmp_path: Path
+    start: Start, how: str, environ: dict[str, str], attempts: Attempts, tmp_path: Path
 ) -> None:
     attempt_id = attempts.finish()
-    given = environ | {"PORTAL_SMTP_URL": f"smtp://127.0.0.1:{free_port()}", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "portal", "mailer", "--stop-with-stdin"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        assert attempt_id in process.stdout.readline().decode(), "it is at work"
+    given = command_environ(environ | {"PORTAL_SMTP_URL": f"smtp://127.0.0.1:{free_port()}"}, tmp_path)
+    (read_input, write_input), (read_output, write_output) = os.pipe(), os.pipe()
+    with open(write_input, "wb") as given_input, open(read_output, "rb") as output:
+        with open(read_input, "rb") as stdin, open(write_output, "wb") as printed:
+            process = start(["mailer", "--stop-with-stdin"], given, tmp_path, printed, printed, stdin)
+        assert attempt_id in output.readline().decode(), "it is at work"
         started = time.monotonic()
-        process.stdin.close() if how == "end of input" else process.terminate()
+        given_input.close() if how == "end of input" else process.terminate()
         assert process.wait(5) == 0
         assert time.monotonic() - started < 2
-        assert b"Traceback" not in process.stdout.read()
+        assert b"Traceback" not in output.read()

@@ -17,21 +17,32 @@ class Start(Protocol):
     """Starts a command of the portal in a session of its own, so that a test can send Ctrl-C to all its processes."""
 
     def __call__(
-        self, command: Sequence[str], environ: Mapping[str, str], folder: Path, stdout: IO[Any], stderr: IO[Any]
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        folder: Path,
+        stdout: IO[Any],
+        stderr: IO[Any],
+        stdin: IO[Any] | None = None,
     ) -> Process:
-        """Start the command with exactly these environment variables, in the folder."""
+        """Start the command with exactly these environment variables, in the folder; without stdin it reads nothing."""
         ...
 
 
 def start_python(
-    command: Sequence[str], environ: Mapping[str, str], folder: Path, stdout: IO[Any], stderr: IO[Any]
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    folder: Path,
+    stdout: IO[Any],
+    stderr: IO[Any],
+    stdin: IO[Any] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a command by a new interpreter, which imports every library again."""
     return subprocess.Popen(
         [sys.executable, "-m", "portal", *command],
         cwd=folder,
         env=environ,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin or subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
@@ -39,10 +50,15 @@ def start_python(
 
 
 def start_fork(
-    command: Sequence[str], environ: Mapping[str, str], folder: Path, stdout: IO[Any], stderr: IO[Any]
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    folder: Path,
+    stdout: IO[Any],
+    stderr: IO[Any],
+    stdin: IO[Any] | None = None,
 ) -> ForkedProcess:
     """Start a command by a fork of a process that has imported the libraries."""
-    return fork_server().start(command, environ, folder, stdout, stderr)
+    return fork_server().start(command, environ, folder, stdout, stderr, stdin)
 
 
 def command_environ(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -129,13 +129,21 @@ class ForkServer:
             )
 
     def start(
-        self, command: Sequence[str], environ: Mapping[str, str], folder: Path, stdout: IO[Any], stderr: IO[Any]
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        folder: Path,
+        stdout: IO[Any],
+        stderr: IO[Any],
+        stdin: IO[Any] | None = None,
     ) -> ForkedProcess:
-        """Run ``python -m portal`` with these arguments, in a session of its own and without standard input."""
+        """Run ``python -m portal`` with these arguments, in a session of its own."""
         request = json.dumps({"command": command, "environ": dict(environ), "folder": str(folder)}).encode()
         status, write_status = os.pipe()
         try:
-            socket.send_fds(self._requests, [request], [stdout.fileno(), stderr.fileno(), write_status])
+            with Path(os.devnull).open("rb") as nothing:
+                files = [(stdin or nothing).fileno(), stdout.fileno(), stderr.fileno(), write_status]
+                socket.send_fds(self._requests, [request], files)
         finally:
             os.close(write_status)
         return ForkedProcess(" ".join(command), status)
@@ -171,8 +179,8 @@ def main() -> None:
     for request, files in requests:
         if os.fork() == 0:
             requests.close()
-            _supervise(files[2])
-            _become(**json.loads(request), stdout=files[0], stderr=files[1])
+            _supervise(files[3])
+            _become(files[:3], **json.loads(request))
             return
         for file in files:
             os.close(file)
@@ -203,7 +211,7 @@ def _requests() -> Generator[tuple[bytes, list[int]], None, None]:
                     selector.register(connection, selectors.EVENT_READ)
                     continue
                 connection: Any = key.fileobj
-                request, files, *_ = socket.recv_fds(connection, MAX_REQUEST_BYTES, 3)
+                request, files, *_ = socket.recv_fds(connection, MAX_REQUEST_BYTES, 4)
                 if request:
                     yield request, files
                     continue
@@ -236,13 +244,13 @@ def _supervise(status: int) -> None:
     os._exit(0)
 
 
-def _become(command: list[str], environ: dict[str, str], folder: str, stdout: int, stderr: int) -> None:
+def _become(files: list[int], command: list[str], environ: dict[str, str], folder: str) -> None:
     """Make this process what a new one would be that runs the command, and run it."""
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)
-    for number, file in ((1, stdout), (2, stderr)):
+    for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
     run_portal(command)

@@ -1,14 +1,16 @@
 """What the portal starts as ``python -m portal`` is forked instead, where the portal is a fork itself."""
 
+import atexit
 import gc
 import os
 import runpy
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 PORTAL = [sys.executable, "-m", "portal"]
 
@@ -30,27 +32,36 @@ class ForkingPopen(subprocess.Popen[bytes]):
 
 def become_command(command: Sequence[str], environ: Mapping[str, str], files: Sequence[int]) -> None:
     """Make this process, which was forked, what ``python -m portal`` would be, run the command, and end."""
-    status: Any = 1
+    # What the parent would do at its end.
+    atexit._clear()
+    _leave_files(files)
+    _forget_signals()
+    os.environ.clear()
+    os.environ.update(environ)
+    gc.enable()
+    run_portal(command)
+
+
+def run_portal(command: Sequence[str]) -> NoReturn:
+    """Run a command as ``python -m portal`` does, and end the process.
+
+    All is done that an interpreter does at its end, except that memory is given back to the system as a whole.
+    """
+    status = 0
+    sys.argv = ["portal", *command]
     try:
-        _leave_files(files)
-        _forget_signals()
-        os.environ.clear()
-        os.environ.update(environ)
-        gc.enable()
-        run_portal(command)
+        runpy.run_module("portal", run_name="__main__", alter_sys=True)
     except SystemExit as end:
         status = int(end.code or 0)
     except BaseException:
+        status = 1
         sys.excepthook(*sys.exc_info())
     finally:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
-
-
-def run_portal(command: Sequence[str]) -> None:
-    """Run a command as ``python -m portal`` does."""
-    sys.argv = ["portal", *command]
-    runpy.run_module("portal", run_name="__main__", alter_sys=True)
 
 
 def _leave_files(but: Sequence[int]) -> None:
