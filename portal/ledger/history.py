@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.database.database import Database
-from portal.domain.actors import Actor
-from portal.domain.outcomes import Action, LookUpOutcome, Outcome, ReportOutcome, UnlinkOutcome
+from portal.domain.actors import Actor, ActorKind
+from portal.domain.outcomes import Action, LookUpOutcome, Outcome, ReportOutcome, SignInOutcome, UnlinkOutcome
 from portal.ledger.attempts import Entry, PastAttempt
 from portal.ledger.limits import PENDING_TIMEOUT
 from portal.ledger.rows import ENTRY_COLUMNS, from_row
@@ -127,6 +127,16 @@ class History:
             ledger.c.at > self._database.now() - within,
             ledger.c.consumer_id == consumer_id,
             ledger.c.outcome == LookUpOutcome.FOUND,
+        )
+
+    def has_signed_in(self, address_hashes: Sequence[str], within: timedelta) -> bool:
+        """Tell whether a viewer signed in from an address recently. It has a hash for each key of the ledger."""
+        return self._exists(
+            ledger.c.at > self._database.now() - within,
+            ledger.c.address_hash.in_(address_hashes),
+            ledger.c.actor_kind == ActorKind.VIEWER,
+            ledger.c.action == Action.SIGN_IN,
+            ledger.c.outcome == SignInOutcome.SIGNED_IN,
         )
 
     def reports(self, consumer_id: str, within: timedelta, limit: int) -> list[Entry]:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -101,6 +102,26 @@ def test_a_good_token_signs_in(client: PageClient, claims: Callable[..., Claims]
     assert {row["principal_id"] for row in session_rows(app)} == {seed.ALICE.id}
     assert hands_over(client, signed(claims()), next="/devices").location == "/devices"
     assert hands_over(client, signed(claims()), next="https://mallory.example").location == "/activate"
+
+
+def test_a_browser_that_keeps_no_cookie_is_told_so_when_the_site_sends_it_back(
+    client: PageClient, claims: Callable[..., Claims], browse: Callable[..., PageClient], app: Flask
+) -> None:
+    def is_told(path: str = "/activate", referrer: str = f"{ISSUER}/") -> bool:
+        page = browse(app).get(path, headers={"Referer": referrer})
+        return "Your browser sent no cookie of this site" in page.text("main")
+
+    assert not is_told(), "a first visit by a link of the site"
+    hands_over(client, signed(claims(aud="https://other.example")), 400)
+    assert not is_told(), "nobody was signed in"
+    hands_over(client, signed(claims()))
+    assert is_told()
+    assert is_told("/sign-in?next=/devices", referrer=SITE)
+    for referrer in ("https://mallory.example/", "https://[", ""):
+        assert not is_told(referrer=referrer), referrer
+    assert client.get("/activate", headers={"Referer": f"{ISSUER}/"}).select(".account"), "this one keeps it"
+    with time_machine.travel(time.time() + 61):
+        assert not is_told(), "who signed in then is somebody else"
 
 
 def test_name_and_e_mail_come_from_the_token_or_else_from_zype(

@@ -3,6 +3,7 @@
 from flask import Response
 
 from portal.pages.auth.forms import SignInForm
+from portal.pages.auth.handoff import sign_in as handoff
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.web.responses import render_page
@@ -34,6 +35,8 @@ def sign_in_page(
         note: what happened to a PIN before this page, a Flash.
     """
     settings = services().settings
+    if problem is None and handoff.is_without_cookies():
+        problem = "no_cookies"
     providers = settings.sign_in
     form = form or SignInForm(formdata=None, email=identity.take_typed("email"))
     return render_page(

@@ -1,5 +1,6 @@
 """Signing in a viewer whom the operator's site hands over: an attempt in the ledger, as every other way to sign in."""
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import structlog
@@ -13,6 +14,7 @@ from portal.pages.auth.handoff.keys import Keys, keys_of
 from portal.pages.auth.handoff.token import HandedOff, read_token
 from portal.pages.auth.sign_in_attempts import RETRY_SECONDS, SignInResult, run_attempt, sign_in_address_limits
 from portal.pages.auth.zype_login import viewer_of
+from portal.pages.identity import viewer as identity
 from portal.pages.identity.viewer import Viewer
 from portal.services import services
 from portal.settings.settings import Settings
@@ -21,6 +23,8 @@ from portal.zype.deadline import Deadline
 log = structlog.get_logger("portal.auth")
 
 PATH = "/sign-in/handoff"
+# The way from a hand-off to the next page takes no longer.
+JUST_NOW = timedelta(minutes=1)
 _EXTENSION = "portal.handoff"
 
 
@@ -38,6 +42,19 @@ def sign_in(token: str, actor: Actor) -> SignInResult[Viewer]:
     """
     limits = sign_in_address_limits(services().settings)
     return run_attempt(services().ledger, Attempt(Action.SIGN_IN, actor), limits, lambda: _result(token))
+
+
+def is_without_cookies() -> bool:
+    """Tell whether the site has just handed this browser over, and the browser has kept no cookie.
+
+    It would be sent round between the two without a word. A first visit by a link of the site looks the same, but that
+    nobody has just signed in from its address. Raises sqlalchemy.exc.SQLAlchemyError.
+    """
+    is_sent_back = not identity.has_cookie() and _origin(request.referrer or "") in _site_origins()
+    if "handoff" not in services().settings.sign_in or not is_sent_back:
+        return False
+    hashes = services().ledger.keyring.addresses(request.remote_addr or "")
+    return services().history.has_signed_in(hashes, JUST_NOW)
 
 
 def _result(token: str) -> SignInResult[Viewer]:
@@ -68,14 +85,21 @@ def _check_origin() -> None:
     account, where the viewer's next TV would be linked (login CSRF). Neither cookies nor a CSRF token come along with a
     form of another site; the Origin does, and no page can forge it. Browsers that send none are older than 2020.
     """
-    settings, origin = services().settings, request.headers.get("Origin")
-    allowed = [_origin(url) for url in (settings.handoff_url, settings.handoff_issuer) if url and "://" in url]
-    if origin is not None and origin not in allowed:
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in _site_origins():
         raise TokenRefused("a page of another origin sent it, or one whose Referrer-Policy hides its origin")
 
 
+def _site_origins() -> list[str]:
+    settings = services().settings
+    return [_origin(url) for url in (settings.handoff_url, settings.handoff_issuer) if url and "://" in url]
+
+
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     default_port = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
     return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"
 
