@@ -130,6 +130,22 @@ def test_the_token_request_has_the_verifier_and_the_same_redirect_uri(
     assert fields["redirect_uri"] == client.settings.public_url + CALLBACK
 
 
+def test_zype_gets_a_secret_with_any_characters_in_the_documented_form(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], sandbox: SimulatedZype, at_zype: requests.Session
+) -> None:
+    # In a header Zype may or may not undo the form encoding that RFC 6749 asks for.
+    secret = "a+b%41/:=&?#~\\\"'"
+    sandbox.app.extensions["sandbox"].client_secret = secret
+    browser = browse(make_app(zype_client_secret=secret))
+    path = sign_in_at_zype(at_zype, authorization_url(browser), seed.ALICE)
+    with recording_calls(sandbox) as calls:
+        browser.get(path, 303)
+
+    for path in ("/oauth/token", "/oauth/revoke"):
+        fields = next(fields for called, fields in calls if called == path)
+        assert (fields["client_id"], fields["client_secret"]) == (browser.settings.zype_client_id, secret)
+
+
 def test_the_token_is_revoked_and_stored_nowhere(
     client: PageClient, app: Flask, sandbox: SimulatedZype, at_zype: requests.Session
 ) -> None:

@@ -73,7 +73,12 @@ def init_app(app: Flask, settings: Settings) -> None:
         client_id=settings.zype_client_id,
         client_secret=settings.zype_client_secret.get_secret_value(),
         server_metadata_url=get_well_known_url(settings.zype_login_url, external=True),
-        client_kwargs={"scope": "consumer_profile.read", "code_challenge_method": "S256"},
+        client_kwargs={
+            "scope": "consumer_profile.read",
+            "code_challenge_method": "S256",
+            # As for every other call with the secret, which Zype documents in this form alone.
+            "token_endpoint_auth_method": "client_secret_post",
+        },
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from threading import Event
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from flask import Flask, Response, redirect, request
@@ -39,6 +39,7 @@ class ScriptedProvider:
 
     def __init__(self, key: Key) -> None:
         self.issuer = ""
+        self.client_id, self.secret = CLIENT_ID, SECRET
         # The path and the form of each request.
         self.requests: list[tuple[str, dict[str, str]]] = []
         self._codes: dict[str, dict[str, str]] = {}
@@ -124,7 +125,7 @@ class ScriptedProvider:
         return redirect(f"{request.args['redirect_uri']}?{urlencode(query)}")
 
     def _token(self) -> Any:
-        if request.headers.get("Authorization") != _basic() and request.form.get("client_secret") != SECRET:
+        if request.headers.get("Authorization") != self._basic() and request.form.get("client_secret") != self.secret:
             return {"error": "invalid_client"}, 401
         asked = self._codes.pop(request.form.get("code", ""), None)
         if asked is None or asked["redirect_uri"] != request.form.get("redirect_uri"):
@@ -149,6 +150,11 @@ class ScriptedProvider:
             "roles": [ROLE],
         }
         return _overridden(claims, self.claims)
+
+    def _basic(self) -> str:
+        # RFC 6749, section 2.3.1: both are form-encoded first.
+        credentials = f"{quote_plus(self.client_id)}:{quote_plus(self.secret)}"
+        return "Basic " + base64.b64encode(credentials.encode()).decode()
 
     def _userinfo(self) -> Any:
         if request.headers.get("Authorization") != "Bearer access-of-bob":
@@ -192,10 +198,6 @@ def _encoded(document: Mapping[str, Any]) -> str:
 
 def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _basic() -> str:
-    return "Basic " + base64.b64encode(f"{CLIENT_ID}:{SECRET}".encode()).decode()
 
 
 def _overridden(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

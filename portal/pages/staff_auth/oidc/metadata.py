@@ -37,12 +37,6 @@ def validated(document: Mapping[str, Any], issuer: str) -> dict[str, Any]:
     return metadata
 
 
-def auth_method(metadata: Mapping[str, Any]) -> str:
-    """Return how to send the client's secret: in the header, unless the provider supports only the form."""
-    supported = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-    return "client_secret_basic" if "client_secret_basic" in supported else "client_secret_post"
-
-
 def scope(role_claim: str, metadata: Mapping[str, Any]) -> str:
     """Return the scope to request: some providers send ``groups`` only if a scope of that name is requested."""
     name = role_claim.partition(".")[0]

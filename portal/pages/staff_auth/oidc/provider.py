@@ -15,6 +15,7 @@ from joserfc.errors import ClaimError, JoseError
 from joserfc.jwk import Key
 
 from portal.pages.auth.signatures import fits, public_key
+from portal.pages.staff_auth.oidc.client_authentication import auth_method
 from portal.pages.staff_auth.oidc.errors import (
     ProviderError,
     ProviderMisconfigured,
@@ -23,7 +24,7 @@ from portal.pages.staff_auth.oidc.errors import (
     error_of,
 )
 from portal.pages.staff_auth.oidc.id_token import claims_of
-from portal.pages.staff_auth.oidc.metadata import auth_method, scope, validated
+from portal.pages.staff_auth.oidc.metadata import scope, validated
 from portal.settings.settings import Settings
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
