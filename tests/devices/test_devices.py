@@ -66,21 +66,22 @@ def test_without_a_session_it_asks_to_sign_in_and_leads_back(alice: Alice) -> No
     assert alice.signs_in().page.path == "/devices"
 
 
-@pytest.mark.parametrize("language", languages())
 def test_it_says_when_and_that_it_was_the_viewer(
-    app: Flask, browse: Callable[..., PageClient], sandbox: SimulatedZype, language: str
+    app: Flask, browse: Callable[..., PageClient], alice: Alice, sandbox: SimulatedZype, subtests: pytest.Subtests
 ) -> None:
     services = services_of(app)
     with services.database.read() as connection:
         today = services.database.now(connection)
-    alice = Alice(browse(app, language=language))
-    begin_session(app, alice)
     link_as_viewer(app, alice, sandbox.tv().pin)
 
-    line = alice.opens("/devices").page.text(".tv-entry .quiet")
-    assert str(today.year) in line
-    if language == "en":
-        assert line == f"Linked on {today:%B} {today.day}, {today.year} by you"
+    for language in languages():
+        reader = Alice(browse(app, language=language))
+        begin_session(app, reader)
+        with subtests.test(language):
+            line = reader.opens("/devices").page.text(".tv-entry .quiet")
+            assert str(today.year) in line
+            if language == "en":
+                assert line == f"Linked on {today:%B} {today.day}, {today.year} by you"
 
 
 def test_it_says_that_it_was_the_support_team(signed_in: Alice, app: Flask, tv: TV) -> None:

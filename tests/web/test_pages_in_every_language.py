@@ -53,24 +53,26 @@ def pages(alice: Alice) -> Iterator[tuple[str, Page]]:
     yield "There is no such page", alice.opens("/no-such-page", 404).page
 
 
-@pytest.mark.parametrize("code", TRANSLATED)
-def test_every_page_has_its_own_words(app: Flask, browse: Callable[..., PageClient], code: str) -> None:
-    alice = Alice(browse(app, language=code))
-    for english, page in pages(alice):
-        assert language_of(page) == code
-        assert page.heading == spoken(code, english) != english
+def test_every_page_has_its_own_words(app: Flask, browse: Callable[..., PageClient], subtests: pytest.Subtests) -> None:
+    for code in TRANSLATED:
+        with subtests.test(code):
+            for english, page in pages(Alice(browse(app, language=code))):
+                assert language_of(page) == code
+                assert page.heading == spoken(code, english) != english
 
 
-@pytest.mark.parametrize("code", TRANSLATED)
-def test_forms_complain_in_the_language(app: Flask, browse: Callable[..., PageClient], code: str) -> None:
-    browser = browse(app, language=code)
+def test_forms_complain_in_the_language(
+    app: Flask, browse: Callable[..., PageClient], subtests: pytest.Subtests
+) -> None:
+    for code in TRANSLATED:
+        browser = browse(app, language=code)
+        with subtests.test(code):
+            empty = browser.submit(browser.get("/sign-in"), "/sign-in", 422)
+            unseen = browser.submit(empty, "/sign-in", 422, email="alice\x07@example.com", password="x")
 
-    empty = browser.submit(browser.get("/sign-in"), "/sign-in", 422)
-    unseen = browser.submit(empty, "/sign-in", 422, email="alice\x07@example.com", password="x")
-
-    assert spoken(code, "Enter your e-mail address.") in empty.summary
-    assert spoken(code, "Enter your password.") in empty.summary
-    assert spoken(code, "Leave out characters that can't be seen.") in unseen.summary
+            assert spoken(code, "Enter your e-mail address.") in empty.summary
+            assert spoken(code, "Enter your password.") in empty.summary
+            assert spoken(code, "Leave out characters that can't be seen.") in unseen.summary
 
 
 @pytest.mark.parametrize("code", languages())
@@ -80,14 +82,17 @@ def test_times_are_in_the_language(app: Flask, browse: Callable[..., PageClient]
     assert MINUTES[code] in alice.types_pin("used2", 429).page.summary
 
 
-@pytest.mark.parametrize("code", languages())
-def test_a_pin_runs_from_left_to_right(app: Flask, browse: Callable[..., PageClient], code: str) -> None:
-    alice = Alice(browse(app, language=code)).signs_in()
-    assert alice.page.select_one("#pin")["dir"] == "ltr"
+def test_a_pin_runs_from_left_to_right(
+    app: Flask, browse: Callable[..., PageClient], subtests: pytest.Subtests
+) -> None:
+    for code in languages():
+        with subtests.test(code):
+            alice = Alice(browse(app, language=code)).signs_in()
+            assert alice.page.select_one("#pin")["dir"] == "ltr"
 
-    large = alice.sends_the_pin_of_a_link("good1234").page.select_one(".pin-display")
+            large = alice.sends_the_pin_of_a_link("good1234").page.select_one(".pin-display")
 
-    assert (large.name, large["dir"], large.get_text()) == ("bdi", "ltr", "good1234")
+            assert (large.name, large["dir"], large.get_text()) == ("bdi", "ltr", "good1234")
 
 
 def test_e_mail_and_password_run_from_left_to_right(app: Flask, browse: Callable[..., PageClient]) -> None:
@@ -127,12 +132,16 @@ def test_the_browser_s_order_decides_before_the_operator_s_language(
         assert language_of(browse(app, language=asked).get("/activate")) == code, asked
 
 
-@pytest.mark.parametrize("code", languages())
-def test_the_language_switch_changes_the_language_and_leads_back(client: PageClient, code: str) -> None:
-    page = client.get("/sign-in")
-    name = page.text(f'.language[value="{code}"]')
+def test_the_language_switch_changes_the_language_and_leads_back(
+    app: Flask, browse: Callable[..., PageClient], subtests: pytest.Subtests
+) -> None:
+    for code in languages():
+        client = browse(app)
+        with subtests.test(code):
+            page = client.get("/sign-in")
+            name = page.text(f'.language[value="{code}"]')
 
-    back = client.follow(client.submit(page, "/language", 303, button=name))
+            back = client.follow(client.submit(page, "/language", 303, button=name))
 
-    assert (back.path, language_of(back)) == ("/sign-in", code)
-    assert back.text(".language[aria-current]") == name == name[0].upper() + name[1:]
+            assert (back.path, language_of(back)) == ("/sign-in", code)
+            assert back.text(".language[aria-current]") == name == name[0].upper() + name[1:]
