@@ -53,9 +53,10 @@ USABLE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("document", UNUSABLE, ids=str)
-def test_a_member_that_can_t_verify_a_signature_is_left_out(document: Any) -> None:
-    assert public_key(document) is None
+def test_a_member_that_can_t_verify_a_signature_is_left_out() -> None:
+    # No test each: its name would have the key in it, which is another one in every process.
+    for document in UNUSABLE:
+        assert public_key(document) is None, document
 
 
 def test_what_else_a_key_says_does_not_matter() -> None:
