@@ -14,6 +14,7 @@ SECRET = "zizm529"
     [
         "GET /pin/link?api_key={} HTTP/1.1",
         "PUT /pin/link?consumer_id=1&pin={}&x=2",
+        "from=link&original={}",
         "https://tv.example.com/sign-in?next=%2Factivate%3Fpin%3D{}",
         '{{"access_token": "{}", "expires_in": 1}}',
         "{{'refresh_token': '{}'}}",
@@ -53,6 +54,12 @@ def test_it_removes_named_secrets_from_text(text: str) -> None:
 )
 def test_it_leaves_harmless_text_alone(text: str) -> None:
     assert Redactor([SECRET]).text(text) == text
+
+
+@pytest.mark.parametrize("address", ["203.0.113.9", "203.0.113.9:40001", "2001:db8::1", "[2001:db8::1]:443", "64::2"])
+def test_it_removes_addresses_however_they_are_introduced(address: str) -> None:
+    for text in ("from {}.", "peer:{}", "address:{} closed", "ipv6:{}", "ip={},", "({})", "('{}', 1)", "{}/64"):
+        assert Redactor().text(text.format(address)) == text.format(REDACTED), text
 
 
 def test_what_follows_a_secret_stays_readable() -> None:

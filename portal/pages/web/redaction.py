@@ -34,12 +34,12 @@ _OWN_WORDS = rf"(?:(?:^|(?<=: )|\bID |\b[A-Z]{{3,6}} /(?:\w+/)*)token|\bPORTAL_[
 _NAMED = re.compile(
     rf"(?P<own>(?-i:{_OWN_WORDS}))|"
     r"(?:(?<![a-z0-9])|(?<=%3f)|(?<=%26))"
-    r"(?P<name>api[_-]?key|secret[_-]key|token|secret|password|code[_-]verifier|pin)"
+    r"(?P<name>api[_-]?key|secret[_-]key|token|secret|password|code[_-]verifier|pin|original)"
     rf"""(?P<equals>{_EQUALS})(?:(?:(?<=password: )|(?<=secret: ))(?!\[redacted]){_SEVERAL_WORDS}|{_VALUE})""",
     re.IGNORECASE | re.MULTILINE,
 )
 # The same after a letter, as in the bytes of a broken form, where no space can be meant.
-_GLUED = re.compile(rf"""(secret|password|pin)(=){_VALUE}""", re.IGNORECASE)
+_GLUED = re.compile(rf"""(secret|password|pin|original)(=){_VALUE}""", re.IGNORECASE)
 # These have values of several words: the rest of the line is removed.
 # But "authorization: it says invalid_scope" are our own words: a header has no such value.
 _HEADER = re.compile(
@@ -55,10 +55,11 @@ _E_MAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+")
 _EXAMPLES = frozenset({"password@mail.example.com", "support@example.com"})
 # An address, perhaps with a port: of IPv4, or with two colons. Which of them are addresses is asked of ipaddress.
 _ADDRESS = re.compile(
-    r"(?<![\w.:])(?:"
+    # Perhaps after a word and a colon.
+    r"(?:(?<![\w.:])|(?<=[A-Za-z_]{3}:)|(?<=\b[A-Za-z]{2}:)|(?<=v[46]:))(?:"
     r"(?P<v4>\d{1,3}(?:\.\d{1,3}){3})|"
     r"\[(?P<bracketed>[0-9A-Fa-f:.]{2,45})(?:%\w+)?]|"
-    r"(?P<v6>[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,40}:[0-9A-Fa-f:.]{0,40})(?:%\w+)?"
+    r"(?P<v6>[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,40}:[0-9A-Fa-f:.]{0,40})(?<!\.)(?:%\w+)?"
     r")(?::\d{1,5})?(?![\w:]|\.\d)"
 )
 # What libraries quote of a request. gunicorn's exceptions end with the bytes that they could not read.
