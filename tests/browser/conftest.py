@@ -4,9 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.harness.chromium import Watch
+from tests.harness.internals import cookie
+from tests.harness.people import Alice
+from tests.harness.viewers import begin_session
 
 TIMEOUT_MILLISECONDS = 10_000
 
@@ -39,3 +43,15 @@ def phone(open_window: Callable[..., Page]) -> Page:
 def desktop(open_window: Callable[..., Page]) -> Page:
     """A window the size of a laptop; the TV's page is shown in it too."""
     return open_window(1280, 800)
+
+
+@pytest.fixture
+def give_session(app: Flask, alice: Alice, live: str) -> Callable[[Page], None]:
+    """Return a function that gives a window the session of Alice, for tests whose subject is not the sign-in."""
+
+    def give(window: Page) -> None:
+        begin_session(app, alice)
+        name = app.config["SESSION_COOKIE_NAME"]
+        window.context.add_cookies([{"name": name, "value": cookie(alice.browser, name) or "", "url": live}])
+
+    return give

@@ -14,6 +14,7 @@ from tests.harness.simulated_zype import SimulatedZype
 POLL = 2_100
 # The sandbox links it at once.
 PIN = "good1234"
+GiveSession = Callable[[Page], None]
 
 
 # Each with the PIN of a link in it, as people, QR codes and content systems write it.
@@ -132,9 +133,11 @@ def test_the_pin_of_a_link_is_kept_through_sign_in_at_zype_and_never_sent_there(
     assert not [line for line in seen if pin in line]
 
 
-def test_undo_unlinks_the_tv(live: str, tv: Screen, phone: Page, sandbox: SimulatedZype) -> None:
+def test_undo_unlinks_the_tv(
+    live: str, tv: Screen, phone: Page, sandbox: SimulatedZype, give_session: GiveSession
+) -> None:
+    give_session(phone)
     phone.goto(f"{live}/activate")
-    sign_in(phone)
     phone.get_by_label("PIN from your TV").fill(tv.pin)
     phone.get_by_role("button", name="Link my TV").click()
     tv.greets("Alice")
@@ -148,10 +151,9 @@ def test_undo_unlinks_the_tv(live: str, tv: Screen, phone: Page, sandbox: Simula
 
 @pytest.mark.parametrize("way", ["fragment", "cookie"])
 def test_a_key_pressed_in_a_filled_in_pin_does_not_make_it_a_typed_one(
-    live: str, phone: Page, sandbox: SimulatedZype, way: str
+    live: str, phone: Page, sandbox: SimulatedZype, give_session: GiveSession, way: str
 ) -> None:
-    phone.goto(f"{live}/activate")
-    sign_in(phone)
+    give_session(phone)
     link = f"{live}/activate{'#' if way == 'fragment' else '?'}pin={PIN}"
     field, compare = phone.get_by_label("PIN from your TV"), re.compile("/activate/compare$")
     for keys in (["Enter"], ["Space", "Enter"], ["x", "Enter"], ["Backspace", "Enter"]):
@@ -173,9 +175,9 @@ def test_a_key_pressed_in_a_filled_in_pin_does_not_make_it_a_typed_one(
     assert sandbox.record() == []
 
 
-def test_back_and_reload_of_the_comparison_show_it_again(live: str, phone: Page) -> None:
+def test_back_and_reload_of_the_comparison_show_it_again(live: str, phone: Page, give_session: GiveSession) -> None:
+    give_session(phone)
     phone.goto(f"{live}/activate#pin={PIN}")
-    sign_in(phone)
     phone.get_by_role("button", name="Link my TV").click()
     heading = phone.get_by_role("heading", level=1)
     expect(heading).to_have_text("Does the TV in front of you show this PIN?")
@@ -208,9 +210,11 @@ def test_a_typed_pin_survives_the_language_switch_and_not_you_without_a_script(
     expect(page.locator("#pin")).to_have_value("gab-0020")
 
 
-def test_a_typed_pin_that_replaces_the_pin_of_a_link_is_not_compared(live: str, phone: Page) -> None:
+def test_a_typed_pin_that_replaces_the_pin_of_a_link_is_not_compared(
+    live: str, phone: Page, give_session: GiveSession
+) -> None:
+    give_session(phone)
     phone.goto(f"{live}/activate#pin=zzzz9999")
-    sign_in(phone)
     field = phone.get_by_label("PIN from your TV")
     expect(field).to_have_value("zzzz9999")
 
@@ -220,9 +224,9 @@ def test_a_typed_pin_that_replaces_the_pin_of_a_link_is_not_compared(live: str, 
     expect(phone.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
 
 
-def test_not_you_keeps_the_pin_for_the_other_account(live: str, phone: Page) -> None:
+def test_not_you_keeps_the_pin_for_the_other_account(live: str, phone: Page, give_session: GiveSession) -> None:
+    give_session(phone)
     phone.goto(f"{live}/activate#pin={PIN}")
-    sign_in(phone)
     expect(phone.get_by_label("PIN from your TV")).to_have_value(PIN)
 
     phone.get_by_role("button", name="Not you?").click()
@@ -280,10 +284,11 @@ def test_the_page_can_be_used_by_keyboard_only(live: str, desktop: Page) -> None
     expect(desktop.get_by_label("PIN from your TV")).to_have_value("nope")
 
 
-def test_a_pin_is_found_wherever_it_stands_in_an_address_and_by_old_browsers_too(live: str, phone: Page) -> None:
+def test_a_pin_is_found_wherever_it_stands_in_an_address_and_by_old_browsers_too(
+    live: str, phone: Page, give_session: GiveSession
+) -> None:
     phone.add_init_script(OLD_BROWSER)
-    phone.goto(f"{live}/activate")
-    sign_in(phone)
+    give_session(phone)
     field = phone.get_by_label("PIN from your TV")
     for number, address in enumerate(ADDRESSES):
         pin = f"good{number}0"
