@@ -17,6 +17,7 @@ from portal.settings.settings import Settings
 from portal.staff.accounts import Account
 
 _HAS_SIGNED_OUT = "staff_signed_out"
+_WAS_REFUSED = "staff_refused"
 # For this long after a sign-in an agent may do what can't be undone.
 FRESH = timedelta(minutes=5)
 
@@ -109,6 +110,16 @@ def has_signed_out() -> bool:
     return bool(session.get(_HAS_SIGNED_OUT))
 
 
+def remember_refusal() -> None:
+    """Keep that the identity provider signed somebody in who may not come in here."""
+    session[_WAS_REFUSED] = True
+
+
+def was_refused() -> bool:
+    """Tell whether the last agent whom the identity provider signed in here was refused."""
+    return bool(session.get(_WAS_REFUSED))
+
+
 def end(response: Response) -> None:
     """End the session of this browser, if it has one. An identity provider may still know the agent."""
     if _name(services().settings) in request.cookies:
@@ -138,6 +149,7 @@ def _create(account: Account, kind: SessionKind, authenticated_at: datetime | No
 def _replace_session(response: Response, session_id: str) -> None:
     """Set the cookie of a new session, in place of the one that this browser had."""
     session.pop(_HAS_SIGNED_OUT, None)
+    session.pop(_WAS_REFUSED, None)
     _end_session()
     pin_cookie.staff.forget(response)
     settings = services().settings

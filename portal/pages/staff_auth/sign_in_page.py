@@ -58,6 +58,7 @@ def staff_sign_in_page(
         form=form if has_form else None,
         has_provider=has_provider,
         has_signed_out=has_provider and staff_identity.has_signed_out(),
+        was_refused=has_provider and staff_identity.was_refused(),
         link_token=link_token() if has_provider else None,
         next=next_path,
         problem=problem,

@@ -1,5 +1,6 @@
 """Whoever the provider authenticated and the portal refuses: the log says why and who, and there is a way on."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +9,13 @@ from flask import Flask
 
 from portal.pages.staff_auth.oidc.claims import Claims
 from portal.pages.web.redaction import Redactor
+from portal.sandbox import seed
 from portal.settings.loading import load
 from tests.fixtures import services_of
-from tests.harness.internals import logged
-from tests.harness.page import PageClient
+from tests.harness.internals import logged, session_rows
+from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.conftest import SignIn
+from tests.staff_auth.oidc.provider_browser import ProviderBrowser, authorization_url, query_of
 from tests.staff_auth.oidc.scripted_provider import LEAD, ROLE, ScriptedProvider
 
 NO_ROLE = "Your account may not use customer support here"
@@ -125,3 +128,68 @@ def test_what_the_provider_says_in_place_of_a_code_is_logged(
                 sign_in(200)
             assert refusal(events)["error"] == f"authorization: it says {said}"
             assert "zizm529" not in str(events)
+
+
+def sign_out_link(page: Page) -> str:
+    """Return the address of the link that signs out at the provider."""
+    return str(page.select_one(f'a[href^="{SIGN_OUT}"]')["href"])
+
+
+def test_whoever_may_not_come_in_can_use_another_account(
+    app: Flask,
+    browse: Callable[..., PageClient],
+    sign_in: SignIn,
+    provider: ScriptedProvider,
+    subtests: pytest.Subtests,
+) -> None:
+    provider.metadata = {"end_session_endpoint": f"{provider.issuer}/logout"}
+    services_of(app).agents.disable("oidc:mallory")
+    for claims in ({"roles": []}, {"auth_time": 1.7e9}, {"sub": "mallory"}):
+        with subtests.test(claims=claims):
+            browser = browse(app)
+            assert "prompt" not in query_of(authorization_url(browser))
+            provider.claims = claims
+            page = sign_in(403, browser=browser)
+            # Otherwise a provider that asks nothing would lead back to the same page.
+            assert query_of(authorization_url(browser))["prompt"] == "select_account"
+            for shown in (page, browser.get("/support/sign-in")):
+                url = browser.get(sign_out_link(shown), 302).location or ""
+                assert url.startswith(f"{provider.issuer}/logout?")
+            provider.claims = {}
+            sign_in(303, browser=browser)
+            browser.submit(browser.get("/support/account"), "/support/sign-out", 303)
+            assert browser.get("/support/sign-in").text("main h2") == "You are signed out here"
+
+
+def test_a_problem_that_another_account_does_not_solve_has_no_link_to_sign_out(
+    sign_in: SignIn, provider: ScriptedProvider
+) -> None:
+    for claims in ({"nonce": "another"}, {"auth_time": None}):
+        provider.claims = claims
+        page = sign_in(400 if "nonce" in claims else 503)
+        assert page.select(f'a[href^="{SIGN_OUT}"]') == []
+
+
+def test_to_cancel_a_step_up_leaves_the_agent_signed_in(
+    client: PageClient,
+    app: Flask,
+    sign_in: SignIn,
+    provider: ScriptedProvider,
+    provider_browser: ProviderBrowser,
+    subtests: pytest.Subtests,
+) -> None:
+    provider.claims = {"auth_time": time.time() - 4000}
+    sign_in(303, browser=client)
+    path = f"/support/viewers/{seed.ALICE.id}/unlink-all"
+    for callback in ({"error": "access_denied"}, {"error": "login_required"}, {"error": "other"}, {}):
+        with subtests.test(callback=callback):
+            provider.callback = {"code": None, **callback}
+            url = authorization_url(client, again=True, next_path=path)
+            response = client.get(provider_browser.authorize(url), 303)
+            assert response.location == path
+            # The page that needs a recent sign-in says so, and the session goes on.
+            page = client.follow(client.follow(response, 303))
+            assert page.text("main h2") == "Please sign in once more"
+            assert page.text(".staff-bar").endswith("Bob, Agent")
+            assert client.get("/support/account", 200)
+    assert [row["kind"] for row in session_rows(app)] == ["agent"]

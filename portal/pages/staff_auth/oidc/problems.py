@@ -42,6 +42,10 @@ class Problem(StrEnum):
         return member
 
 
+# Signing in as somebody else, or out at the provider, may solve these.
+OF_THE_ACCOUNT = (Problem.NO_ROLE, Problem.DISABLED, Problem.TOO_OLD)
+
+
 @dataclass(frozen=True)
 class ProviderSignIn:
     """How a sign-in with the provider ended: with a problem or an account. retry_after is in seconds."""

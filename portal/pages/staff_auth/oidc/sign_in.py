@@ -103,8 +103,9 @@ def _wishes(reauthenticate: bool) -> dict[str, str]:
     wishes = {"acr_values": contexts} if contexts else {}
     if reauthenticate:
         return wishes | {"prompt": "login"}
-    # Whoever signed out here may still be signed in there.
-    return wishes | ({"prompt": "select_account"} if identity.has_signed_out() else {})
+    # Whoever signed out here, or may not come in, may still be signed in there: it would not ask who they are.
+    is_other = identity.has_signed_out() or identity.was_refused()
+    return wishes | ({"prompt": "select_account"} if is_other else {})
 
 
 def pending_of(authorization: Authorization | None) -> PendingAuthorization | None:

@@ -13,8 +13,8 @@ from portal.pages.identity import viewer as identity
 from portal.pages.identity.actor import request_actor
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
-from portal.pages.staff_auth.oidc.problems import Problem, ProviderSignIn, problem_of
-from portal.pages.staff_auth.provider_link import is_from_our_page
+from portal.pages.staff_auth.oidc.problems import OF_THE_ACCOUNT, Problem, ProviderSignIn, problem_of
+from portal.pages.staff_auth.provider_link import is_from_our_page, link_token
 from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, known_staff_path, redirect_to
 from portal.pages.web.responses import render_page, see_other
 from portal.services import services
@@ -47,7 +47,8 @@ def authorization_request() -> Response:
 
 @bp.get(SIGN_OUT_AT_PROVIDER)
 def sign_out_at_provider() -> Response:
-    if not services().settings.staff_oidc_issuer or not staff_identity.has_signed_out() or not is_from_our_page():
+    may_sign_out = staff_identity.has_signed_out() or staff_identity.was_refused()
+    if not services().settings.staff_oidc_issuer or not may_sign_out or not is_from_our_page():
         return redirect_to(SIGN_IN)
     try:
         url = staff_oidc.end_session_url(SIGN_IN)
@@ -79,6 +80,8 @@ def callback() -> Response:
 
 
 def _result_page(result: ProviderSignIn, next_path: str, reauthenticate: bool) -> Response:
+    if result.problem in OF_THE_ACCOUNT:
+        staff_identity.remember_refusal()
     # What was too weak would be so again if the provider asked nothing.
     reauthenticate = reauthenticate or result.problem is Problem.WEAK
     return _problem_page(result.problem or Problem.REFUSED, next_path, reauthenticate, result.retry_after)
@@ -93,6 +96,7 @@ def _problem_page(
         problem.status,
         retry_after=RETRY_SECONDS if problem.status == 503 else retry_after,
         problem=problem,
+        link_token=link_token() if problem in OF_THE_ACCOUNT else None,
         next=next_path,
         reauthenticate=reauthenticate,
         failed=False,
