@@ -1,6 +1,8 @@
 """gunicorn's arbiter, which starts, watches and stops the workers, with what the portal adds to that."""
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -9,6 +11,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from portal.commands.child_process import ChildProcess
+from portal.commands.folders import FolderUnusable, runtime_folder
 from portal.commands.stopping import SharedFlag, begin_no_connection
 
 log = structlog.get_logger("portal.commands")
@@ -22,14 +25,21 @@ class PortalArbiter(Arbiter):  # type: ignore[misc]
     Args:
         server: gunicorn's application.
         mailer: the process that sends mail, if there is one.
+        environ: which may name the folder for the heartbeats of the workers.
         drain_seconds: how long everything is still served after SIGTERM.
         stopping: set as soon as the server is to stop.
     """
 
     def __init__(
-        self, server: BaseApplication, mailer: ChildProcess | None, drain_seconds: float, stopping: SharedFlag
+        self,
+        server: BaseApplication,
+        mailer: ChildProcess | None,
+        environ: Mapping[str, str],
+        drain_seconds: float,
+        stopping: SharedFlag,
     ) -> None:
         self._mailer = mailer
+        self._environ = environ
         self._drain_seconds = drain_seconds
         self._stopping = stopping
         self._stop_at: float | None = None
@@ -46,6 +56,22 @@ class PortalArbiter(Arbiter):  # type: ignore[misc]
     def handle_int(self) -> None:
         """Stop at once, as somebody at a terminal expects, and finish what is under way."""
         raise StopIteration
+
+    def spawn_worker(self) -> None:
+        """Start a worker. If the system refuses that, say so and try again in a second, rather than stop the others."""
+        try:
+            self.cfg.set("worker_tmp_dir", str(self._heartbeat_folder()))
+            super().spawn_worker()
+        except (FolderUnusable, OSError, RuntimeError) as error:
+            log.error("worker_not_started", why=str(error))
+
+    def _heartbeat_folder(self) -> Path:
+        try:
+            return runtime_folder(self._environ)
+        except FolderUnusable as fault:
+            # It was usable when the server started.
+            log.error("runtime_folder_lost", why=str(fault))
+            return runtime_folder({})
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[Any]:
         """Wait as gunicorn does, but not past the end of the drain time."""

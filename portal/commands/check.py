@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.app import create_app
 from portal.commands.context import environment, fail, listen_fault, load_settings
+from portal.commands.folders import FolderUnusable, runtime_folder
 from portal.commands.pattern_timing import slow_length
 from portal.database.database import Database, describe
 from portal.database.schema import is_current
@@ -68,6 +69,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     """Yield a finding for everything that the portal needs, in the order in which it needs it."""
     yield _finding("settings", partial(_settings, settings))
     yield _finding("address", partial(_address, settings))
+    yield _finding("runtime folder", _runtime_folder)
     yield _finding("PORTAL_PIN_PATTERN", partial(_pattern, settings.pin_pattern, MAX_LENGTH))
     yield _finding("PORTAL_TICKET_PATTERN", partial(_pattern, settings.ticket_pattern, MAX_TICKET))
     with ExitStack() as stack:
@@ -106,7 +108,7 @@ def _finding(subject: str, check: Callable[[], str]) -> Finding:
         return Finding(True, f"{subject}: {check()}")
     except SQLAlchemyError as error:
         return Finding(False, f"{subject}: {describe(error)}")
-    except (CheckFailed, ZypeError, ProviderError) as error:
+    except (CheckFailed, FolderUnusable, ZypeError, ProviderError) as error:
         return Finding(False, f"{subject}: {error}")
 
 
@@ -115,6 +117,11 @@ def _settings(settings: Settings) -> str:
     if dotenv.is_file() and dotenv.stat().st_mode & stat.S_IROTH:
         raise CheckFailed("every account of this machine can read the secrets in .env: run chmod 640 .env")
     return f"all can be read; the mode is {settings.mode}"
+
+
+def _runtime_folder() -> str:
+    folder = runtime_folder(environment())
+    return f"the heartbeats of the workers can be written to {folder}"
 
 
 def _address(settings: Settings) -> str:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from math import ceil
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from portal.app import create_app
 from portal.commands.arbiter import PortalArbiter
 from portal.commands.child_process import ChildProcess
 from portal.commands.context import check_port, check_sandbox_ports, fail, open_database
+from portal.commands.folders import FolderUnusable, runtime_folder
 from portal.commands.stopping import SharedFlag
 from portal.commands.worker import WholeRequestWorker
 from portal.database.schema import is_current
@@ -51,7 +51,7 @@ def run_server(
 
     Args:
         settings: the portal's.
-        environ: of the child processes.
+        environ: of the child processes; it may name the folder for what is needed only while the server runs.
         on_ready: called once, in a worker, when the portal answers.
         log_level: the lowest that is logged.
     """
@@ -61,6 +61,7 @@ def run_server(
         check_port("PORTAL_METRICS_BIND", settings.metrics_bind)
     _check_schema(settings)
     try:
+        runtime_folder(environ)
         with ExitStack() as stack:
             if settings.mode == "sandbox":
                 stack.enter_context(_sandbox_process(settings, environ))
@@ -71,7 +72,9 @@ def run_server(
                 mailer = stack.enter_context(
                     ChildProcess(["mailer", *quiet], environ, values.take() if values else None)
                 )
-            _Server(settings, on_ready, mailer, values).run()
+            _Server(settings, environ, on_ready, mailer, values).run()
+    except FolderUnusable as error:
+        fail(f"The server can't start: {error}.")
     except OSError as error:
         fail(str(error))
 
@@ -112,9 +115,15 @@ class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, configured by the settings alone: no files or variables of its own are read."""
 
     def __init__(
-        self, settings: Settings, on_ready: Callable[[], None], mailer: ChildProcess | None, values: ValueFiles | None
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        on_ready: Callable[[], None],
+        mailer: ChildProcess | None,
+        values: ValueFiles | None,
     ) -> None:
         self._settings = settings
+        self._environ = environ
         self._values = values
         self._on_ready = on_ready
         self._mailer = mailer
@@ -124,7 +133,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def run(self) -> None:
-        PortalArbiter(self, self._mailer, self._settings.drain_seconds, self.stopping).run()
+        PortalArbiter(self, self._mailer, self._environ, self._settings.drain_seconds, self.stopping).run()
 
     def load_config(self) -> None:
         settings = self._settings
@@ -151,8 +160,6 @@ class _Server(BaseApplication):  # type: ignore[misc]
         }
         if self._values:
             options |= _share_values(self._values)
-        if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn's heartbeat files, which it makes private
-            options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
         for name, value in options.items():
             self.cfg.set(name, value)
 

@@ -171,6 +171,8 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
         # Otherwise REPLACE would delete a row of the ledger without firing its trigger.
         "recursive_triggers=ON",
+        # What it sorts would be in a folder for temporary files, which may be full.
+        "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

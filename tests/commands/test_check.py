@@ -54,7 +54,7 @@ def test_it_prints_a_line_for_each_and_ends_with_status_0(run: Run, environ: dic
     assert done.exit_code == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert all(line.startswith("ok    ") for line in lines)
     assert not any(value in done.stdout for name, value in environ.items() if "KEY" in name or "URL" in name)
 
@@ -86,6 +86,13 @@ def test_it_ends_with_status_1_when_one_fails(run: Run, environ: dict[str, str])
     assert done.exit_code == 1
     assert [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert done.stderr == "3 to mend\n"
+
+
+def test_a_runtime_folder_that_can_not_be_written_to_fails(
+    failed_checks: FailedChecks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "nowhere"))
+    assert "RUNTIME_DIRECTORY can't be written to" in failed_checks()["runtime folder"].text
 
 
 def test_https_needs_a_proxy_in_front(failed_checks: FailedChecks) -> None:

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -20,7 +21,7 @@ from tests.commands.conftest import Run, RunProcess
 from tests.harness import servers
 from tests.harness.commands import start_python
 from tests.harness.servers import Port, Processes, free_port, sandbox_addresses
-from tests.stories.workers import children_of, is_running
+from tests.stories.workers import children_of, is_running, open_files
 
 SECONDS = 30.0
 LIVE = {
@@ -49,10 +50,12 @@ class Server:
         running: its processes.
         sandbox: the origin of its sandbox.
         metrics: where it shows its metrics, as HOST:PORT.
+        folder: its own; in it are the folder that a service manager gives it, and the one for temporary files.
     """
 
-    def __init__(self, running: Processes, sandbox: str, metrics: str) -> None:
+    def __init__(self, running: Processes, sandbox: str, metrics: str, folder: Path) -> None:
         self.running = running
+        self.folder = folder
         self.url = running.url
         self.sandbox = sandbox
         self.metrics = metrics
@@ -66,9 +69,18 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A portal that the tests share, started as an operator does."""
     port, addresses, metrics = Port(), sandbox_addresses(), f"127.0.0.1:{free_port()}"
-    environ = {"PORTAL_BIND": port.bind, "PORTAL_METRICS_BIND": metrics, **addresses}
-    with servers.processes(environ, port, tmp_path_factory.mktemp("server"), start=start_python) as running:
-        yield Server(running, addresses["PORTAL_ZYPE_API_URL"], metrics)
+    folder = tmp_path_factory.mktemp("server")
+    for name in ("runtime", "temporary"):
+        (folder / name).mkdir()
+    environ = {
+        "PORTAL_BIND": port.bind,
+        "PORTAL_METRICS_BIND": metrics,
+        "RUNTIME_DIRECTORY": str(folder / "runtime"),
+        "TMPDIR": str(folder / "temporary"),
+        **addresses,
+    }
+    with servers.processes(environ, port, folder, start=start_python) as running:
+        yield Server(running, addresses["PORTAL_ZYPE_API_URL"], metrics, folder)
 
 
 def test_a_foreign_host_is_refused_and_logged(server: Server, http: requests.Session) -> None:
@@ -134,6 +146,17 @@ def test_a_port_in_use_is_an_error_in_one_sentence(server: Server, run_process: 
     assert second.stderr == f"Can't listen on {bind}: address already in use. Set PORTAL_BIND to another address.\n"
 
 
+def test_a_runtime_folder_that_is_not_there_is_an_error_in_one_sentence(
+    run_process: RunProcess, environ: dict[str, str], port: Port, tmp_path: Path
+) -> None:
+    port.close()
+    refused = run_process("serve", **environ | LIVE | {"RUNTIME_DIRECTORY": str(tmp_path / "nowhere")})
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "The server can't start: the folder of RUNTIME_DIRECTORY can't be written to: no such file or directory.\n"
+    )
+
+
 def test_in_live_mode_it_refuses_a_database_without_the_schema(
     run_process: RunProcess, run: Run, environ: dict[str, str], port: Port
 ) -> None:
@@ -169,6 +192,22 @@ def test_a_newcomer_serves_without_any_setting(server: Server, http: requests.Se
     assert http.post(f"{server.url}/sign-in", fields, timeout=5, allow_redirects=False).status_code == 303
 
 
+def test_it_needs_no_file_that_somebody_could_remove_and_leaves_none_behind_if_it_is_killed(
+    server: Server, http: requests.Session
+) -> None:
+    """A cleaner of old files, a full disk or SIGKILL: nothing has to be there, and nothing is left."""
+    http.get(f"{server.url}/activate", timeout=5)
+    wait_for_children(server, 4)
+    nameless = re.compile(r"(socket|pipe|anon_inode|/memfd):.*|/dev/(null|urandom)|.* \(deleted\)")
+    own = re.compile(rf"{server.folder}/(serve\.log|zype-activate\.db(-wal|-shm)?)")
+    for process in (server.running.process.pid, *children_of(server.running.process.pid)):
+        files = open_files(process)
+        assert files, process
+        assert [file for file in files if not nameless.fullmatch(file) and not own.fullmatch(file)] == []
+    assert [*(server.folder / "temporary").iterdir()] == []
+    assert [*server.folder.glob("runtime/*")] == []
+
+
 def test_a_worker_that_ends_is_replaced_and_leaves_everything_to_the_others(
     server: Server, http: requests.Session
 ) -> None:
@@ -177,6 +216,7 @@ def test_a_worker_that_ends_is_replaced_and_leaves_everything_to_the_others(
     for _ in range(20):
         http.get(f"{server.url}/activate", timeout=5)
     before = requests_counted(http, server)
+    shutil.rmtree(server.folder / "runtime")
     worker = children_of(server.running.process.pid)[-1]
     deadline = time.monotonic() + SECONDS
     while is_running(worker):
@@ -185,6 +225,7 @@ def test_a_worker_that_ends_is_replaced_and_leaves_everything_to_the_others(
         os.kill(worker, signal.SIGTERM)
         time.sleep(0.2)
     wait_for_children(server, 4)
+    assert "runtime_folder_lost" in server.running.log(), "the next worker needs another one for its heartbeat"
     assert http.get(f"{server.sandbox}/healthz", timeout=5).ok
     http.get(f"{server.url}/activate", timeout=5)
     assert requests_counted(http, server) - before == Counter({("GET", "/activate", "2xx"): 1}), "nothing is lost"

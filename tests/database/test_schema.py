@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from portal.database.database import Database
@@ -33,6 +34,12 @@ def test_a_database_of_another_version_is_not_current(change: str, sqlite_url: s
     with database.write() as connection:
         connection.exec_driver_sql(change)
     assert not is_current(database)
+    database.dispose()
+
+
+def test_sqlite_sorts_in_memory_and_needs_no_folder_for_that(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    assert database.scalar(sa.select(sa.column("temp_store")).select_from(sa.text("pragma_temp_store"))) == 2
     database.dispose()
 
 

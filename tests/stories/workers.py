@@ -48,7 +48,7 @@ def worker_of_connection(workers: list[int], port: int, client_port: int) -> int
         client_port: where the connection comes from.
     """
     inode = _inode(port, client_port)
-    return next(worker for worker in workers if f"socket:[{inode}]" in _open_files(worker))
+    return next(worker for worker in workers if f"socket:[{inode}]" in open_files(worker))
 
 
 def tabs_on_each(
@@ -75,7 +75,7 @@ def tabs_on_each(
 def listens_on(process: int, port: int) -> bool:
     """Tell whether a process listens on a loopback port."""
     sockets = {f"socket:[{fields[9]}]" for fields in _tcp_sockets() if fields[1].endswith(f":{port:04X}")}
-    return not sockets.isdisjoint(_open_files(process))
+    return not sockets.isdisjoint(open_files(process))
 
 
 def _inode(port: int, client_port: int) -> str:
@@ -92,7 +92,8 @@ def _tcp_sockets() -> list[list[str]]:
     return [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
 
 
-def _open_files(process: int) -> list[str]:
+def open_files(process: int) -> list[str]:
+    """Return where the open files of a process are, or what they are."""
     found = []
     for entry in Path(f"/proc/{process}/fd").iterdir():
         with suppress(FileNotFoundError):
