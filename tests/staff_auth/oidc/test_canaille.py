@@ -173,12 +173,12 @@ def test_a_member_of_the_leads_is_a_supervisor(
 
 
 def test_a_user_without_a_role_is_told_whom_to_ask(
-    client: PageClient, app: Flask, add_user: Callable[..., str], provider_browser: ProviderBrowser
+    app: Flask, browse: Callable[..., PageClient], add_user: Callable[..., str], provider_browser: ProviderBrowser
 ) -> None:
     for groups in ((), ("Support",), ("support-team",), ("other", "people")):
-        agent_id = f"oidc:{add_user(*groups)}"
+        agent_id, browser = f"oidc:{add_user(*groups)}", browse(app)
 
-        page = client.get(provider_browser.authorize(authorization_url(client)), 403)
+        page = browser.get(provider_browser.authorize(authorization_url(browser)), 403)
 
         assert shows(page, "Your account may not use customer support here")
         assert "Ask whoever manages accounts to give it the role" in page.text()
@@ -188,6 +188,9 @@ def test_a_user_without_a_role_is_told_whom_to_ask(
             (None, ""),
             ("refused", agent_id),
         ]
+        # The provider still knows them, and has to ask for another account.
+        with pytest.raises(AssertionError, match="The provider shows a page"):
+            provider_browser.authorize(authorization_url(browser))
 
 
 @pytest.mark.parametrize("parameter", [{"code_challenge": "A" * 43}, {"nonce": "another"}], ids=str)
