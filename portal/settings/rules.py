@@ -33,8 +33,9 @@ def faults_between(settings: Settings, names: Collection[str]) -> Iterator[tuple
     yield from _live_rules(settings, names) if settings.mode == "live" else _sandbox_rules(settings, names)
     if settings.zype_concurrency >= settings.threads:
         yield "zype_concurrency", "must be smaller than PORTAL_THREADS, or pages wait when Zype hangs"
-    if settings.metrics_bind == settings.bind:
-        yield "metrics_bind", "must differ from PORTAL_BIND: metrics are not for the public"
+    if settings.metrics_bind and _port(settings.metrics_bind) == _port(settings.bind):
+        # Whatever the host: one of them may stand for all addresses, or be another name of the same.
+        yield "metrics_bind", "must have another port than PORTAL_BIND: metrics are not for the public"
     if settings.pin_case == "upper" and "pin_pattern" not in names:
         yield "pin_pattern", "is required with PORTAL_PIN_CASE=upper: the default matches no capital letter"
     yield from _handoff_rules(settings)
@@ -57,6 +58,10 @@ def _staff_url_rules(staff_url: str, public_url: str) -> Iterator[tuple[str, str
         )
     elif staff_url.partition(":")[0] != public_url.partition(":")[0]:
         yield "staff_url", "must start with http:// or https:// as PORTAL_PUBLIC_URL does"
+
+
+def _port(bind: str) -> int:
+    return int(split_bind(bind)[1])
 
 
 def _host(url: str) -> str:

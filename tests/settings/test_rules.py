@@ -169,10 +169,18 @@ class TestSandboxMode:
             "PORTAL_ZYPE_CONCURRENCY",
             "must be smaller than PORTAL_THREADS, or pages wait when Zype hangs",
         ),
-        (
-            {"PORTAL_METRICS_BIND": "127.0.0.1:8000"},
-            "PORTAL_METRICS_BIND",
-            "must differ from PORTAL_BIND: metrics are not for the public",
+        # Whatever the host: an address that stands for all, another name of the same, or IPv6 that takes IPv4 too.
+        *(
+            (
+                {"PORTAL_BIND": bind, "PORTAL_METRICS_BIND": metrics},
+                "PORTAL_METRICS_BIND",
+                "must have another port than PORTAL_BIND: metrics are not for the public",
+            )
+            for bind, metrics in (
+                ("127.0.0.1:8000", "127.0.0.1:8000"),
+                ("127.0.0.1:8000", "localhost:8000"),
+                ("127.0.0.1:8000", "[::1]:08000"),
+            )
         ),
         (
             {"PORTAL_PIN_CASE": "upper"},
