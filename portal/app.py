@@ -62,16 +62,16 @@ from portal.viewers.sign_out import SignOut
 from portal.zype.client import ZypeClient
 
 
-def create_app(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Flask:
+def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: False) -> Flask:
     """Build the portal from its settings; nothing else is read from the environment.
 
     Args:
         settings: the portal's.
-        is_stopping: tells whether the server will end soon, so that it is to get no new requests.
+        is_draining: tells whether the server will stop soon, so that it is to get no new requests.
     """
     app = Flask(__name__, template_folder=str(data_dir("templates")), static_folder=None)
     _configure(app, settings)
-    app.extensions[EXTENSION] = create_services(settings, is_stopping)
+    app.extensions[EXTENSION] = create_services(settings, is_draining)
     logs.init_app(app, metrics.count_request)
     limits.init_app(app, settings)
     console_origin.init_app(app, settings)
@@ -111,7 +111,7 @@ def _configure(app: Flask, settings: Settings) -> None:
     )
 
 
-def create_services(settings: Settings, is_stopping: Callable[[], bool] = lambda: False) -> Services:
+def create_services(settings: Settings, is_draining: Callable[[], bool] = lambda: False) -> Services:
     """Build the services of a portal, which need no Flask; the arguments are those of ``create_app``."""
     database = Database(settings.database_url.get_secret_value(), connections=settings.threads)
     keys = keyring(settings)
@@ -150,5 +150,5 @@ def create_services(settings: Settings, is_stopping: Callable[[], bool] = lambda
         directory=Directory(settings, ledger, history, preferences, zype),
         agents=Agents(database, sessions, ledger),
         second_factor=SecondFactor(database, settings, ledger),
-        is_stopping=is_stopping,
+        is_draining=is_draining,
     )

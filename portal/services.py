@@ -49,8 +49,8 @@ class Services:
     directory: Directory
     agents: Agents
     second_factor: SecondFactor
-    # Whether the server will end soon, so that it is to get no new requests.
-    is_stopping: Callable[[], bool]
+    # Whether the server will stop soon, so that it is to get no new requests.
+    is_draining: Callable[[], bool]
 
 
 def services() -> Services:

@@ -12,7 +12,7 @@ from gunicorn.errors import HaltServer
 
 from portal.commands.child_process import ChildProcess
 from portal.commands.folders import FolderUnusable, runtime_folder
-from portal.commands.stopping import SharedFlag, begin_no_connection
+from portal.commands.stopping import ServerState, begin_no_connection
 
 log = structlog.get_logger("portal.commands")
 
@@ -27,7 +27,7 @@ class PortalArbiter(Arbiter):  # type: ignore[misc]
         mailer: the process that sends mail, if there is one.
         environ: which may name the folder for the heartbeats of the workers.
         drain_seconds: how long everything is still served after SIGTERM.
-        stopping: set as soon as the server is to stop.
+        state: what the workers are told of it.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class PortalArbiter(Arbiter):  # type: ignore[misc]
         mailer: ChildProcess | None,
         environ: Mapping[str, str],
         drain_seconds: float,
-        stopping: SharedFlag,
+        state: ServerState,
     ) -> None:
         self._mailer = mailer
         self._environ = environ
         self._drain_seconds = drain_seconds
-        self._stopping = stopping
+        self._state = state
         self._stop_at: float | None = None
         super().__init__(server)
 
@@ -49,7 +49,7 @@ class PortalArbiter(Arbiter):  # type: ignore[misc]
         """Stop at the end of the drain time; a second signal stops at once."""
         if self._stop_at is not None or not self._drain_seconds:
             raise StopIteration
-        self._stopping.set()
+        self._state.drain()
         self._stop_at = time.monotonic() + self._drain_seconds
         log.info("draining", seconds=self._drain_seconds)
 
@@ -89,7 +89,7 @@ class PortalArbiter(Arbiter):  # type: ignore[misc]
 
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers. If the next one fails to start while the first failure is handled, go on stopping."""
-        self._stopping.set()
+        self._state.stop()
         for listener in self.LISTENERS:
             begin_no_connection(listener)
         try:

@@ -23,7 +23,7 @@ from portal.commands.arbiter import PortalArbiter
 from portal.commands.child_process import ChildProcess
 from portal.commands.context import check_port, check_sandbox_ports, fail, open_database
 from portal.commands.folders import FolderUnusable, runtime_folder
-from portal.commands.stopping import SharedFlag
+from portal.commands.stopping import ServerState
 from portal.commands.worker import WholeRequestWorker
 from portal.database.schema import is_current
 from portal.pages.ops.shared_values import OWN, ValueFiles
@@ -129,11 +129,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._mailer = mailer
         # For the workers.
         self.refusals = refusals(settings)
-        self.stopping = SharedFlag()
+        self.state = ServerState()
         super().__init__()
 
     def run(self) -> None:
-        PortalArbiter(self, self._mailer, self._environ, self._settings.drain_seconds, self.stopping).run()
+        PortalArbiter(self, self._mailer, self._environ, self._settings.drain_seconds, self.state).run()
 
     def load_config(self) -> None:
         settings = self._settings
@@ -165,7 +165,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         try:
-            return create_app(self._settings, is_stopping=self.stopping.is_set)
+            return create_app(self._settings, is_draining=self.state.is_draining)
         except Exception as error:
             # gunicorn would print the exception itself, without redaction.
             log.critical("worker_failed", exc_info=error)

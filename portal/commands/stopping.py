@@ -19,19 +19,30 @@ _NO_NEW_CONNECTIONS = (
 )
 
 
-class SharedFlag:
-    """A flag that a process shares with those that it forks later; once it is set, it stays so."""
+_DRAINING, _STOPPING = 1, 2
+
+
+class ServerState:
+    """How far a server is on its way to the end; its process shares this with those that it forks later."""
 
     def __init__(self) -> None:
         self._byte = mmap.mmap(-1, 1)
 
-    def set(self) -> None:
-        """Set it for all of them."""
-        self._byte[0] = 1
+    def drain(self) -> None:
+        """Say that the server will stop, and is to get no new requests from a balancer."""
+        self._byte[0] = _DRAINING
 
-    def is_set(self) -> bool:
-        """Whether one of them has set it."""
-        return self._byte[0] == 1
+    def stop(self) -> None:
+        """Say that the server stops now."""
+        self._byte[0] = _STOPPING
+
+    def is_draining(self) -> bool:
+        """Whether the server will stop, or stops already."""
+        return self._byte[0] >= _DRAINING
+
+    def is_stopping(self) -> bool:
+        """Whether the server stops now."""
+        return self._byte[0] == _STOPPING
 
 
 def begin_no_connection(listener: Any) -> None:

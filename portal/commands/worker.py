@@ -81,8 +81,11 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         return True
 
     def is_parent_alive(self) -> bool:
-        """Return whether the arbiter still runs. Without it the worker stops, as it does when the arbiter says so."""
-        is_alive: bool = super().is_parent_alive()
+        """Return whether the arbiter still runs. Without it the worker stops, as it does when the arbiter says so.
+
+        The arbiter also says so by the state of the server: a worker that is still starting ignores SIGTERM.
+        """
+        is_alive: bool = super().is_parent_alive() and not self.app.state.is_stopping()
         if not is_alive:
             self.alive = False
         return is_alive
@@ -91,7 +94,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         """Accept connections or not. A worker that stops closes its sockets too, but loses no connection by that."""
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
-            if self.app.stopping.is_set():
+            if self.app.state.is_stopping():
                 time.sleep(HANDSHAKE_SECONDS)
             self._close_sockets()
 
@@ -112,7 +115,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
             request = conn.next_request()
             if request is None:
                 return _Next.MORE
-            if self.app.stopping.is_set():
+            if self.app.state.is_draining():
                 request.force_close()
             is_kept = self.handle_request(request, conn)
             conn.sock.flush()

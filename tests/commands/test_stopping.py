@@ -3,10 +3,12 @@
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
-from portal.commands.stopping import SharedFlag, begin_no_connection
+from portal.commands.stopping import ServerState, begin_no_connection
+from portal.commands.worker import WholeRequestWorker
 from tests.harness.servers import Port
 from tests.harness.timing import at_most
 from tests.harness.worker import running_worker
@@ -36,19 +38,30 @@ def test_a_worker_that_stops_answers_who_waits_for_a_place_and_refuses_who_comes
         idle.close()
 
 
-def test_a_worker_without_its_arbiter_refuses_connections_and_ends_those_it_has(port: Port) -> None:
+def lose_the_arbiter(worker: WholeRequestWorker) -> None:
+    """Let it look as if the arbiter was killed."""
+    worker.ppid = -1
+
+
+def miss_the_signal(worker: WholeRequestWorker) -> None:
+    """Let the server stop while the worker could not be told by a signal yet."""
+    worker.app.state.stop()
+
+
+@pytest.mark.parametrize("happens", [lose_the_arbiter, miss_the_signal])
+def test_a_worker_stops_without_a_signal_too(happens: Callable[[WholeRequestWorker], None], port: Port) -> None:
     with at_most(8), running_worker(Application(), port) as serve:
         kept = serve.connect()
         wait_until(lambda: serve.worker.nr_conns == 1, "it is accepted")
-        serve.worker.ppid = -1
+        happens(serve.worker)
         wait_until(lambda: port.socket.fileno() < 0, "it listens no longer")
         kept.sendall(LAST_GET.replace(b"Connection: close\r\n", b""))
         assert b"Connection: close" in kept.recv(1000)
 
 
-def test_a_server_that_stops_says_so_in_every_answer(port: Port) -> None:
+def test_a_server_that_drains_says_so_in_every_answer(port: Port) -> None:
     with running_worker(Application(), port) as serve, serve.connect() as client:
-        serve.worker.app.stopping.set()
+        serve.worker.app.state.drain()
         client.sendall(LAST_GET.replace(b"close", b"keep-alive"))
         assert b"Connection: close" in client.recv(1000)
 
@@ -80,8 +93,10 @@ def test_no_connection_begins_while_those_that_wait_are_accepted(port: Port) -> 
     assert outcomes == ["ConnectionRefusedError"]
 
 
-def test_a_flag_is_shared() -> None:
-    flag = SharedFlag()
-    assert not flag.is_set()
-    flag.set()
-    assert flag.is_set()
+def test_a_server_that_stops_is_past_draining() -> None:
+    state = ServerState()
+    assert (state.is_draining(), state.is_stopping()) == (False, False)
+    state.drain()
+    assert (state.is_draining(), state.is_stopping()) == (True, False)
+    state.stop()
+    assert (state.is_draining(), state.is_stopping()) == (True, True)

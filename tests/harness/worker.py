@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.config import Config
 
-from portal.commands.stopping import SharedFlag
+from portal.commands.stopping import ServerState
 from portal.commands.worker import WholeRequestWorker
 from portal.pages.web.refusals import SENTENCES
 from tests.harness.servers import Port
@@ -81,7 +81,7 @@ def running_worker(application: "WSGIApplication", port: Port, **options: Any) -
         cfg.set(name, value)
     refusals = {status: b"HTTP/1.1 %d no\r\nConnection: close\r\n\r\n" % status for status in SENTENCES}
     port.socket.setblocking(False)
-    app = SimpleNamespace(refusals=refusals, stopping=SharedFlag())
+    app = SimpleNamespace(refusals=refusals, state=ServerState())
     worker = WholeRequestWorker(1, os.getppid(), [port.socket], app, 30, cfg, _Log(logging.getLogger("tests.worker")))
     # What gunicorn does in a new process, but for signals and the import of the application.
     worker.wsgi = application

@@ -43,7 +43,7 @@ def test_it_is_ready_on_either_database(
 
 
 def test_a_server_that_stops_is_alive_but_not_ready(settings: Settings) -> None:
-    app = create_app(settings, is_stopping=lambda: True)
+    app = create_app(settings, is_draining=lambda: True)
     client = app.test_client()
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503

@@ -21,7 +21,7 @@ def healthz() -> tuple[dict[str, str], int]:
 
 @bp.get("/readyz")
 def readyz() -> tuple[dict[str, str], int]:
-    if services().is_stopping():
+    if services().is_draining():
         return {"status": "stopping"}, 503
     try:
         is_ready = is_current(services().database)
