@@ -1,7 +1,8 @@
 # make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV
 # make test : set up what is missing, then run the whole test suite
 # make test-deployment : set up what is missing, then test what docs/deploy has for other servers
-# make lint : set up what is missing, then check style, types, layers, dead code, dependencies and templates
+# make test-image : set up what is missing, then build the image of docs/deploy and run it
+# make lint : set up what is missing, then check style, types, layers, dead code, dependencies, templates and manifests
 # make mutants : set up what is missing, then run mutation tests on a sample of each room
 # make translations : bring new texts of the pages into every catalogue, then tell which still need words
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BABEL   = $(BIN)/python -m babel.messages.frontend -q
 TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deployment lint mutants translations
+.PHONY: help demo test test-deployment test-image lint mutants translations
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -53,7 +54,11 @@ test: $(VENV)/.test $(TEXTS:.po=.mo)
 # They start servers that the other tests do not need.
 test-deployment: export PYTHONDONTWRITEBYTECODE =
 test-deployment: $(VENV)/.test $(TEXTS:.po=.mo)
-	$(BIN)/python -m pytest -n 2 --dist=loadgroup tests/deployment $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist=loadgroup --ignore=tests/deployment/test_image.py tests/deployment $(ARGS)
+
+# It downloads a Debian and every package that the portal runs with.
+test-image: $(VENV)/.test $(TEXTS:.po=.mo)
+	$(BIN)/python -m pytest -n 0 tests/deployment/test_image.py $(ARGS)
 
 $(VENV)/.mutants: requirements/mutants.txt $(VENV)/.test
 	$(BIN)/$(INSTALL) requirements/mutants.txt
@@ -70,6 +75,9 @@ lint: $(LINT)/.lint
 	$(LINT)/vulture
 	$(LINT)/deptry portal
 	$(LINT)/djlint --check --lint templates portal/sandbox/templates
+	$(LINT)/hadolint docs/deploy/Containerfile
+	$(LINT)/kubernetes-validate --strict --quiet docs/deploy/kubernetes/*.yaml
+	$(LINT)/python .ci/check_compose.py
 
 translations: $(VENV)/.test
 	$(BABEL) extract -F portal/translations/babel.cfg -k lazy_gettext --add-location=file -o $(VENV)/messages.pot .

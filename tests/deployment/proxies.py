@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,8 @@ class _From(HTTPAdapter):
 
 
 def nginx_site(portal: int, https: int, http: int, certificate: Path, folder: Path) -> str:
-    """Return docs/deploy/nginx.conf for these ports, a certificate with its key, and logs in a folder."""
-    text = (DEPLOY / "nginx.conf").read_text()
+    """Return both files of docs/deploy for these ports, a certificate with its key, and logs in a folder."""
+    text = (DEPLOY / "nginx-upstream.conf").read_text() + (DEPLOY / "nginx.conf").read_text()
     changes = {
         r"server 127\.0\.0\.1:8000;": f"server 127.0.0.1:{portal};",
         r"listen 80;": f"listen 127.0.0.1:{http};",
@@ -121,7 +121,7 @@ def caddyfile(portal: int, https: int, certificate: Path, folder: Path) -> str:
     return _changed(text, changes)
 
 
-def _changed(text: str, changes: dict[str, str]) -> str:
+def _changed(text: str, changes: Mapping[str, str]) -> str:
     for pattern, replacement in changes.items():
         text, count = re.subn(pattern, replacement, text)
         assert count, f"{pattern} is not there"
@@ -130,11 +130,17 @@ def _changed(text: str, changes: dict[str, str]) -> str:
 
 @contextlib.contextmanager
 def nginx(
-    portal: int, https: Port, certificate: Path, bundle: Path, folder: Path, with_brotli: bool = False
+    portal: int,
+    https: Port,
+    certificate: Path,
+    bundle: Path,
+    folder: Path,
+    with_brotli: bool = False,
+    changes: Mapping[str, str] | None = None,
 ) -> Iterator[Proxy]:
     """Run nginx while the block runs; with Brotli, the lines for it are no comments, and its module is there."""
     http = free_port()
-    site = nginx_site(portal, https.number, http, certificate, folder)
+    site = _changed(nginx_site(portal, https.number, http, certificate, folder), changes or {})
     if with_brotli:
         site, count = re.subn(r"(?m)^( +)#(?=[a-z])", r"\1", site)
         assert count == BROTLI_LINES

@@ -29,8 +29,9 @@ from tests.harness.servers import Port, Processes, free_port
 from tests.harness.simulated_zype import SimulatedZype, simulated_zype
 
 PIN = "zizm529"
-# Requests at once that nginx lets an address send, and more of them.
-BURST, FLOOD = 200, 400
+# Requests at once that nginx lets an address send, and more of them; fewer than in the file, for a slow machine.
+BURST, FLOOD = 5, 20
+FEW = {"rate=100r/s": "rate=1r/m", "burst=200": f"burst={BURST}"}
 
 
 @dataclass(frozen=True)
@@ -199,14 +200,13 @@ def test_nginx_leads_to_https_with_the_query_and_stops_floods(tmp_path: Path) ->
     authority, certificate = certificate_in(tmp_path)
     logs = tmp_path / "logs"
     logs.mkdir()
-    with nginx(free_port(), Port(), certificate, authority.bundle, logs) as proxy:
+    with nginx(free_port(), Port(), certificate, authority.bundle, logs, changes=FEW) as proxy:
         session = proxy.browse().session
         plain = session.get(f"http://localhost:{proxy.plain_port}/activate?a=b", timeout=5, allow_redirects=False)
         assert (plain.status_code, plain.headers["Location"]) == (308, "https://localhost/activate?a=b")
-        # The portal is not there, so that nothing but nginx takes time.
         statuses = Counter(session.get(f"{proxy.url}/", timeout=5).status_code for _ in range(FLOOD))
-    assert statuses[503] >= BURST
-    assert statuses[429] > 0
+    # The portal is not there.
+    assert statuses == {503: BURST + 1, 429: FLOOD - BURST - 1}
 
 
 @pytest.mark.parametrize("name", PROXIES)

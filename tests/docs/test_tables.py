@@ -27,3 +27,9 @@ def test_the_list_of_what_is_stored_has_every_table(name: str) -> None:
     places = re.findall(r"^\|[^|]+\|([^|]+)\|[^|]+\|$", read("docs/security.md"), re.MULTILINE)
 
     assert [place for place in places if name in place.strip().split(", ")]
+
+
+def test_the_grants_in_docs_and_in_the_file_are_the_same() -> None:
+    pattern = r"^ *(GRANT .+;)$"
+    documented = re.findall(pattern, read("docs/operating.md"), re.MULTILINE)
+    assert documented == re.findall(pattern, read("docs/deploy/grants.sql"), re.MULTILINE)
