@@ -16,11 +16,11 @@ from portal.pages.support import actions
 from portal.pages.support.forms import ConfirmLinkForm, LinkForViewerForm, UndoForm
 from portal.pages.support.signed_state import sign, verify
 from portal.pages.support.viewer_summary import ViewerSummary
-from portal.pages.support.views import NO_VIEWER, VIEWER, no_viewer_page, with_viewer
+from portal.pages.support.views import VIEWER, with_look_up, with_viewer
 from portal.pages.web.forms import as_typed, on_stale_form
 from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
-from portal.viewers.directory import LinkedTV, Viewer
+from portal.viewers.directory import LinkedTV, LookUpResult, Viewer
 
 bp = Blueprint("support_linking", __name__)
 
@@ -36,11 +36,9 @@ def link_for_viewer(agent: Agent, viewer: Viewer) -> Response:
 
 @bp.post(f"{VIEWER}/link")
 @agent_required
-def send_link(agent: Agent, consumer_id: str) -> Response:
+@with_look_up
+def send_link(agent: Agent, look_up: LookUpResult, consumer_id: str) -> Response:
     form = LinkForViewerForm()
-    look_up = actions.open_viewer(consumer_id, agent)
-    if look_up.outcome in NO_VIEWER:
-        return no_viewer_page(look_up)
     if look_up.viewer is None:
         return _form_page(form.summary(consumer_id), form, look_up.outcome, look_up.retry_after)
     summary = ViewerSummary.of(look_up.viewer)

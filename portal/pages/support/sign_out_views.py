@@ -6,14 +6,13 @@ from portal.domain.outcomes import LookUpOutcome
 from portal.pages.auth.guards import agent_required
 from portal.pages.identity import draft
 from portal.pages.identity.agent import Agent
-from portal.pages.support import actions
 from portal.pages.support.forms import SignViewerOutForm
 from portal.pages.support.viewer_summary import ViewerSummary
-from portal.pages.support.views import NO_VIEWER, VIEWER, no_viewer_page, with_viewer
+from portal.pages.support.views import VIEWER, with_look_up, with_viewer
 from portal.pages.web.forms import on_stale_form
 from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
-from portal.viewers.directory import Viewer
+from portal.viewers.directory import LookUpResult, Viewer
 
 bp = Blueprint("support_sign_out", __name__)
 
@@ -27,11 +26,9 @@ def sign_viewer_out(agent: Agent, viewer: Viewer) -> Response:
 
 @bp.post(f"{VIEWER}/sign-out")
 @agent_required
-def send_sign_out(agent: Agent, consumer_id: str) -> Response:
+@with_look_up
+def send_sign_out(agent: Agent, look_up: LookUpResult, consumer_id: str) -> Response:
     form = SignViewerOutForm()
-    look_up = actions.open_viewer(consumer_id, agent)
-    if look_up.outcome in NO_VIEWER:
-        return no_viewer_page(look_up)
     summary = ViewerSummary.of(look_up.viewer) if look_up.viewer else form.summary(consumer_id)
     if look_up.outcome is LookUpOutcome.TOO_MANY:
         return _page(summary, form, look_up.outcome, look_up.retry_after)

@@ -14,11 +14,11 @@ from portal.pages.identity.agent import Agent
 from portal.pages.support import actions
 from portal.pages.support.forms import ReasonForm
 from portal.pages.support.viewer_summary import ViewerSummary
-from portal.pages.support.views import NO_VIEWER, VIEWER, no_viewer_page, viewer_page, with_viewer
+from portal.pages.support.views import VIEWER, viewer_page, with_look_up, with_viewer
 from portal.pages.web.error_pages import RETRY_SECONDS
 from portal.pages.web.forms import on_stale_form
 from portal.pages.web.responses import render_page, see_other, status_of
-from portal.viewers.directory import LinkedTV, Viewer
+from portal.viewers.directory import LinkedTV, LookUpResult, Viewer
 
 bp = Blueprint("support_unlinking", __name__)
 
@@ -50,11 +50,9 @@ def unlink_tv(agent: Agent, viewer: Viewer, device: str) -> Response:
 
 @bp.post(f"{VIEWER}/devices/<device>/unlink")
 @agent_required
-def send_unlink(agent: Agent, consumer_id: str, device: str) -> Response:
+@with_look_up
+def send_unlink(agent: Agent, look_up: LookUpResult, consumer_id: str, device: str) -> Response:
     form = ReasonForm()
-    look_up = actions.open_viewer(consumer_id, agent)
-    if look_up.outcome in NO_VIEWER:
-        return no_viewer_page(look_up)
     if look_up.viewer is None:
         summary, retry_after = form.summary(consumer_id), look_up.retry_after
         return _page(UNLINK_PAGE, summary, form, look_up.outcome, device=device, tv=None, retry_after=retry_after)
@@ -89,11 +87,9 @@ def unlink_all(agent: Agent, viewer: Viewer) -> Response:
 
 @bp.post(f"{VIEWER}/unlink-all")
 @fresh_agent_required
-def send_unlink_all(agent: Agent, consumer_id: str) -> Response:
+@with_look_up
+def send_unlink_all(agent: Agent, look_up: LookUpResult, consumer_id: str) -> Response:
     form = ReasonForm()
-    look_up = actions.open_viewer(consumer_id, agent)
-    if look_up.outcome in NO_VIEWER:
-        return no_viewer_page(look_up)
     if look_up.viewer is None:
         summary, retry_after = form.summary(consumer_id), look_up.retry_after
         return _page(UNLINK_ALL_PAGE, summary, form, look_up.outcome, tvs=None, retry_after=retry_after)

@@ -52,6 +52,20 @@ def with_viewer(view: Callable[Concatenate[Agent, Viewer, P], Response]) -> Call
     return guarded
 
 
+def with_look_up(view: Callable[..., Response]) -> Callable[..., Response]:
+    """Pass the look-up of the viewer of the path to a view that answers a form. Without such a viewer, say so."""
+
+    @wraps(view)
+    def guarded(agent: Agent, consumer_id: str, **kwargs: str) -> Response:
+        look_up = actions.open_viewer(consumer_id, agent)
+        if look_up.outcome in NO_VIEWER:
+            return no_viewer_page(look_up)
+        # The id goes along, because Zype may be out of reach now.
+        return view(agent, look_up, consumer_id, **kwargs)
+
+    return guarded
+
+
 @bp.get(HOME)
 @agent_required
 def find_viewer(agent: Agent) -> Response:
