@@ -61,11 +61,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
     has_files = True
 
     def init_signals(self) -> None:
-        """Ignore Ctrl-C, which reaches the workers too, from the start.
-
-        The arbiter sends SIGTERM next. To exit in the middle of the start, or at a second signal in the middle of the
-        clean-up, would leave a traceback.
-        """
+        """Ignore Ctrl-C, which would interrupt the start or the clean-up: the arbiter sends SIGTERM next."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
