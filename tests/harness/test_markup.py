@@ -1,8 +1,10 @@
 """Elements are read as a browser has them."""
 
 import pytest
+from bs4 import BeautifulSoup
 
-from tests.harness.markup import parsed
+from tests.harness.markup import parsed, words
+from tests.harness.valid_page import FAILED
 
 PAGE = parsed(
     '<main><form id="outer"><form id="inner"><input disabled name="a"></form></form>'
@@ -36,3 +38,12 @@ def test_text_is_whole_or_in_pieces() -> None:
 def test_a_missing_element_shows_what_there_is() -> None:
     with pytest.raises(AssertionError, match=r"0 elements match 'u' in <p> One <b>two</b>"):
         PAGE.select_one("p").select_one("u")
+
+
+def test_another_parser_reads_the_same() -> None:
+    other = BeautifulSoup(FAILED, "html.parser", multi_valued_attributes=None)
+    page = parsed(FAILED)
+    assert [(tag.name, tag.attrs) for tag in page.select("*")] == [(tag.name, tag.attrs) for tag in other.select("*")]
+    for selector in ("main", "label", "[id]", "body *"):
+        theirs = [" ".join(tag.get_text().split()) for tag in other.select(selector)]
+        assert [words(tag) for tag in page.select(selector)] == theirs, selector
