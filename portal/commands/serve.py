@@ -16,20 +16,18 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
-from prometheus_client import CollectorRegistry, start_http_server
 
 from portal.app import create_app
 from portal.commands.arbiter import PortalArbiter
 from portal.commands.child_process import ChildProcess
 from portal.commands.context import check_port, check_sandbox_ports, fail, open_database
 from portal.commands.folders import FolderUnusable, runtime_folder
+from portal.commands.metrics_server import MetricsServer
 from portal.commands.stopping import ServerState
 from portal.commands.worker import WholeRequestWorker
 from portal.database.schema import is_current
-from portal.pages.ops.shared_values import OWN, ValueFiles
 from portal.pages.web import logs
 from portal.pages.web.refusals import refusals
-from portal.settings.addresses import split_bind
 from portal.settings.settings import Settings
 
 log = structlog.get_logger("portal.commands")
@@ -66,13 +64,13 @@ def run_server(
             if settings.mode == "sandbox":
                 stack.enter_context(_sandbox_process(settings, environ))
             mailer = None
-            values = ValueFiles() if settings.metrics_bind else None
+            metrics = MetricsServer(settings.metrics_bind) if settings.metrics_bind else None
             if settings.smtp_url:
                 quiet = [] if log_level <= logging.INFO else ["--quiet"]
                 mailer = stack.enter_context(
-                    ChildProcess(["mailer", *quiet], environ, values.take() if values else None)
+                    ChildProcess(["mailer", *quiet], environ, metrics.files.take() if metrics else None)
                 )
-            _Server(settings, environ, on_ready, mailer, values).run()
+            _Server(settings, environ, on_ready, mailer, metrics).run()
     except FolderUnusable as error:
         fail(f"The server can't start: {error}.")
     except OSError as error:
@@ -120,11 +118,11 @@ class _Server(BaseApplication):  # type: ignore[misc]
         environ: Mapping[str, str],
         on_ready: Callable[[], None],
         mailer: ChildProcess | None,
-        values: ValueFiles | None,
+        metrics: MetricsServer | None,
     ) -> None:
         self._settings = settings
         self._environ = environ
-        self._values = values
+        self._metrics = metrics
         self._on_ready = on_ready
         self._mailer = mailer
         # For the workers.
@@ -155,11 +153,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": "",
             "accesslog": None,
             "logger_class": _PortalLogger,
-            "when_ready": self._serve_metrics,
             "post_worker_init": self._init_worker,
         }
-        if self._values:
-            options |= _share_values(self._values)
+        if self._metrics:
+            options |= self._metrics.hooks
         for name, value in options.items():
             self.cfg.set(name, value)
 
@@ -171,14 +168,6 @@ class _Server(BaseApplication):  # type: ignore[misc]
             log.critical("worker_failed", exc_info=error)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
-    def _serve_metrics(self, _arbiter: object) -> None:
-        if not self._settings.metrics_bind or not self._values:
-            return
-        registry = CollectorRegistry()
-        registry.register(self._values)
-        host, port = split_bind(self._settings.metrics_bind)
-        start_http_server(int(port), addr=host, registry=registry)
-
     def _init_worker(self, worker: Any) -> None:
         # In the first worker, because the arbiter forks: workers would inherit the locks that a thread of it holds.
         if worker.age == 1:
@@ -187,19 +176,6 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def _call_on_ready(self) -> None:
         if _wait_until_healthy(f"http://{self._settings.bind}"):
             self._on_ready()
-
-
-def _share_values(values: ValueFiles) -> dict[str, Any]:
-    """Return what gunicorn has to do so that the workers put their metrics into files of these."""
-
-    def take(_arbiter: object, worker: Any) -> None:
-        worker.values_file = values.take()
-
-    return {
-        "pre_fork": take,
-        "post_fork": lambda _arbiter, worker: OWN.put_into(worker.values_file),
-        "child_exit": lambda _arbiter, worker: values.give_back(worker.values_file),
-    }
 
 
 class _PortalLogger(Logger):  # type: ignore[misc]

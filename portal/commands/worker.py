@@ -8,7 +8,6 @@ poller also sends what a client does not take at once of an answer, and waits fo
 
 import errno
 import selectors
-import signal
 import socket
 import time
 from collections import deque
@@ -20,9 +19,10 @@ from functools import partial
 from typing import Any
 
 import structlog
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
 from portal.commands.connection import Connection
+from portal.commands.graceful_worker import GracefulWorker
 from portal.commands.requests_received import RequestRefused
 from portal.pages.ops import metrics
 
@@ -36,10 +36,6 @@ ANSWER_SECONDS = 30.0
 CLOSING_SECONDS = 5.0
 # Where there are too many connections, one that has waited less than this is not closed.
 NEW_SECONDS = 1.0
-# How long a client may need to complete a connection that it has begun, before the server stops listening.
-HANDSHAKE_SECONDS = 0.05
-# How late a deadline may be noticed.
-TICK_SECONDS = 0.25
 
 
 class _Next(Enum):
@@ -51,19 +47,11 @@ class _Next(Enum):
     NOTHING = auto()
 
 
-class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
+class WholeRequestWorker(GracefulWorker):
     """Hands a request on when all of it has arrived. A connection belongs to one thread, or to the poller.
 
     ``keepalived_conns`` are the connections without a request, ``pending_conns`` all others that the poller has.
     """
-
-    # Whether the system has let it open another file.
-    has_files = True
-
-    def init_signals(self) -> None:
-        """Ignore Ctrl-C, which would interrupt the start or the clean-up: the arbiter sends SIGTERM next."""
-        super().init_signals()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def accept(self, listener: Any) -> bool:
         """Accept a connection, which waits for its first request; return whether there was one."""
@@ -76,31 +64,9 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         self._wait_for_request(Connection(client_socket, client, listener.getsockname(), self.cfg))
         return True
 
-    def is_parent_alive(self) -> bool:
-        """Return whether the arbiter still runs. Without it the worker stops, as it does when the arbiter says so.
-
-        The arbiter also says so by the state of the server: a worker that is still starting ignores SIGTERM.
-        """
-        is_alive: bool = super().is_parent_alive() and not self.app.state.is_stopping()
-        if not is_alive:
-            self.alive = False
-        return is_alive
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """Accept connections or not. A worker that stops closes its sockets too, but loses no connection by that."""
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            if self.app.state.is_stopping():
-                time.sleep(HANDSHAKE_SECONDS)
-            self._close_sockets()
-
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait as gthread does, but for no longer than a deadline may be late; then make room if there is none."""
-        is_closing = self.sockets and not self.alive and not self._accepting
-        is_busy = self.pending_conns or is_closing
-        super().wait_for_and_dispatch_events(min(timeout, TICK_SECONDS) if is_busy else timeout)
-        if is_closing:
-            self._close_sockets()
+        """Wait for events and handle them; then make room if there is none."""
+        super().wait_for_and_dispatch_events(timeout)
         # Not before: one of the events may be of the connection that is closed.
         if self.nr_conns >= self.worker_connections or not self.has_files:
             self._make_room()
@@ -150,15 +116,6 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]
         super()._cap_keepalive(deadline)
         for conn in self.pending_conns:
             conn.timeout = conn.timeout if conn.sock.unsent else min(conn.timeout, deadline)
-
-    def _close_sockets(self) -> None:
-        """Accept who has connected so far, since the system would reset those connections, and listen no longer."""
-        for listener in [*self.sockets]:
-            while self.accept(listener):
-                pass
-            if self.has_files:
-                listener.close()
-                self.sockets.remove(listener)
 
     def _go_on(self, conn: Connection, step: _Next) -> None:
         if step is _Next.NOTHING:

@@ -21,7 +21,7 @@ from tests.commands.conftest import Run, RunProcess
 from tests.harness import servers
 from tests.harness.commands import start_python
 from tests.harness.servers import Port, Processes, free_port, sandbox_addresses
-from tests.stories.workers import children_of, is_running, open_files
+from tests.stories.workers import children_of, is_running, listens_on, open_files
 
 SECONDS = 30.0
 LIVE = {
@@ -204,6 +204,8 @@ def test_it_needs_no_file_that_somebody_could_remove_and_leaves_none_behind_if_i
         files = open_files(process)
         assert files, process
         assert [file for file in files if not nameless.fullmatch(file) and not own.fullmatch(file)] == []
+        is_main = process == server.running.process.pid
+        assert listens_on(process, int(server.metrics.rpartition(":")[2])) is is_main
     assert [*(server.folder / "temporary").iterdir()] == []
     assert [*server.folder.glob("runtime/*")] == []
 
