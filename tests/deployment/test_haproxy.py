@@ -20,6 +20,7 @@ from tests.harness.visitors import visitors
 CHECK_MILLISECONDS = 200
 # Seconds: more than HAProxy needs for two checks.
 DRAIN = 1
+VIEWERS = 8
 
 
 def configuration(front: Port, portals: list[Port]) -> str:
@@ -72,7 +73,7 @@ def test_no_viewer_loses_a_request_while_one_portal_after_the_other_is_restarted
     with ExitStack() as stack:
         running = [stack.enter_context(portal(number)) for number in (0, 1)]
         wait_for_checks(port)
-        with visitors(port.number, ("GET /activate", "POST /sign-out")) as seen:
+        with visitors(port.number, ("GET /activate", "POST /sign-out"), VIEWERS) as seen:
             for number in (0, 1):
                 running[number].process.terminate()
                 assert running[number].process.wait(15) == 0

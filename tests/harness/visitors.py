@@ -63,7 +63,7 @@ class Visitors:
 
 
 @contextmanager
-def visitors(port: int, requests: tuple[str, ...], count: int = 8) -> Iterator[Visitors]:
+def visitors(port: int, requests: tuple[str, ...], count: int) -> Iterator[Visitors]:
     """Let clients visit while the block runs; every other one keeps its connection."""
     visitors = Visitors(port, requests)
     threads = [threading.Thread(target=visitors.visit, args=(number % 2 == 0,)) for number in range(count)]

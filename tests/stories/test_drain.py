@@ -18,6 +18,7 @@ from tests.stories.test_stop import wait_until
 from tests.stories.workers import is_running, workers_of
 
 DRAIN_SECONDS = 1.0
+CLIENTS = 4
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def answer(port: Port, path: str) -> tuple[int, str | None]:
 
 
 def test_no_request_is_lost_while_workers_are_replaced_and_the_server_stops(serve: Processes, port: Port) -> None:
-    with visitors(port.number, ("GET /robots.txt",)) as seen:
+    with visitors(port.number, ("GET /robots.txt",), CLIENTS) as seen:
         first, second = workers_of(serve.process.pid)
         os.kill(first, signal.SIGTERM)
         wait_until(lambda: not is_running(first), "the worker has ended")
@@ -55,7 +56,7 @@ def test_no_request_is_lost_while_workers_are_replaced_and_the_server_stops(serv
         assert answer(port, "/activate") == (200, "close"), "everything is served on"
         assert serve.process.wait(10) == 0
         assert time.monotonic() - stopped >= DRAIN_SECONDS
-        wait_until(lambda: seen.refused == 8, "new connections are refused")
+        wait_until(lambda: seen.refused == CLIENTS, "new connections are refused")
     assert seen.lost == []
     assert {*seen.statuses} == {200}
     # A connection that is tried just before the socket closes is tried again after a second, by the operating system.

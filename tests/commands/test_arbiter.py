@@ -1,0 +1,38 @@
+"""What the process that starts the workers does when the system refuses something."""
+
+import os
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from portal.commands.arbiter import PortalArbiter
+from portal.commands.serve import _PortalLogger
+from portal.commands.stopping import ServerState
+from portal.commands.worker import WholeRequestWorker
+from tests.harness.internals import logged
+
+
+class RefusedWorker(WholeRequestWorker):
+    """A worker for which the system has no process, no file or no memory."""
+
+    def __init__(self, *_: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with that worker."""
+
+    def load_config(self) -> None:
+        self.cfg.set("worker_class", RefusedWorker)
+        self.cfg.set("logger_class", _PortalLogger)
+
+
+def test_a_worker_that_can_not_be_started_stops_nothing() -> None:
+    arbiter = PortalArbiter(Server(), None, {}, 0, ServerState())
+    arbiter.pid = os.getpid()
+    with logged() as events:
+        arbiter.manage_workers()
+    assert [(event["event"], event["why"]) for event in events] == [
+        ("worker_not_started", "[Errno 11] Resource temporarily unavailable")
+    ]
+    assert not arbiter.WORKERS
