@@ -11,6 +11,8 @@ BIN     = $(VENV)/bin
 LINT    = $(VENV)/lint/bin
 INSTALL = python -m pip install -q --disable-pip-version-check --require-hashes -r
 
+NODE    = tests/deployment/oidc_provider
+
 BABEL   = $(BIN)/python -m babel.messages.frontend -q
 TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 
@@ -51,9 +53,13 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test $(TEXTS:.po=.mo)
 	$(BIN)/python -m pytest -n 3 --dist=loadgroup --ignore=tests/deployment $(ARGS)
 
+# The lock names no registry, so that npm takes the one that this machine is set up for.
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	@npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --silent || echo 'npm could not install oidc-provider.'
+
 # They start servers that the other tests do not need.
 test-deployment: export PYTHONDONTWRITEBYTECODE =
-test-deployment: $(VENV)/.test $(TEXTS:.po=.mo)
+test-deployment: $(VENV)/.test $(TEXTS:.po=.mo) $(NODE)/node_modules/.package-lock.json
 	$(BIN)/python -m pytest -n 2 --dist=loadgroup --ignore=tests/deployment/test_image.py tests/deployment $(ARGS)
 
 # It downloads a Debian and every package that the portal runs with.

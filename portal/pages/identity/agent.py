@@ -18,6 +18,7 @@ from portal.staff.accounts import Account
 
 _HAS_SIGNED_OUT = "staff_signed_out"
 _WAS_REFUSED = "staff_refused"
+_NO_SELECTION = "staff_no_selection"
 # For this long after a sign-in an agent may do what can't be undone.
 FRESH = timedelta(minutes=5)
 
@@ -118,6 +119,21 @@ def remember_refusal() -> None:
 def was_refused() -> bool:
     """Tell whether the last agent whom the identity provider signed in here was refused."""
     return bool(session.get(_WAS_REFUSED))
+
+
+def has_to_choose_account() -> bool:
+    """Tell whether the identity provider has to ask who it is: it may still know whoever was here before."""
+    return has_signed_out() or was_refused()
+
+
+def remember_no_selection() -> None:
+    """Keep that the identity provider of this browser lets nobody choose an account."""
+    session[_NO_SELECTION] = True
+
+
+def has_no_selection() -> bool:
+    """Tell whether the identity provider is known to let nobody choose an account."""
+    return bool(session.get(_NO_SELECTION))
 
 
 def end(response: Response) -> None:

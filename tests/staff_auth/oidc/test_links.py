@@ -62,6 +62,47 @@ def test_after_signing_out_the_provider_has_to_ask_who_it_is(client: PageClient,
     assert query_of(authorization_url(client))["prompt"] == "select_account"
 
 
+@pytest.mark.parametrize(
+    ("supported", "prompt"),
+    [
+        (None, "select_account"),
+        ([], "select_account"),
+        (["login", "select_account"], "select_account"),
+        (["none", "login", "consent"], "login"),
+    ],
+)
+def test_a_provider_that_lets_nobody_choose_an_account_has_to_ask_for_the_password(
+    client: PageClient, sign_in: SignIn, provider: ScriptedProvider, supported: list[str] | None, prompt: str
+) -> None:
+    provider.metadata = {"prompt_values_supported": supported}
+    sign_in(303, browser=client)
+    client.submit(client.get("/support/account"), "/support/sign-out", 303)
+
+    assert query_of(authorization_url(client))["prompt"] == prompt
+
+
+def test_a_provider_that_does_not_say_so_is_asked_once_more_for_the_password(
+    client: PageClient, app: Flask, sign_in: SignIn, provider: ScriptedProvider, provider_browser: ProviderBrowser
+) -> None:
+    sign_in(303, browser=client)
+    client.submit(client.get("/support/account"), "/support/sign-out", 303)
+    # As oidc-provider answers select_account.
+    provider.callback = {"code": None, "error": "invalid_request"}
+    url = authorization_url(client, next_path="/support/account")
+    again = client.get(provider_browser.authorize(url), 302).location or ""
+    assert query_of(again)["prompt"] == "login"
+    # What is wrong with this request is something else.
+    assert client.get(provider_browser.authorize(again), 503).heading.startswith(
+        "Signing in with a work account is not"
+    )
+    assert outcomes(app, "sign_in") == ["signed_in", "misconfigured"]
+    assert query_of(authorization_url(client))["prompt"] == "login"
+
+    provider.callback = {}
+    url = client.get(provider_browser.authorize(authorization_url(client, next_path="/support/account")), 303)
+    assert url.location == "/support/account"
+
+
 def test_the_provider_signs_out_too_where_it_can(
     client: PageClient, sign_in: SignIn, provider: ScriptedProvider, app: Flask
 ) -> None:

@@ -10,7 +10,10 @@ from portal.settings.addresses import is_loopback
 
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 # All members that are used. Authlib hands each on to requests, which would obey "verify": false.
-LIST_MEMBERS = ("id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported", "scopes_supported")
+LIST_MEMBERS = (
+    *("id_token_signing_alg_values_supported", "token_endpoint_auth_methods_supported", "scopes_supported"),
+    "prompt_values_supported",
+)
 OPTIONAL_ENDPOINTS = ("userinfo_endpoint", "end_session_endpoint")
 MEMBERS = ("issuer", *ENDPOINTS, *OPTIONAL_ENDPOINTS, *LIST_MEMBERS, "authorization_response_iss_parameter_supported")
 

@@ -1,8 +1,10 @@
 """Signing in to the console with the operator's identity provider: OpenID Connect, authorization code with PKCE."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Any
 
 import structlog
 from authlib.common.security import generate_token
@@ -33,6 +35,7 @@ CALLBACK_PATH = "/support/sign-in/callback"
 TOKEN_LENGTH = 48
 # OpenID Connect Core, section 3.1.2.6, and RFC 6749, section 4.1.2.1: the provider refuses us, or can't answer now.
 CLIENT_ERRORS = ("unauthorized_client", "unsupported_response_type", "invalid_scope", "invalid_request")
+SELECT_ACCOUNT = "select_account"
 TEMPORARY_ERRORS = ("server_error", "temporarily_unavailable")
 # The agent cancelled, or the provider refuses them.
 REFUSALS = (
@@ -87,9 +90,8 @@ def authorization_url(next_path: str, reauthenticate: bool) -> str | ProviderSig
     max_age = FRESH if reauthenticate else MAX_AGE
     secrets = {"state": state, "nonce": nonce, "code_verifier": code_verifier}
     with _provider().client() as client:
-        return client.authorization_url(
-            redirect_uri, max_age=int(max_age.total_seconds()), **secrets, **_wishes(reauthenticate)
-        )
+        wishes = _wishes(reauthenticate, client.metadata)
+        return client.authorization_url(redirect_uri, max_age=int(max_age.total_seconds()), **secrets, **wishes)
 
 
 def end_session_url(path: str) -> str | None:
@@ -97,15 +99,28 @@ def end_session_url(path: str) -> str | None:
     return sign_out.end_session_url(_provider(), path)
 
 
-def _wishes(reauthenticate: bool) -> dict[str, str]:
+def _wishes(reauthenticate: bool, metadata: Mapping[str, Any]) -> dict[str, str]:
     """Return what the provider is asked for beyond a sign-in."""
     contexts = " ".join(services().settings.staff_oidc_acr)
     wishes = {"acr_values": contexts} if contexts else {}
-    if reauthenticate:
-        return wishes | {"prompt": "login"}
-    # Whoever signed out here, or may not come in, may still be signed in there: it would not ask who they are.
-    is_other = identity.has_signed_out() or identity.was_refused()
-    return wishes | ({"prompt": "select_account"} if is_other else {})
+    if not reauthenticate and not identity.has_to_choose_account():
+        return wishes
+    prompts = metadata.get("prompt_values_supported") or [SELECT_ACCOUNT]
+    can_select = SELECT_ACCOUNT in prompts and not identity.has_no_selection()
+    return wishes | {"prompt": SELECT_ACCOUNT if can_select and not reauthenticate else "login"}
+
+
+def lacks_selection(pending: PendingAuthorization) -> bool:
+    """Tell, once in a browser, whether the provider refused the request because it lets nobody choose an account.
+
+    Its metadata need not say so, and its error does not: all that is known is that we asked for it. The next request
+    asks for the password.
+    """
+    has_asked = identity.has_to_choose_account() and not pending.reauthenticate and not identity.has_no_selection()
+    if request.args.get("error") != "invalid_request" or not has_asked:
+        return False
+    identity.remember_no_selection()
+    return True
 
 
 def pending_of(authorization: Authorization | None) -> PendingAuthorization | None:

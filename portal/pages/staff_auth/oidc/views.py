@@ -36,18 +36,12 @@ def authorization_request() -> Response:
     if not is_from_our_page():
         # From elsewhere it leads to the page with the link, which keeps where to go on.
         return see_other(f"{SIGN_IN}?next={quote(next_path)}{'&again=1' if reauthenticate else ''}")
-    try:
-        url = staff_oidc.authorization_url(next_path, reauthenticate)
-    except ProviderError as error:
-        return _problem_page(problem_of(error), next_path, reauthenticate)
-    if isinstance(url, ProviderSignIn):
-        return _result_page(url, next_path, reauthenticate)
-    return current_app.make_response(redirect(url, 302))
+    return _to_provider(next_path, reauthenticate)
 
 
 @bp.get(SIGN_OUT_AT_PROVIDER)
 def sign_out_at_provider() -> Response:
-    may_sign_out = staff_identity.has_signed_out() or staff_identity.was_refused()
+    may_sign_out = staff_identity.has_to_choose_account()
     if not services().settings.staff_oidc_issuer or not may_sign_out or not is_from_our_page():
         return redirect_to(SIGN_IN)
     try:
@@ -69,6 +63,8 @@ def callback() -> Response:
             return redirect_to(known_staff_path(authorization.next_path if authorization else None))
         is_without_cookies = authorization is not None and not identity.has_cookie()
         return _problem_page(Problem.NO_COOKIES if is_without_cookies else Problem.STALE)
+    if staff_oidc.lacks_selection(pending):
+        return _to_provider(pending.next_path, reauthenticate=False)
     result = staff_oidc.callback(pending, request_actor(ActorKind.AGENT))
     if result.account is None:
         if result.problem is Problem.CANCELLED and staff_identity.current_agent():
@@ -77,6 +73,16 @@ def callback() -> Response:
     response = redirect_to(pending.next_path)
     staff_identity.begin(response, result.account, authenticated_at=result.authenticated_at)
     return response
+
+
+def _to_provider(next_path: str, reauthenticate: bool) -> Response:
+    try:
+        url = staff_oidc.authorization_url(next_path, reauthenticate)
+    except ProviderError as error:
+        return _problem_page(problem_of(error), next_path, reauthenticate)
+    if isinstance(url, ProviderSignIn):
+        return _result_page(url, next_path, reauthenticate)
+    return current_app.make_response(redirect(url, 302))
 
 
 def _result_page(result: ProviderSignIn, next_path: str, reauthenticate: bool) -> Response:
