@@ -10,9 +10,8 @@ import pytest
 from portal.commands.stopping import ServerState, begin_no_connection
 from portal.commands.worker import WholeRequestWorker
 from tests.harness.servers import Port
-from tests.harness.timing import at_most
+from tests.harness.timing import at_most, wait_until
 from tests.harness.worker import running_worker
-from tests.stories.test_stop import wait_until
 
 LAST_GET = b"GET / HTTP/1.1\r\nHost: tv.example.com\r\nConnection: close\r\n\r\n"
 
