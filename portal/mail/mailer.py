@@ -11,7 +11,6 @@ from portal.database.database import Database, describe
 from portal.mail.messages import MessageWriter, NoAddress
 from portal.mail.outbox import Notice, Outbox
 from portal.mail.smtp import NotSent, SMTPClient
-from portal.mail.written import UnsafeMessage
 from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, ZypeError
@@ -113,7 +112,7 @@ def _judge(error: Exception) -> tuple[str, bool]:
     match error:
         case NotSent():
             return str(error), error.is_permanent
-        case NoAddress() | UnsafeMessage() | NotFound():
+        case NoAddress() | NotFound():
             return f"{type(error).__name__}: {error}", True
         case Misconfigured():
             log.error("zype_refused_our_key", error=str(error))

@@ -1,9 +1,6 @@
 """The e-mail that tells a viewer what was done with their TVs, in their language; it never holds a PIN."""
 
 from datetime import UTC, datetime
-from email import policy
-from email.headerregistry import Address
-from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cache
 
@@ -13,7 +10,9 @@ from babel.support import Translations
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
 from portal.domain.errors import PortalError
+from portal.mail.headers import mailbox_field, text_field
 from portal.mail.outbox import Notice
+from portal.mail.written import WrittenMessage, written
 from portal.settings.email_addresses import split_email
 from portal.settings.package_data import TRANSLATIONS, data_dir, languages
 from portal.settings.settings import Settings
@@ -32,7 +31,7 @@ class MessageWriter:
         self._loader = ChoiceLoader([*overrides, FileSystemLoader(data_dir("templates"))])
         self._templates = cache(self._environment)
 
-    def write(self, notice: Notice, email: str, language: str | None = None) -> EmailMessage:
+    def write(self, notice: Notice, email: str, language: str | None = None) -> WrittenMessage:
         """Return the whole message.
 
         Args:
@@ -46,19 +45,19 @@ class MessageWriter:
         to = parse_address(email)
         language = language if language in languages() else self._settings.language
         subject, text = self._text(notice, language)
-        sender, _, domain = self._settings.mail_from.rpartition("@")
-        # Only an address that is not ASCII needs a server with SMTPUTF8; everything else is encoded.
-        message = EmailMessage(policy=policy.SMTP if to.username.isascii() else policy.SMTPUTF8)
-        message["From"] = Address(_header_text(self._settings.brand_name), sender, domain)
-        message["To"] = to
-        message["Subject"] = subject
-        message["Date"] = format_datetime(datetime.now(UTC))
-        # The same for each try: if a crash sends it twice, mail programs show one.
-        message["Message-ID"] = f"<{notice.attempt_id}@{domain}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(text)
-        message["Content-Language"] = language
-        return message
+        sender = self._settings.mail_from
+        domain = sender.rpartition("@")[2]
+        fields = (
+            mailbox_field("From", _single_line(self._settings.brand_name), sender),
+            f"To: {to}",
+            text_field("Subject", subject),
+            f"Date: {format_datetime(datetime.now(UTC))}",
+            # The same for each try: if a crash sends it twice, mail programs show one.
+            f"Message-ID: <{notice.attempt_id}@{domain}>",
+            "Auto-Submitted: auto-generated",
+            f"Content-Language: {language}",
+        )
+        return written(sender, to, fields, text)
 
     def _text(self, notice: Notice, language: str) -> tuple[str, str]:
         """Return subject and text: the template's first line, and what follows the empty line after it."""
@@ -73,7 +72,7 @@ class MessageWriter:
             time=f"{format_date(at, 'long', locale)}, {format_time(at, 'short', UTC, locale)} UTC",
         )
         subject, _, text = rendered.strip().partition("\n")
-        return _header_text(subject), text.strip() + "\n"
+        return _single_line(subject), text.strip() + "\n"
 
     def _environment(self, language: str) -> Environment:
         environment = Environment(
@@ -95,20 +94,14 @@ def _single_line(text: str) -> str:
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
-def _header_text(text: str) -> str:
-    """Return a text for a header, on one line and without encoded words: a library would decode and write them."""
-    return _single_line(text).replace("=?", "= ?")
-
-
-def parse_address(email: str) -> Address:
+def parse_address(email: str) -> str:
     """Return an e-mail address from Zype for a message's header; a domain that is not ASCII is encoded by IDNA.
 
     Raises:
         NoAddress: it is not exactly one address, or one that no mail can reach. The text does not hold it.
     """
     try:
-        local, domain = split_email(email.strip(" "))
-        return Address(username=local, domain=domain)
+        return "@".join(split_email(email.strip(" ")))
     except ValueError:
         # Its text may hold the address.
         raise NoAddress("it is no plain e-mail address") from None

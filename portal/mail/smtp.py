@@ -9,13 +9,13 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from email.message import EmailMessage
 from ipaddress import ip_address
 from threading import Timer
 from urllib.parse import unquote, urlsplit
 
 from portal.domain.errors import PortalError
-from portal.mail.written import written
+from portal.mail.refusals import Refusal
+from portal.mail.written import WrittenMessage
 from portal.settings.addresses import is_loopback
 from portal.settings.settings import Settings
 
@@ -63,19 +63,17 @@ class SMTPClient:
         self._answer_seconds = answer_seconds
         self._message_seconds = message_seconds
 
-    def send(self, message: EmailMessage) -> None:
+    def send(self, message: WrittenMessage) -> None:
         """Send a message to its one recipient; when this returns, the server has accepted it for delivery.
 
         Raises:
             NotSent: it was not accepted. If the connection broke at the very end, it may have been.
-            UnsafeMessage: it would be another message on the wire, so nothing was sent.
         """
-        ready = written(message)
-        options = () if ready.recipient.isascii() else ("SMTPUTF8", "BODY=8BITMIME")
+        options = () if message.recipient.isascii() else ("SMTPUTF8", "BODY=8BITMIME")
         with self._connected() as smtp:
             if options and not smtp.has_extn("smtputf8"):
                 raise NotSent("the server accepts only ASCII addresses", is_permanent=True)
-            smtp.sendmail(ready.sender, [ready.recipient], ready.content, options)
+            smtp.sendmail(message.sender, [message.recipient], message.content, options)
 
     def check(self) -> None:
         """Connect, and sign in if there is a user name, without sending anything; raises NotSent if that fails."""
@@ -174,21 +172,17 @@ def _not_sent(error: Exception) -> NotSent:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         # There is one recipient.
         [(code, text)] = error.recipients.values()
-        return NotSent(f"{kind} {code}", is_permanent=_is_about_the_mailbox(code, text))
+        return _refused(kind, Refusal.of(code, text), is_of_recipient=True)
+    if isinstance(error, smtplib.SMTPDataError):
+        return _refused(kind, Refusal.of(error.smtp_code, error.smtp_error), is_of_recipient=False)
     if isinstance(error, smtplib.SMTPResponseException):
         # The operator can correct the sender's address, the user name and the password; the message can wait.
-        is_about_the_message = isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
-        return NotSent(f"{kind} {error.smtp_code}", is_permanent=is_about_the_message)
+        return NotSent(f"{kind} {Refusal.of(error.smtp_code, error.smtp_error)}")
     return NotSent(kind)
 
 
-def _is_about_the_mailbox(code: int, text: bytes) -> bool:
-    """Return whether a server that refuses a recipient will always refuse it.
-
-    Many servers say only at the recipient that the sender may not send: with an enhanced code of policy (5.7, RFC
-    3463), or as a missing or wrong login (RFC 4954). The operator can correct those.
-    """
-    return code >= 500 and code not in (530, 535) and not text.startswith(b"5.7.")
+def _refused(kind: str, refusal: Refusal, *, is_of_recipient: bool) -> NotSent:
+    return NotSent(f"{kind} {refusal}", is_permanent=refusal.is_permanent(is_of_recipient=is_of_recipient))
 
 
 def smtp_client(settings: Settings) -> SMTPClient:

@@ -1,54 +1,44 @@
-"""The bytes of a message, which are judged before they are sent: what a library made of its headers counts."""
+"""A message as it is sent: its envelope and its bytes, which are ASCII, so that no mail server has to change them."""
 
-import re
+from base64 import encodebytes
+from binascii import b2a_qp
+from collections.abc import Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
-
-from portal.domain.errors import PortalError
-
-
-class UnsafeMessage(PortalError):
-    """A message would have other headers on the wire than those that were set. The text does not hold them."""
 
 
 @dataclass(frozen=True)
 class WrittenMessage:
-    """A message as it is sent, with its envelope."""
+    """A message with one sender and one recipient.
+
+    Args:
+        content: only the recipient's own address may be other than ASCII.
+    """
 
     sender: str
     recipient: str
     content: bytes
 
 
-def written(message: EmailMessage) -> WrittenMessage:
-    """Return the bytes of a message with one sender and one recipient.
+def written(sender: str, recipient: str, fields: Sequence[str], text: str) -> WrittenMessage:
+    """Return a message of plain text.
 
-    Python's library decodes encoded words in addresses, names and subjects, and some of its versions write what comes
-    out, line breaks included. So no header may have a line break once it is decoded, each that was set must be there
-    once, with no other, and the recipient must be the whole of its header.
-
-    Raises:
-        UnsafeMessage: it is another message than the one that was set.
+    Args:
+        fields: the header but for what says how the text is encoded: each as it is on the wire, without its last line
+            break.
+        text: of any length a line; servers change lines of more than 998 bytes, or of bytes that are not ASCII.
     """
-    if any(len(str(value).splitlines()) > 1 for value in message.values()):
-        raise UnsafeMessage("a header has several lines")
-    sender, recipient = (_only_address(message, name) for name in ("From", "To"))
-    content = message.as_bytes(policy=SMTP if recipient.isascii() else SMTPUTF8)
-    head = content.partition(b"\r\n\r\n")[0]
-    # A line that begins with white space goes on with the header before it.
-    lines = re.split(rb"\r\n(?![ \t])|(?<!\r)\n|\r(?!\n)", head)
-    names = [line.partition(b":")[0].decode("ascii", "replace").lower() for line in lines]
-    if names != [name.lower() for name in message] or len(set(names)) != len(names):
-        raise UnsafeMessage("its headers are not those that were set")
-    [to] = [line.partition(b":")[2] for line in lines if line.lower().startswith(b"to:")]
-    if to.strip() != recipient.encode():
-        raise UnsafeMessage("its recipient is not that of the envelope")
-    return WrittenMessage(sender, recipient, content)
+    encoding, body = _encoded(text)
+    mime = ("MIME-Version: 1.0", 'Content-Type: text/plain; charset="utf-8"', f"Content-Transfer-Encoding: {encoding}")
+    header = "".join(f"{field}\r\n" for field in (*fields, *mime))
+    return WrittenMessage(sender, recipient, header.encode() + b"\r\n" + body.replace(b"\n", b"\r\n"))
 
 
-def _only_address(message: EmailMessage, name: str) -> str:
-    addresses = [address for header in message.get_all(name, []) for address in header.addresses]
-    if len(addresses) != 1:
-        raise UnsafeMessage(f"{name} is not one address")
-    return str(addresses[0].addr_spec)
+def _encoded(text: str) -> tuple[str, bytes]:
+    """Return the shorter of the two encodings that ASCII has for text, and the text in it."""
+    lines = text.encode().splitlines()
+    quoted = b2a_qp(b"".join(line + b"\n" for line in lines))
+    in_base64 = encodebytes(b"".join(line + b"\r\n" for line in lines))
+    # Mailboxes of one file begin a message with such a line, and a server would put a > before it.
+    if len(quoted) <= len(in_base64) and b"\nFrom " not in b"\n" + quoted:
+        return "quoted-printable", quoted
+    return "base64", in_base64

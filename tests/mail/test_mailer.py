@@ -144,7 +144,7 @@ def test_a_refused_recipient_fails_once_and_the_others_get_their_message(
     }
     assert counted("failed") == before + 1
     [failed] = [event for event in events if event["event"] == "notice_failed"]
-    assert (failed["why"], failed["log_level"]) == ("SMTPRecipientsRefused 550", "error")
+    assert (failed["why"], failed["log_level"]) == ("SMTPRecipientsRefused 550 5.1.1", "error")
 
 
 def test_a_notice_that_could_not_be_sent_for_a_day_fails_once(attempts: Attempts, make_mailer: MakeMailer) -> None:

@@ -2,13 +2,10 @@
 
 import socket
 import sys
-from base64 import b64decode, b64encode
-from contextlib import suppress
+from base64 import b64encode
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
@@ -16,11 +13,12 @@ from jinja2 import UndefinedError
 from portal.domain.errors import SettingsError
 from portal.mail.messages import MessageWriter, NoAddress, parse_address
 from portal.mail.outbox import Notice, NoticeKind
-from portal.mail.written import UnsafeMessage, WrittenMessage, written
+from portal.mail.written import WrittenMessage, written
 from portal.settings.loading import load
 from portal.settings.types import languages
 from tests.harness.catalogues import catalogue, translations
 from tests.harness.mail_servers import parse_message
+from tests.harness.strict_mail_reader import ReadMessage, read
 
 AT = datetime(2026, 5, 4, 12, 3, tzinfo=UTC)
 ALICE = "alice@example.com"
@@ -39,9 +37,12 @@ def notice(kind: NoticeKind = NoticeKind.LINKED_BY_AGENT, tv_name: str | None = 
     return Notice("5ec4e7" * 5 + "aa", kind, "consumer", tv_name, AT, 1)
 
 
-def received(written: EmailMessage) -> Any:
-    """Return a message as the recipient reads it."""
-    return parse_message(written.as_bytes())
+def received(message: WrittenMessage) -> ReadMessage:
+    """Return a message as the recipient reads it; Python's own library has to agree."""
+    found = read(message.content)
+    theirs = parse_message(message.content)
+    assert (theirs["Subject"], theirs.get_content().replace("\r\n", "\n")) == (found.subject, found.text)
+    return found
 
 
 SENTENCES = {
@@ -71,7 +72,7 @@ SENTENCES = {
 @pytest.mark.parametrize("kind", NoticeKind)
 def test_it_says_what_was_done_when_by_whom_and_what_to_do(kind: NoticeKind) -> None:
     found = received(writer(brand_support_url="https://example.com/help").write(notice(kind, "Living room"), ALICE))
-    text = found.get_content()
+    text = found.text
     for sentence in (*SENTENCES[kind], "TV: Living room", "When: May 4, 2026, 12:03\N{NARROW NO-BREAK SPACE}PM UTC"):
         assert sentence in text
     for sentence in ("Change your password.", "Tell our support team: https://example.com/help"):
@@ -82,32 +83,38 @@ def test_it_says_what_was_done_when_by_whom_and_what_to_do(kind: NoticeKind) -> 
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    text = received(writer().write(notice(), ALICE)).get_content()
+    text = received(writer().write(notice(), ALICE)).text
     assert "TV: " not in text
     assert "3. Tell our support team.\n" in text
     assert "\n\n\n" not in text
 
 
 def test_a_support_address_is_shown_without_its_scheme() -> None:
-    text = received(writer(brand_support_url="mailto:help@example.com").write(notice(), ALICE)).get_content()
+    text = received(writer(brand_support_url="mailto:help@example.com").write(notice(), ALICE)).text
     assert "Tell our support team: help@example.com\n" in text
 
 
 def test_the_headers_name_the_sender_and_mark_the_message_as_automatic() -> None:
     found = received(writer(brand_name="Café TV, Inc.").write(notice(), ALICE))
-    [sender] = found["From"].addresses
-    assert (sender.display_name, sender.addr_spec) == ("Café TV, Inc.", "help@example.com")
-    assert found["To"] == "alice@example.com"
-    assert found["Subject"] == "Café TV, Inc.: our support team linked a TV to your account"
-    assert found["Auto-Submitted"] == "auto-generated"
-    assert found["Content-Language"] == "en"
-    assert found["Content-Type"] == 'text/plain; charset="utf-8"'
-    assert abs((found["Date"].datetime - datetime.now(UTC)).total_seconds()) < 10
+    assert found.sender == ("Café TV, Inc.", "help@example.com")
+    assert found.subject == "Café TV, Inc.: our support team linked a TV to your account"
+    date = parsedate_to_datetime(found.fields.pop("Date"))
+    assert abs((date - datetime.now(UTC)).total_seconds()) < 10
+    assert {name: value for name, value in found.fields.items() if name not in ("From", "Subject")} == {
+        "To": "alice@example.com",
+        "Message-ID": f"<{notice().attempt_id}@example.com>",
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": "en",
+        "MIME-Version": "1.0",
+        "Content-Type": 'text/plain; charset="utf-8"',
+        "Content-Transfer-Encoding": "quoted-printable",
+    }
 
 
 def test_a_message_has_the_same_id_each_time_it_is_written() -> None:
-    ids = {received(writer().write(notice(), ALICE))["Message-ID"] for _ in range(2)}
-    assert ids == {f"<{notice().attempt_id}@example.com>"}
+    domain = "a-rather-long-name-of-a-company." * 4 + "example"
+    ids = {received(writer(mail_from=f"a@{domain}").write(notice(), ALICE)).fields["Message-ID"] for _ in range(2)}
+    assert ids == {f"<{notice().attempt_id}@{domain}>"}
 
 
 @pytest.mark.parametrize(
@@ -124,20 +131,33 @@ def test_it_is_in_the_viewers_language_or_else_in_the_operators(
     chosen: str | None, operators: str, expected: str
 ) -> None:
     found = received(writer(language=operators).write(notice(), ALICE, chosen))
-    assert found["Content-Language"] == expected
+    assert found.fields["Content-Language"] == expected
     times = {"de": "4. Mai 2026, 12:03 UTC", "pt-BR": "4 de maio de 2026, 12:03 UTC", "fr": "4 mai 2026, 12:03 UTC"}
-    assert times.get(expected, "May 4, 2026") in found.get_content()
+    assert times.get(expected, "May 4, 2026") in found.text
 
 
-@pytest.mark.parametrize("language", languages())
-def test_it_can_be_written_and_read_in_every_language(language: str) -> None:
-    written = writer(brand_name="テレビ").write(notice(tv_name="غرفة المعيشة"), ALICE, language)
-    # RFC 5322 allows 998 characters a line.
-    assert max(len(line) for line in written.as_bytes().splitlines()) < 998
-    found = received(written)
-    assert "غرفة المعيشة" in found.get_content()
-    assert "テレビ" in found["Subject"]
-    assert " UTC" in found.get_content()
+def test_it_can_be_read_in_every_language_though_no_server_knows_8bitmime() -> None:
+    ours = writer(brand_name='TV "テレビ", Inc.')
+    for language in languages():
+        for kind in NoticeKind:
+            message = ours.write(notice(kind, tv_name="غرفة المعيشة"), ALICE, language)
+            assert message.content.isascii(), language
+            found = received(message)
+            assert "غرفة المعيشة" in found.text, language
+            assert 'TV "テレビ", Inc.' in found.subject
+            assert found.sender[0] == 'TV "テレビ", Inc.'
+            assert " UTC" in found.text
+
+
+def test_no_server_has_a_reason_to_change_a_text() -> None:
+    for text in (
+        *("x" * 2000 + "\n", "é" * 2000 + "\n", "trailing space \nand tab\t\n", ".\n..\n.a\n", "=41 = ==\n"),
+        *("a\nFrom here on\n", "From the start\n", "a\n\n\nb\n"),
+    ):
+        content = written("a@b.example", ALICE, ["Subject: a"], text).content
+        assert parse_message(content).get_content().replace("\r\n", "\n") == read(content).text == text
+        # A server may take white space off the end of a line, and put a > before From.
+        assert not any(line.startswith(b"From ") or line.endswith((b" ", b"\t")) for line in content.split(b"\r\n"))
 
 
 def test_the_operators_own_template_comes_first_and_is_translated(tmp_path: Path) -> None:
@@ -147,9 +167,9 @@ def test_the_operators_own_template_comes_first_and_is_translated(tmp_path: Path
     own = writer(overrides_dir=str(tmp_path))
     found = received(own.write(notice(), ALICE, "de"))
     german = {text.singular: strings[0] for text, strings in translations(catalogue("de")).items()}
-    assert (found["Subject"], found.get_content()) == (german["Sign in"], "Our own words.\n")
+    assert (found.subject, found.text) == (german["Sign in"], "Our own words.\n")
     assert german["Sign in"] != "Sign in"
-    assert "Our support team" in received(own.write(notice(NoticeKind.UNLINKED_BY_AGENT), ALICE)).get_content()
+    assert "Our support team" in received(own.write(notice(NoticeKind.UNLINKED_BY_AGENT), ALICE)).text
     (folder / "linked_by_agent.txt").write_text("{{ pin }}")
     with pytest.raises(UndefinedError):
         writer(overrides_dir=str(tmp_path)).write(notice(), ALICE)
@@ -158,8 +178,8 @@ def test_the_operators_own_template_comes_first_and_is_translated(tmp_path: Path
 @pytest.mark.parametrize("name", ["a\r\nBcc: mallory@example.com", "a\nb\u2028c\x00d\u202e", "100 %(pin)s {{ pin }}"])
 def test_the_name_of_a_tv_stays_on_its_line(name: str) -> None:
     found = received(writer().write(notice(tv_name=name), ALICE))
-    assert found["Bcc"] is None
-    [line] = [line for line in found.get_content().splitlines() if line.startswith("TV: ")]
+    assert "Bcc" not in found.fields
+    [line] = [line for line in found.text.splitlines() if line.startswith("TV: ")]
     assert line == "TV: " + name.replace("\r\n", " ").replace("\n", " ").replace("\u2028", " ").replace(
         "\x00", ""
     ).replace("\u202e", "")
@@ -216,13 +236,13 @@ def test_what_is_not_exactly_one_address_is_refused(email: str) -> None:
     ],
 )
 def test_an_address_is_used_unchanged(email: str, expected: str) -> None:
-    assert parse_address(email).addr_spec == expected
+    assert parse_address(email) == expected
     assert sent(writer().write(notice(), email)).recipient == expected
 
 
-HEADERS = (
-    *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
-    *("Content-Type", "Content-Transfer-Encoding", "MIME-Version", "Content-Language"),
+FIELDS = (
+    *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Language"),
+    *("MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
 )
 # Each decodes to a line break and a header, or a body.
 ENCODED_WORDS = tuple(
@@ -236,61 +256,31 @@ ENCODED_WORDS = tuple(
 )
 
 
-def sent(message: EmailMessage) -> WrittenMessage:
-    """Return what the mail server gets; it must have exactly the headers that we set, each on a line of its own."""
-    ready = written(message)
-    head, _, body = ready.content.partition(b"\r\n\r\n")
-    names = [line.partition(b":")[0].decode() for line in head.split(b"\r\n") if not line.startswith(b" ")]
-    assert names == list(HEADERS)
-    assert head.replace(b"\r\n ", b" ").split(b"\r\n")[1] == f"To: {ready.recipient}".encode()
-    assert b"\n" not in head.replace(b"\r\n", b"")
-    assert b64decode(body).startswith(b"Hello,") if b"base64" in head else body.startswith(b"Hello,")
-    return ready
+def sent(message: WrittenMessage) -> WrittenMessage:
+    """Return a message; it must have exactly the fields that we set, and our text."""
+    found = received(message)
+    assert tuple(found.fields) == FIELDS
+    assert found.fields["To"] == message.recipient
+    assert found.text.startswith("Hello,")
+    return message
 
 
 def test_no_encoded_word_writes_a_header_or_a_body(tmp_path: Path) -> None:
     folder = tmp_path / "templates" / "mail"
     folder.mkdir(parents=True)
     (folder / "linked_by_agent.txt").write_text("About {{ tv_name }}\n\nHello, {{ tv_name }}\n")
+    own, plain = writer(overrides_dir=str(tmp_path)), writer(brand_support_url="mailto:help@example.com")
     for word in ENCODED_WORDS:
-        for brand in (word[:60], f"TV {word}"[:60], f'"{word}'[:60]):
-            ready = sent(writer(brand_name=brand).write(notice(), ALICE))
-            assert (ready.sender, ready.recipient) == ("help@example.com", ALICE), brand
         for name in (word, f"a {word} b", f"{word} {word}"):
-            assert sent(writer(overrides_dir=str(tmp_path)).write(notice(tv_name=name), ALICE)).recipient == ALICE, name
-            sent(writer(brand_support_url="mailto:help@example.com").write(notice(tv_name=name), ALICE))
+            assert sent(own.write(notice(tv_name=name), ALICE)).recipient == ALICE, name
+            sent(plain.write(notice(tv_name=name), ALICE))
         with pytest.raises(NoAddress):
-            writer().write(notice(), f"{word}@mallory.example")
+            plain.write(notice(), f"{word}@mallory.example")
         with pytest.raises(SettingsError):
             writer(mail_from=f"{word}@mallory.example")
-
-
-def test_a_message_that_would_be_written_otherwise_is_not_sent() -> None:
-    for name, value in (
-        ("Subject", ENCODED_WORDS[0]),
-        # As the last header it writes a body.
-        ("Subject", ENCODED_WORDS[6]),
-        ("To", Address("", ENCODED_WORDS[0], "mallory.example")),
-        ("To", Address("Alice", "alice", "example.com")),
-        ("To", "alice@example.com, mallory@example.com"),
-    ):
-        message = writer().write(notice(), ALICE)
-        del message[name]
-        message[name] = value
-        with pytest.raises(UnsafeMessage) as caught:
-            written(message)
-        assert "@" not in str(caught.value)
-    twice = writer().write(notice(), ALICE)
-    twice._headers.append(("Subject", "another"))  # type: ignore[attr-defined]
-    with pytest.raises(UnsafeMessage):
-        written(twice)
-
-
-def test_a_name_that_some_versions_of_python_write_as_lines_is_one_word_or_not_sent() -> None:
-    message = writer().write(notice(), ALICE)
-    message.replace_header("From", Address(ENCODED_WORDS[0], "help", "example.com"))
-    with suppress(UnsafeMessage):
-        sent(message)
+    for brand in (ENCODED_WORDS[0][:60], f"TV {ENCODED_WORDS[1]}"[:60], f'"{ENCODED_WORDS[2]}'[:60]):
+        ready = sent(writer(brand_name=brand).write(notice(), ALICE))
+        assert (ready.sender, ready.recipient) == ("help@example.com", ALICE), brand
 
 
 def test_an_address_is_judged_without_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,5 +289,5 @@ def test_an_address_is_judged_without_the_network(monkeypatch: pytest.MonkeyPatc
 
     for name in ("getaddrinfo", "gethostbyname", "socket"):
         monkeypatch.setattr(socket, name, refuse)
-    assert parse_address("alice@no-such-host.example").domain == "no-such-host.example"
+    assert parse_address("alice@no-such-host.example") == "alice@no-such-host.example"
     assert "dns" not in sys.modules
