@@ -28,6 +28,22 @@ RUN_FOLDER, STATE_FOLDER = "/run/zype-activate", "/var/lib/zype-activate"
 # Of the user in the image.
 UID = 10001
 START_SECONDS = 60.0
+SYSTEMD_IMAGE = "localhost/zype-activate-systemd:test"
+SYSTEMD = """
+ARG BASE
+FROM ${BASE}
+USER root
+RUN apt-get update && apt-get install --yes --no-install-recommends systemd
+COPY zype-activate.service /etc/systemd/system/
+HEALTHCHECK NONE
+ENTRYPOINT ["/lib/systemd/systemd"]
+CMD ["--unit=basic.target"]
+"""
+# systemd may confine the service as it likes, but not change anything of the machine: /proc/sys stays read-only.
+SYSTEMD_ROOT = (
+    *("--systemd=always", "--network", "none", "--cap-add", "all", "--security-opt", "seccomp=unconfined"),
+    *("--security-opt", "apparmor=unconfined", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"),
+)
 # No network, no capability, and one folder that can be written to.
 CONFINED = (
     *("--network", "none", "--read-only", "--read-only-tmpfs=false", "--cap-drop", "all"),
@@ -70,12 +86,12 @@ class Engine:
         _download(wheels)
         config = self._folder / "pip.conf"
         config.write_text("[global]\nno-index = true\nfind-links = /wheels\n")
-        self.podman(
-            *("build", "--isolation", "chroot", "--network", "host", "--pull=never", "--layers=false"),
-            *("--format", "docker", "--signature-policy", self._policy(), "--build-arg", f"BASE={BASE}"),
-            *("--volume", f"{wheels}:/wheels:ro", "--volume", f"{config}:/etc/pip.conf:ro"),
-            *("--file", DEPLOY / "Containerfile", "--tag", IMAGE, "."),
-        )
+        volumes = ("--volume", f"{wheels}:/wheels:ro", "--volume", f"{config}:/etc/pip.conf:ro")
+        self._build(IMAGE, BASE, (DEPLOY / "Containerfile").read_text(), ROOT, *volumes)
+
+    def build_with_systemd(self) -> None:
+        """Build an image from that one, whose first process is systemd, which starts the unit of docs/deploy alone."""
+        self._build(SYSTEMD_IMAGE, IMAGE, SYSTEMD, DEPLOY)
 
     def run(
         self, *arguments: str, options: tuple[str, ...] = (), check: bool = True
@@ -86,12 +102,12 @@ class Engine:
         return self.podman(*confined, *options, IMAGE, *arguments, check=check)
 
     @contextmanager
-    def running(self, *options: str) -> Iterator[str]:
-        """Run a container that serves, while the block runs; yields its name."""
+    def running(self, image: str, *options: str) -> Iterator[str]:
+        """Run a container while the block runs; yields its name."""
         name = f"portal-{os.getpid()}"
         # The test runs the health check itself.
         detached = ("--detach", "--name", name, "--health-interval", "disable", "--log-driver", "k8s-file")
-        self.podman("run", *detached, *CONFINED, *options, IMAGE)
+        self.podman("run", *detached, *options, image)
         try:
             yield name
         finally:
@@ -108,6 +124,15 @@ class Engine:
         """Return what podman knows about an image or a container."""
         [found] = json.loads(self.podman(kind, "inspect", name).stdout)
         return dict(found)
+
+    def _build(self, image: str, base: str, steps: str, context: Path, *options: str) -> None:
+        file = self._folder / "Containerfile"
+        file.write_text(steps)
+        self.podman(
+            *("build", "--isolation", "chroot", "--network", "host", "--pull=never", "--layers=false", *options),
+            *("--format", "docker", "--signature-policy", self._policy(), "--build-arg", f"BASE={base}"),
+            *("--file", file, "--tag", image, context),
+        )
 
     def _policy(self) -> Path:
         path = self._folder / "policy.json"

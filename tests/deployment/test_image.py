@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment.engine import IMAGE, RUN_FOLDER, STATE_FOLDER, UID, Engine, engine
+from portal.sandbox import seed
+from tests.deployment import one_link
+from tests.deployment.engine import (
+    CONFINED,
+    IMAGE,
+    RUN_FOLDER,
+    STATE_FOLDER,
+    SYSTEMD_IMAGE,
+    SYSTEMD_ROOT,
+    UID,
+    Engine,
+    engine,
+)
 
 DATABASE = f"PORTAL_DATABASE_URL=sqlite:///{STATE_FOLDER}/portal.db"
 SANDBOX = ("--env", "PORTAL_SANDBOX_PUBLIC=yes", "--env", "PORTAL_PUBLIC_URL=http://127.0.0.1:8000", "--env", DATABASE)
@@ -26,6 +38,13 @@ def shell(built: Engine, script: str) -> str:
     return built.run("-c", script, options=("--entrypoint", "sh"), check=False).stdout
 
 
+def links_a_tv(built: Engine, name: str) -> bool:
+    """Sign Alice in and link a TV in a container; return whether the page says so."""
+    given = ("http://127.0.0.1:8000", seed.ALICE.email, seed.ALICE.password, "good4711")
+    script = Path(one_link.__file__).read_text()
+    return "/activate/done\n" in built.podman("exec", name, "python", "-c", script, *given).stdout
+
+
 def writable(built: Engine, name: str) -> set[str]:
     """Return the folders that the user of a container can write to, but for those that every container has."""
     find = ("find", "/", "-path", "/proc", "-prune", "-o", "-path", "/dev", "-prune", "-o")
@@ -43,14 +62,36 @@ def test_the_image_serves_confined_and_stops_in_good_order(built: Engine, tmp_pa
     os.chown(state, UID, UID)
     options = (*SANDBOX, "--volume", f"{state}:{STATE_FOLDER}")
     built.run("db", "upgrade", options=options)
-    with built.running(*options) as name:
+    with built.running(IMAGE, *CONFINED, *options) as name:
         built.wait_until_healthy(name)
         assert '"ready"' in built.podman("exec", name, "python", "-c", FETCH.format("/readyz")).stdout
-        page = built.podman("exec", name, "python", "-c", FETCH.format("/activate")).stdout
-        assert "<h1" in page
+        assert links_a_tv(built, name)
         assert writable(built, name) == {RUN_FOLDER, STATE_FOLDER}
         built.podman("stop", "--time", "30", name)
         assert built.inspect("container", name)["State"]["ExitCode"] == 0
+
+
+@pytest.mark.timeout(900)
+def test_systemd_runs_the_unit_with_all_that_it_forbids(built: Engine) -> None:
+    built.build_with_systemd()
+    with built.running(SYSTEMD_IMAGE, *SYSTEMD_ROOT) as name:
+
+        def inside(script: str, *options: str) -> str:
+            return built.podman("exec", *options, name, "sh", "-c", script).stdout
+
+        inside(f"echo {DATABASE} > .env && chgrp activate .env && chmod 640 .env")
+        inside("env -u PORTAL_BIND zype-activate db upgrade", "--user", "activate")
+        # It returns when the portal has told systemd that it is ready.
+        inside("systemctl start zype-activate")
+        assert links_a_tv(built, name)
+        pid = inside("systemctl show --property MainPID --value zype-activate").strip()
+        status = inside(f"cat /proc/{pid}/status")
+        # Seccomp 2 is a filter.
+        for line in (f"Uid:\t{UID}\t{UID}\t{UID}\t{UID}", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"):
+            assert line in status, line
+        inside("systemctl stop zype-activate")
+        assert inside("systemctl show --property Result --value zype-activate") == "success\n"
+        assert '"level": "error"' not in inside("journalctl --unit zype-activate --output cat")
 
 
 @pytest.mark.timeout(900)
