@@ -1,31 +1,30 @@
 """One engine for SQLite or PostgreSQL, and on it units of work that read and units of work that write."""
 
-import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from portal.database.engine import PRIVATE, WRITE, TimeLimits, make_engine
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
 Value = TypeVar("Value")
 
-# How long a unit of work waits for another that writes, before the database counts as locked.
-LOCK_SECONDS = 3.0
-# The mode of a database's file: it holds names, e-mail addresses and hashes that are worth a try.
-PRIVATE = 0o600
+# Of the portal while it serves, and of every command but those that change the schema.
+TIME_LIMITS = TimeLimits()
 
 
 class DatabaseLocked(SQLAlchemyError):
-    """Another unit of work has been writing for LOCK_SECONDS."""
+    """Another unit of work has been writing for longer than the time limits allow."""
 
 
 class Database:
@@ -34,26 +33,26 @@ class Database:
     Args:
         url: ``sqlite:///…`` or ``postgresql+psycopg://…``.
         connections: how many units of work can be open at once, such as one for each thread of a worker.
+        limits: how long a unit of work may wait; TIME_LIMITS if none is given.
     """
 
-    def __init__(self, url: str, connections: int = 32) -> None:
+    def __init__(self, url: str, connections: int = 32, limits: TimeLimits | None = None) -> None:
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self._engine = _engine(parsed, connections)
-        self._reader = self._engine
-        self._writer = self._engine
-        if self.is_sqlite:
-            self._writer = self._engine.execution_options(write=True)
-        else:
-            self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._limits = limits or TIME_LIMITS
+        self._engine = make_engine(parsed, connections, self._limits)
+        self._writer = self._engine.execution_options(**{WRITE: True})
         # SQLite has one writer. Threads of a process wait here, rather than sleep and poll in SQLite's busy handler,
         # which then only waits for other processes.
         self._write_lock = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Yield a connection for reading, without a transaction: each statement sees what is committed by then."""
-        with self._reader.connect() as connection:
+        """Yield a connection for reading: each statement sees what is committed by then.
+
+        It is without a transaction, except on PostgreSQL behind a pooler, where each of them needs its time limits.
+        """
+        with self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -61,13 +60,13 @@ class Database:
         """Yield a connection in a transaction that is committed at the end, or rolled back on an error.
 
         On SQLite it is the only one that writes (``BEGIN IMMEDIATE``), so what it reads can't be out of date when it
-        writes. DatabaseLocked is raised if another one has been writing for LOCK_SECONDS.
+        writes. DatabaseLocked is raised if another one has been writing for too long.
         """
         if not self.is_sqlite:
             with self._writer.begin() as connection:
                 yield connection
             return
-        if not self._write_lock.acquire(timeout=LOCK_SECONDS):
+        if not self._write_lock.acquire(timeout=self._limits.lock_seconds):
             raise DatabaseLocked("another unit of work has been writing for too long")
         try:
             with self._writer.begin() as connection:
@@ -131,52 +130,3 @@ class Database:
 def describe(error: SQLAlchemyError) -> str:
     """Return the database's own message, without the statement: it is read-only, full, locked or gone."""
     return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
-
-
-def _engine(url: URL, connections: int) -> Engine:
-    options: dict[str, Any] = {"pool_size": connections, "max_overflow": 4, "hide_parameters": True}
-    if url.get_backend_name() == "sqlite":
-        # A connection of the pool is used by many threads, but never by two at once.
-        options["connect_args"] = {"check_same_thread": False, "timeout": LOCK_SECONDS}
-    else:
-        options["pool_pre_ping"] = True
-        options["connect_args"] = {
-            "connect_timeout": 3,
-            # A network that drops packets must not block a thread for the 15 minutes that TCP allows.
-            "tcp_user_timeout": 5000,
-            "options": f"-c lock_timeout={int(LOCK_SECONDS * 1000)} -c statement_timeout=5000",
-        }
-    engine = sa.create_engine(url, **options)
-    if url.get_backend_name() == "sqlite":
-        sa.event.listen(engine, "do_connect", _create_privately)
-        sa.event.listen(engine, "connect", _configure_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _create_privately(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
-    """Create the file, if it is missing, for this account alone. SQLite gives its -wal and -shm the same mode."""
-    # Where that is not possible, SQLite says why.
-    with suppress(OSError, ValueError):
-        os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    # By default Python's sqlite3 begins a transaction at the first write, so two units of work could read the same
-    # and then both write.
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        # Otherwise REPLACE would delete a row of the ledger without firing its trigger.
-        "recursive_triggers=ON",
-        # What it sorts would be in a folder for temporary files, which may be full.
-        "temp_store=MEMORY",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("write"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -42,7 +42,7 @@ class Fault:
 
 
 def locked(url: str) -> Fault:
-    """Another process keeps writing, for longer than LOCK_SECONDS."""
+    """Another process keeps writing, for longer than the time limit."""
 
     @contextmanager
     def lock(workers: list[int]) -> Iterator[None]:

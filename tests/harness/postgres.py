@@ -90,7 +90,7 @@ def running() -> Iterator[Cluster]:
     # Not pytest's own folder: that one is closed to every other user.
     folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
     options: dict[str, Any] = {"cwd": folder, "env": {"PATH": os.defpath, "LC_ALL": "C", "HOME": str(folder)}}
-    options |= _unprivileged(folder)
+    options |= unprivileged(folder)
     data = folder / "data"
     try:
         _fill(data, options)
@@ -126,7 +126,8 @@ def _fill(data: Path, options: dict[str, Any]) -> None:
             os.chown(path, options["user"], options["group"])
 
 
-def _unprivileged(folder: Path) -> dict[str, Any]:
+def unprivileged(folder: Path) -> dict[str, Any]:
+    """Return the options with which a program runs as another account than root, and give that one the folder."""
     if os.geteuid() != 0:
         return {}
     known = {user.pw_name: user for user in pwd.getpwall()}

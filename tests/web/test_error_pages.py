@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import make_url
 
 from portal.database import database as db
+from portal.database.engine import TimeLimits
 from portal.sandbox import seed
 from tests.fixtures import services_of
 from tests.harness.faulty_zype import recording_calls
@@ -175,7 +176,7 @@ def test_a_database_that_is_locked_links_nothing(
     sqlite_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(db, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(db, "TIME_LIMITS", TimeLimits(lock_seconds=0.2))
     app = make_app()
     alice = Alice(browse(app))
     begin_session(app, alice)

@@ -1,0 +1,142 @@
+"""Makes the engine for SQLite or PostgreSQL: what each connection is set to, and how a transaction begins on it."""
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+
+# The mode of a database's file: it holds names, e-mail addresses and hashes that are worth a try.
+PRIVATE = 0o600
+# The execution option of a unit of work that writes.
+WRITE = "write"
+# Whether the server at the other end of a connection may be another one in each transaction.
+_HAS_POOLER = "has_pooler"
+# As libpq takes them in `options`: "-c name=value", "-cname=value" or "--name=value".
+_SERVER_OPTION = re.compile(r"(?:^|\s)(?:-c\s*|--)(?P<name>[\w-]+)=(?P<value>[\w.]+)")
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """How long the database may let a unit of work wait.
+
+    Args:
+        lock_seconds: for another one that writes, before the database counts as locked.
+        statement_seconds: for one statement, on PostgreSQL; 0 for no limit.
+    """
+
+    lock_seconds: float = 3.0
+    statement_seconds: float = 5.0
+
+
+def make_engine(url: URL, connections: int, limits: TimeLimits) -> Engine:
+    """Return an engine; it connects when it is first used.
+
+    Args:
+        url: of the database.
+        connections: how many of them can be open at once.
+        limits: for what is done on them.
+    """
+    options: dict[str, Any] = {"pool_size": connections, "max_overflow": 4, "hide_parameters": True}
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, options, limits)
+    return _postgresql(url, options, limits)
+
+
+def _sqlite(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine:
+    # A connection of the pool is used by many threads, but never by two at once.
+    arguments = {"check_same_thread": False, "timeout": limits.lock_seconds}
+    engine = sa.create_engine(url, **options, connect_args=arguments)
+    sa.event.listen(engine, "do_connect", _create_privately)
+    sa.event.listen(engine, "connect", _configure_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _create_privately(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+    """Create the file, if it is missing, for this account alone. SQLite gives its -wal and -shm the same mode."""
+    # Where that is not possible, SQLite says why.
+    with suppress(OSError, ValueError):
+        os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    # By default Python's sqlite3 begins a transaction at the first write, so two units of work could read the same
+    # and then both write.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        # Otherwise REPLACE would delete a row of the ledger without firing its trigger.
+        "recursive_triggers=ON",
+        # What it sorts would be in a folder for temporary files, which may be full.
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get(WRITE):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _postgresql(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine:
+    """Return an engine that works as well through a pooler, such as PgBouncer, in transaction mode.
+
+    There each transaction may get another connection to the server. So nothing may be left on it: no prepared
+    statement, and no setting of the session. A pooler refuses settings in ``options`` when a client connects.
+    """
+    arguments: dict[str, Any] = {
+        "connect_timeout": 3,
+        # A network that drops packets must not block a thread for the 15 minutes that TCP allows.
+        "tcp_user_timeout": 5000,
+    }
+    # What the address says is the operator's wish.
+    arguments = {name: value for name, value in arguments.items() if name not in url.query}
+    settings = _time_outs(url, limits)
+
+    def configure(connection: Any, record: Any) -> None:
+        record.info[_HAS_POOLER] = has_pooler = _server_pid(connection) != connection.info.backend_pid
+        if not has_pooler:
+            connection.execute("; ".join(f"SET {setting}" for setting in settings))
+
+    def begin(connection: Connection) -> None:
+        has_pooler = connection.info[_HAS_POOLER]
+        if has_pooler or connection.get_execution_options().get(WRITE):
+            time_outs = [f"SET LOCAL {setting}" for setting in settings] if has_pooler else []
+            connection.exec_driver_sql("; ".join(["BEGIN", *time_outs]))
+
+    engine = sa.create_engine(
+        url,
+        **options,
+        pool_pre_ping=True,
+        # psycopg would begin each transaction by itself, in a request to the server of its own.
+        isolation_level="AUTOCOMMIT",
+        connect_args={**arguments, "prepare_threshold": None},
+    )
+    sa.event.listen(engine, "connect", configure)
+    sa.event.listen(engine, "begin", begin)
+    return engine
+
+
+def _server_pid(connection: Any) -> int:
+    """Return the process that serves a connection. A pooler gives its clients another number."""
+    pid: int = connection.execute("SELECT pg_backend_pid()").fetchone()[0]
+    return pid
+
+
+def _time_outs(url: URL, limits: TimeLimits) -> list[str]:
+    """Return the settings of PostgreSQL for these limits; those that the address gives in ``options`` come first."""
+    milliseconds = {
+        "lock_timeout": str(int(limits.lock_seconds * 1000)),
+        "statement_timeout": str(int(limits.statement_seconds * 1000)),
+    }
+    given = url.query.get("options", "")
+    for match in _SERVER_OPTION.finditer(given if isinstance(given, str) else " ".join(given)):
+        if (name := match["name"].replace("-", "_")) in milliseconds:
+            milliseconds[name] = match["value"]
+    return [f"{name} = '{value}'" for name, value in milliseconds.items()]

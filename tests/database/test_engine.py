@@ -1,0 +1,54 @@
+"""What each connection to PostgreSQL is set to."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from portal.database.database import Database
+from portal.database.engine import TimeLimits
+
+
+def shown(database: Database, *names: str) -> list[str]:
+    """Return settings of the server as a unit of work that reads, and as one that writes, finds them."""
+    query = sa.select(*(sa.func.current_setting(name) for name in names))
+    with database.read() as connection:
+        found = connection.execute(query).one()
+    with database.write() as connection:
+        assert connection.execute(query).one() == found
+    return [*found]
+
+
+@pytest.fixture
+def direct(postgresql_url: str) -> Iterator[Database]:
+    """PostgreSQL without a pooler."""
+    database = Database(postgresql_url, limits=TimeLimits(statement_seconds=0.1))
+    yield database
+    database.dispose()
+
+
+def test_no_statement_is_prepared_on_the_server(direct: Database) -> None:
+    with direct.write() as connection:
+        for number in range(10):
+            connection.execute(sa.select(sa.literal(number)))
+        assert connection.execute(sa.text("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
+
+
+def test_statements_end_at_their_time_limit(direct: Database) -> None:
+    for unit_of_work in (direct.read, direct.write):
+        with pytest.raises(sa.exc.OperationalError) as raised, unit_of_work() as connection:
+            connection.execute(sa.select(sa.func.pg_sleep(5)))
+        assert isinstance(raised.value.orig, psycopg.errors.QueryCanceled)
+
+
+def test_options_in_the_address_are_kept_and_come_before_the_time_limits(postgresql_url: str) -> None:
+    options = {
+        "-c%20search_path=public,pg_temp": ["public,pg_temp", "3s", "5s"],
+        "-c%20statement_timeout=20s": ['"$user", public', "3s", "20s"],
+        "--statement-timeout=0%20-clock_timeout=70": ['"$user", public', "70ms", "0"],
+    }
+    for given, expected in options.items():
+        database = Database(f"{postgresql_url}?options={given}&connect_timeout=9")
+        assert shown(database, "search_path", "lock_timeout", "statement_timeout") == expected, given
+        database.dispose()
