@@ -6,7 +6,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-# How long a client may need to complete a connection that it has begun, before the server stops listening.
+# How long a client may need to complete a connection that it has begun, before the server stops listening; and the
+# arbiter to see that no other begins, where one signal is for all processes.
 HANDSHAKE_SECONDS = 0.05
 # How late a deadline, or the last connection, may be noticed.
 TICK_SECONDS = 0.25
@@ -40,8 +41,7 @@ class GracefulWorker(ThreadWorker):  # type: ignore[misc]
         """Accept connections or not. A worker that stops closes its sockets too, but loses no connection by that."""
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
-            if self.app.state.is_stopping():
-                time.sleep(HANDSHAKE_SECONDS)
+            time.sleep(HANDSHAKE_SECONDS)
             self._close_sockets()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
