@@ -236,10 +236,9 @@ def _mail(settings: Settings) -> str:
     if settings.smtp_url is None:
         return "PORTAL_SMTP_URL is not set, so viewers get no mail"
     try:
-        smtp_client(settings).check()
+        return f"the server of PORTAL_SMTP_URL {smtp_client(settings).check()}"
     except NotSent as error:
         raise CheckFailed(f"the server of PORTAL_SMTP_URL can't be used: {error}") from error
-    return "the server of PORTAL_SMTP_URL answers, and accepts our sign-in"
 
 
 def _port(bind: str) -> str:

@@ -1,7 +1,7 @@
 """Sends a message through the operator's mail server; unlike smtplib's, its errors hold no address.
 
 smtp:// is plain text on loopback and upgraded by STARTTLS anywhere else; smtps:// is TLS from the first byte.
-Certificates are always verified, name included.
+Certificates are always verified, name included. With ?tls=no, smtp:// is plain text on private networks too.
 """
 
 import smtplib
@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from portal.domain.errors import PortalError
 from portal.mail.refusals import Refusal
 from portal.mail.written import WrittenMessage
-from portal.settings.addresses import is_loopback
+from portal.settings.addresses import is_loopback, is_public
 from portal.settings.settings import Settings
 
 # For one answer of the server, and for a whole message from connecting on, however slowly the answers arrive.
@@ -57,7 +57,8 @@ class SMTPClient:
         self._host = parts.hostname or ""
         self._port = parts.port or _PORTS[parts.scheme]
         self._is_tls = parts.scheme == "smtps"
-        self._needs_starttls = not self._is_tls and not is_loopback(self._host)
+        self._is_plain = "tls=no" in parts.query.split("&")
+        self._needs_starttls = not (self._is_tls or self._is_plain or is_loopback(self._host))
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._local_hostname = _address_literal(local_hostname)
         self._answer_seconds = answer_seconds
@@ -75,10 +76,19 @@ class SMTPClient:
                 raise NotSent("the server accepts only ASCII addresses", is_permanent=True)
             smtp.sendmail(message.sender, [message.recipient], message.content, options)
 
-    def check(self) -> None:
-        """Connect, and sign in if there is a user name, without sending anything; raises NotSent if that fails."""
+    def check(self) -> str:
+        """Connect, and sign in if there is a user name, without sending anything; raises NotSent if that fails.
+
+        Returns:
+            what works, as the end of a sentence about the server.
+        """
         with self._connected() as smtp:
             smtp.noop()
+        works = f"answers, and accepts our {'sign-in' if self._user else 'connection'}"
+        if not self._is_plain:
+            return works
+        readable = "the mails and the password" if self._user else "the mails"
+        return f"{works}; without TLS, as tls=no says, so others on that network can read {readable}"
 
     @contextmanager
     def _connected(self) -> Iterator["_Connection"]:
@@ -102,6 +112,8 @@ class SMTPClient:
             smtp.close()
 
     def _open(self, smtp: "_Connection") -> None:
+        if self._is_plain and _is_public(self._host, self._port):
+            raise NotSent("tls=no is for private networks, and the server has a public address")
         code, _ = smtp.connect(self._host, self._port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, "")
@@ -156,6 +168,12 @@ class _Connection(smtplib.SMTP):
         context = ssl.create_default_context()
         self.sock = secured = context.wrap_socket(self.sock, server_hostname=host, do_handshake_on_connect=False)
         secured.do_handshake()
+
+
+def _is_public(host: str, port: int) -> bool:
+    """Return whether a host has an address on the Internet; OSError if it has none at all."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return any(is_public(str(address[0])) for *_, address in found)
 
 
 def _address_literal(host: str) -> str:

@@ -28,6 +28,12 @@ def is_loopback_url(url: str) -> bool:
     return is_loopback(urlsplit(url).hostname or "")
 
 
+def is_public(address: str) -> bool:
+    """Return whether an IP address is one of the Internet's, or none at all."""
+    parsed = _parse_address(address)
+    return parsed is None or parsed.is_global
+
+
 def split_bind(bind: str) -> tuple[str, str]:
     """Return host and port of a HOST:PORT, an IPv6 address without its brackets."""
     host, _, port = bind.rpartition(":")

@@ -174,10 +174,21 @@ def _redis_url(value: str) -> None:
 
 
 def _smtp_url(value: str) -> None:
-    message = "must look like smtp://name:password@mail.example.com:587, or smtps:// for TLS from the first byte"
+    message = (
+        "must look like smtp://name:password@mail.example.com:587, or smtps:// for TLS from the first byte, "
+        "or smtp://mail.internal:25?tls=no for a relay without TLS on a private network"
+    )
     parts = _split(value, ("smtp", "smtps"), message)
-    if parts.path.strip("/") or parts.query or parts.fragment:
+    if parts.path.strip("/") or parts.fragment:
         raise ValueError(message)
+    words = parts.query.split("&") if parts.query else []
+    if words and (parts.scheme != "smtp" or "tls=no" not in words or {*words} - {"tls=no", "password=clear"}):
+        raise ValueError(message)
+    if words and ("password=clear" in words) != ("@" in parts.netloc):
+        raise ValueError(
+            "must have no user name and password with tls=no, because they would be sent in the clear; if you accept "
+            "that, add &password=clear"
+        )
 
 
 _PRINTABLE = _check(str.isprintable, "must be one line without control characters")

@@ -86,6 +86,32 @@ class TestOffLoopback:
         assert (str(error), error.is_permanent) == ("the server offers no STARTTLS", False)
         assert server.accepted == []
 
+    def test_a_server_without_tls_on_a_private_network_is_used_if_the_url_says_so(self) -> None:
+        with MailServer().serve_in_thread() as server:
+            private = client(f"smtp://{HOST}:{server.port}?tls=no")
+            private.send(message())
+            assert private.check().endswith("without TLS, as tls=no says, so others on that network can read the mails")
+        assert server.used_tls == [False]
+        server = MailServer(options={"auth_require_tls": False})
+        server.options["authenticator"] = server.authenticate
+        with server.serve_in_thread():
+            private = client(f"smtp://portal:right@{HOST}:{server.port}?password=clear&tls=no")
+            private.send(message())
+            assert private.check().endswith("can read the mails and the password")
+        assert server.logins[0] == ("portal", "right")
+
+    @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8"])
+    def test_without_tls_no_connection_leaves_the_private_network(
+        self, monkeypatch: pytest.MonkeyPatch, address: str
+    ) -> None:
+        found = [(None, None, 0, "", (address, 25)), (None, None, 0, "", ("127.0.0.1", 25))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        error = error_of(client(f"smtp://{HOST}?tls=no"))
+        assert (str(error), error.is_permanent) == (
+            "tls=no is for private networks, and the server has a public address",
+            False,
+        )
+
     @pytest.mark.parametrize(("name", "days"), [("another.example.test", 1), (HOST, -1)])
     def test_an_invalid_certificate_gets_nothing(self, authority: Authority, name: str, days: int) -> None:
         server = MailServer(options={"tls_context": authority.server_context(name, days)})

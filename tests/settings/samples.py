@@ -139,7 +139,11 @@ INVALID: dict[str, tuple[str, ...]] = {
     "staff_oidc_supervisor_role": ("xyz\x1bzy",),
     "staff_oidc_acr": ("xyz zy", "xyzz\u00e9"),
     "staff_oidc_amr": ("xyz zy",),
-    "smtp_url": ("xyzzy", "http://xyzzy", "smtp://xyzzy:port", "smtp://xyzzy/path"),
+    "smtp_url": (
+        *("xyzzy", "http://xyzzy", "smtp://xyzzy:port", "smtp://xyzzy/path", "smtp://xyzzy?tls=yes", "smtp://xyzzy?tls"),
+        *("smtps://xyzzy?tls=no", "smtp://xyzzy?a=b&tls=no", "smtp://xyzzy?password=clear", "smtp://xyzzy?tls=no#a"),
+        *("smtp://tv:xyzzy@host?tls=no", "smtp://tv:xyzzy@host?password=clear", "smtp://xyzzy?tls=no&password=clear"),
+    ),
     "mail_from": ("xyzzy", "xyzzy @example.com", "Xyzzy <a@example.com>"),
     "brand_name": ("xyzzy" * 13, "xyz\x1bzy"),
     "brand_logo": ("/xyzzy/logo.svg", "/"),
