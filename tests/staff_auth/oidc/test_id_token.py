@@ -160,7 +160,9 @@ def test_a_sign_in_at_the_provider_is_no_older_than_a_session_may_be(
     for seconds in (43200 + 70, 1.7e9, -70):
         with subtests.test(seconds=seconds):
             provider.claims = {"auth_time": time.time() - seconds}
-            refused(OLD, 403)
+            page = refused(OLD, 403)
+            # Whatever the provider makes of max_age, it is asked for the password next.
+            assert page.select('a[href="/support/sign-in?next=/support&again=1"]')
             assert rows(app, ledger)[-1]["actor_id"] == "oidc:bob"
 
 

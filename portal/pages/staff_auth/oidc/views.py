@@ -88,8 +88,8 @@ def _to_provider(next_path: str, reauthenticate: bool) -> Response:
 def _result_page(result: ProviderSignIn, next_path: str, reauthenticate: bool) -> Response:
     if result.problem in OF_THE_ACCOUNT:
         staff_identity.remember_refusal()
-    # What was too weak would be so again if the provider asked nothing.
-    reauthenticate = reauthenticate or result.problem is Problem.WEAK
+    # What was too weak or too old would be so again if the provider asked nothing.
+    reauthenticate = reauthenticate or result.problem in (Problem.WEAK, Problem.TOO_OLD)
     return _problem_page(result.problem or Problem.REFUSED, next_path, reauthenticate, result.retry_after)
 
 
