@@ -140,8 +140,9 @@ INVALID: dict[str, tuple[str, ...]] = {
     "staff_oidc_acr": ("xyz zy", "xyzz\u00e9"),
     "staff_oidc_amr": ("xyz zy",),
     "smtp_url": (
-        *("xyzzy", "http://xyzzy", "smtp://xyzzy:port", "smtp://xyzzy/path", "smtp://xyzzy?tls=yes", "smtp://xyzzy?tls"),
-        *("smtps://xyzzy?tls=no", "smtp://xyzzy?a=b&tls=no", "smtp://xyzzy?password=clear", "smtp://xyzzy?tls=no#a"),
+        *("xyzzy", "http://xyzzy", "smtp://xyzzy:port", "smtp://xyzzy/path", "smtp://xyzzy?tls=yes"),
+        *("smtp://xyzzy?tls", "smtps://xyzzy?tls=no", "smtp://xyzzy?a=b&tls=no", "smtp://xyzzy?password=clear"),
+        *("smtp://xyzzy?tls=no#a", "smtp://xyzzy?tls=no&tls=no&x=y"),
         *("smtp://tv:xyzzy@host?tls=no", "smtp://tv:xyzzy@host?password=clear", "smtp://xyzzy?tls=no&password=clear"),
     ),
     "mail_from": ("xyzzy", "xyzzy @example.com", "Xyzzy <a@example.com>"),
