@@ -1,4 +1,4 @@
-"""What five providers send, as docs/oidc.md says: with the settings there it makes an agent, or says what is missing."""
+"""What five providers send, as docs/oidc.md says: with the settings there it makes an agent, or a reason is logged."""
 
 import re
 from dataclasses import dataclass, field
