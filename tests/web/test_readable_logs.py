@@ -13,6 +13,7 @@ import structlog
 from portal.domain.errors import SettingsError
 from portal.pages.staff_auth.oidc import errors, id_token, metadata, provider, sign_in
 from portal.pages.staff_auth.oidc.errors import ProviderMisconfigured
+from portal.settings import environment, rules, types
 from portal.settings.environment import variable
 from portal.settings.loading import load
 from portal.settings.settings import NAMES
@@ -87,6 +88,10 @@ def texts_of_settings() -> Iterator[str]:
         with pytest.raises(SettingsError) as raised:
             load(environ)
         yield from raised.value.faults
+    for module in (environment, rules, types):
+        for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text())):
+            if isinstance(node, ast.Constant) and re.fullmatch("(is|must|give|the) .*", str(node.value)):
+                yield f"{names[1]}: {node.value}"
 
 
 def texts_of_the_docs() -> Iterator[str]:

@@ -22,7 +22,8 @@ KEYS = frozenset(
 HOSTS = frozenset({"host", "expected"})
 _QUOTED = r"""b?\\*"(?:[^"\\]|\\.)*"?|b?\\*'(?:[^'\\]|\\.)*'?"""
 _EQUALS = r"""(\\*["']?\s*(?:[=:]|%3[dD])\s*)"""
-_VALUE = rf"""(?:{_QUOTED}|(?!\[redacted])[^\s&,;"'<>)\]}}]+)"""
+# The mail server's password=clear is no password.
+_VALUE = rf"""(?:{_QUOTED}|(?!\[redacted]|clear(?:[\s"';,.]|$))[^\s&,;"'<>)\]}}]+)"""
 # Where it is not certain where a password ends.
 _SEVERAL_WORDS = r"""[^\s&,;"'<>][^\r\n&,;"'<>]*"""
 # What the portal's own errors say, though it looks like a name and a value: "ID token: exp is not right", "POST
@@ -64,7 +65,8 @@ _ADDRESS = re.compile(
 )
 # What libraries quote of a request. gunicorn's exceptions end with the bytes that they could not read.
 _REQUEST_LINE = re.compile(r"""(?:^|(?<=["']))[^"'\r\n]+(?= HTTP/\d)""", re.MULTILINE)
-_QUERY_VALUE = re.compile(r"""([?&][\w.~%-]+=)(?!\[redacted])[^\s&"'<>]+""")
+# But those of the mail server's address, as messages about settings give them, say nothing.
+_QUERY_VALUE = re.compile(r"""([?&][\w.~%-]+=)(?!\[redacted]|(?<=tls=)no\b|(?<=password=)clear\b)[^\s&"'<>]+""")
 _QUOTES_A_CLIENT = re.compile(
     r"\b(Invalid request from|Error handling request|gunicorn\.http\.errors\.\w+:) .*", re.IGNORECASE
 )
