@@ -14,6 +14,7 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 
 from tests.deployment.files import DEPLOY
+from tests.harness.certificates import Authority, make_authority
 from tests.harness.programs import need, need_file
 from tests.harness.servers import Port, free_port
 from tests.harness.transports import OverHTTP
@@ -102,7 +103,7 @@ def nginx_site(portal: int, https: int, http: int, certificate: Path, folder: Pa
         r"ssl_certificate \S+;": f"ssl_certificate {certificate};",
         r"ssl_certificate_key \S+;": f"ssl_certificate_key {certificate};",
         r"/var/log/nginx/": f"{folder}/",
-        r"_timeout 10s;": f"_timeout {CLIENT_SECONDS}s;",
+        r"(client_\w+_timeout) 10s;": rf"\1 {CLIENT_SECONDS}s;",
     }
     return _changed(text, changes)
 
@@ -117,6 +118,7 @@ def caddyfile(portal: int, https: int, certificate: Path, folder: Path) -> str:
         r"127\.0\.0\.1:8000": f"127.0.0.1:{portal}",
         r"\blog \{": f"log {{\n\t\toutput file {folder}/caddy.log",
         r"(read_\w+) 10s": rf"\1 {CLIENT_SECONDS}s",
+        r"lb_try_duration 5s": "lb_try_duration 500ms",
     }
     return _changed(text, changes)
 
@@ -126,6 +128,13 @@ def _changed(text: str, changes: Mapping[str, str]) -> str:
         text, count = re.subn(pattern, replacement, text)
         assert count, f"{pattern} is not there"
     return text
+
+
+def certificate_in(folder: Path) -> tuple[Authority, Path]:
+    """Return an authority, and the file with its certificate for localhost and the key."""
+    authority = make_authority(folder)
+    authority.server_context("localhost")
+    return authority, folder / "localhost1.pem"
 
 
 @contextlib.contextmanager
@@ -155,10 +164,17 @@ def nginx(
 
 
 @contextlib.contextmanager
-def caddy(portal: int, https: Port, certificate: Path, bundle: Path, folder: Path) -> Iterator[Proxy]:
+def caddy(
+    portal: int,
+    https: Port,
+    certificate: Path,
+    bundle: Path,
+    folder: Path,
+    changes: Mapping[str, str] | None = None,
+) -> Iterator[Proxy]:
     """Run Caddy while the block runs."""
     file = folder / "Caddyfile"
-    file.write_text(caddyfile(portal, https.number, certificate, folder))
+    file.write_text(_changed(caddyfile(portal, https.number, certificate, folder), changes or {}))
     https.close()
     command = [need("caddy"), "run", "--config", file, "--adapter", "caddyfile"]
     with _running(command, folder, Proxy(https.number, bundle, folder)) as proxy:

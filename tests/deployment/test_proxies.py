@@ -4,7 +4,6 @@ import re
 import shutil
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,19 +18,15 @@ from portal.domain.outcomes import Action
 from portal.ledger.tables import ledger
 from portal.settings.loading import load
 from portal.settings.settings import Settings
-from tests.deployment.proxies import CLIENT_SECONDS, PROXIES, Proxy, nginx
+from tests.deployment.proxies import CLIENT_SECONDS, PROXIES, Proxy, certificate_in, nginx
 from tests.harness import servers
-from tests.harness.certificates import Authority, make_authority
 from tests.harness.environment import live_environ, portal_environ
 from tests.harness.page import PageClient
 from tests.harness.people import Alice
-from tests.harness.servers import Port, Processes, free_port
+from tests.harness.servers import Port, Processes
 from tests.harness.simulated_zype import SimulatedZype, simulated_zype
 
 PIN = "zizm529"
-# Requests at once that nginx lets an address send, and more of them; fewer than in the file, for a slow machine.
-BURST, FLOOD = 5, 20
-FEW = {"rate=100r/s": "rate=1r/m", "burst=200": f"burst={BURST}"}
 
 
 @dataclass(frozen=True)
@@ -56,13 +51,6 @@ class Front:
             found = list(connection.execute(query).scalars())
         engine.dispose()
         return found
-
-
-def certificate_in(folder: Path) -> tuple[Authority, Path]:
-    """Return an authority, and the file with its certificate for localhost and the key."""
-    authority = make_authority(folder)
-    authority.server_context("localhost")
-    return authority, folder / "localhost1.pem"
 
 
 @pytest.fixture(scope="module", params=PROXIES)
@@ -194,32 +182,3 @@ def test_half_a_request_is_given_up_and_does_nothing(front: Front) -> None:
 def test_a_body_that_is_too_large_is_refused(front: Front) -> None:
     answer = front.proxy.browse().session.post(f"{front.proxy.url}/activate", data=b"a" * 70_000, timeout=5)
     assert answer.status_code == 413
-
-
-def test_nginx_leads_to_https_with_the_query_and_stops_floods(tmp_path: Path) -> None:
-    authority, certificate = certificate_in(tmp_path)
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    with nginx(free_port(), Port(), certificate, authority.bundle, logs, changes=FEW) as proxy:
-        session = proxy.browse().session
-        plain = session.get(f"http://localhost:{proxy.plain_port}/activate?a=b", timeout=5, allow_redirects=False)
-        assert (plain.status_code, plain.headers["Location"]) == (308, "https://localhost/activate?a=b")
-        statuses = Counter(session.get(f"{proxy.url}/", timeout=5).status_code for _ in range(FLOOD))
-    # The portal is not there.
-    assert statuses == {503: BURST + 1, 429: FLOOD - BURST - 1}
-
-
-@pytest.mark.parametrize("name", PROXIES)
-def test_without_a_portal_the_proxy_says_so_and_logs_no_pin(name: str, tmp_path: Path) -> None:
-    authority, certificate = certificate_in(tmp_path)
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    with PROXIES[name](free_port(), Port(), certificate, authority.bundle, logs) as proxy:
-        answer = proxy.browse().session.get(f"{proxy.url}/activate?pin={PIN}", timeout=5)
-        assert answer.status_code == 503
-        assert answer.headers["Retry-After"] == "10"
-        assert "try again in a moment" in answer.text
-    found = proxy.logs()
-    assert "/activate" in found
-    assert "503" in found
-    assert PIN not in found

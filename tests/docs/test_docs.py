@@ -190,6 +190,13 @@ def test_the_readme_links_to_every_page_of_the_docs() -> None:
     assert linked == {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
 
 
+def test_the_docs_link_to_every_file_for_deployment() -> None:
+    files = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs/deploy").rglob("*") if path.is_file()}
+    pages = "".join(read(f"docs/{page.name}") for page in (ROOT / "docs").glob("*.md"))
+    assert files
+    assert files - set(re.findall(r"\]\((deploy/[^)#]+)", pages)) == set()
+
+
 TICKET = re.compile(r"(?:#|\b(?:issue|ticket|task|card)s? #?)\d+\b", re.IGNORECASE)
 
 

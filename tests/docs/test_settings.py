@@ -9,7 +9,7 @@ from portal.settings.environment import NOT_SETTINGS, variable
 from portal.settings.loading import load
 from portal.settings.rules import REQUIRED_LIVE
 from portal.settings.settings import NAMES, SECRETS, Settings
-from tests.docs.pages import PAGES, in_backticks, read, rows
+from tests.docs.pages import PAGES, ROOT, in_backticks, read, rows
 
 SECRET = "0f1e2d3c" * 4
 
@@ -92,6 +92,12 @@ def unknown_variables(text: str) -> set[str]:
 def test_a_variable_that_does_not_exist_is_found() -> None:
     text = "PORTAL_MODE, PORTAL_BRAND_*, PORTAL_LEDGER_KEY_FILE; PORTAL_MODUS, PORTAL_MODE_FILE, PORTAL_X_*"
     assert unknown_variables(text) == {"PORTAL_MODUS", "PORTAL_MODE_FILE", "PORTAL_X_"}
+
+
+def test_no_file_for_deployment_names_a_variable_that_does_not_exist() -> None:
+    files = [path for path in (ROOT / "docs/deploy").rglob("*") if path.is_file()]
+    assert files
+    assert {path.name: found for path in files if (found := unknown_variables(path.read_text(encoding="utf-8")))} == {}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
