@@ -2,15 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
 import structlog
+from joserfc.errors import InvalidKeyIdError
 from joserfc.jwk import Key, OctKey
 
 from portal.pages.auth.handoff.errors import KeysUnavailable, TokenRefused
-from portal.pages.auth.signatures import ALGORITHMS, public_key
+from portal.pages.auth.signatures import ALGORITHMS, find_key, public_key
 from portal.settings.settings import Settings
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
@@ -35,8 +36,8 @@ class SharedKey:
     def __init__(self, secret: str) -> None:
         self._key = OctKey.import_key(secret.encode())
 
-    def find(self, kid: str | None) -> Key:
-        """Return the key, whatever a token calls it."""
+    def find(self, header: Mapping[str, Any]) -> Key:
+        """Return the key, whatever a token calls it in its header."""
         return self._key
 
 
@@ -54,17 +55,17 @@ class PublicKeys:
         self._keys: list[Key] = []
         self._loaded_at = self._next_load = float("-inf")
 
-    def find(self, kid: str | None) -> Key:
-        """Return the key that a token names, or the only one.
+    def find(self, header: Mapping[str, Any]) -> Key:
+        """Return the key that a token names in its header, or the only one for its algorithm.
 
         Raises:
             TokenRefused: there is no such key.
             KeysUnavailable: they can't be loaded now.
         """
-        found = self._known(kid)
+        found = self._known(header)
         if (found is None or self._age() > FRESH_SECONDS) and self._clock() >= self._next_load:
             self._load_once()
-            found = self._known(kid)
+            found = self._known(header)
         if found is None and not self._keys:
             raise KeysUnavailable("they were never loaded, or too long ago")
         if found is None:
@@ -94,12 +95,13 @@ class PublicKeys:
         finally:
             self._lock.release()
 
-    def _known(self, kid: str | None) -> Key | None:
+    def _known(self, header: Mapping[str, Any]) -> Key | None:
         if self._age() > STALE_SECONDS:
             self._keys = []
-        if kid is None:
-            return self._keys[0] if len(self._keys) == 1 else None
-        return next((key for key in self._keys if key.kid == kid), None)
+        try:
+            return find_key(self._keys, header)
+        except InvalidKeyIdError:
+            return None
 
     def _age(self) -> float:
         return self._clock() - self._loaded_at

@@ -70,7 +70,7 @@ def _verified(token: str, keys: Keys) -> Mapping[str, Any]:
         kid = header.get("kid")
         if kid is not None and not isinstance(kid, str):
             raise TokenRefused("kid")
-        return keys.find(kid)
+        return keys.find(header)
 
     # Sites may add header parameters of their own. Those in "crit" have to be known all the same.
     registry = SignatureRegistry(algorithms=keys.algorithms, strict_check_header=False)
