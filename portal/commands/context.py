@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database, describe
+from portal.database.schema import NewerSchema
 from portal.domain.actors import OPERATOR, Actor
 from portal.domain.errors import SettingsError
 from portal.settings.addresses import split_bind
@@ -71,6 +72,8 @@ def open_database(settings: Settings) -> Iterator[Database]:
         yield database
     except SQLAlchemyError as error:
         fail(f"The database can't be used: {describe(error)}. Does it have its schema (zype-activate db upgrade)?")
+    except NewerSchema as error:
+        fail(f"The database can't be used: {error}.")
     finally:
         database.dispose()
 

@@ -25,7 +25,7 @@ from portal.commands.folders import FolderUnusable, runtime_folder
 from portal.commands.metrics_server import MetricsServer
 from portal.commands.stopping import ServerState
 from portal.commands.worker import WholeRequestWorker
-from portal.database.schema import is_current
+from portal.database.schema import NewerSchema, SchemaState, state_of
 from portal.pages.web import logs
 from portal.pages.web.refusals import refusals
 from portal.settings.settings import Settings
@@ -79,8 +79,11 @@ def run_server(
 
 def _check_schema(settings: Settings) -> None:
     with open_database(settings) as database:
-        if not is_current(database):
-            fail("The database does not have this version's schema. Run: zype-activate db upgrade")
+        match state_of(database):
+            case SchemaState.OLDER:
+                fail("The database does not have this version's schema. Run: zype-activate db upgrade")
+            case SchemaState.NEWER:
+                raise NewerSchema
 
 
 @contextmanager

@@ -9,7 +9,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str) -> None:
-    """Bring the schema up to date, as a role that may create tables. Raises sqlalchemy.exc.SQLAlchemyError."""
+    """Bring the schema up to date, as a role that may create tables.
+
+    Of several at once, one does it, and the others wait. Raises NewerSchema and sqlalchemy.exc.SQLAlchemyError.
+    """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["url"] = url

@@ -1,13 +1,18 @@
 """What the tables of the schema share: their metadata, their type for times, and the newest revision."""
 
 from datetime import UTC, datetime
+from enum import Enum, auto
+from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from portal.database.database import Database
+from portal.domain.errors import PortalError
 
 # The newest migration's.
 REVISION = "0008"
+VERSIONS = Path(__file__).parent / "migrations/versions"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -36,10 +41,38 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def is_current(database: Database) -> bool:
-    """Return whether the database has the schema that this version of the portal needs."""
+class SchemaState(Enum):
+    """How the schema of a database compares with the one that this version of the portal needs."""
+
+    CURRENT = auto()
+    # Or there is none yet.
+    OLDER = auto()
+    # Or it is of another program.
+    NEWER = auto()
+
+
+class NewerSchema(PortalError):
+    """The database has a schema that this version of the portal does not know."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"a newer version of the portal has upgraded the database; this version knows its schema up to {REVISION}. "
+            "Run the newer version, or go back as docs/operating.md says under Rolling back"
+        )
+
+
+def schema_state(connection: Connection) -> SchemaState:
+    """Return how the schema of a database compares with the one that this version of the portal needs."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return SchemaState.OLDER
+    revisions = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all()
+    if revisions == [REVISION]:
+        return SchemaState.CURRENT
+    known = {file.name.partition("_")[0] for file in VERSIONS.glob("*.py")}
+    return SchemaState.OLDER if known.issuperset(revisions) else SchemaState.NEWER
+
+
+def state_of(database: Database) -> SchemaState:
+    """Return the same for a database that nobody is changing."""
     with database.read() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return False
-        revisions = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all()
-    return revisions == [REVISION]
+        return schema_state(connection)

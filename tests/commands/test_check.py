@@ -9,7 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from portal.commands.check import Finding, findings
+from portal.commands.check import findings
+from portal.commands.findings import Finding
 from portal.settings.loading import load
 from tests.commands.conftest import Run
 from tests.harness.mail_servers import MailServer

@@ -4,13 +4,12 @@ import os
 import stat
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from portal.database.database import Database
 from portal.database.migration import MIGRATIONS, upgrade
-from portal.database.schema import REVISION, is_current
+from portal.database.schema import REVISION, SchemaState, state_of
 
 
 def test_the_revision_is_that_of_the_newest_migration() -> None:
@@ -20,20 +19,24 @@ def test_the_revision_is_that_of_the_newest_migration() -> None:
 def test_an_empty_database_is_current_after_an_upgrade_and_after_another(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'portal.db'}"
     database = Database(url)
-    assert not is_current(database)
+    assert state_of(database) is SchemaState.OLDER
     for _ in range(2):
         upgrade(url)
-        assert is_current(database)
+        assert state_of(database) is SchemaState.CURRENT
     database.dispose()
 
 
-@pytest.mark.parametrize("change", ["UPDATE alembic_version SET version_num = '0001'", "DELETE FROM alembic_version"])
-def test_a_database_of_another_version_is_not_current(change: str, sqlite_url: str) -> None:
+def test_a_database_of_another_version_is_older_or_newer(sqlite_url: str) -> None:
     database = Database(sqlite_url)
-    assert is_current(database)
-    with database.write() as connection:
-        connection.exec_driver_sql(change)
-    assert not is_current(database)
+    for change, state in (
+        ("UPDATE alembic_version SET version_num = '0001'", SchemaState.OLDER),
+        ("UPDATE alembic_version SET version_num = '9999'", SchemaState.NEWER),
+        ("UPDATE alembic_version SET version_num = 'ae1027a6acf'", SchemaState.NEWER),
+        ("DELETE FROM alembic_version", SchemaState.OLDER),
+    ):
+        with database.write() as connection:
+            connection.exec_driver_sql(change)
+        assert state_of(database) is state, change
     database.dispose()
 
 

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from portal.database.database import Database
-from portal.database.schema import is_current
+from portal.database.schema import SchemaState, state_of
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Mallory
 from tests.harness.programs import need
@@ -24,7 +24,7 @@ def test_a_tv_of_the_sandbox_is_not_linked_and_greets_nobody(sandbox: SimulatedZ
 def test_each_test_has_a_migrated_database_of_its_own(any_database_url: str) -> None:
     database = Database(any_database_url)
     try:
-        assert is_current(database)
+        assert state_of(database) is SchemaState.CURRENT
     finally:
         database.dispose()
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,11 @@ def test_it_is_alive_but_not_ready_without_the_schema(
     assert "not ready" in client.get("/readyz", 503).source
 
 
-def test_it_is_not_ready_with_the_schema_of_another_version(sqlite_url: str, client: PageClient, app: Flask) -> None:
-    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
-    client.get("/readyz", 503)
+def test_it_is_ready_on_a_newer_schema_and_not_on_an_older_one(sqlite_url: str, client: PageClient) -> None:
+    for version, status in (("0001", 503), ("9999", 200)):
+        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection, connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", [version])
+        client.get("/readyz", status)
 
 
 def test_it_is_alive_but_not_ready_without_its_database(

@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
-from portal.database.schema import is_current
+from portal.database.schema import SchemaState, state_of
 from portal.pages.web.origins import is_console_origin
 from portal.pages.web.responses import see_other
 from portal.services import services
@@ -24,7 +24,8 @@ def readyz() -> tuple[dict[str, str], int]:
     if services().is_draining():
         return {"status": "stopping"}, 503
     try:
-        is_ready = is_current(services().database)
+        # It is ready on a newer schema too, or all machines would be out of service while they are upgraded in turn.
+        is_ready = state_of(services().database) is not SchemaState.OLDER
     except SQLAlchemyError as error:
         log.error("not_ready", why=describe(error))
         is_ready = False

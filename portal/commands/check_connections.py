@@ -1,0 +1,90 @@
+"""The checks of what the portal talks to but its database: Redis, Zype, other ways to sign in, the mail server."""
+
+from uuid import uuid4
+
+from limits.errors import ConfigurationError
+from limits.storage import storage_from_string
+
+from portal.app import create_app
+from portal.commands.findings import CheckFailed
+from portal.mail.smtp import NotSent, smtp_client
+from portal.pages.auth import authorization_code
+from portal.pages.auth.handoff.errors import KeysUnavailable
+from portal.pages.auth.handoff.keys import PublicKeys, keys_of
+from portal.pages.auth.handoff.sign_in import PATH as HANDOFF_PATH
+from portal.pages.staff_auth.oidc.provider import Provider
+from portal.pages.staff_auth.oidc.sign_in import CALLBACK_PATH
+from portal.services import EXTENSION
+from portal.settings.settings import Settings
+from portal.zype.client import ZypeClient
+from portal.zype.errors import BadCredentials, Misconfigured
+
+# An account that can't exist: asking for it shows whether our credentials are accepted, and nothing else.
+UNKNOWN_ACCOUNT = "nobody@example.invalid"
+
+
+def redis(url: str) -> str:
+    try:
+        is_up = storage_from_string(url, socket_connect_timeout=3, socket_timeout=3).check()
+    except ConfigurationError as error:
+        raise CheckFailed("PORTAL_REDIS_URL is not an address of Redis, or its client is not installed") from error
+    if not is_up:
+        raise CheckFailed("it does not answer; each worker would count floods by itself")
+    return "it answers"
+
+
+def api(zype: ZypeClient) -> str:
+    try:
+        zype.consumers_by_email(UNKNOWN_ACCOUNT)
+    except Misconfigured as error:
+        raise CheckFailed("it refuses PORTAL_ZYPE_API_KEY; an Admin key is needed") from error
+    return "it answers, and accepts the key"
+
+
+def password(zype: ZypeClient) -> str:
+    try:
+        zype.token(UNKNOWN_ACCOUNT, uuid4().hex)
+    except BadCredentials:
+        return "it answers, and accepts the client"
+    except Misconfigured as error:
+        raise CheckFailed("it refuses PORTAL_ZYPE_CLIENT_ID and PORTAL_ZYPE_CLIENT_SECRET") from error
+    raise CheckFailed("it gave a token to an account that can't exist")
+
+
+def sign_in_page(settings: Settings) -> str:
+    app = create_app(settings)
+    services = app.extensions[EXTENSION]
+    try:
+        with app.app_context():
+            authorization_code.check_metadata()
+    finally:
+        services.zype.close()
+        services.database.dispose()
+    callback = f"{authorization_code.CALLBACK_PATH} behind PORTAL_PUBLIC_URL"
+    return f"its metadata are right; register {callback} at Zype"
+
+
+def handoff(settings: Settings) -> str:
+    keys = keys_of(settings)
+    if isinstance(keys, PublicKeys):
+        try:
+            return f"PORTAL_HANDOFF_JWKS_URL answers, with {keys.load()} keys; your site posts tokens to {HANDOFF_PATH}"
+        except KeysUnavailable as error:
+            raise CheckFailed(f"the keys of PORTAL_HANDOFF_JWKS_URL can't be had: {error}") from error
+    return f"PORTAL_HANDOFF_KEY signs; your site posts tokens to {HANDOFF_PATH} behind PORTAL_PUBLIC_URL"
+
+
+def staff_provider(settings: Settings) -> str:
+    with Provider(settings).client() as client:
+        client.check_client()
+    origin = "PORTAL_STAFF_URL" if settings.staff_url else "PORTAL_PUBLIC_URL"
+    return f"it answers, and accepts the client; register {CALLBACK_PATH} behind {origin} there"
+
+
+def mail(settings: Settings) -> str:
+    if settings.smtp_url is None:
+        return "PORTAL_SMTP_URL is not set, so viewers get no mail"
+    try:
+        return f"the server of PORTAL_SMTP_URL {smtp_client(settings).check()}"
+    except NotSent as error:
+        raise CheckFailed(f"the server of PORTAL_SMTP_URL can't be used: {error}") from error

@@ -1,0 +1,37 @@
+"""What one check finds: whether it works, and a sentence."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.commands.folders import FolderUnusable
+from portal.database.database import describe
+from portal.database.schema import NewerSchema
+from portal.pages.staff_auth.oidc.errors import ProviderError
+from portal.zype.errors import ZypeError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: whether it works, and a sentence without the value of any setting."""
+
+    is_ok: bool
+    text: str
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.is_ok else 'FAIL'}  {self.text}"
+
+
+class CheckFailed(Exception):
+    """Something does not work; the text goes on from the subject of the check."""
+
+
+def find(subject: str, check: Callable[[], str]) -> Finding:
+    """Return what a check finds: it returns what works, and raises an error for what does not."""
+    try:
+        return Finding(True, f"{subject}: {check()}")
+    except SQLAlchemyError as error:
+        return Finding(False, f"{subject}: {describe(error)}")
+    except (CheckFailed, NewerSchema, FolderUnusable, ZypeError, ProviderError) as error:
+        return Finding(False, f"{subject}: {error}")
