@@ -163,6 +163,7 @@ def _make_root(target: Path, folder: Path) -> None:
     command: list[str | Path] = [need("mmdebstrap"), "--quiet", "--variant=minbase"]
     # What the Containerfile installs is in the base already, so that it is downloaded once.
     command += ["--include=ca-certificates,python3,python3-venv", '--aptopt=Acquire::Languages "none"']
+    command += ['--aptopt=Acquire::Retries "3"']
     command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
     sources = next(path for path in SOURCES if path.is_file())
     environ = os.environ | {"TMPDIR": str(folder)}
