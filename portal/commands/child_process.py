@@ -30,7 +30,8 @@ class ChildProcess:
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], values_file: int | None = None) -> None:
-        self._command = [sys.executable, "-m", "portal", *command, "--stop-with-stdin"]
+        # Its environment is complete: what .env says is in it already, or is not meant for it.
+        self._command = [sys.executable, "-m", "portal", "--no-dotenv", *command, "--stop-with-stdin"]
         self._files = () if values_file is None else (values_file,)
         self._command += [f"--values-file={file}" for file in self._files]
         self._environ = dict(environ)

@@ -62,10 +62,13 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="zype-activate")
-def main() -> None:
+@click.option("--no-dotenv", is_flag=True, help="Read the settings from the environment alone, and not from .env.")
+def main(no_dotenv: bool) -> None:
     """The page where a viewer types the PIN that their TV shows, for video services on Zype."""
+    context = click.get_current_context()
+    context.meta["no_dotenv"] = no_dotenv
     # Whatever a command writes, such as a database, is for its own account.
-    click.get_current_context().call_on_close(partial(os.umask, os.umask(PRIVATE_UMASK)))
+    context.call_on_close(partial(os.umask, os.umask(PRIVATE_UMASK)))
     # A process that ends collects no garbage first: that would take it, and each worker that it forks, 0.3 seconds.
     atexit.register(gc.freeze)
 

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 import click
-from dotenv import dotenv_values
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database, describe
@@ -19,6 +19,8 @@ from portal.database.schema import NewerSchema
 from portal.domain.actors import OPERATOR, Actor
 from portal.domain.errors import SettingsError
 from portal.settings.addresses import split_bind
+from portal.settings.dotenv_file import read_dotenv
+from portal.settings.environment import PREFIX
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 
@@ -26,9 +28,28 @@ from portal.settings.settings import Settings
 MAX_NAME = 64
 
 
+def read_environment() -> dict[str, str]:
+    """Return the environment, with what a .env file in the current folder adds to it. Raises SettingsError.
+
+    What is not a setting is put into the environment itself, because libraries look there: for a proxy and its
+    exceptions, and for the operator's own certificate authority.
+    """
+    context = click.get_current_context(silent=True)
+    if context and context.meta.get("no_dotenv"):
+        return dict(os.environ)
+    found = read_dotenv(Path(".env"))
+    for name, value in found.items():
+        if not name.startswith(PREFIX):
+            os.environ.setdefault(name, value)
+    return {**found, **os.environ}
+
+
 def environment() -> dict[str, str]:
-    """Return the environment, on top of what a .env file in the current folder says."""
-    return {**{name: value or "" for name, value in dotenv_values(".env").items()}, **os.environ}
+    """Return what ``read_environment`` does, or end with everything that is wrong with the file .env."""
+    try:
+        return read_environment()
+    except SettingsError as error:
+        _fail_with(error)
 
 
 def operator() -> Actor:
@@ -53,7 +74,11 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     try:
         return load(environ)
     except SettingsError as error:
-        fail("The settings have faults:", *(f"  {fault}" for fault in error.faults))
+        _fail_with(error)
+
+
+def _fail_with(error: SettingsError) -> NoReturn:
+    fail("The settings have faults:", *(f"  {fault}" for fault in error.faults))
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from portal.database.sessions import Sessions
 from portal.domain.actors import Role
 from portal.ledger.ledger import Ledger
 from portal.sandbox import seed
-from portal.settings.environment import variable
+from portal.settings.dotenv_file import dotenv_line
+from portal.settings.environment import PREFIX, variable
 from portal.settings.keys import keyring
 from portal.settings.rules import reachable_from_elsewhere
 from portal.settings.settings import Settings
@@ -31,6 +32,10 @@ INHERITED = (
     *("PORTAL_BIND", "PORTAL_PUBLIC_URL", "PORTAL_ZYPE_API_URL", "PORTAL_SMTP_URL"),
     *("PORTAL_SIGN_IN", "PORTAL_LANGUAGE"),
 )
+BRAND = "PORTAL_BRAND_"
+FILES = ("PORTAL_BRAND_LOGO", "PORTAL_BRAND_ICON")
+# Without one, pages can only say that support would help.
+SUPPORT_URL = "mailto:support@example.com"
 
 
 @click.command()
@@ -54,10 +59,18 @@ def demo(once: bool) -> None:
 
 def _environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return the environment of a demo, whose data is in the folder."""
-    inherited = {name: value for name, value in environ.items() if not name.startswith("PORTAL_") or name in INHERITED}
+    inherited = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(PREFIX) or name in INHERITED or name.startswith(BRAND)
+    }
+    # A command that is started in the folder of the demo has to find them too.
+    files = {name: str(Path(inherited[name]).absolute()) for name in FILES if inherited.get(name)}
     return {
         "PORTAL_SIGN_IN": "password,code,handoff",
+        "PORTAL_BRAND_SUPPORT_URL": SUPPORT_URL,
         **inherited,
+        **files,
         "PORTAL_MODE": "sandbox",
         "PORTAL_DATABASE_URL": f"sqlite:///{folder / 'demo.db'}",
         "PORTAL_SECRET_KEY": secrets.token_hex(32),
@@ -77,7 +90,7 @@ def _write_dotenv(environ: Mapping[str, str], folder: Path) -> None:
     """Write a demo's settings into its folder, where a command that is started there finds them."""
     file = folder / ".env"
     file.touch(mode=0o600)
-    settings = [f"{name}='{value}'\n" for name, value in environ.items() if name.startswith("PORTAL_")]
+    settings = [dotenv_line(name, value) for name, value in environ.items() if name.startswith(PREFIX)]
     file.write_text("".join(settings), encoding="utf-8")
 
 

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal.settings.text_files import UnreadableText, read_text
+
 PREFIX = "PORTAL_"
 # Makes the test suite fail where it would skip. It is not a setting, but has the same prefix.
 NOT_SETTINGS = frozenset({"PORTAL_REQUIRE"})
@@ -46,8 +48,10 @@ def collect(environ: Mapping[str, str], settings: Collection[str], secrets: Coll
     values: dict[str, str] = {}
     faults = []
     for name, value in filled.items():
-        if name in plain:
+        if name in plain and _is_text(value):
             values[plain[name]] = value
+        elif name in plain:
+            faults.append(f"{name}: is not in UTF-8")
         elif name in files and variable(files[name]) in filled:
             faults.append(f"{name}: give either this or the plain variable, not both")
         elif name in files:
@@ -61,12 +65,19 @@ def collect(environ: Mapping[str, str], settings: Collection[str], secrets: Coll
     return Variables(values, names, faults, has_proxy=any(name in filled for name in PROXIES))
 
 
+def _is_text(value: str) -> bool:
+    """Tell whether a value can be written. Python keeps bytes of an environment that are not UTF-8 as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def _read(path: str) -> str:
     """Return a file's text, or raise ValueError with the rest of a sentence that starts with the variable's name."""
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise ValueError("the file that it names can't be read as text") from error
+        text = read_text(Path(path)).strip()
+    except FileNotFoundError as error:
+        raise ValueError("the file that it names does not exist") from error
+    except UnreadableText as error:
+        raise ValueError(f"the file that it names {error}") from error
     if not text:
         raise ValueError("the file that it names is empty")
     return text

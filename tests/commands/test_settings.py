@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Run, RunProcess
-from tests.harness.servers import Port
+from tests.commands.conftest import Run
+from tests.settings.samples import UNREADABLE
 
 COMMANDS = [("serve",), ("sandbox",), ("check",), ("db", "upgrade"), ("audit", "pending")]
 WRONG = {
@@ -14,6 +14,8 @@ WRONG = {
     "PORTAL_BIND": "nowhere-at-all",
     "PORTAL_ZYPE_API_KY": "hushhush2",
 }
+
+NO_VALUE = (b"PORTAL_WORKERS\n", "line 1 is not NAME=value; look for a missing = or quote")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -38,6 +40,32 @@ def test_a_dotenv_file_is_read_and_the_environment_overrides_it(run: Run, tmp_pa
     assert "PORTAL_BIND" not in printed
 
 
+def test_each_command_says_what_is_wrong_with_a_dotenv_file(run: Run, tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    for command in (*COMMANDS, ("mailer",), ("agents", "list"), ("sessions", "end", "--all")):
+        for content, fault in (*UNREADABLE, NO_VALUE):
+            dotenv.write_bytes(content)
+            done = run(*command)
+            assert (done.exit_code, done.stdout) == (1, ""), command
+            assert done.stderr == f"The settings have faults:\n  .env: {fault}\n", command
+        dotenv.unlink()
+        dotenv.mkdir()
+        assert run(*command).stderr.endswith(".env: is a folder, and has to be a file\n"), command
+        dotenv.rmdir()
+
+
+def test_a_value_of_a_dotenv_file_is_taken_literally(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORTAL_DATABASE_URL='sqlite:///${PORTAL_WORKERS}.db'\nPORTAL_WORKERS=3\n")
+    assert run("db", "upgrade").exit_code == 0
+    assert (tmp_path / "${PORTAL_WORKERS}.db").exists()
+
+
+def test_a_dotenv_file_is_not_read_if_that_is_said(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORTAL_WORKERS=wrong\n")
+    assert run("db", "upgrade").exit_code == 1
+    assert run("--no-dotenv", "db", "upgrade").exit_code == 0
+
+
 def test_a_demo_stays_on_this_machine(run: Run) -> None:
     for name, value in (("PORTAL_BIND", "0.0.0.0:8000"), ("PORTAL_PUBLIC_URL", "https://tv.example.com")):
         allowed = {"PORTAL_PUBLIC_URL": "http://127.0.0.1:8000", "PORTAL_SANDBOX_PUBLIC": "yes"}
@@ -53,9 +81,3 @@ def test_sandbox_mode_at_a_public_address_is_refused(command: str, run: Run) -> 
     first, fault = done.stderr.splitlines()
     assert (done.exit_code, done.stdout, first) == (1, "", "The settings have faults:")
     assert fault.startswith("  PORTAL_SANDBOX_PUBLIC: must be yes if others may reach sandbox mode, as PORTAL_")
-
-
-def test_a_demo_ignores_a_dotenv_file(run_process: RunProcess, tmp_path: Path, port: Port) -> None:
-    (tmp_path / ".env").write_text("PORTAL_MODE=live\nPORTAL_WORKERS=wrong\n")
-    done = run_process("demo", "--once", PORTAL_BIND=port.bind)
-    assert done.stderr == f"Can't listen on {port.bind}: address already in use. Set PORTAL_BIND to another address.\n"

@@ -161,3 +161,11 @@ INVALID: dict[str, tuple[str, ...]] = {
     "limit_flood": ("xyzzy", "7777"),
 }
 LEAK = re.compile(r"xyz|zzy|zzÿ|7777|²", re.IGNORECASE)
+
+# What a text file must not hold, and what is said of it.
+UNREADABLE: tuple[tuple[bytes, str], ...] = (
+    ("A='xyzzy'\n".encode("utf-16"), "is in UTF-16, or is no text; save it as UTF-8"),
+    ("A='xyzzy'\n".encode("utf-16-be"), "is in UTF-16, or is no text; save it as UTF-8"),
+    ("A=1\n\nB='für xyzzy'\n".encode("latin-1"), "is not in UTF-8, as line 3 shows; save it as UTF-8"),
+    (b"A" * 1_000_001, "is too large for a file of settings"),
+)

@@ -1,5 +1,6 @@
 """Each setting by itself: the values that it takes and refuses, and that no value is ever shown."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from portal.settings.loading import load
 from portal.settings.rules import OIDC_CREDENTIALS
 from portal.settings.settings import NAMES, SECRETS, Settings
 from tests.settings.conftest import FaultsOf
-from tests.settings.samples import INVALID, KEY, LEAK, VALID
+from tests.settings.samples import INVALID, KEY, LEAK, UNREADABLE, VALID
 
 # These are required together.
 OIDC = {variable(name): VALID[name][0] for name in OIDC_CREDENTIALS}
@@ -64,6 +65,12 @@ def test_white_space_around_a_value_is_dropped() -> None:
     assert load({"PORTAL_ZYPE_API_KEY": " made-up-key\n"}).zype_api_key.get_secret_value() == "made-up-key"
 
 
+def test_bytes_that_are_not_utf_8_are_refused(faults_of: FaultsOf) -> None:
+    latin_1 = b"Fernsehen f\xfcr xyzzy".decode("utf-8", "surrogateescape")
+    given = dict.fromkeys(map(variable, NAMES), latin_1)
+    assert faults_of(given) == dict.fromkeys(given, "is not in UTF-8")
+
+
 def test_an_unknown_name_is_refused(faults_of: FaultsOf) -> None:
     unknown = ("PORTAL_ZYPE_API_KY", "PORTAL_", "PORTAL_mode", "PORTAL_OUTBOUND_PROXY", "PORTAL_MODE_FILE")
     faults = faults_of(dict.fromkeys(unknown, "xyzzy"))
@@ -94,12 +101,35 @@ class TestSecretFiles:
             expected = {f"{variable(name)}_FILE": "give either this or the plain variable, not both"}
             assert faults_of(both) == expected
 
+    def test_a_byte_order_mark_and_white_space_around_are_no_part_of_it(self, tmp_path: Path) -> None:
+        file = tmp_path / "secret"
+        file.write_bytes(b"\xef\xbb\xbf" + f"{KEY}\r\n\n".encode())
+        assert load({"PORTAL_SECRET_KEY_FILE": str(file)}).secret_key.get_secret_value() == KEY
+
     def test_a_file_that_can_not_be_read_is_a_fault(self, tmp_path: Path, faults_of: FaultsOf) -> None:
-        binary = tmp_path / "xyzzy"
-        binary.write_bytes(b"\xff\xfe7777")
-        for path in (str(binary), str(tmp_path / "missing"), str(tmp_path), "xyzzy\x00"):
+        for number, (content, fault) in enumerate(UNREADABLE):
+            file = tmp_path / f"xyzzy{number}"
+            file.write_bytes(content)
+            faults = faults_of({"PORTAL_SECRET_KEY_FILE": str(file)})
+            assert faults == {"PORTAL_SECRET_KEY_FILE": f"the file that it names {fault}"}
+        for path, fault in (
+            (str(tmp_path / "missing"), "does not exist"),
+            (str(tmp_path), "is a folder, and has to be a file"),
+            ("xyzzy\x00", "can't be read: no such name"),
+            (f"{file}/xyzzy", "can't be read: not a directory"),
+            ("/dev/zero", "is too large for a file of settings"),
+        ):
             faults = faults_of({"PORTAL_SECRET_KEY_FILE": path})
-            assert faults == {"PORTAL_SECRET_KEY_FILE": "the file that it names can't be read as text"}, path
+            assert faults == {"PORTAL_SECRET_KEY_FILE": f"the file that it names {fault}"}
+
+    def test_a_file_of_another_account_is_a_fault(self, faults_of: FaultsOf, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Root may read every file, so no mode of a file will do.
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EACCES, "xyzzy")
+
+        monkeypatch.setattr(Path, "open", refuse)
+        faults = faults_of({"PORTAL_SECRET_KEY_FILE": "xyzzy"})
+        assert faults == {"PORTAL_SECRET_KEY_FILE": "the file that it names can't be read: permission denied"}
 
     def test_an_empty_file_is_a_fault(self, tmp_path: Path, faults_of: FaultsOf) -> None:
         file = tmp_path / "secret"

@@ -13,6 +13,7 @@ import pyotp
 import pytest
 import requests
 
+from portal.settings.dotenv_file import read_dotenv
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 from tests.harness import servers
@@ -25,6 +26,7 @@ from tests.harness.transports import OverHTTP
 from tests.stories.workers import children_of, is_running
 
 UP_SECONDS = 60.0
+BRAND = "Alice's ${TV}\\"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Demo:
     @property
     def settings(self) -> Settings:
         """The demo's settings, which the page client needs to check its pages."""
-        return load({name: value for name, value in self.environ.items() if name.startswith("PORTAL_")})
+        given = {name: value for name, value in self.environ.items() if name.startswith("PORTAL_")}
+        return load(given | {"PORTAL_BRAND_ICON": ""})
 
 
 @contextmanager
@@ -57,7 +60,11 @@ def running_demo(folder: Path, start: Start) -> Iterator[Demo]:
     """Run the demo with only the addresses to listen on and the folder for temporary files, as a newcomer would."""
     port, temporary = Port(), folder / "temporary"
     temporary.mkdir()
-    environ = {"PORTAL_BIND": port.bind, **sandbox_addresses(), "TMPDIR": str(temporary)}
+    # Neither the demo nor what it starts reads the settings of the real portal.
+    (folder / ".env").write_text("PORTAL_MODE=live\nPORTAL_WORKERS=wrong\nPORTAL_BIND='\n")
+    (folder / "icon.svg").write_text("<svg/>")
+    brand = {"PORTAL_BRAND_NAME": BRAND, "PORTAL_BRAND_ICON": "icon.svg"}
+    environ = {"PORTAL_BIND": port.bind, **sandbox_addresses(), **brand, "TMPDIR": str(temporary)}
     started = time.monotonic()
     with servers.processes(environ, port, folder, "demo", start) as processes:
         while "Ctrl-C stops" not in processes.log():
@@ -162,6 +169,18 @@ def sign_in_at_console(console: str, settings: Settings, name: str, password: st
     return page
 
 
+def test_it_has_the_brand_of_the_environment_and_an_address_of_support(demo: Demo) -> None:
+    transport = OverHTTP(f"http://{demo.environ['PORTAL_BIND']}")
+    page = PageClient(transport, demo.settings).get("/activate")
+    transport.session.close()
+    assert BRAND in page.text("header")
+    assert page.select_one("footer a")["href"] == "mailto:support@example.com"
+    # A command that is started in its folder, such as the one that is printed, has the same settings.
+    [folder] = demo.temporary.glob("zype-activate-demo-*")
+    settings = load(read_dotenv(folder / ".env"))
+    assert (settings.brand_name, settings.brand_icon) == (BRAND, demo.temporary.parent / "icon.svg")
+
+
 def test_it_prints_its_instructions_and_nothing_else(demo: Demo) -> None:
     assert demo.printed.lstrip().startswith("Zype Activate is running")
     assert '"event"' not in demo.printed
@@ -184,10 +203,10 @@ def test_ctrl_c_stops_all_processes_and_removes_the_data(demo_to_stop: Demo) -> 
 
 
 @pytest.mark.parametrize("busy_setting", ["PORTAL_BIND", "PORTAL_ZYPE_API_URL", "PORTAL_SMTP_URL"])
-def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(demo: Demo, busy_setting: str, tmp_path: Path) -> None:
+def test_a_second_demo_on_a_busy_port_says_so_in_one_sentence(demo: Demo, busy_setting: str) -> None:
     free = {"PORTAL_BIND": f"127.0.0.1:{free_port()}"}
     second_environ = demo.environ | free | sandbox_addresses() | {busy_setting: demo.environ[busy_setting]}
-    second = run_command(["demo"], second_environ, tmp_path)
+    second = run_command(["demo"], second_environ, demo.temporary.parent)
     assert second.returncode == 1
     assert second.stdout == ""
     lines = second.stderr.strip().splitlines()
