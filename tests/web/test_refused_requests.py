@@ -5,12 +5,12 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from flask import Flask, abort
 
-from portal.domain.actors import Role
+from portal.domain.actors import Role, SessionKind
 from portal.sandbox import seed
 from tests.fixtures import services_of
-from tests.harness.internals import logged
+from tests.harness.internals import give_cookie, logged
 from tests.harness.page import PageClient
-from tests.harness.people import Alice, Bob
+from tests.harness.people import Alice
 from tests.harness.staff import sign_in_staff
 from tests.harness.viewers import begin_session
 
@@ -53,10 +53,12 @@ def test_every_403_does(make_app: Callable[..., Flask], browse: Callable[..., Pa
 def test_a_csrf_refusal_names_the_rule_and_the_actor(
     app: Flask, client: PageClient, browse: Callable[..., PageClient]
 ) -> None:
-    alice, bob, half, nobody = Alice(client), browse(app), Bob(browse(app)).with_account(services_of(app)), browse(app)
+    alice, bob, half, nobody = Alice(client), browse(app), browse(app), browse(app)
     begin_session(app, alice)
     sign_in_staff(app, bob, "support-bob")
-    half.gives_password()
+    sessions = services_of(app).sessions
+    pending = sessions.create(SessionKind.PENDING_AGENT, "support-bob", name=None, email=None, address="127.0.0.1")
+    give_cookie(half, "activate-staff", pending)
     nobody.get("/activate")
     viewer_rule = "/support/viewers/<consumer_id>/link"
     second_factor = "/support/sign-in/second-factor"
@@ -65,7 +67,7 @@ def test_a_csrf_refusal_names_the_rule_and_the_actor(
         (client, "/devices/0/unlink", 404, "/devices/<device>/unlink", "viewer", seed.ALICE.id),
         (bob, f"/support/viewers/{seed.ALICE.id}/link", 422, viewer_rule, "agent", "support-bob"),
         (bob, "/support/sign-out", 422, "/support/sign-out", "agent", "support-bob"),
-        (half.browser, second_factor, 422, second_factor, "agent", half.name),
+        (half, second_factor, 422, second_factor, "agent", "support-bob"),
         (nobody, "/sign-in", 422, "/sign-in", "viewer", ""),
     ]
     for browser, path, status, rule, kind, actor_id in expected:

@@ -101,6 +101,10 @@ class ScriptedProvider:
         finally:
             over.set()
 
+    def id_token(self, header: Mapping[str, Any], nonce: str) -> str:
+        """Return an ID token for a nonce."""
+        return self.sign(_overridden(header, self.header), self._claims(nonce))
+
     def _signed(self, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
         return jwt.encode({**header}, {**claims}, self.key, registry=SignatureRegistry(algorithms=ALGORITHMS))
 
@@ -132,8 +136,7 @@ class ScriptedProvider:
             return {"error": "invalid_grant"}, 400
         if create_s256_code_challenge(request.form["code_verifier"]) != asked["code_challenge"]:
             return {"error": "invalid_grant"}, 400
-        header = _overridden({"alg": "RS256", "kid": self.key.kid}, self.header)
-        id_token = self.sign(header, self._claims(asked["nonce"]))
+        id_token = self.id_token({"alg": "RS256", "kid": self.key.kid}, asked["nonce"])
         return {"access_token": "access-of-bob", "token_type": "Bearer", "expires_in": 60, "id_token": id_token}
 
     def _claims(self, nonce: str) -> dict[str, Any]:

@@ -7,16 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from joserfc.errors import InvalidClaimError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
-from portal.commands.check import findings
-from portal.pages.auth.signatures import ALGORITHMS
+from portal.pages.auth.signatures import ALGORITHMS, public_key
+from portal.pages.staff_auth.oidc.errors import ProviderMisconfigured, ProviderRefused
+from portal.pages.staff_auth.oidc.id_token import claims_of
+from portal.pages.staff_auth.oidc.provider import Provider
 from portal.settings.loading import load
 from tests.auth.test_signatures import KEYS, UNUSABLE
 from tests.harness.internals import logged
 from tests.harness.page import Page
 from tests.staff_auth.oidc.conftest import SignIn
-from tests.staff_auth.oidc.scripted_provider import ScriptedProvider
+from tests.staff_auth.oidc.scripted_provider import CLIENT_ID, ScriptedProvider
 
 NOT_SET_UP = ("Signing in with a work account is not set up right", 503, "misconfigured")
 NOT_USED = "This sign-in can't be used"
@@ -31,18 +34,24 @@ def at_hash(algorithm: str) -> str:
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).decode().rstrip("=")
 
 
-def test_every_algorithm_signs_in(
-    sign_in: SignIn, refused: Callable[..., Page], provider: ScriptedProvider, subtests: pytest.Subtests
+def test_every_algorithm_is_accepted_with_the_hash_that_it_asks_for(
+    provider: ScriptedProvider, subtests: pytest.Subtests
 ) -> None:
     assert {"Ed25519", "EdDSA", "RS256", "PS512", "ES384"} <= {*ALGORITHMS}
-    provider.metadata = {SUPPORTED: [*ALGORITHMS]}
-    for name, key in KEYS.items():
+    keys = [key for key in (public_key(key.as_dict(private=False)) for key in KEYS.values()) if key]
+    metadata = {"issuer": provider.issuer, SUPPORTED: ALGORITHMS}
+
+    def claims(name: str, access_token: str) -> dict[str, Any]:
+        provider.script(KEYS[name], claims={"at_hash": at_hash(name)})
+        token = provider.id_token({"alg": name, "kid": KEYS[name].kid}, "a nonce")
+        response = {"access_token": access_token, "id_token": token}
+        return claims_of(response, keys, metadata, client_id=CLIENT_ID, nonce="a nonce")
+
+    for name in KEYS:
         with subtests.test(name):
-            claims = {"at_hash": at_hash(name)}
-            provider.script(key, metadata=provider.metadata, header={"alg": name}, claims=claims)
-            sign_in(303)
-            provider.claims = {"at_hash": "bm90IHRoZSBoYXNo"}
-            assert sign_in(400).heading == NOT_USED
+            assert claims(name, ACCESS_TOKEN)["sub"] == "bob"
+            with pytest.raises(InvalidClaimError, match="at_hash"):
+                claims(name, "another")
 
 
 @pytest.mark.parametrize(("supported", "name"), [("EdDSA", "Ed25519"), ("Ed25519", "EdDSA")])
@@ -91,20 +100,20 @@ def test_a_key_of_the_right_kind_has_to_be_there(
                 refused(*NOT_SET_UP)
             errors = [event["error"] for event in events if event["event"] == "staff_provider_misconfigured"]
             assert errors == ["keys: none of them can verify a signature that the provider supports"]
-            [found] = [finding for finding in findings(load(environ)) if "staff" in finding.text]
-            assert str(found) == f"FAIL  staff's identity provider: {errors[0]}"
+            # This is what `zype-activate check` does too.
+            with (
+                Provider(load(environ)).client() as client,
+                pytest.raises(ProviderMisconfigured, match="keys: none of them"),
+            ):
+                client.check_client()
 
 
-def test_an_algorithm_that_is_not_accepted_is_named_in_the_log(
-    sign_in: SignIn, provider: ScriptedProvider, key: RSAKey, subtests: pytest.Subtests
-) -> None:
-    provider.metadata = {SUPPORTED: ["RS256", "HS256"]}
+def test_an_algorithm_that_is_not_accepted_is_named(subtests: pytest.Subtests) -> None:
+    metadata = {"issuer": "https://id.example.com", SUPPORTED: ["RS256"]}
     for name, said in (("HS256", "HS256"), ("none", "none"), ("ES256K", "ES256K"), ("PS256", "PS256"), ("zizm529", "")):
         with subtests.test(name):
             header = base64.urlsafe_b64encode(json.dumps({"alg": name}).encode()).decode().rstrip("=")
-            forged = f"{header}.e30.c2ln"
-            provider.script(key, metadata=provider.metadata, sign=lambda header, claims, forged=forged: forged)
-            with logged() as events:
-                assert sign_in(400).heading == NOT_USED
-            [event] = [event for event in events if event["event"] == "staff_sign_in_refused"]
-            assert event["error"] == f"ID token: it is signed with {said or 'another algorithm'}, which is not accepted"
+            with pytest.raises(ProviderRefused) as raised:
+                claims_of({"id_token": f"{header}.e30.c2ln"}, [], metadata, client_id=CLIENT_ID, nonce="a nonce")
+            said = said or "another algorithm"
+            assert str(raised.value.at("ID token")) == f"ID token: it is signed with {said}, which is not accepted"

@@ -79,12 +79,12 @@ def refusal(events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 REFUSALS = [
-    ({}, {"roles": None}, "role: neither the ID token nor userinfo has the claim roles"),
-    ({}, {"roles": None, "_claim_names": {"roles": "src1"}}, "(overage)"),
-    ({"amr": "mfa"}, {"amr": ["pwd"]}, "amr: the ID token does not have all of PORTAL_STAFF_OIDC_AMR"),
-    ({"acr": "gold"}, {"acr": "bronze"}, "acr: the ID token has none of PORTAL_STAFF_OIDC_ACR"),
-    ({}, {"auth_time": 1.7e9}, "auth_time: the authentication is too old"),
-    ({}, {"auth_time": 4e9}, "auth_time: it is in the future"),
+    ({"roles": None}, "role: neither the ID token nor userinfo has the claim roles"),
+    ({"roles": None, "_claim_names": {"roles": "src1"}}, "(overage)"),
+    ({"amr": ["pwd"]}, "amr: the ID token does not have all of PORTAL_STAFF_OIDC_AMR"),
+    ({"acr": "bronze"}, "acr: the ID token has none of PORTAL_STAFF_OIDC_ACR"),
+    ({"auth_time": 1.7e9}, "auth_time: the authentication is too old"),
+    ({"auth_time": 4e9}, "auth_time: it is in the future"),
 ]
 
 
@@ -95,10 +95,10 @@ def test_a_403_is_logged_with_the_rule_the_reason_and_the_agent(
     provider: ScriptedProvider,
     subtests: pytest.Subtests,
 ) -> None:
-    for settings, claims, reason in REFUSALS:
+    app = make_app(staff_oidc_amr="mfa", staff_oidc_acr="gold")
+    for claims, reason in REFUSALS:
         with subtests.test(reason):
-            app = make_app(**{f"staff_oidc_{name}": value for name, value in settings.items()})
-            provider.claims = {"email": "bob@example.com", **claims}
+            provider.claims = {"email": "bob@example.com", "amr": ["mfa"], "acr": "gold", **claims}
             with logged() as events:
                 sign_in(403, browser=browse(app))
             line = refusal(events)
@@ -144,7 +144,7 @@ def test_whoever_may_not_come_in_can_use_another_account(
 ) -> None:
     provider.metadata = {"end_session_endpoint": f"{provider.issuer}/logout"}
     services_of(app).agents.disable("oidc:mallory")
-    for claims in ({"roles": []}, {"auth_time": 1.7e9}, {"sub": "mallory"}):
+    for claims in ({"roles": []}, {"sub": "mallory"}):
         with subtests.test(claims=claims):
             browser = browse(app)
             assert "prompt" not in query_of(authorization_url(browser))
