@@ -18,7 +18,7 @@ from portal.linking.linking import Linking
 from portal.linking.reconciliation import Reconciliation
 from portal.linking.reports import Reports
 from portal.linking.unlinking import Unlinking
-from portal.mail.outbox import queue_notice
+from portal.mail.queueing import queue_notice
 from portal.pages.activate import pin_of_link
 from portal.pages.activate.linked_views import bp as activate_linked
 from portal.pages.activate.views import bp as activate

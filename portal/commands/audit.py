@@ -19,7 +19,7 @@ from portal.ledger.attempts import Attempt, PastAttempt
 from portal.ledger.history import AttemptFilter, History
 from portal.ledger.ledger import Ledger
 from portal.ledger.verification import Report, Verification
-from portal.mail.outbox import queue_notice
+from portal.mail.queueing import queue_notice
 from portal.settings.keys import keyring
 
 audit = click.Group(help="The ledger.")

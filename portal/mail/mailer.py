@@ -9,8 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database, describe
 from portal.mail.messages import MessageWriter, NoAddress
-from portal.mail.outbox import Notice, Outbox
+from portal.mail.outbox import DELETED_AT_ONCE, Notice, Outbox
 from portal.mail.smtp import NotSent, SMTPClient
+from portal.mail.unknown_attempts import UnknownAttempts
 from portal.viewers.preferences import ViewerPreferences
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, ZypeError
@@ -20,6 +21,8 @@ log = structlog.get_logger("portal.mail")
 POLL_SECONDS = 1.0
 # Between polls after a database error.
 ERROR_PAUSE_SECONDS = 10.0
+# Between two looks at what is rarely there: attempts that crashed, and old notices.
+TIDY_SECONDS = 60.0
 # For the message in progress when the mailer is stopped.
 GRACE_SECONDS = 1.5
 
@@ -39,11 +42,13 @@ class Mailer:
         count: Callable[[str], None] = lambda result: None,
     ) -> None:
         self._outbox = Outbox(database)
+        self._unknown = UnknownAttempts(database)
         self._preferences = ViewerPreferences(database)
         self._zype = zype
         self._writer = writer
         self._smtp = smtp
         self._count = count
+        self._tidied_at = -TIDY_SECONDS
 
     def run(self, stop: Event) -> None:
         """Send what comes due until the event is set; a message in progress then has GRACE_SECONDS.
@@ -67,16 +72,24 @@ class Mailer:
             stop.wait(pause)
 
     def send_due(self, stop: Event) -> None:
-        """Send every notice that is due now, until the event is set.
+        """Send every notice that is due now, and once in a while delete old ones, until the event is set.
 
         If the database fails, SQLAlchemyError is raised, and a notice that was not marked is due again later.
         """
+        if time.monotonic() - self._tidied_at >= TIDY_SECONDS:
+            self._unknown.queue_crashed()
+            while not stop.is_set() and self._outbox.delete_old() == DELETED_AT_ONCE:
+                pass
+            self._tidied_at = time.monotonic()
         while not stop.is_set() and (notice := self._outbox.claim()):
             self._try(notice)
 
     def _try(self, notice: Notice) -> None:
         start = time.monotonic()
         try:
+            if self._unknown.is_settled(notice):
+                self._outbox.mark_settled(notice)
+                return
             self._send(notice)
         except SQLAlchemyError:
             raise

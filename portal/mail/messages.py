@@ -53,7 +53,7 @@ class MessageWriter:
             text_field("Subject", subject),
             f"Date: {format_datetime(datetime.now(UTC))}",
             # The same for each try: if a crash sends it twice, mail programs show one.
-            f"Message-ID: <{notice.attempt_id}@{domain}>",
+            f"Message-ID: <{_message_id(notice)}@{domain}>",
             "Auto-Submitted: auto-generated",
             f"Content-Language: {language}",
         )
@@ -87,6 +87,11 @@ class MessageWriter:
         translations = Translations.load(str(TRANSLATIONS), [language.replace("-", "_")])
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
         return environment
+
+
+def _message_id(notice: Notice) -> str:
+    """Return what no other notice has; an attempt may have one of each kind in turn, once it was resolved."""
+    return f"{notice.attempt_id}.unknown" if notice.is_of_unknown else notice.attempt_id
 
 
 def _single_line(text: str) -> str:

@@ -3,21 +3,17 @@
 A notice holds no e-mail address and no PIN. Zype is asked for the address when the notice is sent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from portal.database.database import Database
 from portal.database.schema import UTCDateTime, metadata
-from portal.domain.actors import ActorKind
-from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
-from portal.ledger.tables import ledger
-from portal.viewers.preferences import tv_names
+from portal.domain.outcomes import Action
 
 # How long a mailer has for a notice before another one may take it. It must be longer than all that Zype and the mail
 # server may take together: when a notice is due again, its mailer is taken for crashed.
@@ -27,6 +23,9 @@ MAX_RETRY_DELAY = timedelta(hours=1)
 # A notice expires at this age, but not before it was tried a few times: the mailer may have been down.
 MAX_AGE = timedelta(hours=24)
 MIN_TRIES = 5
+# What nobody waits for is deleted so long after its last try, in small transactions.
+KEPT = timedelta(days=90)
+DELETED_AT_ONCE = 500
 
 outbox = sa.Table(
     "outbox",
@@ -50,12 +49,24 @@ class NoticeKind(StrEnum):
     UNLINKED_BY_AGENT = "unlinked_by_agent"
     SIGNED_OUT_BY_AGENT = "signed_out_by_agent"
     LINKED_FROM_NEW_ADDRESS = "linked_from_new_address"
+    LINK_BY_AGENT_UNKNOWN = "link_by_agent_unknown"
+    UNLINK_BY_AGENT_UNKNOWN = "unlink_by_agent_unknown"
+
+
+# Of an agent's attempt of which nobody knows whether it did anything, by its action.
+UNKNOWN_NOTICES: dict[str, NoticeKind] = {
+    Action.LINK: NoticeKind.LINK_BY_AGENT_UNKNOWN,
+    Action.UNLINK: NoticeKind.UNLINK_BY_AGENT_UNKNOWN,
+    Action.UNDO: NoticeKind.UNLINK_BY_AGENT_UNKNOWN,
+}
 
 
 class NoticeState(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
     FAILED = "failed"
+    # What became of an attempt was found out before its viewer was told that nobody knows.
+    SETTLED = "settled"
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,11 @@ class Notice:
     tv_name: str | None
     at: datetime
     tries: int
+
+    @property
+    def is_of_unknown(self) -> bool:
+        """Whether nobody knew what became of the attempt."""
+        return self.kind in UNKNOWN_NOTICES.values()
 
 
 class Outbox:
@@ -110,6 +126,10 @@ class Outbox:
         """Mark a notice as one that will not be sent; return whether it was not marked before."""
         return self._update(notice, {"state": NoticeState.FAILED}, outbox.c.tries == notice.tries)
 
+    def mark_settled(self, notice: Notice) -> None:
+        """Mark a notice as one that need not be sent."""
+        self._update(notice, {"state": NoticeState.SETTLED})
+
     def retry_later(self, notice: Notice) -> bool:
         """Make a notice due again after a delay that grows with each try; return False if it has expired instead."""
         now = self._database.now()
@@ -119,9 +139,22 @@ class Outbox:
         self._update(notice, {"due_at": now + delay}, outbox.c.tries == notice.tries)
         return True
 
+    def delete_old(self) -> int:
+        """Delete notices that wait for nothing and were last tried KEPT ago.
+
+        Returns:
+            how many; at most DELETED_AT_ONCE.
+        """
+        old = _OLD.where(outbox.c.due_at < self._database.now() - KEPT)
+        # Reading first blocks nobody.
+        if self._database.scalar(old) is None:
+            return 0
+        return self._database.change(outbox.delete().where(outbox.c.attempt_id.in_(old)))
+
     def _update(self, notice: Notice, values: Mapping[str, Any], *conditions: sa.ColumnElement[bool]) -> bool:
         """Change a notice if it still waits; another mailer may have taken it over from a slow one."""
-        is_waiting = (outbox.c.attempt_id == notice.attempt_id, outbox.c.state == NoticeState.WAITING)
+        is_it = (outbox.c.attempt_id == notice.attempt_id, outbox.c.kind == notice.kind)
+        is_waiting = (*is_it, outbox.c.state == NoticeState.WAITING)
         return self._database.change(outbox.update().where(*is_waiting, *conditions).values(values)) == 1
 
 
@@ -131,68 +164,4 @@ _DUE = (
     .order_by(outbox.c.due_at)
     .limit(1)
 )
-_QUEUE = outbox.insert()
-_TV_NAME = sa.select(tv_names.c.name).where(
-    tv_names.c.consumer_id == sa.bindparam("consumer_id"),
-    tv_names.c.linked_device_id == sa.bindparam("linked_device_id"),
-)
-_LINKED_FROM_ADDRESS = (
-    sa.select(ledger.c.id)
-    .where(
-        ledger.c.consumer_id == sa.bindparam("consumer_id"),
-        ledger.c.actor_kind == ActorKind.VIEWER,
-        ledger.c.action == Action.LINK,
-        ledger.c.outcome == Outcome.LINKED,
-        ledger.c.address_hash.in_(sa.bindparam("address_hashes", expanding=True)),
-    )
-    .limit(1)
-)
-
-
-def queue_notice(
-    connection: Connection, row: Mapping[str, Any], address_hashes: Sequence[str], now: datetime, done_at: datetime
-) -> None:
-    """Write the notice that an outcome calls for, if any.
-
-    Args:
-        connection: of the transaction that is about to write the outcome.
-        row: the outcome's columns, by name.
-        address_hashes: every hash that rows of any age may hold for the actor's address.
-        now: the database's time, UTC.
-        done_at: when it was done, for the text of the notice.
-    """
-    kind = _kind(connection, row, address_hashes)
-    if kind is None:
-        return
-    # Read now, because an unlinked TV loses its name.
-    tv = {name: row[name] for name in ("consumer_id", "linked_device_id")}
-    notice = {
-        "attempt_id": row["attempt_id"],
-        "kind": kind,
-        "consumer_id": row["consumer_id"],
-        "tv_name": connection.execute(_TV_NAME, tv).scalar(),
-        "at": done_at,
-        "state": NoticeState.WAITING,
-        "tries": 0,
-        "due_at": now,
-    }
-    connection.execute(_QUEUE, notice)
-
-
-def _kind(connection: Connection, row: Mapping[str, Any], address_hashes: Sequence[str]) -> NoticeKind | None:
-    is_link = row["action"] == Action.LINK and row["outcome"] == Outcome.LINKED
-    is_unlink = row["action"] in (Action.UNLINK, Action.UNDO) and row["outcome"] == UnlinkOutcome.UNLINKED
-    # An agent's own sessions have no viewer.
-    is_sign_out = row["action"] == Action.SIGN_OUT_EVERYWHERE and row["consumer_id"] is not None
-    if row["actor_kind"] == ActorKind.AGENT:
-        by_agent = {
-            NoticeKind.LINKED_BY_AGENT: is_link,
-            NoticeKind.UNLINKED_BY_AGENT: is_unlink,
-            NoticeKind.SIGNED_OUT_BY_AGENT: is_sign_out,
-        }
-        return next((kind for kind, is_it in by_agent.items() if is_it), None)
-    if not is_link:
-        return None
-    values = {"consumer_id": row["consumer_id"], "address_hashes": list(address_hashes)}
-    is_known = connection.execute(_LINKED_FROM_ADDRESS, values).first() is not None
-    return None if is_known else NoticeKind.LINKED_FROM_NEW_ADDRESS
+_OLD = sa.select(outbox.c.attempt_id).where(outbox.c.state != NoticeState.WAITING).limit(DELETED_AT_ONCE)

@@ -182,9 +182,10 @@ def _smtp_url(value: str) -> None:
     if parts.path.strip("/") or parts.fragment:
         raise ValueError(message)
     words = parts.query.split("&") if parts.query else []
-    if words and (parts.scheme != "smtp" or "tls=no" not in words or {*words} - {"tls=no", "password=clear"}):
+    allowed = {"tls=no", "password=clear"} if "@" in parts.netloc else {"tls=no"}
+    if words and (parts.scheme != "smtp" or "tls=no" not in words or {*words} - allowed):
         raise ValueError(message)
-    if words and ("password=clear" in words) != ("@" in parts.netloc):
+    if words and {*words} != allowed:
         raise ValueError(
             "must have no user name and password with tls=no, because they would be sent in the clear; if you accept "
             "that, add &password=clear"

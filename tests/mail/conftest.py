@@ -15,7 +15,8 @@ from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
 from portal.mail.mailer import Mailer
 from portal.mail.messages import MessageWriter
-from portal.mail.outbox import outbox, queue_notice
+from portal.mail.outbox import outbox
+from portal.mail.queueing import queue_notice
 from portal.mail.smtp import SMTPClient
 from portal.pages.ops import metrics
 from portal.sandbox import seed

@@ -194,6 +194,14 @@ def test_a_mailer_that_crashes_after_sending_leads_to_the_same_message_again(
     assert first.get_content() == second.get_content()
 
 
+def test_old_notices_are_deleted(attempts: Attempts, make_mailer: MakeMailer, mail_server: MailServer) -> None:
+    attempts.finish()
+    send_due(make_mailer(attempts.database, mail_server.url))
+    with time_machine.travel(attempts.notices()[0]["at"] + timedelta(days=91)):
+        send_due(make_mailer(attempts.database, mail_server.url))
+    assert attempts.notices() == []
+
+
 @pytest.mark.parametrize(
     "email",
     ["", "alice", "alice@example.com\r\nBcc: mallory@example.com", "alice@example.com,mallory@example.com", "@"],

@@ -66,6 +66,20 @@ SENTENCES = {
         "By: you, or somebody signed in as you",
         "Open https://tv.example.com/devices and unlink the TV.",
     ),
+    NoticeKind.LINK_BY_AGENT_UNKNOWN: (
+        "Our support team tried to link a TV to your account. We did not hear whether it worked, so the TV may "
+        "be linked.",
+        "By: our support team",
+        "If you asked them to, open https://tv.example.com/devices to see which TVs are linked.",
+        "Open https://tv.example.com/devices. If it shows a TV that you do not want there, unlink it.",
+    ),
+    NoticeKind.UNLINK_BY_AGENT_UNKNOWN: (
+        "Our support team tried to unlink a TV from your account. We did not hear whether it worked, so the TV may "
+        "still be linked.",
+        "By: our support team",
+        "If you asked them to, open https://tv.example.com/devices to see which TVs are linked.",
+        "To link the TV again, open https://tv.example.com/activate",
+    ),
 }
 
 

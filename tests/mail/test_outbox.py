@@ -68,10 +68,10 @@ def test_an_agent_s_sign_out_of_a_viewer_queues_a_notice_and_no_other_does(attem
 def test_no_other_outcome_queues_a_notice(attempts: Attempts) -> None:
     for kind in (AGENT, VIEWER):
         for outcome in Outcome:
-            if outcome is not Outcome.LINKED:
+            if outcome is not Outcome.LINKED and (kind is VIEWER or outcome is not Outcome.UNKNOWN):
                 attempts.finish(kind, outcome)
         for outcome in UnlinkOutcome:
-            if outcome is not UnlinkOutcome.UNLINKED:
+            if outcome is not UnlinkOutcome.UNLINKED and (kind is VIEWER or outcome is not UnlinkOutcome.UNKNOWN):
                 attempts.finish(kind, outcome, action=Action.UNLINK)
         attempts.finish(kind, "found", action=Action.LOOK_UP)
         attempts.finish(kind, "signed_in", action=Action.SIGN_IN)
@@ -268,3 +268,27 @@ def test_a_missing_table_is_a_database_error(sqlite: Database) -> None:
         outbox.drop(connection)
     with pytest.raises(SQLAlchemyError):
         Outbox(sqlite).claim()
+
+
+def test_what_waits_for_nothing_is_deleted_90_days_after_its_last_try(attempts: Attempts) -> None:
+    box = Outbox(attempts.database)
+    for _ in range(4):
+        attempts.finish()
+    sent, failed, settled, _ = [row["attempt_id"] for row in attempts.notices()]
+    claimed = {notice.attempt_id: notice for notice in (box.claim() for _ in range(4)) if notice}
+    box.mark_sent(claimed[sent])
+    box.mark_failed(claimed[failed])
+    box.mark_settled(claimed[settled])
+    shift(attempts.database, timedelta(days=90) - timedelta(minutes=10))
+    assert box.delete_old() == 0
+    shift(attempts.database, timedelta(minutes=20))
+    assert box.delete_old() == 3
+    assert attempts.states() == [NoticeState.WAITING]
+
+
+def shift(database: Database, by: timedelta) -> None:
+    """Make every notice so much older."""
+    with database.write() as connection:
+        for row in connection.execute(outbox.select()).mappings().all():
+            older = {name: row[name] - by for name in ("at", "due_at")}
+            connection.execute(outbox.update().where(outbox.c.attempt_id == row["attempt_id"]).values(older))
