@@ -11,6 +11,8 @@ from typing import Self
 
 import structlog
 
+from portal.settings.platforms import without_injected
+
 # The name is part of the lines that operators read.
 log = structlog.get_logger("portal.commands")
 
@@ -34,7 +36,8 @@ class ChildProcess:
         self._command = [sys.executable, "-m", "portal", "--no-dotenv", *command, "--stop-with-stdin"]
         self._files = () if values_file is None else (values_file,)
         self._command += [f"--values-file={file}" for file in self._files]
-        self._environ = dict(environ)
+        # The server has named these already.
+        self._environ = without_injected(environ)
         self._name = command[0]
         self._owner = os.getpid()
         self._start()

@@ -22,6 +22,7 @@ from portal.settings.addresses import split_bind
 from portal.settings.dotenv_file import read_dotenv
 from portal.settings.environment import PREFIX
 from portal.settings.loading import load
+from portal.settings.platforms import injected
 from portal.settings.settings import Settings
 
 # More of an operator's name is not kept.
@@ -71,6 +72,8 @@ def fail(*lines: str) -> NoReturn:
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Return the settings of an environment, or end with everything that is wrong with them."""
+    if names := injected(environ):
+        click.echo(f"Ignored, because the platform has set them for its services: {', '.join(sorted(names))}", err=True)
     try:
         return load(environ)
     except SettingsError as error:

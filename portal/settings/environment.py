@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal.settings.platforms import injected
 from portal.settings.text_files import UnreadableText, read_text
 
 PREFIX = "PORTAL_"
@@ -39,12 +40,13 @@ def collect(environ: Mapping[str, str], settings: Collection[str], secrets: Coll
 
     Args:
         environ: variables by name; white space around a value is dropped, and an empty one counts as not set.
-        settings: the names of all settings; any other PORTAL_* variable is a fault.
+        settings: the names of all settings; any other PORTAL_* variable is a fault, unless a platform set it.
         secrets: the settings that can also be in a file, which NAME_FILE names.
     """
     filled = {name: value for name, text in sorted(environ.items()) if (value := text.strip())}
     plain = {variable(setting): setting for setting in settings}
     files = {f"{variable(setting)}_FILE": setting for setting in secrets}
+    platform = injected(filled)
     values: dict[str, str] = {}
     faults = []
     for name, value in filled.items():
@@ -59,7 +61,7 @@ def collect(environ: Mapping[str, str], settings: Collection[str], secrets: Coll
                 values[files[name]] = _read(value)
             except ValueError as error:
                 faults.append(f"{name}: {error}")
-        elif name.startswith(PREFIX) and name not in NOT_SETTINGS:
+        elif name.startswith(PREFIX) and name not in NOT_SETTINGS | platform:
             faults.append(f"{name}: no such setting; look for a typing error")
     names = frozenset(setting for name, setting in (plain | files).items() if name in filled)
     return Variables(values, names, faults, has_proxy=any(name in filled for name in PROXIES))

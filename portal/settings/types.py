@@ -8,18 +8,16 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from limits import RateLimitItem, parse_many
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from portal.settings.addresses import is_loopback, url_host
 from portal.settings.email_addresses import is_plain_ascii_email
 from portal.settings.package_data import languages
+from portal.settings.service_urls import database_url, redis_url, smtp_url, split_url
 
-_HOST = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
 _BIND = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 # What phones show on the home screen.
 MIN_ICON_PIXELS = 180
@@ -43,21 +41,8 @@ def _secret(check: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check_secret)
 
 
-def _split(value: str, schemes: tuple[str, ...], message: str) -> SplitResult:
-    """Return the parts of a URL with one of the schemes, whose host and port are valid."""
-    try:
-        parts = urlsplit(value)
-        is_valid = parts.scheme in schemes and parts.port != 0 and _HOST.fullmatch(parts.hostname or "")
-    except ValueError as error:
-        # The message of urlsplit quotes the value.
-        raise ValueError(message) from error
-    if not is_valid or re.search(r"[^!-~]|\\", value):
-        raise ValueError(message)
-    return parts
-
-
 def _web(value: str) -> SplitResult:
-    parts = _split(value, ("http", "https"), "must be an http or https address, such as https://tv.example.com")
+    parts = split_url(value, ("http", "https"), "must be an http or https address, such as https://tv.example.com")
     if "@" in parts.netloc:
         raise ValueError("must have no user name or password")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
@@ -157,41 +142,6 @@ def _language(value: str) -> str:
     return value
 
 
-def _database_url(value: str) -> None:
-    message = "must look like sqlite:///folder/file.db or postgresql+psycopg://name:password@host/database"
-    try:
-        url = make_url(value)
-    except (ArgumentError, ValueError) as error:
-        raise ValueError(message) from error
-    if url.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise ValueError(message)
-    if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("must name a file: the workers share no memory")
-
-
-def _redis_url(value: str) -> None:
-    _split(value, ("redis", "rediss"), "must look like redis://127.0.0.1:6379/0")
-
-
-def _smtp_url(value: str) -> None:
-    message = (
-        "must look like smtp://name:password@mail.example.com:587, or smtps:// for TLS from the first byte, "
-        "or smtp://mail.internal:25?tls=no for a relay without TLS on a private network"
-    )
-    parts = _split(value, ("smtp", "smtps"), message)
-    if parts.path.strip("/") or parts.fragment:
-        raise ValueError(message)
-    words = parts.query.split("&") if parts.query else []
-    allowed = {"tls=no", "password=clear"} if "@" in parts.netloc else {"tls=no"}
-    if words and (parts.scheme != "smtp" or "tls=no" not in words or {*words} - allowed):
-        raise ValueError(message)
-    if words and {*words} != allowed:
-        raise ValueError(
-            "must have no user name and password with tls=no, because they would be sent in the clear; if you accept "
-            "that, add &password=clear"
-        )
-
-
 _PRINTABLE = _check(str.isprintable, "must be one line without control characters")
 _TOKEN = _check(re.compile("[!-~]+").fullmatch, "must be printable ASCII without spaces; look for a copying error")
 _KEY = _check(
@@ -225,6 +175,6 @@ ClientID = Annotated[str, _TOKEN]
 HandoffIssuer = Annotated[str, _TOKEN]
 Credential = Annotated[SecretStr, _secret(_TOKEN.func)]
 Key = Annotated[SecretStr, _secret(_KEY.func)]
-DatabaseURL = Annotated[SecretStr, _secret(_database_url)]
-RedisURL = Annotated[SecretStr, _secret(_redis_url)]
-SMTPURL = Annotated[SecretStr, _secret(_smtp_url)]
+DatabaseURL = Annotated[SecretStr, AfterValidator(database_url)]
+RedisURL = Annotated[SecretStr, _secret(redis_url)]
+SMTPURL = Annotated[SecretStr, _secret(smtp_url)]

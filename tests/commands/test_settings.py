@@ -81,3 +81,13 @@ def test_sandbox_mode_at_a_public_address_is_refused(command: str, run: Run) -> 
     first, fault = done.stderr.splitlines()
     assert (done.exit_code, done.stdout, first) == (1, "", "The settings have faults:")
     assert fault.startswith("  PORTAL_SANDBOX_PUBLIC: must be yes if others may reach sandbox mode, as PORTAL_")
+
+
+def test_what_a_platform_injects_is_ignored_and_said_once(run: Run, environ: dict[str, str]) -> None:
+    names = {"PORTAL_PORT": "tcp://10.96.14.7:80", "PORTAL_REDIS_SERVICE_HOST": "10.96.14.8"}
+    said = "Ignored, because the platform has set them for its services: PORTAL_PORT, PORTAL_REDIS_SERVICE_HOST\n"
+    for command in (("db", "upgrade"), ("agents", "list"), ("audit", "pending")):
+        done = run(*command, **environ | names)
+        assert done.exit_code == 0, command
+        assert done.stderr.count(said) == 1, command
+        assert "10.96" not in done.stderr, command

@@ -122,10 +122,11 @@ INVALID: dict[str, tuple[str, ...]] = {
     "handoff_issuer": ("xyz zy", "xyzzy\x00"),
     "handoff_url": ("xyzzy", "javascript:xyzzy", "http://xyzzy.example", "mailto:xyzzy@example.com"),
     "database_url": (
-        *("xyzzy", "mysql://xyzzy", "postgresql://xyzzy", "postgresql+psycopg://u:xyzzy@host:port/db"),
+        *("xyzzy", "mysql://xyzzy", "postgresql+psycopg2://xyzzy", "postgresql+psycopg://u:xyzzy@host:port/db"),
+        *("postgres://u:a@xyzzy@host/db", "postgresql+psycopg://u:@@xyz:zy@host/db"),
         *("sqlite://", "sqlite:///", "sqlite:///:memory:"),
     ),
-    "redis_url": ("xyzzy", "http://xyzzy", "memory://xyzzy", "redis://xyzzy:port"),
+    "redis_url": ("xyzzy", "http://xyzzy", "memory://xyzzy", "redis://xyzzy:port", "redis://xyzzy:1/a@host"),
     "limit_agent": ("xyzzy", "0/day"),
     "limit_lookup": ("xyzzy",),
     "pin_case": ("xyzzy", "UPPER"),

@@ -1,6 +1,7 @@
 """Each setting by itself: the values that it takes and refuses, and that no value is ever shown."""
 
 import errno
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,30 @@ def test_an_unknown_name_is_refused(faults_of: FaultsOf) -> None:
     unknown = ("PORTAL_ZYPE_API_KY", "PORTAL_", "PORTAL_mode", "PORTAL_OUTBOUND_PROXY", "PORTAL_MODE_FILE")
     faults = faults_of(dict.fromkeys(unknown, "xyzzy"))
     assert faults == dict.fromkeys(unknown, "no such setting; look for a typing error")
+
+
+def test_what_platforms_call_postgresql_means_psycopg() -> None:
+    for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        url = load({"PORTAL_DATABASE_URL": f"{scheme}://u:p%40ss@db.example:5432/tv?sslmode=require"}).database_url
+        assert url.get_secret_value() == "postgresql+psycopg://u:p%40ss@db.example:5432/tv?sslmode=require"
+
+
+def test_a_password_with_a_raw_at_sign_is_named_as_the_fault(faults_of: FaultsOf) -> None:
+    faults = faults_of({"PORTAL_DATABASE_URL": "postgresql://u:Top@Secret9@127.0.0.1/tv"})
+    assert faults == {"PORTAL_DATABASE_URL": "must have %40 instead of each @ in the password"}
+
+
+def test_a_client_that_is_not_installed_is_named_with_its_extra(
+    faults_of: FaultsOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value, module, extra in (
+        ("PORTAL_DATABASE_URL", "postgresql://u@db.example/tv", "psycopg", "postgres"),
+        ("PORTAL_REDIS_URL", "redis://cache.example", "redis", "redis"),
+    ):
+        monkeypatch.setitem(sys.modules, module, None)
+        [fault] = faults_of({name: value}).values()
+        assert fault.startswith(f"needs the package {module}, which is not installed"), name
+        assert f"pip install '.[{extra}]'" in fault, name
 
 
 def test_other_variables_are_ignored() -> None:
