@@ -1,4 +1,4 @@
-"""nginx and Caddy with the files in docs/deploy, on loopback ports, in front of a portal."""
+"""nginx, Caddy and HAProxy with the files in docs/deploy, on loopback ports, in front of a portal."""
 
 import contextlib
 import os
@@ -181,7 +181,41 @@ def caddy(
         yield proxy
 
 
-PROXIES: dict[str, Callable[..., contextlib.AbstractContextManager[Proxy]]] = {"nginx": nginx, "Caddy": caddy}
+def haproxy_file(portal: int, https: int, certificate: Path) -> str:
+    """Return docs/deploy/haproxy.cfg for one portal, these ports and a certificate with its key."""
+    text = (DEPLOY / "haproxy.cfg").read_text()
+    changes = {
+        r"bind :443 ssl crt \S+": f"bind 127.0.0.1:{https},[::1]:{https} ssl crt {certificate}",
+        r"server first 10\.0\.0\.1:8000": f"server first 127.0.0.1:{portal}",
+        r"    server second .*\n": "",
+        r"(timeout http-request) 10s": rf"\1 {CLIENT_SECONDS}s",
+        r"inter 2s": "inter 200ms",
+    }
+    return _changed(text, changes)
+
+
+@contextlib.contextmanager
+def haproxy(
+    portal: int,
+    https: Port,
+    certificate: Path,
+    bundle: Path,
+    folder: Path,
+    changes: Mapping[str, str] | None = None,
+) -> Iterator[Proxy]:
+    """Run HAProxy while the block runs."""
+    file = folder / "haproxy.cfg"
+    file.write_text(_changed(haproxy_file(portal, https.number, certificate), changes or {}))
+    https.close()
+    with _running([need("haproxy"), "-f", file], folder, Proxy(https.number, bundle, folder)) as proxy:
+        yield proxy
+
+
+PROXIES: dict[str, Callable[..., contextlib.AbstractContextManager[Proxy]]] = {
+    "nginx": nginx,
+    "Caddy": caddy,
+    "HAProxy": haproxy,
+}
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""nginx and Caddy with the files of docs/deploy: TLS ends there, and the portal behind them works as without them."""
+"""The proxies with the files of docs/deploy: TLS ends there, and the portal behind them works as without them."""
 
 import re
 import shutil
@@ -144,7 +144,7 @@ def test_nginx_compresses_with_brotli_where_it_has_the_module(live: str, tmp_pat
 
 def test_no_log_has_a_query_or_a_pin(front: Front) -> None:
     session = front.proxy.browse(Referer=f"https://tv.example/?pin={PIN}").session
-    for path in (f"/activate?pin={PIN}", f"/activate%3Fpin={PIN}", f"/activate%23pin={PIN}", f"/?PIN={PIN}"):
+    for path in (*(f"/activate{mark}pin={PIN}" for mark in ("?", "%3F", "%23", ";", "&", "%26")), f"/?PIN={PIN}"):
         session.get(front.proxy.url + path, timeout=5, allow_redirects=False)
     for broken in (
         f"GET /activate?pin={PIN} x HTTP/1.1\r\n\r\n",
@@ -171,11 +171,12 @@ def test_half_a_request_is_given_up_and_does_nothing(front: Front) -> None:
     before = front.sandbox.record()
     for cut in (head, f"{head}\r\n", f"{head}\r\n{form[:-1]}"):
         answer = sent(front.proxy, cut)
-        # Caddy gives such a client an empty answer.
-        assert "<html" not in answer, cut
-        assert "Location" not in answer, cut
+        # Each proxy says something else to such a client, but none shows a page of the portal.
+        assert "<main" not in answer, cut
+        assert "location" not in answer.lower(), cut
     assert front.sandbox.record() == before
-    assert "\r\nLocation: /activate/done\r\n" in sent(front.proxy, f"{head}Connection: close\r\n\r\n{form}")
+    answer = sent(front.proxy, f"{head}Connection: close\r\n\r\n{form}")
+    assert "\r\nlocation: /activate/done\r\n" in answer.lower()
     assert len(front.sandbox.record()) == len(before) + 1
 
 
