@@ -215,6 +215,9 @@ def test_a_stop_finishes_what_is_whole_and_waits_briefly_for_the_rest(
         half, idle, used = serve.connect(POST), serve.connect(), serve.connect(GET.replace(b"/", b"/waits", 1))
         wait_until(lambda: application.calls and serve.worker.nr_conns == 3)
         serve.worker.handle_exit(0, None)
+        wait_until(lambda: port.socket.fileno() < 0)
+        with pytest.raises(ConnectionRefusedError):
+            serve.connect()
         application.release.set()
         assert b"200 OK" in read_all(used)
         assert read_all(half).startswith(b"HTTP/1.1 408 ")
