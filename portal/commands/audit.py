@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from portal.commands.context import configured_database, fail, operator
-from portal.domain.actors import Reason
+from portal.domain.actors import ActorKind, Reason
+from portal.domain.counting import counted
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ExportOutcome
 from portal.ledger import export
@@ -42,6 +43,8 @@ def _id(_context: click.Context, _option: click.Parameter, value: str | None) ->
     """Accept an id. An export writes its filters to the ledger, where no e-mail address may be."""
     if value and "@" in value and not value.startswith("oidc:"):
         raise click.BadParameter("Give an id and no e-mail address.")
+    if value and not value.isprintable():
+        raise click.BadParameter("Give an id, which has no such characters.")
     return value
 
 
@@ -63,11 +66,19 @@ def _filter_options(command: Command) -> Command:
 
 def _attempt_filter(options: dict[str, Any]) -> AttemptFilter:
     days = {name: options[name].date() if options[name] else None for name in ("since", "until")}
+    if days["since"] and days["until"] and days["until"] < days["since"]:
+        raise click.UsageError("The day of --to is before that of --from.")
     return AttemptFilter(**options | days)
 
 
 @audit.command()
-@click.option("--older-than", default=60, show_default=True, help="Seconds; younger attempts may be in flight.")
+@click.option(
+    "--older-than",
+    type=click.IntRange(0),
+    default=60,
+    show_default=True,
+    help="Seconds; younger attempts may be in flight.",
+)
 def pending(older_than: int) -> None:
     """List the attempts that have no outcome, as a crash leaves them."""
     with _open() as (_, history):
@@ -92,13 +103,14 @@ def resolve(attempt_id: str, outcome: str) -> None:
 
 @audit.command("list")
 @_filter_options
-@click.option("--limit", default=50, show_default=True, help="The largest number of attempts.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The largest number of attempts.")
 def list_attempts(limit: int, **options: Any) -> None:
     """List attempts, newest first."""
+    attempt_filter = _attempt_filter(options)
     before = None
     with _open() as (_, history):
         while limit > 0:
-            page = history.page(_attempt_filter(options), before)
+            page = history.page(attempt_filter, before)
             for attempt in islice(page.attempts, limit):
                 click.echo(_line(attempt, is_crashed=attempt.at <= page.crashed_before))
             limit -= len(page.attempts)
@@ -109,7 +121,9 @@ def list_attempts(limit: int, **options: Any) -> None:
 
 def _line(attempt: PastAttempt, is_crashed: bool) -> str:
     outcome = attempt.outcome or ("unknown: no outcome" if is_crashed else "under way")
-    actor = f"{attempt.actor_kind} {attempt.actor_id or '?'}"
+    # Who signs in is known at the end of it, as the viewer of the attempt.
+    viewer = attempt.consumer_id if attempt.actor_kind == ActorKind.VIEWER else None
+    actor = f"{attempt.actor_kind} {attempt.actor_id or viewer or '?'}"
     parts: list[str] = [f"{attempt.at:%Y-%m-%d %H:%M:%S}Z", attempt.attempt_id, attempt.action, outcome, actor]
     if attempt.consumer_id:
         parts.append(f"for {attempt.consumer_id}")
@@ -122,6 +136,8 @@ def _line(attempt: PastAttempt, is_crashed: bool) -> str:
 def export_attempts(kind: export.Format, **options: Any) -> None:
     """Write attempts to standard output, oldest first, and a last line that shows whether any is missing."""
     attempt_filter = _attempt_filter(options)
+    if sys.stdout is None:
+        fail("Nothing was exported, because standard output is closed.")
     with _open() as (ledger, history):
         attempt = Attempt(Action.EXPORT, operator(), reason=Reason(f"{kind}: {attempt_filter}"))
         try:
@@ -161,5 +177,7 @@ def _print_report(name: str, report: Report) -> None:
     for fault in report.faults:
         click.echo(f"{name}: {fault}")
     if report.without_outcome:
-        click.echo(f"{name}: {report.without_outcome} attempts have no outcome; see: zype-activate audit pending")
-    click.echo(f"{name}: {report.checked} {report.unit} checked, {len(report.faults)} faults")
+        lost = counted(report.without_outcome, "attempt has", "attempts have")
+        click.echo(f"{name}: {lost} no outcome; see: zype-activate audit pending")
+    checked = counted(report.checked, report.unit.removesuffix("s"), report.unit)
+    click.echo(f"{name}: {checked} checked, {counted(len(report.faults), 'fault')}")

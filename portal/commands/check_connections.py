@@ -7,6 +7,7 @@ from limits.storage import storage_from_string
 
 from portal.app import create_app
 from portal.commands.findings import CheckFailed
+from portal.domain.counting import counted
 from portal.mail.smtp import NotSent, smtp_client
 from portal.pages.auth import authorization_code
 from portal.pages.auth.handoff.errors import KeysUnavailable
@@ -68,7 +69,8 @@ def handoff(settings: Settings) -> str:
     keys = keys_of(settings)
     if isinstance(keys, PublicKeys):
         try:
-            return f"PORTAL_HANDOFF_JWKS_URL answers, with {keys.load()} keys; your site posts tokens to {HANDOFF_PATH}"
+            found = counted(keys.load(), "key")
+            return f"PORTAL_HANDOFF_JWKS_URL answers, with {found}; your site posts tokens to {HANDOFF_PATH}"
         except KeysUnavailable as error:
             raise CheckFailed(f"the keys of PORTAL_HANDOFF_JWKS_URL can't be had: {error}") from error
     return f"PORTAL_HANDOFF_KEY signs; your site posts tokens to {HANDOFF_PATH} behind PORTAL_PUBLIC_URL"

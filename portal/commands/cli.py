@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 import click
 
 from portal import __version__
+from portal.commands.output import guarded_output
 
 PRIVATE_UMASK = 0o077
 # The module of each command, and its line in the list of commands, which imports none of them.
@@ -41,6 +43,16 @@ def _fast_imports() -> Iterator[None]:
 
 class LazyGroup(click.Group):
     """A group whose commands are those of LAZY_COMMANDS and its own."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        # Its own --help and --version are printed before a command is invoked.
+        with guarded_output():
+            return super().main(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # Here too, because click ends without a word where what reads the output has closed it.
+        with guarded_output():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*LAZY_COMMANDS, *self.commands])

@@ -13,6 +13,7 @@ import click
 
 from portal.commands.context import fail, load_settings, open_database
 from portal.commands.folders import temporary_folder
+from portal.commands.output import guarded_output
 from portal.commands.serve import run_server
 from portal.database.migration import upgrade
 from portal.database.sessions import Sessions
@@ -50,9 +51,12 @@ def demo(once: bool) -> None:
         _seed_database(settings)
 
         def on_ready() -> None:
-            click.echo(_instructions(settings, folder))
-            if once:
-                os.kill(server, signal.SIGTERM)
+            try:
+                with guarded_output():
+                    click.echo(_instructions(settings, folder))
+            finally:
+                if once:
+                    os.kill(server, signal.SIGTERM)
 
         run_server(settings, environ, on_ready, log_level=logging.WARNING)
 

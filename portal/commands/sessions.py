@@ -4,6 +4,7 @@ import click
 
 from portal.commands.context import configured_database, fail, operator
 from portal.database.sessions import Sessions
+from portal.domain.counting import counted
 from portal.domain.errors import AccountError
 from portal.ledger.ledger import Ledger
 from portal.settings.keys import keyring
@@ -34,4 +35,4 @@ def end(viewer: str | None, agent: str | None, everybody: bool) -> None:
                 fail(str(error))
         else:
             count = sign_out.everybody(operator())
-    click.echo(f"{count} session{'' if count == 1 else 's'} ended.")
+    click.echo(f"{counted(count, 'session')} ended.")

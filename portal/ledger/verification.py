@@ -114,8 +114,9 @@ class Verification:
 
 
 def _unknown_key(key_id: object, ids: list[int]) -> str:
+    rows = f"row {ids[0]} is" if len(ids) == 1 else f"{len(ids)} rows, the first of them row {min(ids)}, are"
     return (
-        f"{len(ids)} rows, the first of them row {min(ids)}, are signed by the key {key_id}, which is not set: "
+        f"{rows} signed by the key {key_id}, which is not set: "
         "set PORTAL_LEDGER_KEY_PREVIOUS to the key of that time; if there never was such a key, they are forged"
     )
 

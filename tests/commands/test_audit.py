@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from portal.database.database import Database
 from portal.domain.actors import Actor, ActorKind, Reason
-from portal.domain.outcomes import Action, Outcome
+from portal.domain.outcomes import Action, Outcome, SignInOutcome
 from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
 from portal.settings.keys import keyring
@@ -54,6 +55,20 @@ def test_list_shows_the_newest_first(run: Run, environ: dict[str, str], attempts
     assert lines[2].endswith("link  linked  agent bob  for alice")
 
 
+def test_list_names_the_viewer_of_a_sign_in_as_far_as_somebody_is_known(
+    run: Run, environ: dict[str, str], database: Database
+) -> None:
+    ledger = Ledger(database, keyring(load({"PORTAL_LEDGER_KEY": KEY})))
+    somebody = Actor(ActorKind.VIEWER, "", "192.0.2.9", "request-9")
+    for consumer_id, outcome in ((None, SignInOutcome.WRONG), ("alice", SignInOutcome.SIGNED_IN)):
+        attempt = Attempt(Action.SIGN_IN, somebody)
+        ledger.begin(attempt)
+        ledger.finish(replace(attempt, consumer_id=consumer_id), outcome)
+    lines = run("audit", "list", **environ).stdout.splitlines()
+    assert lines[0].endswith("sign_in  signed_in  viewer alice  for alice")
+    assert lines[1].endswith("sign_in  wrong  viewer ?")
+
+
 def test_list_takes_every_filter(run: Run, environ: dict[str, str], attempts: list[Attempt]) -> None:
     today = datetime.now(UTC).date()
     for options, expected in (
@@ -73,6 +88,15 @@ def test_an_invalid_option_is_refused(run: Run, environ: dict[str, str]) -> None
     # The filters of an export are written to the ledger.
     assert run("audit", "export", "--viewer", "alice@example.com", **environ).exit_code == 2
     assert run("audit", "list", "--from", "0001-01-01", "--to", "9999-12-31", **environ).exit_code == 0
+    assert run("audit", "list", "--from", "2026-11-24", "--to", "2026-11-24", **environ).exit_code == 0
+    for command in ("list", "export"):
+        reversed_period = run("audit", command, "--from", "2026-11-24", "--to", "2026-11-23", **environ)
+        assert (reversed_period.exit_code, reversed_period.stdout) == (2, "")
+        assert reversed_period.stderr.endswith("Error: The day of --to is before that of --from.\n")
+        # Bytes of the command line that are not UTF-8.
+        assert run("audit", command, "--viewer", "\udcff", **environ).exit_code == 2
+    assert run("audit", "list", "--limit", "0", **environ).exit_code == 2
+    assert run("audit", "pending", "--older-than", "-1", **environ).exit_code == 2
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -90,6 +114,7 @@ def test_an_export_is_verified_until_a_row_is_gone(
     gone = run("audit", "verify", str(file), **environ)
     assert gone.exit_code == 1
     assert f"{file}: attempt {attempts[2].id}: the ledger lacks the row of its beginning" in gone.stdout
+    assert gone.stdout.endswith(f"{file}: 3 attempts checked, 1 fault\n")
 
 
 def test_the_export_is_itself_in_the_ledger(run: Run, environ: dict[str, str], attempts: list[Attempt]) -> None:

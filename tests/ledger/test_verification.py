@@ -43,7 +43,7 @@ def test_a_change_of_any_column_but_the_id_is_found(
         with database.write() as connection:
             connection.execute(table.update().where(table.c.id == 2).values(row | {column: changes.get(column, "x")}))
         fault = (
-            "row 2, are signed" if column == "key_id" else "row 2: it was changed or forged: its keyed hash is wrong"
+            "row 2 is signed by" if column == "key_id" else "row 2: it was changed or forged: its keyed hash is wrong"
         )
         assert any(fault in found for found in verification.ledger().faults), column
     with database.write() as connection:
@@ -78,11 +78,13 @@ def test_a_row_inserted_without_the_key_is_found(
 
 
 def test_the_fault_of_an_unknown_key_names_the_setting_to_change(database: Database, ledger: Ledger) -> None:
-    write_attempts(ledger)
     rotated = Keyring(LedgerKey(b"the next key of the ledger of the tests"))
+    ledger.begin(Attempt(Action.LINK, actor("alice"), "alice"))
+    assert Verification(database, rotated).ledger().faults[0].startswith("row 1 is signed by the key ")
+    write_attempts(ledger)
     faults = Verification(database, rotated).ledger().faults
     assert len(faults) == 1
-    assert f"7 rows, the first of them row 1, are signed by the key {ledger.keyring.current.id}" in faults[0]
+    assert f"8 rows, the first of them row 1, are signed by the key {ledger.keyring.current.id}" in faults[0]
     assert "PORTAL_LEDGER_KEY_PREVIOUS" in faults[0]
 
     both = Keyring(rotated.current, (ledger.keyring.current,))
