@@ -1,7 +1,7 @@
 """The commands of the ledger."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
@@ -10,12 +10,15 @@ from typing import Any, TypeVar
 
 import click
 
+from portal.commands.archive import archive
 from portal.commands.context import configured_database, fail, operator
 from portal.domain.actors import ActorKind, Reason
 from portal.domain.counting import counted
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ExportOutcome
 from portal.ledger import export
+from portal.ledger.archive_file import is_archive
+from portal.ledger.archive_verification import ArchiveVerification
 from portal.ledger.attempts import Attempt, PastAttempt
 from portal.ledger.history import AttemptFilter, History
 from portal.ledger.ledger import Ledger
@@ -24,6 +27,7 @@ from portal.mail.queueing import queue_notice
 from portal.settings.keys import keyring
 
 audit = click.Group(help="The ledger.")
+audit.add_command(archive)
 
 # As text: click offers the names of an enumeration, while the log and the ledger hold its values.
 ANY_OUTCOME = sorted({str(outcome) for outcomes in OUTCOMES.values() for outcome in outcomes})
@@ -151,24 +155,41 @@ def export_attempts(kind: export.Format, **options: Any) -> None:
 
 
 @audit.command()
-@click.argument("exports", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def verify(exports: tuple[Path, ...]) -> None:
-    """Verify every row of the ledger, or that everything in EXPORTS is still in it."""
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def verify(files: tuple[Path, ...]) -> None:
+    """Verify every row of the ledger, or that everything in FILES, exports and archives, is as it was written."""
+    archives = [file for file in files if _is_archive(file)]
+    exports = [file for file in files if file not in archives]
     with configured_database() as (settings, database):
         verification = Verification(database, keyring(settings))
-        reports = {str(file): _verify_export(verification, file) for file in exports}
-        if not exports:
+        of_archives = ArchiveVerification(database, verification.keyring)
+        reports = {str(file): _verify_export(verification, file, of_archives.rows(archives)) for file in exports}
+        if archives or not exports:
             reports["The ledger"] = verification.ledger()
+        if archives:
+            reports |= of_archives.archives(archives)
     for name, report in reports.items():
         _print_report(name, report)
+    if (count := len(of_archives.records)) and not archives:
+        missing = (
+            "1 archive was not checked: give its file"
+            if count == 1
+            else f"{count} archives were not checked: give their files"
+        )
+        click.echo(f"The ledger: {missing} too")
     if any(report.faults for report in reports.values()):
         fail("Not everything is as it was written.")
 
 
-def _verify_export(verification: Verification, path: Path) -> Report:
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as file:
+        return is_archive(file)
+
+
+def _verify_export(verification: Verification, path: Path, archived: Iterator[Mapping[str, Any]]) -> Report:
     try:
         with path.open("rb") as file:
-            return verification.export(export.read(file, verification.keyring))
+            return verification.export(export.read(file, verification.keyring), archived)
     except (export.InvalidExport, OSError) as error:
         return Report(faults=[str(error)])
 

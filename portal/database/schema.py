@@ -11,7 +11,7 @@ from portal.database.database import Database
 from portal.domain.errors import PortalError
 
 # The newest migration's.
-REVISION = "0008"
+REVISION = "0009"
 VERSIONS = Path(__file__).parent / "migrations/versions"
 
 metadata = sa.MetaData(

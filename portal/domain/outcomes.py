@@ -60,6 +60,12 @@ class ExportOutcome(StrEnum):
     EXPORTED = "exported"
 
 
+class ArchiveOutcome(StrEnum):
+    """How an archive of the ledger ended: its rows are in a file, and no longer in the database."""
+
+    ARCHIVED = "archived"
+
+
 class ReportOutcome(StrEnum):
     """How a viewer's report of a PIN that somebody else sent them ended: it was written."""
 
@@ -67,7 +73,7 @@ class ReportOutcome(StrEnum):
 
 
 class ChangeOutcome(StrEnum):
-    """How a change of an account, its factors, its sessions or the ledger's own gaps ended."""
+    """How a change of an account, its factors, its sessions, a viewer's data or the ledger's own gaps ended."""
 
     DONE = "done"
     # The present password was not right.
@@ -93,6 +99,8 @@ class Action(StrEnum):
     RENEW_RECOVERY_CODES = "renew_codes"
     CHANGE_PASSWORD = "change_password"  # noqa: S105 - the name of an action
     RESOLVE = "resolve"
+    ARCHIVE = "archive"
+    FORGET = "forget"
 
 
 # The outcomes that an attempt of each kind can have.
@@ -113,6 +121,8 @@ OUTCOMES: dict[Action, tuple[str, ...]] = {
     Action.RENEW_RECOVERY_CODES: (ChangeOutcome.DONE,),
     Action.CHANGE_PASSWORD: tuple(ChangeOutcome),
     Action.RESOLVE: (ChangeOutcome.DONE,),
+    Action.ARCHIVE: tuple(ArchiveOutcome),
+    Action.FORGET: (ChangeOutcome.DONE,),
 }
 # Outcomes of an attempt that changed nothing, which don't decide whether a PIN is linked.
 CHANGED_NOTHING = (

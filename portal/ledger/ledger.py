@@ -17,9 +17,9 @@ from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ChangeOutcome, Outcome
 from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited, Repeated
 from portal.ledger.earlier_attempts import earlier_attempt
-from portal.ledger.limits import Blocked, Limit, blocked, has_row
+from portal.ledger.limits import Blocked, Limit, blocked, has_authenticated, has_row
 from portal.ledger.rows import row_of, sign
-from portal.ledger.tables import authenticated, ledger, pending
+from portal.ledger.tables import ledger, pending
 from portal.settings.keys import Keyring
 
 log = structlog.get_logger("portal.ledger")
@@ -90,9 +90,9 @@ class Ledger:
                 if reached := blocked(connection, row, limits, now):
                     return self._stop(connection, row, reached, now)
                 is_slow = bool(slow_past and blocked(connection, row, (slow_past,), now))
-                is_slow = is_slow and not self._has_authenticated(connection, attempt)
-                self._append(connection, [row], now)
-                connection.execute(_ADD_PENDING, {"at": now} | {name: row[name] for name in _PENDING_COLUMNS})
+                addresses = self.keyring.addresses(attempt.actor.address)
+                is_slow = is_slow and not has_authenticated(connection, attempt.subject_hash, addresses)
+                self._append_pending(connection, row, now)
                 return Begun(is_slow)
         except SQLAlchemyError as error:
             log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, why=describe(error))
@@ -105,12 +105,6 @@ class Ledger:
             self._append(connection, [row, row | {"outcome": Outcome.TOO_MANY}], now)
         self._on_stop(row["action"], row["actor_kind"])
         return RateLimited((reached.until - now).total_seconds())
-
-    def _has_authenticated(self, connection: Connection, attempt: Attempt) -> bool:
-        """Tell whether the subject of a sign-in has given the right password from this address before."""
-        addresses = list(self.keyring.addresses(attempt.actor.address))
-        values = {"subject_hash": attempt.subject_hash, "address_hashes": addresses}
-        return connection.execute(_AUTHENTICATED, values).first() is not None
 
     def finish(
         self, attempt: Attempt, outcome: str, *, milliseconds: int | None = None, is_repeat: bool = False
@@ -130,8 +124,7 @@ class Ledger:
             now = self._database.now(connection)
             if self._on_outcome and not is_repeat:
                 self._on_outcome(connection, row, self.keyring.addresses(attempt.actor.address), now, now)
-            self._append(connection, [row], now)
-            connection.execute(_REMOVE_PENDING, {"ended": attempt.id})
+            self._append_end(connection, row, now)
 
     def record(self, attempt: Attempt, outcome: str, at_most: Limit | None = None) -> None:
         """Write an attempt that needed no call to Zype, with its outcome; if that fails, the log has both.
@@ -169,6 +162,18 @@ class Ledger:
             self._on_outcome(connection, ended, self.keyring.addresses(attempt.actor.address), now, now)
         self._append(connection, [row, ended], now)
 
+    def begin_change(self, connection: Connection, attempt: Attempt) -> None:
+        """Write an attempt without its outcome in the caller's transaction: the change takes several of them."""
+        self._append_pending(connection, row_of(attempt, self.keyring), self._database.now(connection))
+
+    def finish_change(self, connection: Connection, attempt_id: str, outcome: str) -> None:
+        """Write the outcome of an attempt that ``begin_change`` began, by whomever, in the caller's transaction.
+
+        Raises LookupError if there is no such attempt, or it has an outcome already.
+        """
+        begun = self._without_outcome(connection, attempt_id)
+        self._append_end(connection, _end_of(begun, outcome), self._database.now(connection))
+
     def resolve(self, attempt_id: str, outcome: str, actor: Actor = OPERATOR) -> None:
         """Add the outcome of an attempt that has none, as an operator found it, and the record of who added it.
 
@@ -177,20 +182,34 @@ class Ledger:
             sqlalchemy.exc.SQLAlchemyError: nothing was written.
         """
         with self._database.write() as connection:
-            self._database.lock(connection, [sha256(attempt_id.encode()).digest()])
-            rows = connection.execute(sa.select(ledger).where(ledger.c.attempt_id == attempt_id)).mappings().all()
-            if len(rows) != 1:
-                raise LookupError("no attempt with this id is without an outcome")
-            if outcome not in OUTCOMES[Action(rows[0]["action"])]:
+            begun = self._without_outcome(connection, attempt_id)
+            if begun["action"] == Action.ARCHIVE:
+                raise LookupError("an archive ends by itself when audit archive has been run again")
+            if outcome not in OUTCOMES[Action(begun["action"])]:
                 raise LookupError(f"an attempt of this kind can't end with {outcome}")
-            row = {c.name: rows[0][c.name] for c in ledger.c if c.name not in _SET_ON_APPEND} | {"outcome": outcome}
             now = self._database.now(connection)
+            ended = _end_of(begun, outcome)
             if self._on_outcome:
-                self._on_outcome(connection, row, (row["address_hash"],), now, rows[0]["at"])
-            self._append(connection, [row], now)
-            connection.execute(_REMOVE_PENDING, {"ended": attempt_id})
+                self._on_outcome(connection, ended, (begun["address_hash"],), now, begun["at"])
+            self._append_end(connection, ended, now)
             reason = Reason(f"{attempt_id}: {outcome}")
-            self.record_change(connection, Attempt(Action.RESOLVE, actor, row["consumer_id"], reason=reason))
+            self.record_change(connection, Attempt(Action.RESOLVE, actor, begun["consumer_id"], reason=reason))
+
+    def _without_outcome(self, connection: Connection, attempt_id: str) -> Mapping[str, Any]:
+        """Return the one row of an attempt, and let nobody else end it in this transaction; or raise LookupError."""
+        self._database.lock(connection, [sha256(attempt_id.encode()).digest()])
+        rows = connection.execute(sa.select(ledger).where(ledger.c.attempt_id == attempt_id)).mappings().all()
+        if len(rows) != 1:
+            raise LookupError("no attempt with this id is without an outcome")
+        return dict(rows[0])
+
+    def _append_pending(self, connection: Connection, row: Mapping[str, Any], now: datetime) -> None:
+        self._append(connection, [row], now)
+        connection.execute(_ADD_PENDING, {"at": now} | {name: row[name] for name in _PENDING_COLUMNS})
+
+    def _append_end(self, connection: Connection, row: Mapping[str, Any], now: datetime) -> None:
+        self._append(connection, [row], now)
+        connection.execute(_REMOVE_PENDING, {"ended": row["attempt_id"]})
 
     def _append(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
         signed = [sign(row, self.keyring.current, now) for row in rows]
@@ -207,17 +226,12 @@ class Ledger:
             self._on_failure()
 
 
+def _end_of(begun: Mapping[str, Any], outcome: str) -> dict[str, Any]:
+    return {name: value for name, value in begun.items() if name not in _SET_ON_APPEND} | {"outcome": outcome}
+
+
 _SET_ON_APPEND = ("id", "at", "key_id", "row_hash")
 _PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "at")
 _APPEND = ledger.insert()
 _ADD_PENDING = pending.insert()
 _REMOVE_PENDING = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
-_AUTHENTICATED = (
-    sa.select(ledger.c.id)
-    .where(
-        ledger.c.subject_hash == sa.bindparam("subject_hash"),
-        ledger.c.address_hash.in_(sa.bindparam("address_hashes", expanding=True)),
-        authenticated,
-    )
-    .limit(1)
-)

@@ -160,8 +160,25 @@ def has_row(connection: Connection, attempt: Mapping[str, Any], stop: Blocked, n
     return any(connection.execute(_stopped_attempts(limits), _values(attempt, limits) | since).one())
 
 
+def has_authenticated(connection: Connection, subject_hash: str | None, address_hashes: Sequence[str]) -> bool:
+    """Tell whether the subject of a sign-in has given the right password from this address before."""
+    values = {"subject_hash": subject_hash, "address_hashes": list(address_hashes)}
+    return connection.execute(_AUTHENTICATED, values).first() is not None
+
+
 def _values(attempt: Mapping[str, Any], limits: Sequence[Limit]) -> dict[str, Any]:
     return {name: attempt[name] for name in ("action", *{c for limit in limits for c in limit.shared_columns})}
+
+
+_AUTHENTICATED = (
+    sa.select(ledger.c.id)
+    .where(
+        ledger.c.subject_hash == sa.bindparam("subject_hash"),
+        ledger.c.address_hash.in_(sa.bindparam("address_hashes", expanding=True)),
+        authenticated,
+    )
+    .limit(1)
+)
 
 
 # The statements below are cached, since building one costs more than running it.

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from portal.database.schema import UTCDateTime, metadata
 from portal.domain.actors import ActorKind
-from portal.domain.outcomes import CHANGED_NOTHING, LookUpOutcome, Outcome, SignInOutcome
+from portal.domain.outcomes import CHANGED_NOTHING, Action, LookUpOutcome, Outcome, SignInOutcome
 
 
 def _is_one_of(*outcomes: str) -> sa.TextClause:
@@ -27,6 +27,7 @@ authenticated = _is_one_of(SignInOutcome.SIGNED_IN, SignInOutcome.SECOND_FACTOR_
 # Outcomes that use up an agent's day: all of calls to Zype. With a stolen account, successes do harm too.
 SPENT = (Outcome.LINKED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, LookUpOutcome.FOUND)
 spent = _is_one_of(*SPENT)
+archives = sa.text(f"action = '{Action.ARCHIVE}'")
 by_agent = sa.text(f"actor_kind = '{ActorKind.AGENT}'")
 
 ledger = sa.Table(
@@ -67,6 +68,7 @@ ledger = sa.Table(
     ),
     sa.Index("ix_ledger_agent", "actor_id", "action", "at", sqlite_where=by_agent, postgresql_where=by_agent),
     sa.Index("ix_ledger_at", "at"),
+    sa.Index("ix_ledger_archives", "id", sqlite_where=archives, postgresql_where=archives),
     sqlite_autoincrement=True,
 )
 

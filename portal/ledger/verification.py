@@ -1,6 +1,6 @@
 """Verification that the ledger is unchanged: each row by its keyed hash, each attempt by its two rows."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hmac import compare_digest
@@ -43,6 +43,30 @@ class Report:
     without_outcome: int = 0
 
 
+class Findings:
+    """What is wrong with attempts, each of which is added with all of its rows, ordered by id."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keys: dict[object, LedgerKey] = {key.id: key for key in (keyring.current, *keyring.previous)}
+        self._faults: list[Fault] = []
+        self._unknown: dict[object, list[int]] = {}
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Check each row, and that the attempt has one first row and at most one outcome that fits it."""
+        for row in rows:
+            if row["key_id"] not in self._keys:
+                self._unknown.setdefault(row["key_id"], []).append(row["id"])
+            elif not _is_signed(row, self._keys[row["key_id"]]):
+                self._faults.append((row["id"], "it was changed or forged: its keyed hash is wrong"))
+            self._faults += ((row["id"], fault) for fault in _invalid_values(row))
+        self._faults += _inconsistencies(rows)
+
+    def sentences(self) -> list[str]:
+        """Return a sentence for each fault, in the order of the rows."""
+        found = [f"row {number}: {fault}" for number, fault in sorted(self._faults)]
+        return found + [_unknown_key(key_id, ids) for key_id, ids in self._unknown.items()]
+
+
 class Verification:
     """Checks on one ledger. Every method raises sqlalchemy.exc.SQLAlchemyError if it can't be read."""
 
@@ -55,33 +79,27 @@ class Verification:
         with self._database.read() as connection:
             crashed_before = self._database.now(connection) - PENDING_TIMEOUT
         report = Report(unit="rows")
-        keys: dict[object, LedgerKey] = {key.id: key for key in (self.keyring.current, *self.keyring.previous)}
-        faults: list[Fault] = []
-        unknown: dict[object, list[int]] = {}
+        findings = Findings(self.keyring)
         for _, attempt in groupby(self._rows(), key=lambda row: row["attempt_id"]):
             rows = list(attempt)
             report.checked += len(rows)
             report.without_outcome += _has_crashed(rows, crashed_before)
-            for row in rows:
-                if row["key_id"] not in keys:
-                    unknown.setdefault(row["key_id"], []).append(row["id"])
-                elif not _is_signed(row, keys[row["key_id"]]):
-                    faults.append((row["id"], "it was changed or forged: its keyed hash is wrong"))
-                faults += ((row["id"], fault) for fault in _invalid_values(row))
-            faults += _inconsistencies(rows)
-        report.faults = [f"row {number}: {fault}" for number, fault in sorted(faults)]
-        report.faults += (_unknown_key(key_id, ids) for key_id, ids in unknown.items())
+            findings.add(rows)
+        report.faults = findings.sentences()
         return report
 
-    def export(self, lines: Iterable[Mapping[str, str]]) -> Report:
-        """Check that the rows of an export, whose own digest is right, are still in the ledger, unchanged."""
+    def export(self, lines: Iterable[Mapping[str, str]], archived: Iterable[Row] = ()) -> Report:
+        """Check that the rows of an export, whose own digest is right, are in the ledger or among the archived ones."""
         report = Report()
+        missing: list[Mapping[str, str]] = []
         remaining = iter(lines)
         while chunk := list(islice(remaining, CHUNK_SIZE)):
             hashes = self._hashes([line.get("attempt_id", "") for line in chunk])
-            for line in chunk:
-                report.checked += 1
-                report.faults += _missing_rows(line, hashes.get(line.get("attempt_id", ""), set()))
+            report.checked += len(chunk)
+            missing += (line for line in chunk if any(_missing_rows(line, hashes)))
+        if missing:
+            hashes = _hashes_of({line.get("attempt_id", "") for line in missing}, archived)
+            report.faults = [fault for line in missing for fault in _missing_rows(line, hashes)]
         return report
 
     def _rows(self) -> Iterator[dict[str, Any]]:
@@ -90,10 +108,7 @@ class Verification:
         By attempt and not by id: while the portal is writing, a row may become visible before one with a smaller id,
         but never the outcome of an attempt before its first row.
         """
-        # As SQLite's own text, so that an invalid time is reported as a fault of its row.
-        at = sa.type_coerce(ledger.c.at, sa.Text).label("at") if self._database.is_sqlite else ledger.c.at
-        query = sa.select(*(column for column in ledger.c if column.name != "at"), at)
-        query = query.order_by(ledger.c.attempt_id, ledger.c.id).limit(CHUNK_SIZE)
+        query = select_rows(self._database).order_by(ledger.c.attempt_id, ledger.c.id).limit(CHUNK_SIZE)
         where: sa.ColumnElement[bool] = sa.true()
         while True:
             with self._database.read() as connection:
@@ -113,6 +128,12 @@ class Verification:
         return found
 
 
+def select_rows(database: Database) -> sa.Select[Any]:
+    """Return the query for all columns; on SQLite with the time as its text, since an invalid one is no time."""
+    at = sa.type_coerce(ledger.c.at, sa.Text).label("at") if database.is_sqlite else ledger.c.at
+    return sa.select(*(column for column in ledger.c if column.name != "at"), at)
+
+
 def _unknown_key(key_id: object, ids: list[int]) -> str:
     rows = f"row {ids[0]} is" if len(ids) == 1 else f"{len(ids)} rows, the first of them row {min(ids)}, are"
     return (
@@ -123,20 +144,21 @@ def _unknown_key(key_id: object, ids: list[int]) -> str:
 
 def _is_signed(row: Row, key: LedgerKey) -> bool:
     try:
-        text = canonical({**row, "at": _time(row["at"])})
+        text = canonical({**row, "at": time_of(row["at"])})
         return compare_digest(key.digest(Purpose.LEDGER_ROW, text).encode(), row["row_hash"].encode())
     except (ValueError, TypeError, AttributeError):
         # SQLite stores a value of any type in any column, and the portal never wrote this one.
         return False
 
 
-def _time(value: str | datetime) -> datetime:
+def time_of(value: str | datetime) -> datetime:
+    """Return the time of a row that ``select_rows`` found, or raise ValueError or TypeError."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
-def _has_crashed(rows: list[dict[str, Any]], crashed_before: datetime) -> bool:
+def _has_crashed(rows: Sequence[Row], crashed_before: datetime) -> bool:
     try:
-        return all(row["outcome"] is None and _time(row["at"]) < crashed_before for row in rows)
+        return all(row["outcome"] is None and time_of(row["at"]) < crashed_before for row in rows)
     except (ValueError, TypeError):
         return False
 
@@ -149,7 +171,7 @@ def _invalid_values(row: Row) -> Iterator[str]:
         yield f"an attempt to {row['action']} can't end with {row['outcome']}"
 
 
-def _inconsistencies(rows: list[dict[str, Any]]) -> Iterator[Fault]:
+def _inconsistencies(rows: Sequence[Row]) -> Iterator[Fault]:
     """Yield what is wrong between the rows of one attempt, ordered by id."""
     attempt_id = rows[0]["attempt_id"]
     beginnings = [row for row in rows if row["outcome"] is None]
@@ -170,8 +192,17 @@ def _contradictions(beginning: Row, end: Row) -> Iterator[str]:
             yield f"its {column} is not that of row {beginning['id']}, which began the attempt"
 
 
-def _missing_rows(line: Mapping[str, str], hashes: set[str]) -> Iterator[str]:
-    """Yield the rows of an exported attempt that the ledger lacks."""
+def _hashes_of(attempt_ids: set[str], rows: Iterable[Row]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if row["attempt_id"] in attempt_ids:
+            found.setdefault(row["attempt_id"], set()).add(row["row_hash"])
+    return found
+
+
+def _missing_rows(line: Mapping[str, str], hashes: Mapping[str, set[str]]) -> Iterator[str]:
+    """Yield the rows of an exported attempt that are not where its hashes are from."""
+    attempt_id = line.get("attempt_id", "")
     for column, row in (("row_hash", "beginning"), ("outcome_row_hash", "end")):
-        if column in line and line[column] not in hashes:
-            yield f"attempt {line.get('attempt_id')}: the ledger lacks the row of its {row}, or has another"
+        if column in line and line[column] not in hashes.get(attempt_id, ()):
+            yield f"attempt {attempt_id}: the ledger lacks the row of its {row}, or has another"

@@ -34,6 +34,7 @@ class Purpose(StrEnum):
     TOTP_SECRET = "totp secret"  # noqa: S105 - the name of a purpose
     RECOVERY_CODE = "recovery code"
     EXPORT = "export"
+    ARCHIVE = "archive"
     AUTHORIZATION_STATE = "authorization state"
     AUTHORIZATION_CONTENT = "authorization content"
     BROWSER = "browser"

@@ -16,6 +16,7 @@ from portal.ledger.ledger import Ledger
 from portal.settings.keys import keyring
 from portal.settings.loading import load
 from tests.commands.conftest import Run
+from tests.ledger.rows import insert_attempt
 
 KEY = "1edge4" * 8
 NEXT_KEY = "7e4701" * 8
@@ -148,6 +149,44 @@ def test_rows_of_a_rotated_key_need_it_as_the_previous_key(
     assert KEY not in unknown.stdout + unknown.stderr
 
     assert run("audit", "verify", PORTAL_LEDGER_KEY_PREVIOUS=KEY, **rotated).exit_code == 0
+
+
+def test_archive_moves_old_attempts_to_a_file_that_verify_takes(
+    run: Run, environ: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    ledger = Ledger(database, keyring(load({"PORTAL_LEDGER_KEY": KEY})))
+    insert_attempt(database, ledger, Attempt(Action.LINK, BOB, "alice"), Outcome.NOT_FOUND, timedelta(days=300))
+    ledger.record(Attempt(Action.LINK, BOB, "alice"), Outcome.NOT_FOUND)
+    (tmp_path / "history.jsonl").write_bytes(run("audit", "export", **environ).stdout_bytes)
+    today = datetime.now(UTC).date()
+
+    made = run("audit", "archive", "--before", str(today + timedelta(days=1)), **environ)
+    (file,) = tmp_path.glob("ledger-0001-*.jsonl")
+    since, moved = made.stdout.splitlines()
+    assert (made.exit_code, moved) == (0, f"{file.name}: 2 rows moved out of the database.")
+    assert since.startswith(f"Rules still read rows since {today - timedelta(days=1)}")
+    again = run("audit", "archive", "--before", str(today - timedelta(days=9)), "--folder", str(tmp_path), **environ)
+    assert (again.exit_code, again.stdout) == (0, "Nothing to archive.\n")
+
+    checked = run("audit", "verify", "history.jsonl", file.name, **environ)
+    assert (checked.exit_code, checked.stdout.splitlines()) == (
+        0,
+        [
+            "history.jsonl: 3 attempts checked, 0 faults",
+            "The ledger: 6 rows checked, 0 faults",
+            f"{file.name}: 2 rows checked, 0 faults",
+        ],
+    )
+    alone = run("audit", "verify", **environ)
+    assert (alone.exit_code, alone.stdout.splitlines()[1]) == (
+        0,
+        "The ledger: 1 archive was not checked: give its file too",
+    )
+    file.write_bytes(file.read_bytes().replace(b"not_found", b"linked", 1))
+    changed = run("audit", "verify", file.name, **environ)
+    assert changed.exit_code == 1
+    assert f"{file.name}: its signature is wrong" in changed.stdout
+    assert run("audit", "archive", "--before", str(today), "--folder", "missing", **environ).exit_code == 2
 
 
 def test_a_file_that_is_not_an_export_is_refused(run: Run, environ: dict[str, str], tmp_path: Path) -> None:

@@ -54,10 +54,10 @@ def insert_attempt(database: Database, ledger: Ledger, attempt: Attempt, outcome
         connection.execute(ledger_table.insert(), [sign(row, ledger.keyring.current, at) for row in rows])
 
 
-def insert_rows(database: Database, ledger: Ledger, rows: int) -> None:
-    """Write so many rows of attempts to link: of each the attempt and its outcome, in turn."""
+def insert_rows(database: Database, ledger: Ledger, rows: int, age: timedelta = timedelta(0)) -> None:
+    """Write so many rows of attempts to link, so long ago: of each the attempt and its outcome, in turn."""
     row = row_of(Attempt(Action.LINK, actor("alice"), "alice"), ledger.keyring)
     made = [row | {"attempt_id": f"{n // 2:032x}", "outcome": "linked" if n % 2 else None} for n in range(rows)]
-    at = now(database)
+    at = now(database) - age
     with database.write() as connection:
         connection.execute(ledger_table.insert(), [sign(one, ledger.keyring.current, at) for one in made])
