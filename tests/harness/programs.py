@@ -30,6 +30,12 @@ def need_file(path: Path) -> Path:
     return path
 
 
+def need_root(program: str) -> None:
+    """Skip or fail as ``need`` where the tests are not run by root, as whom a program has to be started."""
+    if os.geteuid() != 0:
+        raise _missing(f"{program} has to be started by root")
+
+
 def _missing(reason: str) -> Exception:
     if os.environ.get("PORTAL_REQUIRE") == "1":
         return pytest.fail.Exception(f"{reason}, and PORTAL_REQUIRE=1 forbids to skip")
