@@ -19,7 +19,7 @@ from tests.harness.programs import need, need_file
 from tests.harness.servers import Port, free_port
 from tests.harness.transports import OverHTTP
 
-START_SECONDS = 10.0
+START_SECONDS, LOG_SECONDS = 10.0, 5.0
 # A client that has sent half a request is given up after this instead of ten seconds.
 CLIENT_SECONDS = 1
 BROTLI = Path("/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so")
@@ -64,6 +64,15 @@ class Proxy:
     def logs(self) -> str:
         """Return what it has written to any of its logs."""
         return "".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("*.log")))
+
+    def logs_soon(self, text: str) -> bool:
+        """Tell whether a log has a text, which may be written a moment after the answer."""
+        deadline = time.monotonic() + LOG_SECONDS
+        while text not in self.logs():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
     def browse(self, address: str = "127.0.0.1", **headers: str) -> OverHTTP:
         """Return a browser on a loopback address, which sends these headers with each request."""

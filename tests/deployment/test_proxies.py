@@ -33,6 +33,7 @@ PIN = "zizm529"
 class Front:
     """A portal behind a proxy."""
 
+    name: str
     proxy: Proxy
     processes: Processes
     sandbox: SimulatedZype
@@ -69,7 +70,7 @@ def front(
         environ = live_environ(portal_environ(port, sandbox.url, url) | given)
         processes = stack.enter_context(servers.processes(environ, port, folder))
         proxy = PROXIES[request.param](port.number, https, certificate, authority.bundle, logs)
-        yield Front(stack.enter_context(proxy), processes, sandbox, load(environ))
+        yield Front(request.param, stack.enter_context(proxy), processes, sandbox, load(environ))
 
 
 def sent(proxy: Proxy, request: str) -> str:
@@ -156,6 +157,15 @@ def test_no_log_has_a_query_or_a_pin(front: Front) -> None:
     assert PIN not in logs
     assert "pin=" not in logs.lower()
     assert PIN not in front.processes.log()
+
+
+def test_a_line_of_the_proxy_and_one_of_the_portal_have_the_same_request_id(front: Front) -> None:
+    answer = front.proxy.browse().session.get(f"{front.proxy.url}/sign-in", timeout=5)
+    number = answer.headers["X-Request-ID"]
+    assert number in front.processes.log()
+    # Caddy could write it into its log with all other headers alone.
+    if front.name != "Caddy":
+        assert front.proxy.logs_soon(number)
 
 
 def test_half_a_request_is_given_up_and_does_nothing(front: Front) -> None:
