@@ -14,8 +14,8 @@ from tests.harness.servers import Port
 
 START_SECONDS = 15.0
 MASTER = Path("/usr/lib/postfix/sbin/master")
-# For Postfix the server to which it hands on knows no 8BITMIME, which SMTPUTF8 would include, so that it changes what is
-# not 7-bit.
+# For Postfix the server to which it hands on knows no 8BITMIME, which SMTPUTF8 would include: it changes what is not
+# 7-bit.
 MAIN = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
