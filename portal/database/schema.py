@@ -14,6 +14,9 @@ from portal.domain.errors import PortalError
 REVISION = "0009"
 VERSIONS = Path(__file__).parent / "migrations/versions"
 
+# In the info of a table to which the portal only adds rows.
+APPEND_ONLY = "append_only"
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from portal.database.schema import UTCDateTime, metadata
+from portal.database.schema import APPEND_ONLY, UTCDateTime, metadata
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import CHANGED_NOTHING, Action, LookUpOutcome, Outcome, SignInOutcome
 
@@ -69,6 +69,7 @@ ledger = sa.Table(
     sa.Index("ix_ledger_agent", "actor_id", "action", "at", sqlite_where=by_agent, postgresql_where=by_agent),
     sa.Index("ix_ledger_at", "at"),
     sa.Index("ix_ledger_archives", "id", sqlite_where=archives, postgresql_where=archives),
+    info={APPEND_ONLY: True},
     sqlite_autoincrement=True,
 )
 
