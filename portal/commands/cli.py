@@ -24,6 +24,7 @@ LAZY_COMMANDS = {
     "mailer": ("mailer", "Send the mails that let viewers know what was done with their TVs."),
     "sandbox": ("sandbox", "Serve the simulated Zype and its TV alone."),
     "sessions": ("sessions", "The sessions of viewers and support staff."),
+    "viewers": ("viewers", "The viewers' data."),
 }
 
 
