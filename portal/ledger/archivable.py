@@ -17,9 +17,9 @@ from portal.ledger.verification import select_rows
 from portal.settings.settings import Settings
 
 IDS_A_STATEMENT = 1000
-# What rules ask for within a time of less: the same PIN again, Undo, an agent's look-up. A session lasts as long, and
-# its cookie names a link.
-SHORTEST = timedelta(days=1)
+# What rules ask for within a time of less: the same PIN again, Undo, an agent's look-up, the link that the cookie of a
+# session names, and what became of an agent's attempt that crashed a week ago, before the viewer gets a mail.
+SHORTEST = timedelta(days=8)
 # Reports of viewers are shown to agents for this long.
 REPORTS = timedelta(days=31)
 
@@ -70,7 +70,7 @@ class Archivable:
 
 
 def kept_for(settings: Settings) -> timedelta:
-    """Return how long every row is needed: for the longest window of a limit that counts them, or a day."""
+    """Return how long every row is needed: for the longest window of a limit that counts them, or SHORTEST."""
     by_whom = (*settings.limit_viewer, *settings.limit_agent, *settings.limit_lookup)
     items = (*by_whom, *settings.limit_address, *settings.limit_sign_in)
     windows = [timedelta(seconds=item.get_expiry()) for item in items]

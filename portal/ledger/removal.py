@@ -15,7 +15,7 @@ from portal.ledger.tables import ledger
 # waits for SQLite looks after 1, 3, 8, 18 and 33 milliseconds.
 HELD_SECONDS = 0.010
 PAUSE_SECONDS = 0.025
-FIRST_SIZE, MAX_SIZE = 20, 400
+MIN_SIZE, MAX_SIZE = 20, 400
 
 Row = Mapping[str, Any]
 
@@ -54,7 +54,7 @@ def remove(
         RowsChanged: a row has another keyed hash; it and the rest are still there.
         sqlalchemy.exc.SQLAlchemyError: the rest is still there.
     """
-    removed, size = 0, FIRST_SIZE
+    removed, size = 0, MIN_SIZE
     remaining: Iterator[Row] = iter(rows)
     while batch := {row["id"]: row["row_hash"] for row in islice(remaining, size)}:
         with database.write() as connection:
@@ -62,7 +62,8 @@ def remove(
             start = clock()
             removed += _remove(database, connection, batch)
         held = clock() - start
-        size = max(2, min(MAX_SIZE, 2 * size, int(size * HELD_SECONDS / max(held, 0.0001)))) // 2 * 2
+        # Both rows of an attempt leave together.
+        size = max(MIN_SIZE, min(MAX_SIZE, 2 * size, int(size * HELD_SECONDS / max(held, 0.0001)))) // 2 * 2
         sleep(max(PAUSE_SECONDS, held))
     return removed
 

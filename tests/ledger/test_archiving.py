@@ -18,9 +18,11 @@ from portal.ledger.archiving import ArchiveFailed, Archiving
 from portal.ledger.attempts import Attempt
 from portal.ledger.history import AttemptFilter, History
 from portal.ledger.ledger import Ledger
-from portal.ledger.removal import FIRST_SIZE, HELD_SECONDS, PAUSE_SECONDS, RowsChanged, remove
+from portal.ledger.removal import HELD_SECONDS, MIN_SIZE, PAUSE_SECONDS, RowsChanged, remove
 from portal.ledger.tables import ledger as table
 from portal.ledger.verification import Verification
+from portal.mail.outbox import MAX_AGE
+from portal.mail.unknown_attempts import OLDEST_CRASH
 from portal.pages.support.views import REPORT_SHOWN
 from portal.settings.loading import load
 from tests.harness.ledger import actor, agent
@@ -134,6 +136,7 @@ def test_what_rules_still_read_stays(database: Database, ledger: Ledger, archive
 def test_rows_of_the_longest_window_and_of_pending_attempts_stay(database: Database, ledger: Ledger) -> None:
     assert kept_for(load({})) == SHORTEST
     assert REPORTS > REPORT_SHOWN
+    assert SHORTEST >= OLDEST_CRASH + MAX_AGE
     assert kept_for(load({"PORTAL_LIMIT_ADDRESS": "1000/2days;9000/month"})) == timedelta(days=30)
     archivable = Archivable(database, timedelta(days=30))
     insert_attempt(database, ledger, old_link(), Outcome.NOT_FOUND, timedelta(days=29))
@@ -155,7 +158,7 @@ def test_an_interrupted_archive_is_finished_with_nothing_lost_and_nothing_twice(
     with pytest.raises(Interrupted):
         list(interrupted.archive(now(database) - timedelta(days=100), tmp_path, CAROL))
     (file,) = files(tmp_path)
-    assert len(rows(database)) == len(before) - FIRST_SIZE + 1
+    assert len(rows(database)) == len(before) - MIN_SIZE + 1
     assert rows_in(file) == before[:98]
     with pytest.raises(LookupError, match="audit archive has been run again"):
         ledger.resolve(str(rows(database)[-1]["attempt_id"]), "archived")
@@ -165,7 +168,7 @@ def test_an_interrupted_archive_is_finished_with_nothing_lost_and_nothing_twice(
         archive()
     # As if it had been stopped before the file got its name.
     elsewhere.rename(file.with_name(f"{file.name}.partial"))
-    assert archive() == [98 - FIRST_SIZE]
+    assert archive() == [98 - MIN_SIZE]
     assert files(tmp_path) == [file]
     kept = [row for row in rows(database) if row["action"] != Action.ARCHIVE]
     assert sorted([*rows_in(file), *kept], key=lambda row: int(str(row["id"]))) == before
@@ -215,23 +218,23 @@ def test_a_row_that_is_not_the_one_of_the_file_stays(database: Database, ledger:
     assert remove(database, [*wanted, {"id": 99, "row_hash": ""}], sleep=lambda _: None) == 4
 
 
-def test_batches_shrink_until_a_transaction_is_short(database: Database, ledger: Ledger) -> None:
-    """A row takes this clock a millisecond, and a transaction two."""
-    insert_rows(database, ledger, 300, YEAR)
-    times: list[float] = []
-    left = [300]
+def test_batches_grow_and_shrink_so_that_a_transaction_is_short(database: Database, ledger: Ledger) -> None:
+    """By this clock a transaction takes two milliseconds, and a row 0.2, then 0.4."""
+    insert_rows(database, ledger, 600, YEAR)
+    times, left = [0.0], 600
 
     def clock() -> float:
-        gone, left[0] = left[0] - len(rows(database)), len(rows(database))
-        times.append((times[-1] if times else 0) + (0.002 + gone / 1000 if gone else 0))
+        nonlocal left
+        gone, left = left - len(rows(database)), len(rows(database))
+        times.append(times[-1] + (0.002 + gone * (0.0002 if left > 300 else 0.0004) if gone else 0))
         return times[-1]
 
     pauses: list[float] = []
     wanted = [{"id": row["id"], "row_hash": row["row_hash"]} for row in rows(database)]
-    assert remove(database, wanted, clock, pauses.append) == 300
-    held = [end - start for start, end in zip(times[::2], times[1::2], strict=True)]
-    assert held[0] > HELD_SECONDS
-    assert max(held[1:]) <= 1.2 * HELD_SECONDS
+    assert remove(database, wanted, clock, pauses.append) == 600
+    held = [end - start for start, end in zip(times[1::2], times[2::2], strict=True)]
+    assert len(held) < 600 / MIN_SIZE, "batches grow"
+    assert [seconds > 1.2 * HELD_SECONDS for seconds in held].count(True) <= 1, "batches shrink"
     assert min(pauses) == PAUSE_SECONDS
 
 
