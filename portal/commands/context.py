@@ -12,9 +12,11 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 import click
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database, describe
+from portal.database.engine import DatabaseUnusable
 from portal.database.schema import NewerSchema
 from portal.domain.actors import OPERATOR, Actor
 from portal.domain.errors import SettingsError
@@ -88,6 +90,8 @@ def _fail_with(error: SettingsError) -> NoReturn:
 def configured_database() -> Iterator[tuple[Settings, Database]]:
     """Yield the settings of the environment, and the database that they name, for the block."""
     settings = load_settings(environment())
+    # A line of the log must not get into a list or an export.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     with open_database(settings) as database:
         yield settings, database
 
@@ -98,6 +102,8 @@ def open_database(settings: Settings) -> Iterator[Database]:
     database = Database(settings.database_url.get_secret_value(), connections=1)
     try:
         yield database
+    except DatabaseUnusable as error:
+        fail(f"The database can't be used: {error}.")
     except SQLAlchemyError as error:
         fail(f"The database can't be used: {describe(error)}. Does it have its schema (zype-activate db upgrade)?")
     except NewerSchema as error:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from portal.database.engine import PRIVATE, WRITE, TimeLimits, make_engine
+from portal.database.engine import PRIVATE, WRITE, DatabaseUnusable, TimeLimits, make_engine
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 TIME_LIMITS = TimeLimits()
 
 
-class DatabaseLocked(SQLAlchemyError):
+class DatabaseLocked(DatabaseUnusable):
     """Another unit of work has been writing for longer than the time limits allow."""
 
 
@@ -129,4 +129,6 @@ class Database:
 
 def describe(error: SQLAlchemyError) -> str:
     """Return the database's own message, without the statement: it is read-only, full, locked or gone."""
+    if isinstance(error, DatabaseUnusable):
+        return str(error)
     return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"

@@ -2,12 +2,13 @@
 
 import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 # The mode of a database's file: it holds names, e-mail addresses and hashes that are worth a try.
 PRIVATE = 0o600
@@ -17,6 +18,10 @@ WRITE = "write"
 _HAS_POOLER = "has_pooler"
 # As libpq takes them in `options`: "-c name=value", "-cname=value" or "--name=value".
 _SERVER_OPTION = re.compile(r"(?:^|\s)(?:-c\s*|--)(?P<name>[\w-]+)=(?P<value>[\w.]+)")
+
+
+class DatabaseUnusable(SQLAlchemyError):
+    """The database can't be used, for a reason that the portal itself found; the text says which."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,24 @@ def _sqlite(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine:
     return engine
 
 
-def _create_privately(_dialect: object, _record: object, arguments: list[Any], _options: object) -> None:
+def _create_privately(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
     """Create the file, if it is missing, for this account alone. SQLite gives its -wal and -shm the same mode."""
-    # Where that is not possible, SQLite says why.
-    with suppress(OSError, ValueError):
-        os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+    if options.get("uri"):
+        return
+    file = Path(arguments[0])
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
+    except FileExistsError as error:
+        if file.is_dir():
+            raise DatabaseUnusable(f"{file} is a folder, and has to be a file") from error
+    except FileNotFoundError as error:
+        raise DatabaseUnusable(f"the folder {file.parent} does not exist") from error
+    except OSError as error:
+        # SQLite would only say that it is unable to open the file.
+        reason = os.strerror(error.errno or 0).lower()
+        raise DatabaseUnusable(
+            f"the file {file.name} can't be created in the folder {file.parent}: {reason}"
+        ) from error
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:

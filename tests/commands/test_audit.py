@@ -198,8 +198,19 @@ def test_a_file_that_is_not_an_export_is_refused(run: Run, environ: dict[str, st
     assert run("audit", "verify", str(tmp_path / "missing"), **environ).exit_code == 2
 
 
-def test_a_missing_database_is_an_error_in_one_sentence(run: Run, tmp_path: Path) -> None:
-    for command in (("list",), ("export",), ("verify",), ("pending",)):
-        answer = run("audit", *command, PORTAL_DATABASE_URL=f"sqlite:///{tmp_path}/no/such.db")
-        assert answer.exit_code == 1, command
-        assert "The database can't be used" in answer.stderr or "Nothing was exported" in answer.stderr
+def test_a_database_whose_file_can_not_be_is_an_error_that_says_why(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for path, fault in (
+        ("no/such.db", f"the folder {tmp_path}/no does not exist"),
+        ("file/portal.db", f"the file portal.db can't be created in the folder {tmp_path}/file: not a directory"),
+        ("folder", f"{tmp_path}/folder is a folder, and has to be a file"),
+    ):
+        for command in (("audit", "list"), ("audit", "verify"), ("audit", "pending"), ("agents", "list"), ("serve",)):
+            answer = run(*command, PORTAL_DATABASE_URL=f"sqlite:///{path}")
+            assert (answer.exit_code, answer.stderr) == (1, f"The database can't be used: {fault}.\n"), command
+        assert f"FAIL  database: {fault}\n" in run("check", PORTAL_DATABASE_URL=f"sqlite:///{path}").stdout
+        answer = run("db", "upgrade", PORTAL_DATABASE_URL=f"sqlite:///{path}")
+        assert answer.stderr == f"The database can't be upgraded: {fault}\n"
+        answer = run("audit", "export", PORTAL_DATABASE_URL=f"sqlite:///{path}")
+        assert (answer.exit_code, answer.stdout) == (1, "")

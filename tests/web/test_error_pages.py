@@ -277,7 +277,7 @@ def test_without_the_database_it_is_503_and_signs_no_viewer_in(
     assert calls == []
     assert page.heading == "Sorry, something went wrong"
     assert "trying the same PIN again is safe" in page.text()
-    assert_nothing_happened(page, sandbox, events, "unable to open database file")
+    assert_nothing_happened(page, sandbox, events, "no-such-folder does not exist")
 
 
 def test_the_staff_s_error_pages_lead_back_to_the_console(client: PageClient) -> None:
