@@ -253,6 +253,8 @@ def _become(files: list[int], command: list[str], environ: dict[str, str], folde
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
+    # The one of the server may be of a file with positions, and the new one of a pipe, which has none.
+    sys.stdout = os.fdopen(1, "w", closefd=False)
     run_portal(command)
 
 
