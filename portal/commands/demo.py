@@ -119,8 +119,10 @@ def _instructions(settings: Settings, folder: Path) -> str:
   Zype Activate is running, with a simulated Zype and a simulated TV.
 
     Portal   {settings.public_url}
+    Console  {settings.console_url}/support
     TV       {settings.zype_api_url}/tv
     Mail     {settings.zype_api_url}/mail
+    More     {settings.zype_api_url}/  with PINs that fail, and all sign-ins
 
   Link the TV:
 
@@ -144,6 +146,5 @@ def _instructions(settings: Settings, folder: Path) -> str:
     {command} audit verify FILE
 
   Sign in without a password, from a site where she is signed in already:  {settings.handoff_url}
-  More to try, such as PINs that fail:  {settings.zype_api_url}/
   Ctrl-C stops the demo and removes its data.
 """

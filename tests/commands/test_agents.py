@@ -106,6 +106,16 @@ def test_a_new_account_can_sign_in(agents: RunAgents, accounts: Accounts, option
     assert password != password_in(agents("add", "dave"))
 
 
+def test_it_prints_where_the_console_is(run: Run, environ: dict[str, str]) -> None:
+    for origins, console in (
+        ({}, "http://127.0.0.1:8000/support"),
+        ({"PORTAL_STAFF_URL": "http://localhost:8000"}, "http://localhost:8000/support"),
+    ):
+        for command in (("add", f"agent{len(origins)}"), ("reset", f"agent{len(origins)}")):
+            printed = run("agents", *command, **environ, **origins).stdout.splitlines()
+            assert f"Console:  {console}" in printed, command
+
+
 def test_an_invalid_name_is_refused(agents: RunAgents, accounts: Accounts) -> None:
     for name in ("", " ", "-newcomer", "new comer", "newcomer@example.com", "oidc:newcomer", "c" * 65, "ñ", "a\nb"):
         assert "The name has to start with a letter or digit" in agents("add", "--", name, status=1), name

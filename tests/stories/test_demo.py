@@ -140,6 +140,7 @@ def link_tv(browser: PageClient, page: Page, pin: str, button: str) -> Page:
 def test_the_printed_instructions_open_the_console_for_the_agent_and_the_supervisor(demo: Demo) -> None:
     printed = demo.printed
     console = step(printed, 6, r"Open the console: +(\S+)")[1]
+    assert re.search(rf"^ +Console +{re.escape(console)}$", printed, re.MULTILINE)
     name, password = step(printed, 7, r"Sign in: +(\S+) +password: (\S+)").groups()
     phone = step(printed, 8, r"Enter the code of his authenticator app: +(\S+)")[1]
     supervisor = re.search(r"the history of all agents: +(\S+) +password: (\S+)", printed)
