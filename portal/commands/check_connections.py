@@ -87,6 +87,6 @@ def mail(settings: Settings) -> str:
     if settings.smtp_url is None:
         return "PORTAL_SMTP_URL is not set, so viewers get no mail"
     try:
-        return f"the server of PORTAL_SMTP_URL {smtp_client(settings).check()}"
+        return f"the server of PORTAL_SMTP_URL {smtp_client(settings).check(settings.mail_from)}"
     except NotSent as error:
         raise CheckFailed(f"the server of PORTAL_SMTP_URL can't be used: {error}") from error

@@ -76,14 +76,23 @@ class SMTPClient:
                 raise NotSent("the server accepts only ASCII addresses", is_permanent=True)
             smtp.sendmail(message.sender, [message.recipient], message.content, options)
 
-    def check(self) -> str:
-        """Connect, and sign in if there is a user name, without sending anything; raises NotSent if that fails.
+    def check(self, sender: str) -> str:
+        """Connect, sign in if there is a user name, and begin a mail from the sender, but send none.
 
         Returns:
             what works, as the end of a sentence about the server.
+
+        Raises:
+            NotSent: one of these fails.
         """
         with self._connected() as smtp:
-            smtp.noop()
+            for command, is_of_recipient in ((smtp.mail, False), (smtp.rcpt, True)):
+                refusal = Refusal.of(*command(sender))
+                # The sender may have no mailbox, and a recipient who is not known may have to wait (4xx).
+                is_harmless = is_of_recipient and (refusal.code < 500 or refusal.is_permanent(is_of_recipient=True))
+                if refusal.code >= 400 and not is_harmless:
+                    raise NotSent(f"it refuses mail from PORTAL_MAIL_FROM: {refusal}")
+            smtp.rset()
         works = f"answers, and accepts our {'sign-in' if self._user else 'connection'}"
         if not self._is_plain:
             return works

@@ -1,5 +1,6 @@
 """How a message is sent: TLS where required, user names and passwords, and errors without an address."""
 
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -16,12 +17,12 @@ from tests.harness.servers import free_port
 from tests.harness.timing import at_most
 
 HOST = "mail.example.test"
+SENDER = "support@example.com"
 
 
 def message(to: str = "alice@example.com") -> WrittenMessage:
-    sender = "support@example.com"
-    fields = (f"From: {sender}", f"To: {to}", "Subject: A TV was linked")
-    return written(sender, to, fields, "Hello,\n.\n.a line that begins with a dot\n")
+    fields = (f"From: {SENDER}", f"To: {to}", "Subject: A TV was linked")
+    return written(SENDER, to, fields, "Hello,\n.\n.a line that begins with a dot\n")
 
 
 def client(url: str, seconds: float = 3) -> SMTPClient:
@@ -65,8 +66,36 @@ def test_a_message_arrives_unchanged(mail_server: MailServer) -> None:
 
 
 def test_a_check_sends_nothing(mail_server: MailServer) -> None:
-    client(mail_server.url).check()
+    client(mail_server.url).check(SENDER)
     assert mail_server.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_fault"),
+    [
+        ("554 5.7.1 Relay access denied", True),
+        ("553 5.1.8 Sender address rejected", True),
+        ("550 5.1.1 support@example.com: no such mailbox", False),
+        ("451 4.7.1 Greylisted", False),
+    ],
+)
+def test_a_check_tells_whether_the_sender_may_send(mail_server: MailServer, answer: str, is_fault: bool) -> None:
+    mail_server.refused[SENDER] = answer
+    if is_fault:
+        codes = " ".join(answer.split()[:2])
+        with pytest.raises(NotSent, match=f"^it refuses mail from PORTAL_MAIL_FROM: {codes}$"):
+            client(mail_server.url).check(SENDER)
+    else:
+        client(mail_server.url).check(SENDER)
+
+
+def test_a_check_tells_that_the_sender_is_refused_at_once() -> None:
+    refusal = "it refuses mail from PORTAL_MAIL_FROM: 421 4.7.0"
+    with (
+        scripted(b"220 hi\r\n", b"250 hi\r\n", b"421 4.7.0 Not yours\r\n") as port,
+        pytest.raises(NotSent, match=f"^{re.escape(refusal)}$"),
+    ):
+        client(f"smtp://127.0.0.1:{port}").check(SENDER)
 
 
 @pytest.mark.usefixtures("remote_host")
@@ -90,14 +119,16 @@ class TestOffLoopback:
         with MailServer().serve_in_thread() as server:
             private = client(f"smtp://{HOST}:{server.port}?tls=no")
             private.send(message())
-            assert private.check().endswith("without TLS, as tls=no says, so others on that network can read the mails")
+            assert private.check(SENDER).endswith(
+                "without TLS, as tls=no says, so others on that network can read the mails"
+            )
         assert server.used_tls == [False]
         server = MailServer(options={"auth_require_tls": False})
         server.options["authenticator"] = server.authenticate
         with server.serve_in_thread():
             private = client(f"smtp://portal:right@{HOST}:{server.port}?password=clear&tls=no")
             private.send(message())
-            assert private.check().endswith("can read the mails and the password")
+            assert private.check(SENDER).endswith("can read the mails and the password")
         assert server.logins[0] == ("portal", "right")
 
     @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8"])
