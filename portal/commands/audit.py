@@ -12,6 +12,7 @@ import click
 
 from portal.commands.archive import archive
 from portal.commands.context import configured_database, fail, operator
+from portal.commands.redacted_output import binary_output
 from portal.domain.actors import ActorKind, Reason
 from portal.domain.counting import counted
 from portal.domain.errors import LedgerUnavailable
@@ -150,8 +151,8 @@ def export_attempts(kind: export.Format, **options: Any) -> None:
             fail("Nothing was exported, because the export could not be written to the ledger. See the log above.")
         ledger.finish(attempt, ExportOutcome.EXPORTED)
         for line in export.write(history.all(attempt_filter), kind, ledger.keyring.current):
-            sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+            binary_output().write(line)
+        binary_output().flush()
 
 
 @audit.command()

@@ -13,6 +13,7 @@ import click
 
 from portal import __version__
 from portal.commands.output import guarded_output
+from portal.commands.redacted_output import redacted_output
 
 PRIVATE_UMASK = 0o077
 # The module of each command, and its line in the list of commands, which imports none of them.
@@ -52,7 +53,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         # Here too, because click ends without a word where what reads the output has closed it.
-        with guarded_output():
+        with guarded_output(), redacted_output():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

