@@ -35,7 +35,8 @@ def make_older(attempts: Attempts, by: timedelta) -> None:
             connection.execute(pending.update().where(pending.c.attempt_id == attempt_id).values(at=at - by))
 
 
-def test_an_agents_unknown_is_a_notice_that_is_due_after_an_hour(attempts: Attempts) -> None:
+def test_an_agents_unknown_is_a_notice_that_is_due_after_an_hour(sqlite: Database) -> None:
+    attempts = Attempts(sqlite)
     attempts.finish(VIEWER, Outcome.UNKNOWN)
     attempts.finish(AGENT, "unknown", action=Action.LOOK_UP)
     assert attempts.notices() == []
@@ -114,8 +115,9 @@ def test_a_crashed_attempt_is_one_that_nobody_knows_of(attempts: Attempts) -> No
 
 
 def test_an_attempt_that_is_resolved_has_the_notice_of_what_became_of_it(
-    attempts: Attempts, make_mailer: MakeMailer, mail_server: MailServer
+    sqlite: Database, make_mailer: MakeMailer, mail_server: MailServer
 ) -> None:
+    attempts = Attempts(sqlite)
     link, lost = attempts.begin(), attempts.begin(device="tv-2")
     make_older(attempts, 2 * HOUR)
     attempts.ledger.resolve(lost.id, Outcome.NOT_FOUND)
@@ -130,7 +132,8 @@ def test_an_attempt_that_is_resolved_has_the_notice_of_what_became_of_it(
     assert ids == [f"<{link.id}.unknown@example.com>", f"<{link.id}@example.com>"]
 
 
-def test_a_notice_that_was_replaced_while_it_was_sent_does_not_count_as_the_new_one(attempts: Attempts) -> None:
+def test_a_notice_that_was_replaced_while_it_was_sent_does_not_count_as_the_new_one(sqlite: Database) -> None:
+    attempts = Attempts(sqlite)
     link, box = attempts.begin(), Outbox(attempts.database)
     make_older(attempts, 2 * HOUR)
     UnknownAttempts(attempts.database).queue_crashed()
