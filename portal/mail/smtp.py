@@ -175,6 +175,8 @@ class _Connection(smtplib.SMTP):
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected
         context = ssl.create_default_context()
+        # Raises an OSError if the server has reset the connection: wrap_socket would do so too, and leave it open.
+        self.sock.getpeername()
         self.sock = secured = context.wrap_socket(self.sock, server_hostname=host, do_handshake_on_connect=False)
         secured.do_handshake()
 

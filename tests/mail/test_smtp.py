@@ -1,7 +1,9 @@
 """How a message is sent: TLS where required, user names and passwords, and errors without an address."""
 
+import gc
 import re
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -257,6 +259,21 @@ def test_a_server_that_trickles_its_tls_handshake_does_too() -> None:
 
     with tcp_server(handle) as port, at_most(5):
         error_of(SMTPClient(f"smtp://{HOST}:{port}", "portal.test", 20, 0.3))
+
+
+@pytest.mark.usefixtures("remote_host")
+def test_a_connection_that_is_reset_before_the_tls_handshake_is_closed() -> None:
+    def handle(connection: socket.socket, _stop: threading.Event) -> None:
+        for line in (b"220 hi\r\n", b"250-hi\r\n250 STARTTLS\r\n"):
+            connection.sendall(line)
+            connection.recv(4096)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(b"220 go on\r\n")
+
+    with tcp_server(handle) as port:
+        for _ in range(5):
+            error_of(client(f"smtp://{HOST}:{port}"))
+    gc.collect()
 
 
 @pytest.mark.parametrize("last", [b"421 bye\r\n", b"rubbish\r\n", b""])
