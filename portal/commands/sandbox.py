@@ -28,6 +28,7 @@ def sandbox(stop_with_stdin: bool) -> None:
         client_id=settings.zype_client_id,
         client_secret=settings.zype_client_secret.get_secret_value(),
         activate_url=f"{settings.public_url}/activate",
+        console_url=f"{settings.console_url}/support",
         handoff_key=settings.handoff_key.get_secret_value() if settings.handoff_key else None,
         handoff_issuer=settings.handoff_issuer,
         other_hosts=(urlsplit(settings.zype_login_url).netloc,),

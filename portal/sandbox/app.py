@@ -5,6 +5,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
 from portal.sandbox import api, authenticator, authorize, faults, login, pages, tv, video_service
+from portal.sandbox.navigation import places
 from portal.sandbox.state import EXTENSION, Sandbox, sandbox
 
 _MAX_BODY = 64 * 1024
@@ -18,6 +19,7 @@ def create_app(state: Sandbox) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
     app.extensions[EXTENSION] = state
     app.jinja_env.undefined = StrictUndefined
+    app.context_processor(lambda: {"places": places()})
     for blueprint in (api.bp, login.bp, authorize.bp, tv.bp, authenticator.bp, video_service.bp, pages.bp):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _error_as_json)

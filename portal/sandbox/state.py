@@ -29,6 +29,7 @@ class Sandbox:
     Args:
         client_id: the portal's client at the login service.
         activate_url: the portal's page, which the TV shows; browsers return to its origin after sign-in.
+        console_url: the portal's page for customer support, to which the sandbox's pages lead.
         app_key: of a TV's calls; it may not link.
         other_hosts: by which it is reached besides the one where it listens, as a Host header names them.
         handoff_key: that the portal and the video service's site share; none if the portal has another.
@@ -41,6 +42,7 @@ class Sandbox:
     client_id: str
     client_secret: str = field(repr=False)
     activate_url: str
+    console_url: str | None = None
     app_key: str = field(default="sandbox-app-key", repr=False)
     other_hosts: tuple[str, ...] = ()
     handoff_key: str | None = field(default=None, repr=False)

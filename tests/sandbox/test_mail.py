@@ -46,7 +46,7 @@ def page(calls: Calls) -> Element:
 def test_it_says_that_there_is_no_mail_yet(calls: Calls) -> None:
     assert "No mail yet." in page(calls).text
     assert calls.http.get("/mail.json").json == []
-    assert parsed(calls.http.get("/").text).select_one('a[href="/mail"]')
+    assert parsed(calls.http.get("/").text).select('main a[href="/mail"]')
 
 
 def test_it_shows_the_newest_mail_first(smtp: smtplib.SMTP, calls: Calls, clock: Clock) -> None:

@@ -6,10 +6,12 @@ import pytest
 from flask import Flask
 
 from portal.sandbox.seed import MAGIC_PINS
+from portal.sandbox.state import EXTENSION
 from tests.harness.markup import parsed
 from tests.sandbox.conftest import API_KEY, APP_KEY, CLIENT_SECRET, PORTAL, Calls
 
 PAGES = ("/", "/tv", "/mail", "/authenticator", "/oauth/authorize")
+VIDEO_SERVICE = "/video-service"
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -33,7 +35,7 @@ def test_every_answer_has_the_security_headers(calls: Calls, path: str) -> None:
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, VIDEO_SERVICE])
 def test_browsers_leave_pins_names_and_the_brand_as_they_are(calls: Calls, path: str) -> None:
     shown = parsed(calls.http.get(path).text)
     for tag in shown.select("code, bdi, .brand, #pin, #url, th[scope=row]"):
@@ -62,8 +64,19 @@ def test_it_lists_the_magic_pins_and_the_sign_ins_on_its_front_page(calls: Calls
     assert [cell.text for cell in shown.select("#magic-pins tbody th")] == [magic.word for magic in MAGIC_PINS]
     for text in ("alice@example.com", "alice-password", "mallory@example.com"):
         assert text in shown.text
-    assert shown.select_one('a[href="/tv"]')
-    assert shown.select_one(f'a[href="{PORTAL}/activate"]')
+    assert shown.select('main a[href="/tv"]')
+    assert shown.select(f'main a[href="{PORTAL}/activate"]')
+
+
+def test_every_page_leads_to_every_other_and_to_the_portal(calls: Calls, app: Flask) -> None:
+    app.extensions[EXTENSION].console_url = f"{PORTAL}/support"
+    expected = ["/", "/tv", "/mail", "/video-service", "/authenticator", f"{PORTAL}/activate", f"{PORTAL}/support"]
+    for path in (*PAGES, VIDEO_SERVICE):
+        shown = parsed(calls.http.get(path).text)
+        assert [link["href"] for link in shown.select("nav a")] == expected, path
+        assert [link["href"] for link in shown.select("nav [aria-current]")] == [path] * (path in expected), path
+    # A form that is sent again, and the answer to a client that is not known, are pages as well.
+    assert parsed(calls.http.post("/authenticator", data={"secret": "no"}).text).select("nav a")
 
 
 def test_the_health_check_answers(calls: Calls) -> None:
