@@ -73,7 +73,7 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
     _configure(app, settings)
     app.extensions[EXTENSION] = create_services(settings, is_draining)
     logs.init_app(app, metrics.count_request)
-    limits.init_app(app, settings)
+    limits.init_app(app, settings, metrics.FLOOD_REFUSALS.inc)
     console_origin.init_app(app, settings)
     bodies.init_app(app)
     forms.init_app(app)
@@ -113,7 +113,9 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 def create_services(settings: Settings, is_draining: Callable[[], bool] = lambda: False) -> Services:
     """Build the services of a portal, which need no Flask; the arguments are those of ``create_app``."""
-    database = Database(settings.database_url.get_secret_value(), connections=settings.threads)
+    database = Database(
+        settings.database_url.get_secret_value(), connections=settings.threads, observe=metrics.observe_database_wait
+    )
     keys = keyring(settings)
     ledger = Ledger(
         database,
@@ -122,7 +124,7 @@ def create_services(settings: Settings, is_draining: Callable[[], bool] = lambda
         on_failure=metrics.LEDGER_FAILURES.inc,
         on_stop=metrics.count_stopped,
     )
-    zype = ZypeClient(settings, metrics.observe_zype, find_caller)
+    zype = ZypeClient(settings, metrics.observe_zype, find_caller, metrics.count_share_refusal)
     sessions = Sessions(database, keys.current)
     history = History(database)
     single_flight = SingleFlight(ledger, history, settings.zype_deadline)

@@ -26,8 +26,10 @@ from portal.commands.metrics_server import MetricsServer
 from portal.commands.stopping import ServerState
 from portal.commands.worker import WholeRequestWorker
 from portal.database.schema import NewerSchema, SchemaState, state_of
+from portal.pages.ops.sampler import Sampler
 from portal.pages.web import logs
 from portal.pages.web.refusals import refusals
+from portal.services import EXTENSION
 from portal.settings.settings import Settings
 
 log = structlog.get_logger("portal.commands")
@@ -165,11 +167,15 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         try:
-            return create_app(self._settings, is_draining=self.state.is_draining)
+            app = create_app(self._settings, is_draining=self.state.is_draining)
         except Exception as error:
             # gunicorn would print the exception itself, without redaction.
             log.critical("worker_failed", exc_info=error)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+        if self._metrics:
+            services = app.extensions[EXTENSION]
+            Sampler(services.database, services.zype).start()
+        return app
 
     def _init_worker(self, worker: Any) -> None:
         # In the first worker, because the arbiter forks: workers would inherit the locks that a thread of it holds.

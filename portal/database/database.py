@@ -1,9 +1,11 @@
 """One engine for SQLite or PostgreSQL, and on it units of work that read and units of work that write."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
+from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -27,6 +29,14 @@ class DatabaseLocked(DatabaseUnusable):
     """Another unit of work has been writing for longer than the time limits allow."""
 
 
+class Wait(StrEnum):
+    """What a unit of work waits for: a connection to read, the beginning of a transaction that writes, or locks."""
+
+    READ = "read"
+    WRITE = "write"
+    LOCK = "lock"
+
+
 class Database:
     """One engine, and the two kinds of units of work on it; both raise sqlalchemy.exc.SQLAlchemyError.
 
@@ -34,12 +44,20 @@ class Database:
         url: ``sqlite:///…`` or ``postgresql+psycopg://…``.
         connections: how many units of work can be open at once, such as one for each thread of a worker.
         limits: how long a unit of work may wait; TIME_LIMITS if none is given.
+        observe: called with each Wait, and the seconds that it took, when it ends or is given up.
     """
 
-    def __init__(self, url: str, connections: int = 32, limits: TimeLimits | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        connections: int = 32,
+        limits: TimeLimits | None = None,
+        observe: Callable[[Wait, float], None] = lambda wait, seconds: None,
+    ) -> None:
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._limits = limits or TIME_LIMITS
+        self._observe = observe
         self._engine = make_engine(parsed, connections, self._limits)
         self._writer = self._engine.execution_options(**{WRITE: True})
         # SQLite has one writer. Threads of a process wait here, rather than sleep and poll in SQLite's busy handler,
@@ -52,7 +70,9 @@ class Database:
 
         It is without a transaction, except on PostgreSQL behind a pooler, where each of them needs its time limits.
         """
-        with self._engine.connect() as connection:
+        with self._waiting(Wait.READ):
+            opened = self._engine.connect()
+        with opened as connection:
             yield connection
 
     @contextmanager
@@ -62,17 +82,13 @@ class Database:
         On SQLite it is the only one that writes (``BEGIN IMMEDIATE``), so what it reads can't be out of date when it
         writes. DatabaseLocked is raised if another one has been writing for too long.
         """
-        if not self.is_sqlite:
-            with self._writer.begin() as connection:
-                yield connection
-            return
-        if not self._write_lock.acquire(timeout=self._limits.lock_seconds):
-            raise DatabaseLocked("another unit of work has been writing for too long")
-        try:
-            with self._writer.begin() as connection:
-                yield connection
-        finally:
-            self._write_lock.release()
+        with ExitStack() as stack:
+            with self._waiting(Wait.WRITE):
+                if self.is_sqlite:
+                    self._take_write_lock()
+                    stack.callback(self._write_lock.release)
+                connection = stack.enter_context(self._writer.begin())
+            yield connection
 
     def scalar(self, query: sa.Select[Value]) -> Value | None:
         """Return the first value that a query finds, or none."""
@@ -112,9 +128,22 @@ class Database:
         """
         if self.is_sqlite:
             return
-        for name in names:
-            number = int.from_bytes(name[:8], "big", signed=True)
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+        with self._waiting(Wait.LOCK):
+            for name in names:
+                number = int.from_bytes(name[:8], "big", signed=True)
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+
+    @contextmanager
+    def _waiting(self, wait: Wait) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._observe(wait, time.monotonic() - start)
+
+    def _take_write_lock(self) -> None:
+        if not self._write_lock.acquire(timeout=self._limits.lock_seconds):
+            raise DatabaseLocked("another unit of work has been writing for too long")
 
     def dispose(self) -> None:
         """Close every connection."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from portal.database.backlog import Backlog, backlog
 from portal.database.database import Database
 from portal.database.schema import UTCDateTime, metadata
 from portal.domain.outcomes import Action
@@ -118,6 +119,10 @@ class Outbox:
         values = {name: row[name] for name in Notice.__dataclass_fields__}
         return Notice(**values | {"kind": NoticeKind(row["kind"]), "tries": row["tries"] + 1})
 
+    def backlog(self) -> Backlog:
+        """Return how many notices wait to be sent, and how old the oldest is since it could have been sent first."""
+        return backlog(self._database, _FIRST_DUE_AT, outbox.c.state == NoticeState.WAITING)
+
     def mark_sent(self, notice: Notice) -> bool:
         """Mark a notice as sent; return whether it was not marked before."""
         return self._update(notice, {"state": NoticeState.SENT})
@@ -164,4 +169,6 @@ _DUE = (
     .order_by(outbox.c.due_at)
     .limit(1)
 )
+# The first try of some is an hour after what they are about.
+_FIRST_DUE_AT = sa.case((outbox.c.tries > 0, outbox.c.at), else_=outbox.c.due_at)
 _OLD = sa.select(outbox.c.attempt_id).where(outbox.c.state != NoticeState.WAITING).limit(DELETED_AT_ONCE)

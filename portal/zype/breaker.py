@@ -30,6 +30,12 @@ class Breaker:
         self._probe_at = 0.0
         self._is_probing = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it refuses calls at this moment; a probe may be under way."""
+        with self._lock:
+            return self._failures >= FAILURES_TO_OPEN and (self._is_probing or self._probe_at > self._clock())
+
     @contextmanager
     def watch(
         self, method: str, path: str, is_answered: Callable[[], bool], subject: str | None = None

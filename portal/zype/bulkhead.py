@@ -5,7 +5,7 @@ It never waits, and holds no lock during a call: a call goes ahead or is refused
 
 import threading
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
@@ -42,9 +42,10 @@ class Bulkhead:
 
     Args:
         places: calls in flight in all.
+        on_full: called with the pool that has no place left for a call, which is refused.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, on_full: Callable[[Pool], None] = lambda pool: None) -> None:
         quarter = places // 4
         self._sizes = {
             Pool.ALL: places,
@@ -54,6 +55,7 @@ class Bulkhead:
             Pool.CALLER: CALLS_OF_ONE,
             Pool.ADDRESS: CALLS_OF_ADDRESS,
         }
+        self._on_full = on_full
         self._lock = threading.Lock()
         self._taken: Counter[Hashable] = Counter()
 
@@ -76,6 +78,7 @@ class Bulkhead:
             if not full:
                 self._taken.update(shares.values())
         if full:
+            self._on_full(full[0])
             raise Busy(method, path, reason=full[0], retryable=True, retry_after=_RETRY_AFTER)
         token = _bulkhead_of_place.set(self)
         try:

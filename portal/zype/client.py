@@ -14,7 +14,7 @@ from portal.settings.addresses import network_prefix
 from portal.settings.settings import Settings
 from portal.zype import payloads
 from portal.zype.breaker import Breaker
-from portal.zype.bulkhead import Bulkhead
+from portal.zype.bulkhead import Bulkhead, Pool
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
 from portal.zype.errors import TOKEN_INFO_PATH, TOKEN_PATH, Busy, NotFound, Unavailable, ZypeError
@@ -47,6 +47,7 @@ class ZypeClient:
         observe: called for each call with its name, ``ok`` or the label of its error, and the seconds it took.
         find_caller: returns who asks for the call that this thread is about to make, because nobody has more than a
             share of the calls in flight; none for the portal itself.
+        on_full: called with the pool of calls in flight that had no place left for a call.
     """
 
     def __init__(
@@ -54,12 +55,13 @@ class ZypeClient:
         settings: Settings,
         observe: Observe = lambda name, result, seconds: None,
         find_caller: FindCaller = lambda: None,
+        on_full: Callable[[Pool], None] = lambda pool: None,
     ) -> None:
         self._settings = settings
         self._observe = observe
         self._find_caller = find_caller
         self._transport = Transport(settings)
-        self._bulkhead = Bulkhead(settings.zype_concurrency)
+        self._bulkhead = Bulkhead(settings.zype_concurrency, on_full)
         self._api = _Origin(settings.zype_api_url)
         self._login = _Origin(settings.zype_login_url)
 
@@ -154,6 +156,10 @@ class ZypeClient:
             fault = map_login(method, path, call, fault) or fault
             if fault is not None:
                 raise fault
+
+    def open_breakers(self) -> dict[str, bool]:
+        """Return, for each service of Zype's, whether its breaker refuses calls at this moment."""
+        return {"api": self._api.breaker.is_open, "login": self._login.breaker.is_open}
 
     def close(self) -> None:
         """Close every connection that is kept open."""

@@ -54,6 +54,17 @@ def test_it_refuses_an_address_over_the_limit_and_nobody_else(clock: time_machin
     assert statuses(client, *["192.0.2.1"] * 4, "192.0.2.2") == [200, 200, 200, 429, 200]
 
 
+def test_each_refusal_is_counted_once(clock: time_machine.Traveller) -> None:
+    app = Flask("tests", static_folder=None)
+    refused: list[str] = []
+    limits.init_app(app, load({"PORTAL_LIMIT_FLOOD": "1/minute;1/hour"}), lambda: refused.append("once"))
+    app.add_url_rule("/", view_func=lambda: "page")
+    # The eleventh is past the limit of its /48 network too.
+    found = statuses(app.test_client(), *["2001:db8::1"] * 11)
+    assert found == [200] + [429] * 10
+    assert len(refused) == 10
+
+
 def test_it_says_how_long_to_wait(clock: time_machine.Traveller) -> None:
     client = client_with()
     statuses(client, *["192.0.2.1"] * 3)

@@ -86,6 +86,21 @@ def test_ten_failures_in_a_row_open_it(failure: ZypeError, breaker: Breaker) -> 
     assert caught.value.status is None
 
 
+def test_it_tells_whether_it_refuses_calls(breaker: Breaker, clock: Clock) -> None:
+    assert not breaker.is_open
+    open_it(breaker)
+    assert breaker.is_open
+    clock.now += SECONDS_OPEN
+    assert not breaker.is_open, "the next call would be the probe"
+    with suppress(Unknown), breaker.watch("PUT", "/pin/link", lambda: False):
+        assert breaker.is_open, "others are refused during the probe"
+        raise TIMED_OUT
+    assert breaker.is_open
+    clock.now += SECONDS_OPEN
+    call(breaker)
+    assert not breaker.is_open
+
+
 @pytest.mark.parametrize(
     "alive",
     [

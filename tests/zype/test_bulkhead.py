@@ -8,7 +8,7 @@ import pytest
 
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.pins import Pin
-from portal.zype.bulkhead import Bulkhead
+from portal.zype.bulkhead import Bulkhead, Pool
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Busy, Unavailable, Unknown
 from tests.harness.ledger import actor, agent
@@ -176,7 +176,8 @@ def test_all_calls_of_a_worker_share_one_bulkhead(
 def test_an_operation_that_finds_no_place_is_counted_and_sends_nothing(server: ScriptedServer) -> None:
     counted: list[tuple[str, str]] = []
     settings = settings_for(server.url, zype_concurrency=1)
-    client = ZypeClient(settings, lambda name, result, _: counted.append((name, result)), lambda: actor())
+    full: list[Pool] = []
+    client = ZypeClient(settings, lambda name, result, _: counted.append((name, result)), lambda: actor(), full.append)
     with in_thread(client._bulkhead, actor(), for_link=True):
         with pytest.raises(Busy), client.operation("token", "POST", "/oauth/token"):
             raise AssertionError("it was let through")
@@ -185,4 +186,5 @@ def test_an_operation_that_finds_no_place_is_counted_and_sends_nothing(server: S
 
     client.close()
     assert counted == [("token", "busy"), ("consumer", "busy")]
+    assert full == [Pool.ALL, Pool.ALL]
     assert server.requests == []

@@ -4,7 +4,7 @@ Attempts to link or to sign in have limits of their own, which are counted in th
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import ceil
 from typing import Any
 
@@ -23,12 +23,12 @@ REDIS_SECONDS = 0.3
 _EXTENSION = "portal.limits"
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings, on_refused: Callable[[], None] = lambda: None) -> None:
     """Raise flask_limiter.RateLimitExceeded in the requests of an address that sends too many.
 
     For IPv6 the address is its /64 network; its /48 network may send ten times as many. They are counted in each
     worker's memory, or in Redis for all workers, and in memory again while Redis does not answer. The window of a limit
-    begins with the first request of an address.
+    begins with the first request of an address. ``on_refused`` is called for each request too many.
     """
     limiter = Limiter(
         key_func=lambda: network_prefix(client_address()),
@@ -44,6 +44,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         request_identifier=lambda: request.endpoint or "nowhere",
         strategy="fixed-window",
         key_prefix="portal-flood",
+        on_breach=lambda _: on_refused(),
         **_storage(settings),
     )
     limiter.init_app(app)
