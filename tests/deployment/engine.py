@@ -151,7 +151,15 @@ def engine() -> Iterator[Engine]:
         engine.build()
         yield engine
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _unmount(folder)
+        shutil.rmtree(folder)
+
+
+def _unmount(folder: Path) -> None:
+    """Unmount what podman leaves mounted below a folder, innermost first."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for place in reversed([place for place in mounted if place.startswith(f"{folder}/")]):
+        subprocess.run(["umount", place], timeout=20, check=True)
 
 
 def _make_root(target: Path, folder: Path) -> None:
