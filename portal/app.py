@@ -27,6 +27,7 @@ from portal.pages.auth.handoff import sign_in as handoff
 from portal.pages.auth.views import bp as auth
 from portal.pages.devices.views import bp as devices
 from portal.pages.identity.caller import find_caller
+from portal.pages.identity.session_cookie import SessionCookies
 from portal.pages.ops import metrics
 from portal.pages.ops.views import bp as ops
 from portal.pages.staff_auth.oidc import sign_in as staff_oidc
@@ -99,6 +100,7 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
 def _configure(app: Flask, settings: Settings) -> None:
     # A redirect of Werkzeug's would keep a PIN in the query; portal.pages.web.paths leads on from such paths.
     app.url_map.merge_slashes = False
+    app.session_interface = SessionCookies()
     app.secret_key = settings.secret_key.get_secret_value()
     if settings.secret_key_previous:
         app.config["SECRET_KEY_FALLBACKS"] = [settings.secret_key_previous.get_secret_value()]

@@ -20,6 +20,8 @@ _PIN_COLUMNS = ("consumer_id", "pin_fingerprint")
 _SAME_COLUMNS = ("action", *_PIN_COLUMNS, "linked_device_id")
 _IN_FLIGHT = sa.select(pending.c.attempt_id).where(
     pending.c.at > sa.bindparam("since"),
+    # What lies ahead was written before the clock was set back, and may be long over.
+    pending.c.at < sa.bindparam("until"),
     # An attempt to unlink has no PIN yet, and one to link has no device, so NULL has to equal NULL.
     *(pending.c[name].is_not_distinct_from(sa.bindparam(name)) for name in _SAME_COLUMNS),
 )
@@ -49,7 +51,10 @@ def earlier_attempt(
         join_within: how young an attempt in flight for the same consumer and PIN or TV must be.
         now: the database's time, UTC.
     """
-    values = {name: row[name] for name in _SAME_COLUMNS} | {"since": now - join_within}
+    values = {name: row[name] for name in _SAME_COLUMNS} | {
+        "since": now - join_within,
+        "until": now + join_within,
+    }
     attempt_id = connection.execute(_IN_FLIGHT, values).scalar()
     return InFlight(attempt_id) if attempt_id else _repeated(connection, row, now)
 
@@ -59,7 +64,7 @@ def _repeated(connection: Connection, row: Mapping[str, Any], now: datetime) -> 
     if row["pin_fingerprint"] is None:
         return None
     last = connection.execute(_LAST_WITH_PIN, {name: row[name] for name in _PIN_COLUMNS}).mappings().first()
-    if last is None or last["outcome"] not in _REFUSALS or last["at"] <= now - REPEAT_WITHIN:
+    if last is None or last["outcome"] not in _REFUSALS or abs(now - last["at"]) >= REPEAT_WITHIN:
         return None
     if any(last[name] != row[name] for name in _ACTOR_COLUMNS):
         return None

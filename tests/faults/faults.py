@@ -29,12 +29,14 @@ class Fault:
     """A database, and how it fails.
 
     Args:
+        name: what fails, in the words of the table in docs/operating.md.
         url: of the database.
         inject: makes it fail while a block runs.
         log_text: is in the log then.
         is_readable: whether pages that only read still work.
     """
 
+    name: str
     url: str
     inject: Inject
     log_text: str
@@ -51,7 +53,7 @@ def locked(url: str) -> Fault:
             yield
             other.execute("ROLLBACK")
 
-    return Fault(url, lock, "database is locked", is_readable=True)
+    return Fault("SQLite is locked", url, lock, "database is locked", is_readable=True)
 
 
 def full(url: str) -> Fault:
@@ -64,7 +66,7 @@ def full(url: str) -> Fault:
         yield
         _limit(workers, NO_LIMIT)
 
-    return Fault(url, fill, "disk I/O error", is_readable=True)
+    return Fault("The disk under SQLite is full", url, fill, "disk I/O error", is_readable=True)
 
 
 def read_only(cluster: Cluster, url: str) -> Fault:
@@ -79,7 +81,7 @@ def read_only(cluster: Cluster, url: str) -> Fault:
         cluster.run(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
         _end_connections(cluster, url)
 
-    return Fault(url, forbid, "read-only transaction", is_readable=True)
+    return Fault("PostgreSQL is read-only", url, forbid, "read-only transaction", is_readable=True)
 
 
 def stopped(cluster: Cluster, url: str) -> Fault:
@@ -91,7 +93,7 @@ def stopped(cluster: Cluster, url: str) -> Fault:
         yield
         cluster.start()
 
-    return Fault(url, stop, "onnection refused", is_readable=False)
+    return Fault("PostgreSQL is stopped", url, stop, "onnection refused", is_readable=False)
 
 
 def _end_connections(cluster: Cluster, url: str) -> None:

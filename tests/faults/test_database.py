@@ -11,16 +11,19 @@ from portal.database.migration import upgrade
 from portal.domain.outcomes import Outcome
 from portal.settings.settings import Settings
 from tests.faults import faults
+from tests.faults.agreement import NO_ROW, PENDING, Agreement, words_of
 from tests.faults.faults import Fault
 from tests.harness import postgres
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Mallory
 from tests.harness.servers import Processes
-from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.simulated_zype import TV, SimulatedZype
 from tests.stories.ledger_rows import rows_of
 from tests.stories.workers import workers_of
 
 SECONDS = 10.0
+# The fault after which a PIN whose outcome could not be written is sent again, which takes some seconds of waiting.
+TRIED_AGAIN = "SQLite is locked"
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def fault(request: pytest.FixtureRequest) -> Fault:
 @pytest.fixture
 def environ(environ: dict[str, str], fault: Fault) -> dict[str, str]:
     """A portal on the database that will fail."""
-    return environ | {"PORTAL_DATABASE_URL": fault.url}
+    return environ | {"PORTAL_DATABASE_URL": fault.url, "PORTAL_ZYPE_READ_TIMEOUT": "2"}
 
 
 @pytest.fixture
@@ -87,21 +90,29 @@ def test_no_call_goes_unrecorded_and_no_answer_is_hidden(
 ) -> None:
     """One test, since starting the processes takes most of the time."""
     workers = workers_of(processes.process.pid)
-    sends_nothing_while_attempts_can_not_be_written(fault, workers, processes, alice, mallory, sandbox)
-    links_again_when_the_database_is_back(alice, mallory, sandbox, settings)
+    tv = sandbox.tv()
+    seen = sends_nothing_while_attempts_can_not_be_written(fault, tv, workers, processes, alice, mallory, sandbox)
+    again = links_again_when_the_database_is_back(tv, alice, mallory, settings)
+    Agreement(fault.name, seen, NO_ROW, "nothing", again).check()
     shows_and_logs_an_outcome_that_can_not_be_written(fault, workers, processes, alice, sandbox, settings)
 
 
 def sends_nothing_while_attempts_can_not_be_written(
-    fault: Fault, workers: list[int], processes: Processes, alice: Alice, mallory: Mallory, sandbox: SimulatedZype
-) -> None:
-    tv = sandbox.tv()
+    fault: Fault,
+    tv: TV,
+    workers: list[int],
+    processes: Processes,
+    alice: Alice,
+    mallory: Mallory,
+    sandbox: SimulatedZype,
+) -> str:
     alice.opens("/activate")
     before = len(processes.log())
     # Each of them waits for SQLite's lock.
     with fault.inject(workers), ThreadPoolExecutor(1) as pool:
         refused = pool.submit(mallory.signs_in, status=503)
         alice.types_pin(tv.pin, 503)
+        seen = words_of(alice.page)
         assert int(alice.page.header("Retry-After")) > 0
         if fault.is_readable:
             assert "nothing has changed" in alice.page.summary
@@ -116,17 +127,16 @@ def sends_nothing_while_attempts_can_not_be_written(
     assert fault.log_text in json.dumps(logged)
     assert sandbox.record() == []
     assert not tv.is_linked()
+    return seen
 
 
-def links_again_when_the_database_is_back(
-    alice: Alice, mallory: Mallory, sandbox: SimulatedZype, settings: Settings
-) -> None:
-    tv = sandbox.tv()
+def links_again_when_the_database_is_back(tv: TV, alice: Alice, mallory: Mallory, settings: Settings) -> str:
     mallory.opens("/sign-in").signs_in()
     alice.opens("/activate").types_pin(tv.pin)
     assert alice.page.heading == "Your TV is linked"
     assert tv.greeting() == "Alice"
     assert [row["outcome"] for row in rows_of(settings)] == [None, Outcome.LINKED]
+    return Outcome.LINKED
 
 
 def shows_and_logs_an_outcome_that_can_not_be_written(
@@ -154,3 +164,11 @@ def shows_and_logs_an_outcome_that_can_not_be_written(
     logged = log_lines(processes.log()[before:], "ledger_failed")
     assert [(line["outcome"], line["level"]) for line in logged] == [(Outcome.LINKED, "error")]
     assert logged[0]["attempt_id"] == rows[-1]["attempt_id"]
+    assert sandbox.record()[-1]["done"]
+    seen = words_of(alice.opens("/activate/done").page)
+    if fault.name == TRIED_AGAIN:
+        # Until then it may be under way in another worker.
+        time.sleep(settings.zype_deadline + 1)
+        alice.opens("/activate").types_pin("slow1")
+        assert rows_of(settings)[-1]["outcome"] == Outcome.LINKED
+    Agreement("The database fails during the call", seen, PENDING, "linked", Outcome.LINKED).check()

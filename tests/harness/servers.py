@@ -30,10 +30,10 @@ class Quiet(WSGIRequestHandler):
 
 
 class Port:
-    """A loopback port that stays this test's own until something serves on it."""
+    """A loopback port that stays this test's own until something serves on it; any, or the one of a number."""
 
-    def __init__(self) -> None:
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+    def __init__(self, number: int = 0) -> None:
+        self.socket = socket.create_server(("127.0.0.1", number), backlog=128)
         self.number: int = self.socket.getsockname()[1]
 
     @property

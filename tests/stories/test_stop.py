@@ -1,18 +1,14 @@
-"""A stop finishes requests under way, a crash leaves a pending attempt, and the sandbox stops with the portal."""
+"""A stop finishes requests under way, and the sandbox stops with the portal; tests/faults has how processes die."""
 
-import http.client
 import os
-import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
-from click.testing import CliRunner
 
-from portal.commands.cli import main
 from portal.domain.outcomes import Outcome
 from portal.settings.settings import Settings
 from tests.harness import servers
@@ -21,7 +17,7 @@ from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.timing import wait_until
 from tests.stories.ledger_rows import rows_of
 from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
-from tests.stories.workers import children_of, is_running, listens_on, worker_of_connection, workers_of
+from tests.stories.workers import children_of, is_running, listens_on
 
 SECONDS = 10.0
 
@@ -52,9 +48,7 @@ def press_ctrl_c(serve: Processes) -> None:
     os.killpg(serve.process.pid, signal.SIGINT)
 
 
-@pytest.mark.parametrize("stop", [terminate, press_ctrl_c])
-def test_a_stop_lets_a_link_in_flight_finish(
-    stop: Callable[[Processes], None],
+def test_ctrl_c_lets_a_link_in_flight_finish(
     processes: Processes,
     clients: ViewerClients,
     pool: ThreadPoolExecutor,
@@ -63,54 +57,12 @@ def test_a_stop_lets_a_link_in_flight_finish(
 ) -> None:
     viewer = clients.viewer(1)
     under_way = send_and_wait_until_zype_has_it(pool, viewer, "slow1", sandbox)
-    stop(processes)
+    press_ctrl_c(processes)
     assert under_way.result(SECONDS).outcome is Outcome.LINKED
     assert processes.process.wait(SECONDS) == 0
     assert [call["status"] for call in sandbox.record()] == [200]
     assert [row["outcome"] for row in rows_of(settings)] == [None, Outcome.LINKED]
     assert "Traceback" not in processes.log()
-
-
-@pytest.fixture
-def audit(environ: dict[str, str]) -> Callable[..., str]:
-    """Return a runner of ``zype-activate audit`` on the ledger of ``processes``, which returns what it prints."""
-
-    def audit(*command: str, exit_code: int = 0) -> str:
-        result = CliRunner(env=environ, catch_exceptions=False).invoke(main, ["audit", *command])
-        assert result.exit_code == exit_code, result.output
-        return result.output
-
-    return audit
-
-
-def test_a_killed_worker_leaves_a_pending_attempt_that_the_operator_can_resolve(
-    processes: Processes,
-    clients: ViewerClients,
-    pool: ThreadPoolExecutor,
-    port: Port,
-    sandbox: SimulatedZype,
-    audit: Callable[..., str],
-    settings: Settings,
-) -> None:
-    viewer = clients.viewer(1)
-    worker = worker_of_connection(workers_of(processes.process.pid), port.number, viewer.local_port)
-    under_way = send_and_wait_until_zype_has_it(pool, viewer, "hang1", sandbox)
-    os.kill(worker, signal.SIGKILL)
-    with pytest.raises((http.client.HTTPException, ConnectionError)):
-        under_way.result(SECONDS)
-
-    assert audit("pending") == "", "younger attempts may be under way"
-    listed = audit("pending", "--older-than", "0")
-    attempt_id = re.findall(r"\b[0-9a-f]{32}\b", listed)
-    assert len(attempt_id) == 1, listed
-    assert viewer.consumer_id in listed
-    audit("resolve", attempt_id[0], "not_found")
-    assert [row["outcome"] for row in rows_of(settings)][:2] == [None, Outcome.NOT_FOUND]
-    assert audit("pending", "--older-than", "0") == ""
-    assert "Nothing was written" in audit("resolve", attempt_id[0], "linked", exit_code=1)
-
-    # Another worker has replaced it, and the viewer can continue.
-    assert clients.viewer(1).enter_pin("good1").outcome is Outcome.LINKED
 
 
 def sandbox_and_mailer(serve: Processes, environ: dict[str, str]) -> tuple[int | None, int | None]:

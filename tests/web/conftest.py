@@ -2,25 +2,17 @@
 
 import json
 import logging
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 import structlog
 
 from portal.pages.web import logs
 from portal.settings.loading import load
-from tests.harness.programs import need
-from tests.harness.servers import free_port
+from tests.harness.redis_server import Redis
 
 SECRETS = {
     "PORTAL_SECRET_KEY": "s3cr3t" * 6,
@@ -71,48 +63,6 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     root.setLevel(level)
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
-
-
-class Redis:
-    """A real Redis server on a port of its own, to be killed and started again."""
-
-    PROGRAM = "redis-server"
-
-    def __init__(self) -> None:
-        # By its own name: in Debian it is a link to a program that does what its name says.
-        need(self.PROGRAM)
-        self._folder = Path(tempfile.mkdtemp(prefix="redis-"))
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.start()
-
-    def start(self) -> None:
-        """Start it, and return when it answers."""
-        command = [self.PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen([*command, "--dir", self._folder], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        with redis.Redis("127.0.0.1", self.port) as client:
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.ConnectionError:
-                    assert time.monotonic() < deadline, "redis-server did not start"
-                    time.sleep(0.02)
-
-    def kill(self) -> None:
-        """End it as a machine that loses its power does."""
-        self.process.kill()
-        self.process.wait(5)
-
-    def hang(self) -> None:
-        """Stop it in its tracks: it keeps its connections and answers nothing."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def close(self) -> None:
-        """End it and remove what it wrote."""
-        self.kill()
-        shutil.rmtree(self._folder)
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from flask_limiter import RateLimitExceeded
 from portal.pages.web import limits
 from portal.settings.loading import load
 from tests.harness.page import PageClient
-from tests.web.conftest import Lines, Redis
+from tests.harness.redis_server import Redis
+from tests.web.conftest import Lines
 
 NOON = 1_800_000_000
 assert NOON % 60 == 0

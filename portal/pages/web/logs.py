@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -36,7 +37,8 @@ _write_lock = threading.Lock()
 
 def _write(line: str) -> None:
     # Tests replace standard output, so it is looked up for each line.
-    with _write_lock:
+    # A full disk under the log, or nobody at the other end, is no reason to fail a page or to leave an outcome out.
+    with _write_lock, suppress(OSError):
         # The line is redacted already.
         getattr(sys.stdout, "unredacted", sys.stdout).write(line + "\n")
         sys.stdout.flush()
