@@ -46,7 +46,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
             yield find("database", partial(check_database.writable, database))
             yield find("ledger", partial(check_database.append_only, database))
     if settings.redis_url:
-        yield find("redis", partial(check_connections.redis, settings.redis_url.get_secret_value()))
+        yield find("redis", partial(check_connections.redis, settings, settings.redis_url.get_secret_value()))
     with closing(ZypeClient(settings)) as zype:
         yield find("Zype's API", partial(check_connections.api, zype))
         if "password" in settings.sign_in:

@@ -2,11 +2,12 @@
 
 from uuid import uuid4
 
-from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 
 from portal.app import create_app
 from portal.commands.findings import CheckFailed
+from portal.commands.redis_faults import redis_fault
 from portal.domain.counting import counted
 from portal.mail.smtp import NotSent, smtp_client
 from portal.pages.auth import authorization_code
@@ -15,23 +16,32 @@ from portal.pages.auth.handoff.keys import PublicKeys, keys_of
 from portal.pages.auth.handoff.sign_in import PATH as HANDOFF_PATH
 from portal.pages.staff_auth.oidc.provider import Provider
 from portal.pages.staff_auth.oidc.sign_in import CALLBACK_PATH
+from portal.pages.web.limits import KEY_PREFIX
 from portal.services import EXTENSION
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.errors import BadCredentials, Misconfigured
 
+REDIS_SECONDS = 3
 # An account that can't exist: asking for it shows whether our credentials are accepted, and nothing else.
 UNKNOWN_ACCOUNT = "nobody@example.invalid"
 
 
-def redis(url: str) -> str:
+def redis(settings: Settings, url: str) -> str:
+    storage = storage_from_string(url, socket_connect_timeout=REDIS_SECONDS, socket_timeout=REDIS_SECONDS)
+    counter = (settings.limit_flood[0], KEY_PREFIX, "check", uuid4().hex)
+    limiter = FixedWindowRateLimiter(storage)
     try:
-        is_up = storage_from_string(url, socket_connect_timeout=3, socket_timeout=3).check()
-    except ConfigurationError as error:
-        raise CheckFailed("PORTAL_REDIS_URL is not an address of Redis, or its client is not installed") from error
-    if not is_up:
-        raise CheckFailed("it does not answer; each worker would count floods by itself")
-    return "it answers"
+        limiter.hit(*counter)
+    except storage.base_exceptions as error:
+        why = redis_fault(error, url)
+        raise CheckFailed(f"{why}. Until that is mended, each worker counts floods by itself") from error
+    try:
+        limiter.clear(*counter)
+    except storage.base_exceptions:
+        # Nothing but a check deletes a counter. It ends by itself.
+        return "it answers, and counts, but lets nothing be deleted"
+    return "it answers, and counts"
 
 
 def api(zype: ZypeClient) -> str:

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.commands.findings import CheckFailed
-from portal.database.database import Database, describe
+from portal.database.database import Database
+from portal.database.faults import reason
 from portal.database.schema import APPEND_ONLY, NewerSchema, SchemaState, metadata, state_of
 
 # From the fifth time on psycopg would prepare a statement on the server, unless it is told not to.
@@ -39,7 +40,7 @@ def writable(database: Database) -> str:
         _repeat(database)
         missing = _missing_rights(database)
     except SQLAlchemyError as error:
-        raise CheckFailed(f"can't write to it: {describe(error)}") from error
+        raise CheckFailed(f"can't write to it: {reason(error)}") from error
     if missing:
         raise CheckFailed(
             f"the role of PORTAL_DATABASE_URL lacks rights: {'; '.join(missing)}. Grant what docs/operating.md lists, "

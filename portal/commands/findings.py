@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.commands.advice import with_advice
 from portal.commands.folders import FolderUnusable
-from portal.database.database import describe
+from portal.database.faults import reason
 from portal.database.schema import NewerSchema
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.zype.errors import ZypeError
@@ -32,6 +33,6 @@ def find(subject: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(True, f"{subject}: {check()}")
     except SQLAlchemyError as error:
-        return Finding(False, f"{subject}: {describe(error)}")
+        return Finding(False, f"{subject}: {reason(error)}")
     except (CheckFailed, NewerSchema, FolderUnusable, ZypeError, ProviderError) as error:
-        return Finding(False, f"{subject}: {error}")
+        return Finding(False, f"{subject}: {with_advice(str(error))}")

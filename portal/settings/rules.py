@@ -107,5 +107,19 @@ def _sandbox_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple
             f"must be yes if others may reach sandbox mode, as {listed} would let them: its passwords are known "
             "to everybody. For your viewers set PORTAL_MODE=live",
         )
+    yield from _sandbox_port_rules(settings, names)
     if "public_url" not in names and not is_loopback(split_bind(settings.bind)[0]):
         yield "public_url", "is required when PORTAL_BIND is not on loopback: how do viewers reach it?"
+
+
+def _sandbox_port_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield where the sandbox would listen at a port of the portal. The sandbox starts first, and serve would fail."""
+    ports = {"zype_api_url": urlsplit(settings.zype_api_url).port}
+    # A port that was derived from the sandbox's is nobody's fault.
+    if settings.sandbox_mail_address and ("smtp_url" in names or "zype_api_url" not in names):
+        ports["smtp_url"] = settings.sandbox_mail_address[1]
+    for bind in ("bind", "metrics_bind"):
+        taken = _port(getattr(settings, bind)) if getattr(settings, bind) else None
+        for name, port in ports.items():
+            if taken and port == taken:
+                yield name, f"must have another port than {variable(bind)}: in sandbox mode the sandbox listens there"

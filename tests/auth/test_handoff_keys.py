@@ -213,7 +213,7 @@ def test_a_site_that_can_t_be_reached(public_keys: PublicKeys, environ: dict[str
 
     site.publish(ec_key())
     is_ok, text = found()
-    assert (is_ok, "1 keys" in text) == (True, True)
+    assert (is_ok, "with 1 key;" in text) == (True, True)
     site.status = 500
     is_ok, text = found()
     assert not is_ok

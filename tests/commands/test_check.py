@@ -168,9 +168,12 @@ def test_a_mail_server_is_tried_without_sending_anything(failed_checks: FailedCh
     assert failed_checks() == {}
     assert mail_server.accepted == []
     failed = failed_checks(PORTAL_SMTP_URL=mail_server.url.replace("//", "//portal:hushhushhush@"))
-    assert failed["mail"].text == "mail: the server of PORTAL_SMTP_URL can't be used: SMTPNotSupportedError"
+    assert failed["mail"].text == (
+        "mail: the server of PORTAL_SMTP_URL can't be used: it offers no sign-in: leave out user name and password, or "
+        "use the port for clients, 587: SMTPNotSupportedError"
+    )
     failed = failed_checks(PORTAL_SMTP_URL=f"smtp://127.0.0.1:{free_port()}")
-    assert failed["mail"].text.endswith(": ConnectionRefusedError")
+    assert failed["mail"].text.endswith(": unreachable: nothing listens at its host and port: ConnectionRefusedError")
 
 
 def test_no_mail_server_is_mentioned_and_no_fault(environ: dict[str, str]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 import click
 import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from portal.commands.cli import main
 from portal.commands.redacted_output import hide, redacted_output
@@ -53,8 +52,8 @@ def commands(group: click.Group, *names: str) -> Iterator[str]:
 
 @pytest.fixture
 def environ(environ: dict[str, str], postgresql_url: str) -> dict[str, str]:
-    """Settings with a secret where none should be, which the database quotes: there is no database of that name."""
-    url = make_url(postgresql_url).set(database=LEDGER_KEY).render_as_string(hide_password=False)
+    """Settings with a secret where none should be, which the client of the database quotes."""
+    url = f"{postgresql_url}?{LEDGER_KEY}=1"
     return environ | {
         "PORTAL_LEDGER_KEY": LEDGER_KEY,
         "PORTAL_DATABASE_URL": url,
@@ -69,7 +68,7 @@ def test_every_command_is_walked() -> None:
 def test_no_command_prints_what_the_database_quotes(
     run: Run, run_process: RunProcess, environ: dict[str, str], postgresql_url: str
 ) -> None:
-    with pytest.raises(psycopg.OperationalError, match=LEDGER_KEY):
+    with pytest.raises(psycopg.ProgrammingError, match=LEDGER_KEY):
         psycopg.connect(environ["PORTAL_DATABASE_URL"].replace("+psycopg", ""))
     for name, arguments in ARGUMENTS.items():
         done = run(*name.split(), *arguments, **environ)

@@ -182,6 +182,14 @@ class TestSandboxMode:
                 ("127.0.0.1:8000", "[::1]:08000"),
             )
         ),
+        *(
+            (given, name, f"must have another port than {bind}: in sandbox mode the sandbox listens there")
+            for given, name, bind in (
+                ({"PORTAL_BIND": "[::1]:8001"}, "PORTAL_ZYPE_API_URL", "PORTAL_BIND"),
+                ({"PORTAL_BIND": "127.0.0.1:8025"}, "PORTAL_SMTP_URL", "PORTAL_BIND"),
+                ({"PORTAL_METRICS_BIND": "127.0.0.1:8001"}, "PORTAL_ZYPE_API_URL", "PORTAL_METRICS_BIND"),
+            )
+        ),
         (
             {"PORTAL_PIN_CASE": "upper"},
             "PORTAL_PIN_PATTERN",

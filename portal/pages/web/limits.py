@@ -20,6 +20,7 @@ from portal.settings.settings import Settings
 EXEMPT = frozenset({"ops.healthz", "ops.readyz"})
 # Every request waits for Redis, so its time-out is short.
 REDIS_SECONDS = 0.3
+KEY_PREFIX = "portal-flood"
 _EXTENSION = "portal.limits"
 
 
@@ -43,7 +44,7 @@ def init_app(app: Flask, settings: Settings, on_refused: Callable[[], None] = la
         # By default requests that match no route are not counted.
         request_identifier=lambda: request.endpoint or "nowhere",
         strategy="fixed-window",
-        key_prefix="portal-flood",
+        key_prefix=KEY_PREFIX,
         on_breach=lambda _: on_refused(),
         **_storage(settings),
     )
