@@ -87,7 +87,7 @@ def _local_settings(environ: Mapping[str, str]) -> Settings:
     if names := reachable_from_elsewhere(settings):
         listed = " and ".join(map(variable, names))
         fail(f"The demo stays on this machine, because everybody knows its passwords. Set {listed} to loopback.")
-    return settings
+    return load_settings(environ)
 
 
 def _write_dotenv(environ: Mapping[str, str], folder: Path) -> None:

@@ -325,7 +325,10 @@ def test_in_live_mode_no_band_says_that_this_is_the_sandbox(
     environ.update(live_environ(environ))
     page = browse(make_app()).get("/activate")
     assert not page.select(".sandbox-band")
-    assert browse(make_app(mode="sandbox")).get("/nothing", 404).select_one(".sandbox-band")
+    page = browse(make_app(mode="sandbox")).get("/nothing", 404)
+    assert not page.select(".sandbox-band a"), "who is elsewhere can't open the sandbox"
+    page = browse(make_app(mode="sandbox", sandbox_public="no")).get("/nothing", 404)
+    assert page.select_one(".sandbox-band a")["href"] == environ["PORTAL_ZYPE_API_URL"]
 
 
 def test_a_get_leads_to_the_ways_to_sign_in(client: PageClient) -> None:

@@ -176,6 +176,7 @@ def test_it_has_the_brand_of_the_environment_and_an_address_of_support(demo: Dem
     transport.session.close()
     assert BRAND in page.text("header")
     assert page.select_one("footer a")["href"] == "mailto:support@example.com"
+    assert page.select_one(".sandbox-band a")["href"] == demo.environ["PORTAL_ZYPE_API_URL"]
     # A command that is started in its folder, such as the one that is printed, has the same settings.
     [folder] = demo.temporary.glob("zype-activate-demo-*")
     settings = load(read_dotenv(folder / ".env"))

@@ -374,10 +374,19 @@ class TestExport:
         assert back.location == f"{HISTORY}?agent=bob&outcome=linked"
         assert len(listed(late.follow(back))) == 1
 
-    @pytest.mark.parametrize("fields", [{"format": "exe"}, {"format": ""}, {"format": "csv", "from": "x"}])
-    def test_an_invalid_export_is_422(self, app: Flask, supervisor: PageClient, fields: dict[str, str]) -> None:
+    def test_an_invalid_export_is_422(self, app: Flask, supervisor: PageClient) -> None:
         token = str(supervisor.get(HISTORY).select("[name=csrf_token]")[0]["value"])
-        supervisor.send("POST", f"{HISTORY}/export", 422, data={"csrf_token": token, **fields})
+        reversed_period = {"from": "2026-05-04", "to": "2026-05-03"}
+        for fields in (
+            {"format": "exe"},
+            {"format": ""},
+            {"format": "csv", "from": "x"},
+            {"format": "csv", **reversed_period},
+        ):
+            page = supervisor.send("POST", f"{HISTORY}/export", 422, data={"csrf_token": token, **fields})
+        assert "Choose a last day that is not before the first." in page.summary
+        page = supervisor.get(f"{HISTORY}?from=2026-05-04&to=2026-05-03", 422)
+        assert "Choose a last day that is not before the first." in page.summary
         assert rows(app, ledger) == []
 
     def test_the_export_is_no_get(self, supervisor: PageClient) -> None:

@@ -40,6 +40,8 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
         "privacy_url": settings.brand_privacy_url,
     }
     languages = language.choices()
+    # Only who is at this machine can open the sandbox itself.
+    has_own_sandbox = settings.mode == "sandbox" and settings.sandbox_public == "no"
 
     @app.context_processor
     def page_context() -> dict[str, Any]:
@@ -47,6 +49,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
             "brand": brand,
             "home_path": CONSOLE if is_console_origin() else HOME,
             "is_sandbox": settings.mode == "sandbox",
+            "sandbox_url": settings.zype_api_url if has_own_sandbox else None,
             "identity": cached_viewer(),
             "agent": cached_agent(),
             "languages": languages,
