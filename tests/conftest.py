@@ -70,12 +70,15 @@ def pytest_collection(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share what is slow to start in one worker: Chromium, or what a module starts once."""
+    """Keep tests that share what is slow to start in one worker: Chromium, hypothesis, or what a module starts once."""
     for item in items:
         if isinstance(item, pytest.Function):
             fixtures = item._fixtureinfo.name2fixturedefs
             if "browser" in fixtures:
                 item.add_marker(pytest.mark.xdist_group("chromium"))
+            elif getattr(item.obj, "is_hypothesis_test", False):
+                # In each process it first reads the constants of all modules of the portal, in two seconds.
+                item.add_marker(pytest.mark.xdist_group("hypothesis"))
             elif any(definitions[-1].scope == "module" for definitions in fixtures.values()):
                 item.add_marker(pytest.mark.xdist_group(item.path.stem))
 

@@ -29,6 +29,7 @@ from tests.harness.database_pool import DatabasePool
 from tests.harness.environment import live_environ, portal_environ
 from tests.harness.fork_server import end_fork_server
 from tests.harness.page import PageClient
+from tests.harness.password_costs import hash_at_smallest_costs
 from tests.harness.people import Alice, Bob, Mallory, Supervisor
 from tests.harness.routing import CompiledOnceRule
 from tests.harness.servers import Port, Processes
@@ -41,6 +42,7 @@ hypothesis.settings.register_profile("portal", deadline=None)
 hypothesis.settings.load_profile("portal")
 Flask.url_rule_class = CompiledOnceRule
 share_compiled_statements()
+hash_at_smallest_costs()
 
 
 def pytest_unconfigure() -> None:

@@ -8,9 +8,16 @@ from portal.domain.actors import Role
 from portal.staff import passwords
 from portal.staff.agents import Agents
 from portal.staff.tables import agents
+from tests.harness.password_costs import at_the_portal_s_costs
 from tests.harness.people import Bob
 
 COSTS = "$argon2id$v=19$m=19456,t=2,p=1$"
+
+
+@pytest.fixture(autouse=True)
+def portal_s_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The costs that accounts are stored with outside of tests."""
+    at_the_portal_s_costs(monkeypatch)
 
 
 @pytest.fixture
