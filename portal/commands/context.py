@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.commands.redacted_output import hide
 from portal.database.database import Database
 from portal.database.engine import DatabaseUnusable
-from portal.database.faults import reason
+from portal.database.faults import is_of_connection, reason
 from portal.database.schema import NewerSchema
 from portal.domain.actors import OPERATOR, Actor
 from portal.domain.errors import SettingsError
@@ -115,7 +115,8 @@ def open_database(settings: Settings) -> Iterator[Database]:
     except DatabaseUnusable as error:
         fail(f"The database can't be used: {error}.")
     except SQLAlchemyError as error:
-        fail(f"The database can't be used: {reason(error)}. Does it have its schema (zype-activate db upgrade)?")
+        advice = "" if is_of_connection(error) else " Does it have its schema (zype-activate db upgrade)?"
+        fail(f"The database can't be used: {reason(error)}.{advice}")
     except NewerSchema as error:
         fail(f"The database can't be used: {error}.")
     finally:

@@ -32,14 +32,16 @@ _WHERE = re.compile(r"(?:connection failed: )?connection to server at [^\n]*? fa
 
 def reason(error: SQLAlchemyError) -> str:
     """Return why the database can't be used: what to look at, or else its own message without the statement."""
-    if isinstance(error, DBAPIError) and _is_of_connection(error):
-        text = str(error.orig)
+    if is_of_connection(error):
+        text = str(error)
         for pattern, sentence in _REASONS.items():
             if re.search(pattern, text):
                 return sentence
     return _WHERE.sub("", describe(error))
 
 
-def _is_of_connection(error: DBAPIError) -> bool:
+def is_of_connection(error: SQLAlchemyError) -> bool:
     """Tell whether no connection could be made: a statement was sent over any other, and has a code."""
+    if not isinstance(error, DBAPIError):
+        return False
     return error.statement is None and getattr(error.orig, "sqlstate", None) is None

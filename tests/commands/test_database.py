@@ -28,3 +28,9 @@ def test_a_database_newer_than_the_code_is_a_sentence(
     [line] = [line for line in run("check", **environ).stdout.splitlines() if line.startswith("FAIL  database:")]
     assert NEWER in line
     assert GO_BACK in line
+
+
+def test_a_database_out_of_reach_is_no_question_of_the_schema(run: Run, environ: dict[str, str]) -> None:
+    url = f"postgres://portal:hushhushhush@127.0.0.1:{free_port()}/portal"
+    done = run("agents", "list", **environ | {"PORTAL_DATABASE_URL": url})
+    assert done.stderr == "The database can't be used: unreachable: nothing listens at its host and port.\n"

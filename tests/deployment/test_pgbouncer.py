@@ -7,16 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from portal.commands.check import findings
 from portal.database.database import Database
 from portal.database.engine import TimeLimits
+from portal.database.migration import upgrade
+from portal.database.schema import SchemaState, state_of
 from portal.domain.outcomes import Outcome
 from portal.settings.loading import load
 from tests.fixtures import MakeServices
 from tests.harness.people import Alice
 from tests.harness.pgbouncer import pgbouncer
+from tests.harness.postgres import Cluster
 from tests.harness.servers import free_port
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import link
@@ -85,6 +89,16 @@ def test_time_limits_hold_and_nothing_is_left_on_the_connection(database: Databa
         with psycopg.connect(pooled_url.replace("+psycopg", "")) as connection:
             for name in ("statement_timeout", "lock_timeout"):
                 assert connection.execute(f"SHOW {name}").fetchone() == ("0",)
+
+
+def test_the_schema_is_made_through_it(pooled_url: str, postgres_cluster: Cluster) -> None:
+    postgres_cluster.create("fresh")
+    url = make_url(pooled_url).set(database="fresh").render_as_string(hide_password=False)
+    for _ in range(2):
+        upgrade(url)
+    database = Database(url)
+    assert state_of(database) is SchemaState.CURRENT
+    database.dispose()
 
 
 def test_a_limit_holds_for_simultaneous_attempts(make_services: MakeServices) -> None:
