@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import time_machine
@@ -149,6 +150,15 @@ def test_a_hanging_redis_delays_one_request_briefly(redis_server: Redis, lines: 
     started = time.monotonic()
     assert statuses(client, *["192.0.2.1"] * 4) == [200, 200, 200, 429]
     assert time.monotonic() - started < 1
+
+
+def test_requests_that_wait_for_redis_together_when_it_fails_are_all_answered(redis_server: Redis) -> None:
+    client = client_with("100/hour", PORTAL_REDIS_URL=redis_server.url)
+    assert statuses(client, "192.0.2.1") == [200]
+    redis_server.hang()
+    # The first of them turns to memory; the others had asked Redis by then.
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(lambda _: statuses(client.application.test_client(), "192.0.2.1"), range(4))] == [[200]] * 4
 
 
 def test_it_uses_redis_again_when_that_answers(redis_server: Redis, lines: Lines) -> None:

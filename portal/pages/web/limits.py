@@ -79,4 +79,6 @@ def _storage(settings: Settings) -> dict[str, Any]:
         "storage_uri": settings.redis_url.get_secret_value(),
         "storage_options": {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS},
         "in_memory_fallback_enabled": True,
+        # Of requests that wait for Redis together when it fails, the first turns to memory. The others are not counted.
+        "swallow_errors": True,
     }
