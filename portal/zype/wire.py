@@ -13,6 +13,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.exceptions import TimeoutError as TransportTimeout
 
+from portal.settings.addresses import is_loopback_url
 from portal.settings.settings import Settings
 from portal.zype.connections import POOLS, Call, active_call
 from portal.zype.deadline import Deadline
@@ -85,7 +86,9 @@ class ZypeAdapter(HTTPAdapter):
             with Call(Deadline(self._call_seconds)).active():
                 return self.send(request, **kwargs)
         call.sent, call.status, call.retry_after = False, None, None
-        response = self._send(request, call, kwargs.get("proxies"))
+        proxies = kwargs.get("proxies")
+        # To a proxy on another machine, loopback is that machine.
+        response = self._send(request, call, None if proxies and is_loopback_url(request.url or "") else proxies)
         if isinstance(response, requests.RequestException):
             raise response
         call.status = response.status_code

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from requests.utils import should_bypass_proxies
 
 from portal.commands.context import read_environment
 from portal.domain.pins import Pin
@@ -16,6 +17,7 @@ from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.errors import NotFound, Unavailable
 from tests.harness.certificates import make_authority
+from tests.settings.samples import LIVE
 from tests.zype.scripted_server import Connection, ScriptedServer, answer, raw
 
 PIN = Pin("zizm529")
@@ -36,17 +38,14 @@ def test_a_proxy_in_a_dotenv_file_is_used(
     server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.replies = [raw(b"HTTP/1.1 502 Bad Gateway\r\n\r\n", Connection.close)]
-    dotenv = f"PORTAL_ZYPE_API_URL=https://127.0.0.1:9\nHTTPS_PROXY={server.url}\n"
+    lines = {**LIVE, "HTTPS_PROXY": server.url, "NO_PROXY": "127.0.0.9"}
+    dotenv = "".join(f"{name}={value}\n" for name, value in lines.items())
     client = ZypeClient(settings_of(dotenv, monkeypatch, tmp_path))
     with pytest.raises(Unavailable, match="could not connect"):
         client.link(PIN, "consumer")
     client.close()
-    assert server.requests[0].target == "127.0.0.1:9"
-    client = ZypeClient(settings_of(f"{dotenv}NO_PROXY=127.0.0.1\n", monkeypatch, tmp_path))
-    with pytest.raises(Unavailable, match="could not connect"):
-        client.link(PIN, "consumer")
-    client.close()
-    assert len({request.target for request in server.requests}) == 1
+    assert {request.target for request in server.requests} == {"api.zype.com:443"}
+    assert should_bypass_proxies("https://127.0.0.9", None)
 
 
 def test_the_environment_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from portal.domain.pins import Pin
+from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
@@ -99,6 +100,12 @@ def test_cookies_are_not_kept(client: ZypeClient, server: ScriptedServer) -> Non
     assert "cookie" not in server.requests[1].headers
 
 
+def behind_a_proxy(origin: str) -> Settings:
+    """Return the settings of a portal that has to reach this origin through the proxy of its environment."""
+    addresses = {"zype_api_url": origin, "zype_login_url": origin}
+    return settings_for("http://127.0.0.1").model_copy(update={**addresses, "outbound_proxy": True})
+
+
 def test_the_environments_proxy_is_not_used_unless_that_is_set(
     client: ZypeClient, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,11 +118,21 @@ def test_the_environments_proxy_is_not_used_unless_that_is_set(
 def test_the_environments_proxy_is_used_if_that_is_set(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", server.url)
     monkeypatch.setenv("no_proxy", "")
-    settings = settings_for("http://127.0.0.2:9").model_copy(update={"outbound_proxy": True})
-    client = ZypeClient(settings)
+    client = ZypeClient(behind_a_proxy("http://zype.example:9"))
     client.link(PIN, "consumer")
     client.close()
-    assert server.requests[0].target.startswith("http://127.0.0.2:9/pin/link?consumer_id=consumer&pin=")
+    assert server.requests[0].target.startswith("http://zype.example:9/pin/link?consumer_id=consumer&pin=")
+
+
+def test_no_proxy_is_asked_for_this_machine(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The sandbox, or a stand-in of Zype: a proxy elsewhere would look for it on its own machine.
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    for origin in (server.url, server.url.replace("127.0.0.1", "localhost")):
+        client = ZypeClient(behind_a_proxy(origin))
+        client.link(PIN, "consumer")
+        client.close()
+    assert [request.path for request in server.requests] == ["/pin/link"] * 2
 
 
 def test_a_tunnel_that_a_proxy_refuses_means_that_nothing_was_sent(
@@ -124,11 +141,11 @@ def test_a_tunnel_that_a_proxy_refuses_means_that_nothing_was_sent(
     monkeypatch.setenv("https_proxy", server.url)
     monkeypatch.setenv("no_proxy", "")
     server.replies = [raw(b"HTTP/1.1 502 Bad Gateway\r\n\r\n", Connection.close)]
-    client = ZypeClient(settings_for("https://127.0.0.2:9").model_copy(update={"outbound_proxy": True}))
+    client = ZypeClient(behind_a_proxy("https://zype.example:9"))
     with pytest.raises(Unavailable, match="could not connect"):
         client.link(PIN, "consumer")
     client.close()
-    assert {(request.method, request.target) for request in server.requests} == {("CONNECT", "127.0.0.2:9")}
+    assert {(request.method, request.target) for request in server.requests} == {("CONNECT", "zype.example:9")}
 
 
 def test_a_write_cut_off_before_its_end_was_not_sent() -> None:
