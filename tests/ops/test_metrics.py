@@ -35,6 +35,8 @@ def test_series_of_closed_sets_are_there_from_the_start() -> None:
     for outcome in Outcome:
         for actor in ("viewer", "agent"):
             assert is_there("portal_links_total", outcome=outcome, actor=actor), (outcome, actor)
+    for action, actor in (("link", "viewer"), ("sign_in", "viewer"), ("sign_in", "agent"), ("look_up", "agent")):
+        assert is_there("portal_stopped_total", action=action, actor=actor), (action, actor)
     for pool in Pool:
         assert is_there("portal_share_refusals_total", share=pool.name.lower()), pool
     for result in ("sent", "delayed", "failed"):

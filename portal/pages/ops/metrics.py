@@ -10,7 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, values
 
 from portal.database.backlog import Backlog
 from portal.domain.actors import ActorKind
-from portal.domain.outcomes import Outcome
+from portal.domain.outcomes import Action, Outcome
 from portal.pages.ops.shared_values import OWN
 from portal.zype.bulkhead import Pool
 from portal.zype.errors import ContractBroken, Misconfigured
@@ -27,6 +27,7 @@ ZYPE_CALLS = (
     *("link", "unlink", "pin_status", "consumer", "consumers_by_email"),
     *("token", "token_info", "revoke", "login"),
 )
+BY_VIEWER_OR_AGENT = (ActorKind.VIEWER, ActorKind.AGENT)
 # Others are counted together: a client may send any word as a method, and each would be a time series of its own.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -125,10 +126,15 @@ def count_notice(result: str) -> None:
 
 
 def _begin() -> None:
-    for outcome, actor in product(Outcome, (ActorKind.VIEWER, ActorKind.AGENT)):
+    for outcome, actor in product(Outcome, BY_VIEWER_OR_AGENT):
         LINKS.labels(outcome, actor)
     for call, result in product(ZYPE_CALLS, ("ok", Misconfigured.label, ContractBroken.label)):
         ZYPE.labels(call, result)
+    for action, actor in (
+        *product((Action.LINK, Action.SIGN_IN), BY_VIEWER_OR_AGENT),
+        (Action.LOOK_UP, ActorKind.AGENT),
+    ):
+        STOPPED.labels(action, actor)
     for pool in Pool:
         SHARE_REFUSALS.labels(pool.name.lower())
     for result in ("sent", "delayed", "failed"):
