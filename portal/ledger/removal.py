@@ -13,7 +13,7 @@ from portal.ledger.tables import ledger
 
 # How long a transaction should hold the database, and how long others then have it for themselves. A process that
 # waits for SQLite looks after 1, 3, 8, 18 and 33 milliseconds.
-HELD_SECONDS = 0.010
+HELD_SECONDS = 0.005
 PAUSE_SECONDS = 0.025
 MIN_SIZE, MAX_SIZE = 20, 400
 
@@ -23,11 +23,15 @@ _MAY_REMOVE = sa.text(
     "SELECT pg_has_role(current_user, relowner, 'USAGE') FROM pg_class WHERE oid = 'ledger'::regclass"
 )
 _ALLOW = sa.text("SELECT set_config('zype_activate.archiving', 'on', true)")
-_TRIGGER = sa.text("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = 'ledger_no_delete'")
+_TRIGGER = (
+    sa.select(sa.column("sql", sa.Text))
+    .select_from(sa.table("sqlite_master"))
+    .where(sa.column("name") == "ledger_no_delete")
+)
 
 
 class RowsChanged(Exception):
-    """A row of the ledger is not the one of the archive; the text is for the operator."""
+    """A row of the ledger is not the one of the archive, or is unguarded; the text is for the operator."""
 
 
 def may_remove(database: Database) -> bool:
@@ -54,40 +58,51 @@ def remove(
         RowsChanged: a row has another keyed hash; it and the rest are still there.
         sqlalchemy.exc.SQLAlchemyError: the rest is still there.
     """
+    trigger = _trigger(database)
     removed, size = 0, MIN_SIZE
     remaining: Iterator[Row] = iter(rows)
     while batch := {row["id"]: row["row_hash"] for row in islice(remaining, size)}:
+        # Before the transaction, since rows don't change.
+        there = _still_there(database, batch)
         with database.write() as connection:
             # Only now is the database held.
             start = clock()
-            removed += _remove(database, connection, batch)
+            _delete(connection, there, trigger)
         held = clock() - start
+        removed += len(there)
         # Both rows of an attempt leave together.
         size = max(MIN_SIZE, min(MAX_SIZE, 2 * size, int(size * HELD_SECONDS / max(held, 0.0001)))) // 2 * 2
         sleep(max(PAUSE_SECONDS, held))
     return removed
 
 
-def _remove(database: Database, connection: Connection, batch: Mapping[int, str]) -> int:
-    """Delete the rows with these ids and keyed hashes, as far as they are there."""
+def _trigger(database: Database) -> str | None:
+    """Return what makes SQLite's trigger again; None on PostgreSQL, where it lets the owner delete."""
+    trigger = database.scalar(_TRIGGER) if database.is_sqlite else None
+    if database.is_sqlite and trigger is None:
+        raise RowsChanged("the trigger that guards the ledger is gone: run zype-activate check")
+    return trigger
+
+
+def _still_there(database: Database, batch: Mapping[int, str]) -> list[int]:
+    """Return which of these ids the ledger has, each with its keyed hash."""
     query = sa.select(ledger.c.id, ledger.c.row_hash).where(ledger.c.id.in_(batch))
-    found = {row.id: row.row_hash for row in connection.execute(query)}
+    with database.read() as connection:
+        found = {row.id: row.row_hash for row in connection.execute(query)}
     for row_id, row_hash in found.items():
         if row_hash != batch[row_id]:
             raise RowsChanged(f"row {row_id} is not the one in the file: run zype-activate audit verify")
-    if found:
-        _delete(database, connection, list(found))
-    return len(found)
+    return list(found)
 
 
-def _delete(database: Database, connection: Connection, ids: list[int]) -> None:
+def _delete(connection: Connection, ids: list[int], trigger: str | None) -> None:
+    """Delete rows past the trigger; on SQLite this is what makes it again."""
     statement = ledger.delete().where(ledger.c.id.in_(ids))
-    if not database.is_sqlite:
+    if trigger is None:
         connection.execute(_ALLOW)
         connection.execute(statement)
         return
     # Nobody else writes until this transaction ends, and if it fails the trigger was never gone.
-    trigger = connection.execute(_TRIGGER).scalar_one()
     connection.exec_driver_sql("DROP TRIGGER ledger_no_delete")
     connection.execute(statement)
     connection.exec_driver_sql(trigger)

@@ -216,17 +216,21 @@ def test_a_row_that_is_not_the_one_of_the_file_stays(database: Database, ledger:
         remove(database, [wanted[0], wanted[1] | {"row_hash": "0" * 64}], sleep=lambda _: None)
     assert len(rows(database)) == 4
     assert remove(database, [*wanted, {"id": 99, "row_hash": ""}], sleep=lambda _: None) == 4
+    if database.is_sqlite:
+        tamper(database)
+        with pytest.raises(RowsChanged, match="guards the ledger is gone"):
+            remove(database, wanted)
 
 
 def test_batches_grow_and_shrink_so_that_a_transaction_is_short(database: Database, ledger: Ledger) -> None:
-    """By this clock a transaction takes two milliseconds, and a row 0.2, then 0.4."""
+    """By this clock a transaction takes a millisecond, and a row 0.1, then 0.2."""
     insert_rows(database, ledger, 600, YEAR)
     times, left = [0.0], 600
 
     def clock() -> float:
         nonlocal left
         gone, left = left - len(rows(database)), len(rows(database))
-        times.append(times[-1] + (0.002 + gone * (0.0002 if left > 300 else 0.0004) if gone else 0))
+        times.append(times[-1] + (0.001 + gone * (0.0001 if left > 300 else 0.0002) if gone else 0))
         return times[-1]
 
     pauses: list[float] = []
