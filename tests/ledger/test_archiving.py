@@ -15,9 +15,10 @@ from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, Outcome, SignInOutcome, UnlinkOutcome
 from portal.ledger.archivable import REPORTS, SHORTEST, Archivable, kept_for
 from portal.ledger.archiving import ArchiveFailed, Archiving
-from portal.ledger.attempts import Attempt
+from portal.ledger.attempts import Attempt, Begun
 from portal.ledger.history import AttemptFilter, History
 from portal.ledger.ledger import Ledger
+from portal.ledger.limits import Limit
 from portal.ledger.removal import HELD_SECONDS, MIN_SIZE, PAUSE_SECONDS, RowsChanged, remove
 from portal.ledger.tables import ledger as table
 from portal.ledger.verification import Verification
@@ -25,7 +26,7 @@ from portal.mail.outbox import MAX_AGE
 from portal.mail.unknown_attempts import OLDEST_CRASH
 from portal.pages.support.views import REPORT_SHOWN
 from portal.settings.loading import load
-from tests.harness.ledger import actor, agent
+from tests.harness.ledger import actor, agent, ledger_on
 from tests.ledger.conftest import on_any_database
 from tests.ledger.rows import insert_attempt, insert_rows, now, tamper
 
@@ -220,6 +221,19 @@ def test_a_row_that_is_not_the_one_of_the_file_stays(database: Database, ledger:
         tamper(database)
         with pytest.raises(RowsChanged, match="guards the ledger is gone"):
             remove(database, wanted)
+
+
+def test_a_link_waits_for_no_transaction_that_archives_on_postgresql(postgresql_url: str) -> None:
+    database, owner = Database(postgresql_url), Database(postgresql_url)
+    ledger = ledger_on(database)
+    insert_rows(database, ledger, 4, YEAR)
+    with owner.write() as connection:
+        connection.exec_driver_sql("SET LOCAL zype_activate.archiving = 'on'")
+        connection.execute(table.delete())
+        assert ledger.begin(old_link(), (Limit(("consumer_id",), ()),)) == Begun()
+    assert len(rows(database)) == 1
+    database.dispose()
+    owner.dispose()
 
 
 def test_batches_grow_and_shrink_so_that_a_transaction_is_short(database: Database, ledger: Ledger) -> None:
