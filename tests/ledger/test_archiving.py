@@ -1,10 +1,11 @@
 """Archives: what leaves the database, what stays, and what an interruption leaves behind."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -179,6 +180,32 @@ def test_an_interrupted_archive_is_finished_with_nothing_lost_and_nothing_twice(
 
 def interrupt(_: float) -> None:
     raise Interrupted
+
+
+def test_of_two_archives_at_once_one_is_made(
+    database: Database, ledger: Ledger, archive: Archive, tmp_path: Path
+) -> None:
+    insert_rows(database, ledger, 10, YEAR)
+    before = now(database) - timedelta(days=100)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    class Slow(Archivable):
+        def attempts(self, before: datetime) -> Iterator[list[dict[str, Any]]]:
+            """Read the rows; another archive of them is made on another machine meanwhile."""
+            found = list(super().attempts(before))
+            with pytest.raises(ArchiveFailed, match="Another archive is being made in"):
+                archive()
+            assert (
+                len(list(Archiving(database, ledger, Archivable(database, SHORTEST)).archive(before, elsewhere, CAROL)))
+                == 1
+            )
+            yield from found
+
+    with pytest.raises(ArchiveFailed, match="Another archive has been made meanwhile"):
+        list(Archiving(database, ledger, Slow(database, SHORTEST)).archive(before, tmp_path, CAROL))
+    assert archive() == []
+    assert len(rows_in(*files(elsewhere))) == 8
 
 
 def test_what_was_half_written_is_written_again_and_no_file_is_replaced(

@@ -1,8 +1,11 @@
 """Hashes of fixed values. If one changes, every row that was written before looks forged, or is found no more."""
 
+import io
+import json
 from datetime import UTC, datetime
 
 from portal.domain.pins import Pin
+from portal.ledger import archive_file
 from portal.ledger.rows import canonical, sign
 from portal.settings.keys import Keyring, LedgerKey
 
@@ -36,6 +39,29 @@ def test_the_signature_of_a_row() -> None:
     )
     assert signed["key_id"] == "26326a71"
     assert signed["row_hash"] == "4b561a068f7ad2841096c276eba51363648eb8b02007660babb7106157b76d99"
+
+
+def test_an_archive() -> None:
+    """Archives are kept for years, and have to be read by the versions of that time."""
+    file = io.BytesIO()
+    row = sign(ROW, KEY, AT) | {"id": 3, "site_hash": None}
+    archive_file.write(file, [row], KEY, number=2, previous="3" * 64, before=AT)
+
+    header, line, manifest = file.getvalue().decode().splitlines()
+    assert header == '{"archive": "zype-activate ledger", "version": 1}'
+    assert line == json.dumps(
+        {"id": 3, "at": "2031-05-06T07:08:09.000010+00:00"}
+        | {name: value for name, value in ROW.items() if value is not None}
+        | {"key_id": row["key_id"], "row_hash": row["row_hash"]},
+        ensure_ascii=False,
+    )
+    assert manifest == (
+        f'{{"number": 2, "previous": "{"3" * 64}", "before": "2031-05-06T07:08:09+00:00", "rows": 1, "first_id": 3, '
+        '"last_id": 3, "key_id": "26326a71", '
+        '"signature": "a29e84d4e0593a8f13bf7d7cb6ed28731863f75c52685ecde6b54aece37dd9f1"}'
+    )
+    read = archive_file.read_manifest(file, Keyring(KEY))
+    assert list(archive_file.read_rows(file, read)) == [row]
 
 
 def test_the_hashes_in_a_row() -> None:
