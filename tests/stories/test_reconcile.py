@@ -124,11 +124,11 @@ def each_tv_has_one_owner(sent: list[Post], shown: list[Response], tvs: list[TV]
     assert all(owners[tv.pin] == [tv.owner()] for tv in tvs)
 
 
-def test_pages_ledger_and_zype_agree_on_three_hundred_pins_from_32_threads(
+def test_pages_ledger_and_zype_agree_on_two_hundred_pins_from_32_threads(
     processes: Processes, clients: ViewerClients, sandbox: SimulatedZype, settings: Settings
 ) -> None:
     tvs = [sandbox.tv() for _ in range(40)]
-    sent = posts(300, tvs)
+    sent = posts(200, tvs)
     shown = send_all(clients, sent, THREADS)
     compare(sent, shown, rows_of(settings), sandbox, settings)
     each_tv_has_one_owner(sent, shown, tvs)
