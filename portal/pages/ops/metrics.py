@@ -9,6 +9,7 @@ from itertools import product
 from prometheus_client import Counter, Gauge, Histogram, values
 
 from portal.database.backlog import Backlog
+from portal.database.database import Wait
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, Outcome
 from portal.pages.ops.shared_values import OWN
@@ -79,6 +80,8 @@ LEDGER_PENDING = Gauge("portal_ledger_pending", "Attempts that have no outcome."
 LEDGER_PENDING_AGE = Gauge(
     "portal_ledger_pending_age_seconds", "Seconds since the oldest of these began.", multiprocess_mode="livemostrecent"
 )
+# Looked up once, because each page waits a few times.
+_WAITS = {wait: DATABASE_WAITS.labels(wait) for wait in Wait}
 
 
 def count_link(outcome: str, actor: str) -> None:
@@ -107,9 +110,9 @@ def count_share_refusal(pool: Pool) -> None:
     SHARE_REFUSALS.labels(pool.name.lower()).inc()
 
 
-def observe_database_wait(wait: str, seconds: float) -> None:
-    """Count the wait of a unit of work, by its Wait."""
-    DATABASE_WAITS.labels(wait).observe(seconds)
+def observe_database_wait(wait: Wait, seconds: float) -> None:
+    """Count the wait of a unit of work."""
+    _WAITS[wait].observe(seconds)
 
 
 def set_backlogs(notices: Backlog, attempts: Backlog) -> None:
