@@ -90,6 +90,6 @@ def test_a_new_table_with_viewers_in_it_is_erased_too(sqlite_url: str) -> None:
     database.dispose()
 
 
-def test_an_id_is_needed(run: Run, environ: dict[str, str]) -> None:
+def test_an_id_is_needed(run: Run) -> None:
     for options in ((), ("--viewer", ""), ("--viewer", "alice@example.com")):
-        assert run("viewers", "forget", *options, **environ).exit_code == 2, options
+        assert run("viewers", "forget", *options).exit_code == 2, options
