@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from portal.database.engine import PRIVATE, WRITE, DatabaseUnusable, TimeLimits, make_engine
+from portal.database.engine import AUTOCOMMIT, PRIVATE, WRITE, DatabaseUnusable, TimeLimits, make_engine
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -59,7 +59,12 @@ class Database:
         self._limits = limits or TIME_LIMITS
         self._observe = observe
         self._engine = make_engine(parsed, connections, self._limits)
-        self._writer = self._engine.execution_options(**{WRITE: True})
+        self._reader = self._engine
+        self._writer = self._engine
+        if self.is_sqlite:
+            self._writer = self._engine.execution_options(**{WRITE: True})
+        else:
+            self._reader = self._engine.execution_options(isolation_level=AUTOCOMMIT)
         # SQLite has one writer. Threads of a process wait here, rather than sleep and poll in SQLite's busy handler,
         # which then only waits for other processes.
         self._write_lock = threading.Lock()
@@ -71,7 +76,7 @@ class Database:
         It is without a transaction, except on PostgreSQL behind a pooler, where each of them needs its time limits.
         """
         with self._waiting(Wait.READ):
-            opened = self._engine.connect()
+            opened = self._reader.connect()
         with opened as connection:
             yield connection
 

@@ -12,8 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 # The mode of a database's file: it holds names, e-mail addresses and hashes that are worth a try.
 PRIVATE = 0o600
-# The execution option of a unit of work that writes.
+# The execution option of a unit of work that writes on SQLite.
 WRITE = "write"
+# The isolation level of one that reads on PostgreSQL.
+AUTOCOMMIT = "AUTOCOMMIT"
 # Whether the server at the other end of a connection may be another one in each transaction.
 _HAS_POOLER = "has_pooler"
 # As libpq takes them in `options`: "-c name=value", "-cname=value" or "--name=value".
@@ -118,24 +120,20 @@ def _postgresql(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine
     settings = _time_outs(url, limits)
 
     def configure(connection: Any, record: Any) -> None:
+        connection.set_autocommit(True)
         record.info[_HAS_POOLER] = has_pooler = _server_pid(connection) != connection.info.backend_pid
         if not has_pooler:
             connection.execute("; ".join(f"SET {setting}" for setting in settings))
+        connection.set_autocommit(False)
 
     def begin(connection: Connection) -> None:
-        has_pooler = connection.info[_HAS_POOLER]
-        if has_pooler or connection.get_execution_options().get(WRITE):
-            time_outs = [f"SET LOCAL {setting}" for setting in settings] if has_pooler else []
-            connection.exec_driver_sql("; ".join(["BEGIN", *time_outs]))
+        if connection.info[_HAS_POOLER]:
+            # For a unit of work that writes, psycopg begins the transaction itself.
+            statements = ["BEGIN"] if connection.get_execution_options().get("isolation_level") == AUTOCOMMIT else []
+            connection.exec_driver_sql("; ".join([*statements, *(f"SET LOCAL {setting}" for setting in settings)]))
 
-    engine = sa.create_engine(
-        url,
-        **options,
-        pool_pre_ping=True,
-        # psycopg would begin each transaction by itself, in a request to the server of its own.
-        isolation_level="AUTOCOMMIT",
-        connect_args={**arguments, "prepare_threshold": None},
-    )
+    arguments["prepare_threshold"] = None
+    engine = sa.create_engine(url, **options, pool_pre_ping=True, connect_args=arguments)
     sa.event.listen(engine, "connect", configure)
     sa.event.listen(engine, "begin", begin)
     return engine

@@ -40,7 +40,7 @@ def is_current(url: str) -> bool:
         database.dispose()
 
 
-def upgrade_twice(url: str, folder: Path, meanwhile: Callable[[], None] = lambda: None) -> list[tuple[int, bytes]]:
+def upgrade_twice(url: str, folder: Path, meanwhile: Callable[[], None]) -> list[tuple[int, bytes]]:
     """Run two upgrades at once, and return how each ended and what it wrote to standard error."""
     environ = command_environ({"PORTAL_DATABASE_URL": url}, folder)
     with ExitStack() as stack:
@@ -55,7 +55,7 @@ def upgrade_twice(url: str, folder: Path, meanwhile: Callable[[], None] = lambda
         return ended
 
 
-def test_of_two_upgrades_at_once_both_succeed_on_postgresql(empty: str, tmp_path: Path) -> None:
+def test_of_two_upgrades_at_once_both_succeed(empty: str, tmp_path: Path) -> None:
     with psycopg.connect(empty.replace("+psycopg", "")) as connection:
         # Whoever creates this table waits for this transaction, and fails if another one creates it first.
         connection.execute("CREATE TABLE alembic_version (version_num varchar(32))")
@@ -70,12 +70,6 @@ def test_of_two_upgrades_at_once_both_succeed_on_postgresql(empty: str, tmp_path
 
         assert upgrade_twice(empty, tmp_path, let_both_wait) == [DONE, DONE]
     assert is_current(empty)
-
-
-def test_of_two_upgrades_at_once_both_succeed_on_sqlite(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'portal.db'}"
-    assert upgrade_twice(url, tmp_path) == [DONE, DONE]
-    assert is_current(url)
 
 
 def test_no_time_limit_of_the_portal_ends_an_upgrade(
