@@ -15,6 +15,7 @@ from portal.pages.ops.sampler import Sampler
 from portal.zype.breaker import FAILURES_TO_OPEN
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Unknown
+from tests.harness.internals import logged
 from tests.zype.conftest import settings_for
 
 HOUR = 3600
@@ -83,11 +84,21 @@ def test_a_database_that_does_not_answer_leaves_no_old_numbers(sqlite_url: str, 
     sampler = Sampler(database, zype)
     sampler.sample()
     with database.write() as connection:
-        connection.execute(sa.text("DROP TABLE pending"))
-    sampler.sample()
+        connection.execute(sa.text("ALTER TABLE pending RENAME TO gone"))
+    with logged() as events:
+        for _ in range(2):
+            sampler.sample()
+    [event] = events
+    assert event["event"] == "database_down", "the log says why, once"
+    assert "no such table: pending" in event["why"]
     assert shown("database_up") == 0
     assert math.isnan(shown("ledger_pending"))
     assert math.isnan(shown("outbox_age_seconds"))
+    with database.write() as connection:
+        connection.execute(sa.text("ALTER TABLE gone RENAME TO pending"))
+    sampler.sample()
+    assert shown("database_up") == 1
+    assert shown("ledger_pending") == 0
     database.dispose()
 
 

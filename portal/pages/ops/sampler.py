@@ -4,14 +4,17 @@ import math
 import time
 from threading import Thread
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.backlog import Backlog, backlog
-from portal.database.database import Database
+from portal.database.database import Database, describe
 from portal.ledger.tables import pending
 from portal.mail.outbox import Outbox
 from portal.pages.ops import metrics
 from portal.zype.client import ZypeClient
+
+log = structlog.get_logger("portal.ops")
 
 # A breaker opens for longer than that.
 SECONDS = 10.0
@@ -24,22 +27,30 @@ class Sampler:
     def __init__(self, database: Database, zype: ZypeClient) -> None:
         self._database = database
         self._zype = zype
+        self._was_up = True
 
     def start(self) -> None:
         """Sample now and from then on, until the process ends."""
         Thread(target=self._run, name="sampler", daemon=True).start()
 
     def sample(self) -> None:
-        """Set the gauges. If the database fails, one of them says so, and those of its tables have no number."""
+        """Set the gauges. If the database fails, one of them says so, and those of its tables have no number.
+
+        The log says why, once until it answers again.
+        """
         for service, is_open in self._zype.open_breakers().items():
             metrics.BREAKERS_OPEN.labels(service).set(is_open)
+        notices = attempts = _NOT_KNOWN
+        is_up = True
         try:
-            metrics.set_backlogs(Outbox(self._database).backlog(), backlog(self._database, pending.c.at))
-        except SQLAlchemyError:
-            metrics.set_backlogs(_NOT_KNOWN, _NOT_KNOWN)
-            metrics.DATABASE_UP.set(0)
-        else:
-            metrics.DATABASE_UP.set(1)
+            notices, attempts = Outbox(self._database).backlog(), backlog(self._database, pending.c.at)
+        except SQLAlchemyError as error:
+            is_up = False
+            if self._was_up:
+                log.error("database_down", why=describe(error))
+        self._was_up = is_up
+        metrics.DATABASE_UP.set(is_up)
+        metrics.set_backlogs(notices, attempts)
 
     def _run(self) -> None:
         while True:
