@@ -29,6 +29,11 @@ def test_an_element_is_not_among_what_is_in_it() -> None:
     assert [tag.name for tag in PAGE.select_one("b").parents()] == ["p", "main", "body", "html"]
 
 
+def test_an_element_that_looks_the_same_is_another() -> None:
+    assert len(parsed("<b><b></b></b>").select("b b")) == 1
+    assert len(parsed("<p><b></b><b></b></p>").select_one("p").select("b")) == 2
+
+
 def test_text_is_whole_or_in_pieces() -> None:
     words = PAGE.select_one("p")
     assert (words.text, words.get_text("|", strip=True)) == (" One two\n  three ", "One|two|three")
