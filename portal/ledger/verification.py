@@ -92,14 +92,19 @@ class Verification:
         """Check that the rows of an export, whose own digest is right, are in the ledger or among the archived ones."""
         report = Report()
         missing: list[Mapping[str, str]] = []
+        kept: dict[str, set[str]] = {}
         remaining = iter(lines)
         while chunk := list(islice(remaining, CHUNK_SIZE)):
-            hashes = self._hashes([line.get("attempt_id", "") for line in chunk])
+            hashes = self._hashes([_attempt_id(line) for line in chunk])
             report.checked += len(chunk)
-            missing += (line for line in chunk if any(_missing_rows(line, hashes)))
+            lacking = [line for line in chunk if any(_missing_rows(line, hashes))]
+            missing += lacking
+            kept |= {attempt_id: hashes.get(attempt_id, set()) for attempt_id in map(_attempt_id, lacking)}
         if missing:
-            hashes = _hashes_of({line.get("attempt_id", "") for line in missing}, archived)
-            report.faults = [fault for line in missing for fault in _missing_rows(line, hashes)]
+            for row in archived:
+                if row["attempt_id"] in kept:
+                    kept[row["attempt_id"]].add(row["row_hash"])
+            report.faults = [fault for line in missing for fault in _missing_rows(line, kept)]
         return report
 
     def _rows(self) -> Iterator[dict[str, Any]]:
@@ -192,17 +197,13 @@ def _contradictions(beginning: Row, end: Row) -> Iterator[str]:
             yield f"its {column} is not that of row {beginning['id']}, which began the attempt"
 
 
-def _hashes_of(attempt_ids: set[str], rows: Iterable[Row]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for row in rows:
-        if row["attempt_id"] in attempt_ids:
-            found.setdefault(row["attempt_id"], set()).add(row["row_hash"])
-    return found
+def _attempt_id(line: Mapping[str, str]) -> str:
+    return line.get("attempt_id", "")
 
 
 def _missing_rows(line: Mapping[str, str], hashes: Mapping[str, set[str]]) -> Iterator[str]:
-    """Yield the rows of an exported attempt that are not where its hashes are from."""
-    attempt_id = line.get("attempt_id", "")
+    """Yield the rows of an exported attempt that are neither in the ledger nor in an archive, by the hashes there."""
+    attempt_id = _attempt_id(line)
     for column, row in (("row_hash", "beginning"), ("outcome_row_hash", "end")):
         if column in line and line[column] not in hashes.get(attempt_id, ()):
             yield f"attempt {attempt_id}: the ledger lacks the row of its {row}, or has another"
