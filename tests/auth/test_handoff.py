@@ -12,7 +12,6 @@ import pytest
 import time_machine
 from flask import Flask
 from joserfc import jwt
-from joserfc.jwk import RSAKey
 
 from portal.database.used_tokens import used_tokens
 from portal.sandbox import seed
@@ -22,6 +21,7 @@ from tests.harness.internals import cookie, logged, outcomes, rows, session_rows
 from tests.harness.markup import parsed
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Mallory
+from tests.harness.rsa_keys import rsa_key
 from tests.harness.simulated_zype import SimulatedZype
 
 PATH = "/sign-in/handoff"
@@ -156,7 +156,7 @@ def refused_tokens(claims: Callable[..., Claims]) -> Iterator[tuple[str, str]]:
     """Yield tokens that sign nobody in, each with a name."""
     now, good = int(time.time()), claims()
     body = encoded(good)
-    rsa = RSAKey.generate_key(2048, auto_kid=True)
+    rsa = rsa_key()
     yield "nothing", ""
     yield "no token", "x"
     yield "two parts", ".".join(signed(good).split(".")[:2])

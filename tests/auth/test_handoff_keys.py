@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, OKPKey
 
 from portal.commands.check import findings
 from portal.pages.auth.handoff import keys
@@ -19,6 +19,7 @@ from portal.settings.loading import load
 from tests.harness import servers
 from tests.harness.internals import outcomes
 from tests.harness.page import PageClient
+from tests.harness.rsa_keys import rsa_key
 from tests.harness.servers import Port
 
 ISSUER = "https://www.example.com"
@@ -95,7 +96,7 @@ def test_tokens_of_public_keys_sign_in_and_no_other(
     site_settings = {"handoff_issuer": ISSUER, "handoff_url": ISSUER, "handoff_jwks_url": site.url}
     app = make_app(sign_in="handoff", limit_sign_in="100/minute", **site_settings)
     browser = browse(app)
-    ec, rsa, okp = ec_key(), RSAKey.generate_key(2048, auto_kid=True), OKPKey.generate_key("Ed25519", auto_kid=True)
+    ec, rsa, okp = ec_key(), rsa_key(), OKPKey.generate_key("Ed25519", auto_kid=True)
     site.publish(ec, rsa, okp)
     numbers = iter(range(1000))
 

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError
-from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey
 
 from portal.pages.auth.signatures import ALGORITHMS, SignatureRegistry, find_key, public_key
+from tests.harness.rsa_keys import rsa_key
 
-RSA = RSAKey.generate_key(2048, auto_kid=True)
+RSA = rsa_key()
 KEYS: dict[str, Key] = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), RSA),
     "ES256": ECKey.generate_key("P-256", auto_kid=True),
@@ -99,7 +100,7 @@ def test_a_key_for_another_algorithm_or_with_another_id_is_not_found() -> None:
 
 
 def test_without_an_id_there_must_be_one_key_alone() -> None:
-    another = RSAKey.generate_key(2048, auto_kid=True)
+    another = rsa_key(2)
     keys = [key for key in map(public_key, (RSA_MEMBERS, another.as_dict(private=False))) if key]
 
     assert find_key(keys, {"alg": "RS256", "kid": "a"}).kid == "a"

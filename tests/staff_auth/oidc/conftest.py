@@ -9,6 +9,7 @@ from joserfc.jwk import RSAKey
 from portal.settings.environment import variable
 from tests.harness.internals import outcomes, session_rows
 from tests.harness.page import Page, PageClient
+from tests.harness.rsa_keys import rsa_key
 from tests.staff_auth.oidc.provider_browser import ProviderBrowser, authorization_url, new_provider_browser
 from tests.staff_auth.oidc.scripted_provider import (
     CLIENT_ID,
@@ -25,13 +26,13 @@ SignIn = Callable[..., Page]
 @pytest.fixture(scope="session")
 def key() -> RSAKey:
     """The key of the provider."""
-    return RSAKey.generate_key(2048, auto_kid=True)
+    return rsa_key()
 
 
 @pytest.fixture(scope="session")
 def another_key() -> RSAKey:
     """A key that the provider does not publish."""
-    return RSAKey.generate_key(2048, auto_kid=True)
+    return rsa_key(2)
 
 
 @pytest.fixture
