@@ -46,9 +46,8 @@ class Archivable:
         """Yield all rows of each attempt that began and ended before a time and that no rule needs, by their ids."""
         not_shown = sa.or_(_ended.c.action != Action.REPORT, _ended.c.at < self.database.now() - REPORTS)
         query = _ARCHIVABLE.where(_began.c.at < before, _ended.c.at < before, not_shown).order_by(_began.c.id)
-        last = self.database.scalar(
-            sa.select(ledger.c.id).where(ledger.c.at < before).order_by(ledger.c.at.desc()).limit(1)
-        )
+        newest_first = (ledger.c.at.desc(), ledger.c.id.desc())
+        last = self.database.scalar(sa.select(ledger.c.id).where(ledger.c.at < before).order_by(*newest_first).limit(1))
         first: int | None = 0
         # By ranges of ids, so that no statement reads much.
         while first := self.database.scalar(sa.select(sa.func.min(ledger.c.id)).where(ledger.c.id > first)):

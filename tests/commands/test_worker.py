@@ -146,7 +146,7 @@ def test_threads_wait_for_no_client(serve: RunningWorker, application: Applicati
 
 
 def test_a_large_answer_is_sent_in_parts_and_given_up_if_the_client_takes_nothing(
-    serve: RunningWorker, monkeypatch: pytest.MonkeyPatch
+    serve: RunningWorker, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = LAST_GET.replace(b"/", b"/large", 1)
     with serve.connect(large) as slow:
@@ -154,7 +154,7 @@ def test_a_large_answer_is_sent_in_parts_and_given_up_if_the_client_takes_nothin
         assert len(read_all(slow)) > 4 * MEGABYTE
     monkeypatch.setattr(connection, "STALLED_SECONDS", 0.1)
     with serve.connect(large, receive_bytes=4096) as stalled:
-        wait_until(lambda: serve.worker.nr_conns == 0)
+        wait_until(lambda: len(application.calls) == 2 and serve.worker.nr_conns == 0)
         assert len(read_all(stalled)) < 4 * MEGABYTE
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 SECONDS = 15.0
 # Between two requests of one client.
-PAUSE_SECONDS = 0.01
+PAUSE_SECONDS = 0.03
 
 
 @dataclass

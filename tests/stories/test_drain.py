@@ -43,7 +43,7 @@ def test_no_request_is_lost_while_workers_are_replaced_and_the_server_stops(serv
     with visitors(port.number, ("GET /robots.txt",), CLIENTS) as seen:
         workers = workers_of(serve.process.pid)
         os.kill(serve.process.pid, signal.SIGHUP)
-        wait_until(lambda: not any(is_running(worker) for worker in workers), "all workers are replaced")
+        wait_until(lambda: not any(is_running(worker) for worker in workers), "all workers are replaced", seconds=20)
         assert answer(port, "/readyz")[0] == 200, "the server as a whole is ready"
 
         stopped = time.monotonic()
