@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.commands.conftest import Run, RunProcess
 from tests.harness import servers
 from tests.harness.commands import start_python
 from tests.harness.servers import Port, Processes, free_port, sandbox_addresses
+from tests.harness.timing import wait_until
 from tests.stories.workers import children_of, listens_on, open_files
 
 SECONDS = 30.0
@@ -201,10 +203,15 @@ def test_it_needs_no_file_that_somebody_could_remove_and_leaves_none_behind_if_i
     wait_for_children(server, 4)
     nameless = re.compile(r"(socket|pipe|anon_inode|/memfd):.*|/dev/(null|urandom)|.* \(deleted\)")
     own = re.compile(rf"{server.folder}/(serve\.log|zype-activate\.db(-wal|-shm)?)")
-    for process in (server.running.process.pid, *children_of(server.running.process.pid)):
+
+    def needs_no_other(process: int) -> bool:
         files = open_files(process)
         assert files, process
-        assert [file for file in files if not nameless.fullmatch(file) and not own.fullmatch(file)] == []
+        return all(nameless.fullmatch(file) or own.fullmatch(file) for file in files)
+
+    for process in (server.running.process.pid, *children_of(server.running.process.pid)):
+        # One that is still starting reads its data.
+        wait_until(partial(needs_no_other, process), f"no other file is open in {process}")
         is_main = process == server.running.process.pid
         assert listens_on(process, int(server.metrics.rpartition(":")[2])) is is_main
     assert [*(server.folder / "temporary").iterdir()] == []

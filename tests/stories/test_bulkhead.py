@@ -15,8 +15,8 @@ from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients, 
 SIGNED_IN = 20
 POSTING = 200
 # How long each viewer reads the page before pressing the button again.
-READING_SECONDS = 4.0
-LOAD_SECONDS = 4.0
+READING_SECONDS = 3.0
+LOAD_SECONDS = 5.0
 GETS_A_SECOND = 25
 # A portal whose threads were all waiting for Zype would answer after the deadline of a call. How much sooner an answer
 # comes depends on the machine's other work.
