@@ -1,4 +1,4 @@
-"""What is printed: with every character that the terminal has, and with a sentence where it can't be written."""
+"""What is printed: every character, whatever the terminal has, and a sentence where it can't be written."""
 
 import codecs
 import errno
@@ -27,7 +27,10 @@ class _Escapes:
 
 @contextmanager
 def guarded_output() -> Iterator[None]:
-    """Print what the block prints, whatever the terminal; end with a sentence if it can't be written."""
+    """Print what the block prints, whatever the terminal; end with status 1 and a sentence if it can't be written.
+
+    There is no sentence where the reader of a pipe is gone, as in ``audit list | head``: that one has read enough.
+    """
     escapes = _Escapes()
     codecs.register_error(_ESCAPE, escapes)
     if isinstance(sys.stdout, TextIOWrapper):
@@ -51,9 +54,7 @@ def _end(number: int) -> None:
     # What is left in the buffer would be tried again at the end of the process, and fail again.
     with suppress(OSError, ValueError), open(os.devnull, "wb") as nothing:
         os.dup2(nothing.fileno(), sys.stdout.fileno())
-    if number == errno.EPIPE:
-        _say("Not everything was printed: what reads the output of this command has closed it.")
-    else:
+    if number != errno.EPIPE:
         _say(f"Not everything was printed: {os.strerror(number).lower()}.")
     sys.exit(1)
 

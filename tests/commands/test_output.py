@@ -30,7 +30,6 @@ COMMANDS = (
     ("audit", "export"),
 )
 FULL = "Not everything was printed: no space left on device.\n"
-CLOSED = "Not everything was printed: what reads the output of this command has closed it.\n"
 
 Printed = Callable[[io.TextIOWrapper, tuple[str, ...]], tuple[object, str]]
 
@@ -63,12 +62,13 @@ def test_a_full_disk_is_a_sentence_of_every_command(printed: Printed) -> None:
             assert printed(full, command) == (1, FULL), command
 
 
-def test_a_closed_pipe_is_a_sentence_of_every_command(printed: Printed) -> None:
+def test_every_command_ends_quietly_where_the_reader_of_a_pipe_is_gone(printed: Printed) -> None:
+    # Those before are printed by click, which does the same.
     for command in COMMANDS[2:]:
         reader, writer = os.pipe()
         os.close(reader)
         with os.fdopen(writer, "w") as closed:
-            assert printed(closed, command) == (1, CLOSED), command
+            assert printed(closed, command) == (1, ""), command
 
 
 def test_a_terminal_that_lacks_a_character_gets_its_number_and_a_sentence(printed: Printed) -> None:
