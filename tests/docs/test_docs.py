@@ -9,12 +9,12 @@ import tomllib
 from pathlib import Path
 
 import click
-import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from portal.commands.cli import main
 from tests.docs.pages import PAGES, ROOT, read, rows
+from tests.harness.cases import each
 from tests.harness.metrics import SCRAPED
 
 LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
@@ -55,7 +55,7 @@ def test_an_extra_command_or_option_is_found() -> None:
     assert "--once" in commands(main)["zype-activate demo"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each("page", PAGES)
 def test_no_page_names_a_command_that_does_not_exist(page: Path) -> None:
     named = set(re.findall(r"`(zype-activate [a-z]+(?: [a-z]+)?)", page.read_text(encoding="utf-8")))
     assert named <= set(commands(main))
@@ -182,7 +182,7 @@ def test_broken_links_are_found() -> None:
     assert broken_links(ROOT / "README.md", '<img src="docs/img/nothing.png" alt="">') == ["docs/img/nothing.png"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each("page", PAGES)
 def test_no_page_has_a_broken_link(page: Path) -> None:
     assert broken_links(page, page.read_text(encoding="utf-8")) == []
 
@@ -211,7 +211,7 @@ def test_ticket_numbers_are_found() -> None:
     ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each("page", PAGES)
 def test_no_page_contains_a_ticket_number(page: Path) -> None:
     assert not TICKET.search(page.read_text(encoding="utf-8"))
 

@@ -4,9 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from tests.docs.pages import PAGES, ROOT, read
+from tests.harness.cases import each
 
 QUOTED_PATH = re.compile(r"(?<![\w./-])(?:portal|tests|templates|static|requirements|docs|\.ci)/[\w./*<>-]*")
 # The column at which the second drawing begins, to the right of the first.
@@ -28,7 +27,7 @@ def test_urls_and_paths_of_other_folders_are_not_checked() -> None:
     assert missing_paths("https://example.com/portal/x and /opt/portal/x and brand/templates/x") == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each("page", PAGES)
 def test_every_path_on_a_page_exists(page: Path) -> None:
     assert missing_paths(page.read_text(encoding="utf-8")) == []
 

@@ -11,6 +11,7 @@ from portal.settings.platforms import injected
 from portal.settings.rules import REQUIRED_LIVE
 from portal.settings.settings import NAMES, SECRETS, Settings
 from tests.docs.pages import PAGES, ROOT, in_backticks, read, rows
+from tests.harness.cases import each
 
 SECRET = "0f1e2d3c" * 4
 
@@ -47,8 +48,8 @@ def test_rows_are_found_by_their_first_cell() -> None:
     assert list(rows(text)) == [["PORTAL_A", "`a|b`"]]
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong"),
+@each(
+    "name, wrong",
     [("workers", "`3`"), ("brand_logo", "`none.svg`"), ("limit_viewer", "`5/16minutes`"), ("secret_key", "none")],
 )
 def test_a_wrong_default_is_found(name: str, wrong: str) -> None:
@@ -56,7 +57,7 @@ def test_a_wrong_default_is_found(name: str, wrong: str) -> None:
     assert not same_default(name, wrong)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_the_documented_default_is_correct(name: str) -> None:
     default, _, in_live = documented(name)[0].partition("; live: ")
     assert same_default(name, default)
@@ -67,9 +68,9 @@ def test_the_documented_default_is_correct(name: str) -> None:
     assert getattr(live(), name) == getattr(expected, name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_the_documented_example_is_accepted(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "brand").mkdir()
+    (tmp_path / "brand").mkdir(exist_ok=True)
     (tmp_path / "brand" / "logo.svg").touch()
     (tmp_path / "brand" / "icon.svg").touch()
     monkeypatch.chdir(tmp_path)
@@ -103,6 +104,6 @@ def test_no_file_for_deployment_names_a_variable_that_does_not_exist() -> None:
     assert {path.name: found for path in files if (found := unknown_variables(path.read_text(encoding="utf-8")))} == {}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@each("page", PAGES)
 def test_no_page_names_a_variable_that_does_not_exist(page: Path) -> None:
     assert not unknown_variables(page.read_text(encoding="utf-8"))

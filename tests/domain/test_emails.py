@@ -1,10 +1,10 @@
 """What counts as an e-mail address, however it was typed or pasted."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.domain.emails import normalise_email, same_email
+from tests.harness.cases import each
 
 ADDRESS = "alice@example.com"
 TYPED = (
@@ -87,18 +87,18 @@ NONE = (
 )
 
 
-@pytest.mark.parametrize("typed", TYPED, ids=ascii)
+@each("typed", TYPED)
 def test_the_same_address_however_it_was_typed(typed: str) -> None:
     assert normalise_email(typed) == ADDRESS
 
 
-@pytest.mark.parametrize(("typed", "address"), OTHER.items(), ids=ascii)
+@each("typed, address", OTHER.items())
 def test_no_other_letter_is_changed(typed: str, address: str) -> None:
     assert normalise_email(typed) == address
     assert not same_email(typed, ADDRESS) or typed.lower() == ADDRESS
 
 
-@pytest.mark.parametrize("typed", NONE, ids=lambda typed: ascii(typed[:40]))
+@each("typed", NONE)
 def test_what_is_no_address(typed: str) -> None:
     assert normalise_email(typed) is None
 

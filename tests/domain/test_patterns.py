@@ -2,13 +2,12 @@
 
 import re
 
-import pytest
-
 from portal.domain.patterns import named_characters, sample
+from tests.harness.cases import each
 
 
-@pytest.mark.parametrize(
-    ("pattern", "named"),
+@each(
+    "pattern, named",
     [
         ("[a-z0-9]{4,16}", ""),
         ("[A-Z]{3}-[0-9]{3}", "-"),
@@ -33,8 +32,8 @@ def test_the_characters_that_a_pattern_names(pattern: str, named: str) -> None:
     assert named_characters(re.compile(pattern)) == set(named)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "text"),
+@each(
+    "pattern, text",
     [
         ("[a-z0-9]{4,16}", "aaaa"),
         ("[A-Z]{3}-[0-9]{3}", "AAA-000"),

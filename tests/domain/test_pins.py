@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from portal.domain.characters import OVERRIDES, visible
 from portal.domain.pins import MalformedPin, Pin, PinCase, PinRules
+from tests.harness.cases import each
 
 RULES = PinRules()
 PINS = st.from_regex(RULES.pattern, fullmatch=True)
@@ -41,12 +42,12 @@ def normalised(typed: str, rules: PinRules = RULES) -> str:
     return rules.normalise(typed).secret
 
 
-@pytest.mark.parametrize("pin", ["zizm529", "zabc123", "s3kf32", "1234", "a" * 16])
+@each("pin", ["zizm529", "zabc123", "s3kf32", "1234", "a" * 16])
 def test_a_pin_of_zype_is_unchanged(pin: str) -> None:
     assert normalised(pin) == pin
 
 
-@pytest.mark.parametrize(
+@each(
     "typed",
     [
         " zizm529\t",
@@ -63,27 +64,23 @@ def test_a_pin_of_zype_is_unchanged(pin: str) -> None:
         "zizm\u3000529\u00a0",
         "zizm\x85529\x0b",
     ],
-    ids=ascii,
 )
 def test_spaces_dashes_and_invisible_marks_are_dropped(typed: str) -> None:
     assert normalised(typed) == "zizm529"
 
 
-@pytest.mark.parametrize(
-    "typed", ["ｚｉｚｍ５２９", "ＺＩＺＭ５２９", "zizm٥٢٩", "zizm۵۲۹", "zizm५२९", "zizm𝟓𝟐𝟗"], ids=ascii
-)
+@each("typed", ["ｚｉｚｍ５２９", "ＺＩＺＭ５２９", "zizm٥٢٩", "zizm۵۲۹", "zizm५२९", "zizm𝟓𝟐𝟗"])
 def test_full_width_forms_and_foreign_digits_become_ascii(typed: str) -> None:
     assert normalised(typed) == "zizm529"
 
 
-@pytest.mark.parametrize(
+@each(
     "mark",
     [
         *"\x00\x07\x1b\x1c\x1d\x1e\x1f\x7f\x80\x9f",
         *"\u202a\u202b\u202c\u202d\u202e",
         *"📺\u2796ſ\u212aéß²①\u0301ⅷ一\ud800\u0600",
     ],
-    ids=ascii,
 )
 def test_other_characters_outside_printable_ascii_are_malformed(mark: str) -> None:
     with pytest.raises(MalformedPin):
@@ -122,8 +119,8 @@ def test_punctuation_inside_is_never_dropped() -> None:
             RULES.normalise(f"zizm{mark}529")
 
 
-@pytest.mark.parametrize(
-    ("pattern", "typed", "pin"),
+@each(
+    "pattern, typed, pin",
     [
         ("[A-Z]{3}-[0-9]{3}", " ABC-123. ", "ABC-123"),
         # An automatic correction made another dash of it.
@@ -147,7 +144,7 @@ def test_no_pattern_is_tried_on_more_than_32_characters() -> None:
         PinRules(pattern=re.compile("a+")).normalise("a" * 33)
 
 
-@pytest.mark.parametrize(
+@each(
     "link",
     [
         "https://tv.example.com/activate#pin=zizm529",
@@ -170,14 +167,13 @@ def test_no_pattern_is_tried_on_more_than_32_characters() -> None:
         "https://tv.example.com/activate#pin=\r\n zizm529",
         "ｈｔｔｐｓ：//tv.example.com/activate＃pin＝zizm529\u200b",
     ],
-    ids=ascii,
 )
 def test_a_link_of_the_portal_gives_the_pin_in_it(link: str) -> None:
     pin = PORTAL.normalise(link)
     assert (pin.secret, pin.is_from_link) == ("zizm529", True)
 
 
-@pytest.mark.parametrize(
+@each(
     "link",
     [
         "https://evil.example/activate#pin=zizm529",
@@ -190,7 +186,6 @@ def test_a_link_of_the_portal_gives_the_pin_in_it(link: str) -> None:
         "ftp://tv.example.com/activate#pin=zizm529",
         "see https://tv.example.com/activate#pin=zizm529",
     ],
-    ids=ascii,
 )
 def test_another_link_gives_none(link: str) -> None:
     with pytest.raises(MalformedPin):
@@ -207,11 +202,7 @@ def test_nothing_unseen_comes_back() -> None:
     assert visible(f" zi\u200bz\u202em\u2066\ufe0f-5\x00\x1b{UNSEEN}2\u20289📺 ") == " zizm-52\u20289📺 "
 
 
-@pytest.mark.parametrize(
-    "typed",
-    ["", " ", "-", "abc", "a" * 17, "zizm.529", "zizm,529", "' OR 1=1 --", "<b>zizm</b>", "a" * 1_000_000],
-    ids=lambda typed: ascii(typed[:20]),
-)
+@each("typed", ["", " ", "-", "abc", "a" * 17, "zizm.529", "zizm,529", "' OR 1=1 --", "<b>zizm</b>", "a" * 1_000_000])
 def test_input_that_does_not_match_the_pattern_is_malformed(typed: str) -> None:
     with pytest.raises(MalformedPin):
         RULES.normalise(typed)
@@ -222,7 +213,7 @@ def test_the_whole_pin_must_match_not_just_its_start() -> None:
         PinRules("keep", re.compile("[a-z]{4}")).normalise("abcd9")
 
 
-@pytest.mark.parametrize(("case", "pin"), [("lower", "ab12"), ("upper", "AB12"), ("keep", "aB12")])
+@each("case, pin", [("lower", "ab12"), ("upper", "AB12"), ("keep", "aB12")])
 def test_the_case_is_folded_before_the_pattern_is_applied(case: PinCase, pin: str) -> None:
     rules = PinRules(case, re.compile(pin))
     assert normalised("aB12", rules) == pin
@@ -276,7 +267,7 @@ def test_a_pin_never_prints_itself(pin: str) -> None:
         assert pin not in text.replace("<Pin>", "")
 
 
-@pytest.mark.parametrize("typed", ["529", "52961" * 10, "52961" * 1000, "\u202e52961", "5#2961"], ids=ascii)
+@each("typed", ["529", "52961" * 10, "52961" * 1000, "\u202e52961", "5#2961"])
 def test_the_error_never_contains_the_input(typed: str) -> None:
     with pytest.raises(MalformedPin) as caught:
         RULES.normalise(typed)
@@ -289,7 +280,7 @@ def test_pins_are_equal_by_their_text() -> None:
     assert Pin("zizm529") != Pin("zizm528")
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "zizm529",
@@ -302,7 +293,6 @@ def test_pins_are_equal_by_their_text() -> None:
         "ziz\u00adm52\u0669",
         "\uff3a\uff29\uff3a\uff2d\uff15\uff12\uff19",
     ],
-    ids=ascii,
 )
 def test_a_pin_in_a_text_is_found(text: str) -> None:
     assert RULES.appears_in(Pin("zizm529"), text)
@@ -317,7 +307,7 @@ def test_a_pin_in_a_text_is_found_as_normalise_would_read_it() -> None:
     assert not rules.appears_in(Pin("#-7"), "7 o'clock")
 
 
-@pytest.mark.parametrize("text", ["", "Her remote has no letters left on it.", "zizm52", "529zizm"])
+@each("text", ["", "Her remote has no letters left on it.", "zizm52", "529zizm"])
 def test_a_text_without_the_pin_is_not_flagged(text: str) -> None:
     assert not RULES.appears_in(Pin("zizm529"), text)
 

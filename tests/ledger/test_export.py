@@ -19,6 +19,7 @@ from portal.ledger.ledger import Ledger
 from portal.ledger.spreadsheets import FORMULA_SIGNS, without_formulas
 from portal.ledger.verification import Report, Verification
 from portal.settings.keys import LedgerKey
+from tests.harness.cases import each
 from tests.ledger.conftest import on_any_database
 from tests.ledger.rows import tamper, write_attempts
 
@@ -122,7 +123,7 @@ def test_an_export_made_without_the_key_is_refused(verification: Verification, k
         verify(verification, forged.replace(key.id.encode(), KEY.id.encode()))
 
 
-@pytest.mark.parametrize(
+@each(
     "file",
     [
         b"",
@@ -139,7 +140,6 @@ def test_an_export_made_without_the_key_is_refused(verification: Verification, k
         b'"end of export","attempts","1","key_id","x","digest","x"\n',
         b'"' + b"a" * 200_000 + b'"\n',
     ],
-    ids=lambda file: str(file[:30]),
 )
 def test_another_file_is_refused(verification: Verification, file: bytes) -> None:
     with pytest.raises(export.InvalidExport):
@@ -154,13 +154,12 @@ def past_attempt(**values: Any) -> PastAttempt:
     return PastAttempt(**columns | values)
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", '"=1', "'=1", "\n=1"),
         *("\uff1d1", "\uff0b1", "\uff0d1", "\uff201", "\ufeff=1", "\u200b=1", "\u3000\u201c=1", "\x00=1", "\u3164=1"),
     ],
-    ids=ascii,
 )
 def test_no_text_of_a_spreadsheet_is_a_formula(text: str) -> None:
     for column in ("reason", "ticket", "actor_id", "consumer_id", "linked_device_id", "request_id"):

@@ -16,6 +16,7 @@ from portal.mail.outbox import Notice, NoticeKind
 from portal.mail.written import WrittenMessage, written
 from portal.settings.loading import load
 from portal.settings.types import languages
+from tests.harness.cases import each
 from tests.harness.catalogues import catalogue, translations
 from tests.harness.mail_servers import parse_message
 from tests.harness.strict_mail_reader import ReadMessage, read
@@ -199,7 +200,7 @@ def test_the_name_of_a_tv_stays_on_its_line(name: str) -> None:
     ).replace("\u202e", "")
 
 
-@pytest.mark.parametrize(
+@each(
     "email",
     [
         "",
@@ -238,8 +239,8 @@ def test_what_is_not_exactly_one_address_is_refused(email: str) -> None:
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize(
-    ("email", "expected"),
+@each(
+    "email, expected",
     [
         ("alice@example.com", "alice@example.com"),
         (" alice@example.com ", "alice@example.com"),

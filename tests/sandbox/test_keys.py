@@ -3,6 +3,7 @@
 import pytest
 
 from portal.sandbox import seed
+from tests.harness.cases import each
 from tests.sandbox.conftest import API_KEY, APP_KEY, Calls
 
 FOR_TVS = [("POST", "/pin/acquire"), ("GET", "/pin/status")]
@@ -14,8 +15,8 @@ FOR_THE_PORTAL = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), FOR_TVS + FOR_THE_PORTAL)
-@pytest.mark.parametrize("key", [{}, {"api_key": ""}, {"api_key": "wrong"}, {"api_key": APP_KEY}, {"app_key": API_KEY}])
+@each("method, path", FOR_TVS + FOR_THE_PORTAL)
+@each("key", [{}, {"api_key": ""}, {"api_key": "wrong"}, {"api_key": APP_KEY}, {"app_key": API_KEY}])
 def test_a_call_without_a_valid_key_is_refused(calls: Calls, method: str, path: str, key: dict[str, str]) -> None:
     query = {"linked_device_id": "tv", "consumer_id": seed.ALICE.id, "pin": "good", **key}
     answer = calls.http.open(path, method=method, query_string=query)
@@ -24,7 +25,7 @@ def test_a_call_without_a_valid_key_is_refused(calls: Calls, method: str, path: 
     assert calls.devices() == []
 
 
-@pytest.mark.parametrize(("method", "path"), FOR_THE_PORTAL)
+@each("method, path", FOR_THE_PORTAL)
 def test_an_app_key_is_refused_for_the_portals_calls(calls: Calls, method: str, path: str) -> None:
     query = {"consumer_id": seed.ALICE.id, "pin": "good", "app_key": APP_KEY}
     answer = calls.http.open(path, method=method, query_string=query)

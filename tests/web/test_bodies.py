@@ -11,6 +11,7 @@ from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMor
 
 from portal.pages.web import bodies
 from portal.pages.web.bodies import MAX_BODY_BYTES
+from tests.harness.cases import each
 from tests.harness.internals import flask_client, logged, outcomes
 from tests.harness.page import PageClient
 from tests.harness.simulated_zype import SimulatedZype
@@ -57,8 +58,8 @@ def answer(reader: FlaskClient, body: BytesIO, **environ: Any) -> tuple[int, Any
     return response.status_code, response.json if response.status_code == 200 else None
 
 
-@pytest.mark.parametrize(
-    ("parts", "environ", "expected"),
+@each(
+    "parts, environ, expected",
     [
         ([b"pin=gcut001"], {"CONTENT_LENGTH": "11"}, {"pin": "gcut001"}),
         ([b"pin=", b"gcut", b"001"], {"CONTENT_LENGTH": "11"}, {"pin": "gcut001"}),
@@ -78,8 +79,8 @@ def test_a_whole_body_is_read(
     assert form == expected if expected is not None else len(form["a"]) == MAX_BODY_BYTES - 2
 
 
-@pytest.mark.parametrize(
-    ("body", "environ", "status"),
+@each(
+    "body, environ, status",
     [
         (Input(b"pin=gcut00"), {"CONTENT_LENGTH": "11"}, 400),
         (Input(), {"CONTENT_LENGTH": "11"}, 400),

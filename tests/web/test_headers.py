@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from portal.pages.web import headers
 from portal.settings.loading import load
+from tests.harness.cases import each
 from tests.harness.page import PageClient
 from tests.harness.page_rules import cookies_are_ours_alone
 from tests.harness.people import Alice
@@ -36,8 +37,8 @@ def client_of() -> Callable[..., FlaskClient]:
     return make
 
 
-@pytest.mark.parametrize(
-    ("public_url", "host"),
+@each(
+    "public_url, host",
     [
         ("https://tv.example.com", "tv.example.com"),
         ("https://tv.example.com", "TV.Example.COM"),
@@ -73,7 +74,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("host", HOSTILE)
+@each("host", HOSTILE)
 def test_a_foreign_host_gets_a_plain_400_that_does_not_repeat_it(
     host: str, client_of: Callable[..., FlaskClient]
 ) -> None:
@@ -93,8 +94,8 @@ def test_a_request_without_a_host_is_refused(client_of: Callable[..., FlaskClien
     assert list(body) == []
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-@pytest.mark.parametrize("host", ["10.0.0.7:8000", *HOSTILE])
+@each("path", ["/healthz", "/readyz"])
+@each("host", ["10.0.0.7:8000", *HOSTILE])
 def test_health_checks_accept_any_host(path: str, host: str, client_of: Callable[..., FlaskClient]) -> None:
     answer = client_of("https://tv.example.com").get(path, environ_overrides={"HTTP_HOST": host})
     assert answer.status_code == 200

@@ -1,15 +1,15 @@
 """Whatever is about to be logged comes out without secrets."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.pages.web.redaction import KEYS, REDACTED, Redactor
+from tests.harness.cases import each
 
 SECRET = "zizm529"
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "GET /pin/link?api_key={} HTTP/1.1",
@@ -41,7 +41,7 @@ def test_it_removes_named_secrets_from_text(text: str) -> None:
     assert REDACTED in redacted
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "PIN not found",
@@ -56,7 +56,7 @@ def test_it_leaves_harmless_text_alone(text: str) -> None:
     assert Redactor([SECRET]).text(text) == text
 
 
-@pytest.mark.parametrize("address", ["203.0.113.9", "203.0.113.9:40001", "2001:db8::1", "[2001:db8::1]:443", "64::2"])
+@each("address", ["203.0.113.9", "203.0.113.9:40001", "2001:db8::1", "[2001:db8::1]:443", "64::2"])
 def test_it_removes_addresses_however_they_are_introduced(address: str) -> None:
     for text in ("from {}.", "peer:{}", "address:{} closed", "ipv6:{}", "ip={},", "({})", "('{}', 1)", "{}/64"):
         assert Redactor().text(text.format(address)) == text.format(REDACTED), text
@@ -66,7 +66,7 @@ def test_what_follows_a_secret_stays_readable() -> None:
     assert Redactor().text("PUT /x?pin=abc&consumer_id=1") == f"PUT /x?pin={REDACTED}&consumer_id=1"
 
 
-@pytest.mark.parametrize("key", sorted(KEYS))
+@each("key", sorted(KEYS))
 def test_it_hides_the_value_of_a_secret_s_key(key: str) -> None:
     assert Redactor().event({key: SECRET, "n": {key.upper(): [SECRET]}}) == {
         key: REDACTED,
@@ -85,8 +85,8 @@ def test_it_removes_nested_secrets() -> None:
     assert [redacted[key] for key in "nfto"] == [1, 1.5, True, None]
 
 
-@pytest.mark.parametrize(
-    ("secret", "written"),
+@each(
+    "secret, written",
     [
         ("key/with+signs and space", "key%2Fwith%2Bsigns%20and%20space"),
         ("key/with+signs and space", "key/with%2Bsigns%20and%20space"),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.harness.cases import each
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted([*(ROOT / "static/js").glob("*.js"), *(ROOT / "portal/sandbox/static").glob("*.js")])
@@ -81,7 +81,7 @@ def spreads_an_object(code: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+@each("script", SCRIPTS)
 def test_a_script_runs_in_every_browser_that_knows_modules(script: Path) -> None:
     assert list(later(script.read_text("utf-8"))) == []
 
@@ -129,7 +129,7 @@ Object.entries(a).forEach(([key, value]) => f(key.padStart(2), { key, value }));
 """
 
 
-@pytest.mark.parametrize("script", LATER)
+@each("script", LATER)
 def test_what_came_later_is_found(script: str) -> None:
     assert list(later(script))
 

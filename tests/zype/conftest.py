@@ -1,6 +1,7 @@
 """A client and the scripted server that it speaks to."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any
 
@@ -64,6 +65,14 @@ def make_client() -> Iterator[Callable[..., ZypeClient]]:
     yield make
     for client in made:
         client.close()
+
+
+@contextmanager
+def new_client(server: ScriptedServer) -> Iterator[ZypeClient]:
+    """A client that has seen no failure yet, of a server that has received nothing, for one case of several."""
+    server.requests.clear()
+    with closing(ZypeClient(settings_for(server.url))) as client:
+        yield client
 
 
 @pytest.fixture

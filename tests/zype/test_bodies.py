@@ -6,8 +6,9 @@ import pytest
 
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ContractBroken, NotFound
+from tests.harness.cases import each
 from tests.zype.calls import CALLS, CONSUMER, PIN, SECRETS
-from tests.zype.conftest import error_of
+from tests.zype.conftest import error_of, new_client
 from tests.zype.scripted_server import ScriptedServer, answer, leaks
 
 BODIES: dict[str, object] = {
@@ -26,13 +27,12 @@ BODIES: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("kind", BODIES)
-@pytest.mark.parametrize("call", [call for call in CALLS if call != "revoke"])
-def test_a_body_that_cannot_be_read_breaks_the_contract(
-    call: str, kind: str, client: ZypeClient, server: ScriptedServer
-) -> None:
+@each("kind", BODIES)
+@each("call", [call for call in CALLS if call != "revoke"])
+def test_a_body_that_cannot_be_read_breaks_the_contract(call: str, kind: str, server: ScriptedServer) -> None:
     server.replies = [answer(200, BODIES[kind])]
-    error = error_of(lambda: CALLS[call](client))
+    with new_client(server) as client:
+        error = error_of(lambda: CALLS[call](client))
     assert isinstance(error, ContractBroken)
     assert error.field == "body"
     assert error.status == 200

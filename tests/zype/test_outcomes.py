@@ -22,9 +22,10 @@ from portal.zype.errors import (
     map_answer,
 )
 from portal.zype.payloads import DevicePin
+from tests.harness.cases import each
 from tests.harness.servers import free_port
 from tests.zype.calls import CALLS, CONSUMER, EMAIL, PASSWORD, PIN, SECRETS, TOKEN
-from tests.zype.conftest import error_of
+from tests.zype.conftest import error_of, new_client
 from tests.zype.scripted_server import ScriptedServer, answer, leaks
 
 FOR_ALL = {
@@ -61,26 +62,28 @@ def outcome_of(call: Callable[[], Any]) -> Any:
         return error
 
 
-@pytest.mark.parametrize("status", FOR_ALL)
-@pytest.mark.parametrize("call", CALLS)
-def test_the_status_decides_the_error(call: str, status: int, client: ZypeClient, server: ScriptedServer) -> None:
+@each("status", FOR_ALL)
+@each("call", CALLS)
+def test_the_status_decides_the_error(call: str, status: int, server: ScriptedServer) -> None:
     server.replies = [answer(status, {"message": "Device Pin linked to consumer"})]
-    error = error_of(lambda: CALLS[call](client))
+    with new_client(server) as client:
+        error = error_of(lambda: CALLS[call](client))
     assert type(error) is FOR_ALL[status]
     assert error.status == status
     assert len(server.requests) == 1
     assert not leaks(error, SECRETS)
 
 
-@pytest.mark.parametrize("call", ["link", "unlink", "pin_status", "consumer", "consumers_by_email", "revoke"])
-def test_a_401_means_that_the_key_is_wrong(call: str, client: ZypeClient, server: ScriptedServer) -> None:
+@each("call", ["link", "unlink", "pin_status", "consumer", "consumers_by_email", "revoke"])
+def test_a_401_means_that_the_key_is_wrong(call: str, server: ScriptedServer) -> None:
     server.replies = [answer(401, {"message": "Invalid or missing authentication."})]
-    assert type(error_of(lambda: CALLS[call](client))) is Misconfigured
+    with new_client(server) as client:
+        assert type(error_of(lambda: CALLS[call](client))) is Misconfigured
 
 
-@pytest.mark.parametrize("status", [400, 401])
-@pytest.mark.parametrize(
-    ("body", "expected"),
+@each("status", [400, 401])
+@each(
+    "body, expected",
     [
         ({"error": "invalid_client"}, Misconfigured),
         ({"error": "unauthorized_client"}, Misconfigured),
@@ -95,10 +98,11 @@ def test_a_401_means_that_the_key_is_wrong(call: str, client: ZypeClient, server
     ],
 )
 def test_a_refused_grant_is_about_the_client_or_about_the_viewer(
-    status: int, body: object, expected: type[ZypeError], client: ZypeClient, server: ScriptedServer
+    status: int, body: object, expected: type[ZypeError], server: ScriptedServer
 ) -> None:
     server.replies = [answer(status, body)]
-    error = error_of(lambda: client.token(EMAIL, PASSWORD))
+    with new_client(server) as client:
+        error = error_of(lambda: client.token(EMAIL, PASSWORD))
     assert type(error) is expected
     assert (error.status, error.path) == (status, "/oauth/token")
     assert not leaks(error, SECRETS)
@@ -113,8 +117,8 @@ def test_an_unknown_token_is_no_misconfiguration(client: ZypeClient, server: Scr
     assert (type(error), error.status) == (Unavailable, 400)
 
 
-@pytest.mark.parametrize(
-    ("status", "header", "seconds"),
+@each(
+    "status, header, seconds",
     [
         (429, "7", 7),
         (503, " 120 ", 120),
@@ -145,8 +149,8 @@ def test_retry_after_may_be_a_date(zone: str, client: ZypeClient, server: Script
     assert error.retry_after == 60
 
 
-@pytest.mark.parametrize(
-    ("status", "method", "retryable"),
+@each(
+    "status, method, retryable",
     [
         (429, "PUT", True),
         (503, "PUT", True),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from portal.zype import payloads
 from portal.zype.errors import ContractBroken
 from portal.zype.payloads import Answer, Consumer, DevicePin, Token, TokenInfo
+from tests.harness.cases import each
 
 PARSERS: tuple[Callable[[Answer], object], ...] = (
     payloads.device_pin,
@@ -54,8 +55,8 @@ def test_it_reads_the_sample_of_the_documentation() -> None:
     assert "zizm529" not in repr(pin)
 
 
-@pytest.mark.parametrize(
-    ("flags", "linked"),
+@each(
+    "flags, linked",
     [
         ({"linked": True}, True),
         ({"linked": False}, False),
@@ -80,8 +81,8 @@ def test_any_field_of_a_pin_may_be_missing_and_new_ones_may_come() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["consumer_id", "linked_device_id", "pin", "linked", "linked true"])
-@pytest.mark.parametrize("value", [0, 1, 1.5, [], {}, "\0", "\ud800"])
+@each("name", ["consumer_id", "linked_device_id", "pin", "linked", "linked true"])
+@each("value", [0, 1, 1.5, [], {}, "\0", "\ud800"])
 def test_a_field_of_a_pin_with_a_wrong_type_is_named(name: str, value: object) -> None:
     assert field_at_fault(payloads.device_pin, {"response": {name: value}}) == name
 
@@ -90,8 +91,8 @@ def test_a_flag_in_quotes_is_no_flag() -> None:
     assert field_at_fault(payloads.device_pin, {"response": {"linked": "true"}}) == "linked"
 
 
-@pytest.mark.parametrize("parse", [payloads.device_pin, payloads.consumer, payloads.consumers])
-@pytest.mark.parametrize("body", [{}, {"response": None}, {"response": "x"}, {"response": 1}, SAMPLE])
+@each("parse", [payloads.device_pin, payloads.consumer, payloads.consumers])
+@each("body", [{}, {"response": None}, {"response": "x"}, {"response": 1}, SAMPLE])
 def test_an_answer_without_its_wrapper_says_so(parse: Callable[[Answer], object], body: object) -> None:
     assert field_at_fault(parse, body) == "response"
 
@@ -135,8 +136,8 @@ def test_a_consumer_needs_an_id_and_nothing_else() -> None:
         assert field_at_fault(payloads.consumer, {"response": {**CONSUMER, "_id": value}}) == "_id"
 
 
-@pytest.mark.parametrize(
-    ("devices", "ids"),
+@each(
+    "devices, ids",
     [
         (None, ()),
         ([], ()),
@@ -153,7 +154,7 @@ def test_linked_devices_come_in_four_shapes(devices: object, ids: tuple[str, ...
     assert payloads.consumer(answer(body)).linked_devices == ids
 
 
-@pytest.mark.parametrize("devices", ["tv-1", 1, True, [1], [["tv-1"]], [True], ["\0"], {"\0": 1}])
+@each("devices", ["tv-1", 1, True, [1], [["tv-1"]], [True], ["\0"], {"\0": 1}])
 def test_linked_devices_of_another_shape_are_named(devices: object) -> None:
     body = {"response": {**CONSUMER, "linked_devices": devices}}
     assert field_at_fault(payloads.consumer, body) == "linked_devices"
@@ -164,13 +165,13 @@ def test_the_id_of_a_linked_device_is_text() -> None:
     assert field_at_fault(payloads.consumer, body) == "linked_device_id"
 
 
-@pytest.mark.parametrize(("given_count", "count"), [(None, None), (0, 0), (3, 3), (2.0, 2)])
+@each("given_count, count", [(None, None), (0, 0), (3, 3), (2.0, 2)])
 def test_a_count_is_a_whole_number(given_count: object, count: int | None) -> None:
     body = {"response": {**CONSUMER, "subscription_count": given_count}}
     assert payloads.consumer(answer(body)).subscription_count == count
 
 
-@pytest.mark.parametrize("value", [b"true", b'"1"', b"1.5", b"1e999", b"[]"])
+@each("value", [b"true", b'"1"', b"1.5", b"1e999", b"[]"])
 def test_anything_else_is_no_count(value: bytes) -> None:
     body = b'{"response": {"_id": "x", "subscription_count": ' + value + b"}}"
     assert field_at_fault(payloads.consumer, body) == "subscription_count"

@@ -11,6 +11,7 @@ from portal.domain.actors import Role
 from portal.pages.staff_auth.oidc.claims import Claims
 from portal.settings.loading import load
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.internals import logged
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.conftest import SignIn
@@ -21,8 +22,8 @@ NO_ROLE = "Your account may not use customer support here"
 DOTTED = "resource_access.tv.example.roles"
 
 
-@pytest.mark.parametrize(
-    ("claim", "claims", "role"),
+@each(
+    "claim, claims, role",
     [
         ("roles", {"roles": ROLE}, Role.AGENT),
         ("roles", {"roles": LEAD}, Role.SUPERVISOR),
@@ -44,7 +45,6 @@ DOTTED = "resource_access.tv.example.roles"
         ("https://example.com/roles", {"https://example.com/roles": [ROLE]}, Role.AGENT),
         (".", {"roles": [ROLE]}, None),
     ],
-    ids=str,
 )
 def test_the_role_comes_from_the_claim_of_the_setting(claim: str, claims: dict[str, Any], role: Role | None) -> None:
     settings = load(
@@ -71,8 +71,8 @@ def test_an_agent_signs_in_with_a_role_of_a_nested_claim(
     assert account.role is Role.SUPERVISOR
 
 
-@pytest.mark.parametrize(
-    ("claims", "name", "email"),
+@each(
+    "claims, name, email",
     [
         ({"name": "Bob\0\n<b>"}, "Bob<b>", None),
         ({"name": "B" * 300}, "B" * 200, None),
@@ -82,7 +82,6 @@ def test_an_agent_signs_in_with_a_role_of_a_nested_claim(
         ({"name": "Bob", "email": "bob@example.com", "email_verified": False}, "Bob", None),
         ({"name": "Bob", "email": "bob@example.com", "email_verified": True}, "Bob", "bob@example.com"),
     ],
-    ids=str,
 )
 def test_name_and_e_mail_are_what_can_be_displayed(claims: dict[str, Any], name: str, email: str | None) -> None:
     found = Claims({"sub": "bob", **claims}, {})

@@ -12,6 +12,7 @@ from portal.pages.web.redaction import Redactor
 from portal.sandbox import seed
 from portal.settings.loading import load
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.internals import logged, session_rows
 from tests.harness.page import Page, PageClient
 from tests.staff_auth.oidc.conftest import SignIn
@@ -34,8 +35,8 @@ SPELLING = "role: the claim groups has a role in another spelling: check capital
 SHAPE = "role: the claim groups is neither a text nor a list of texts"
 
 
-@pytest.mark.parametrize(
-    ("id_token", "userinfo", "reason"),
+@each(
+    "id_token, userinfo, reason",
     [
         ({}, {}, NOWHERE),
         ({"groups": None}, {}, NOWHERE),
@@ -56,7 +57,6 @@ SHAPE = "role: the claim groups is neither a text nor a list of texts"
         ({"_claim_names": {"other": "src1"}}, {}, NOWHERE),
         ({"_claim_names": "groups"}, {}, NOWHERE),
     ],
-    ids=str,
 )
 def test_a_missing_role_has_a_reason(id_token: dict[str, Any], userinfo: dict[str, Any], reason: str) -> None:
     settings = load(
