@@ -12,6 +12,7 @@ import click
 
 from portal.commands.archive import archive
 from portal.commands.context import configured_database, fail, operator
+from portal.commands.parameters import Id
 from portal.commands.redacted_output import binary_output
 from portal.domain.actors import ActorKind, Reason
 from portal.domain.counting import counted
@@ -44,15 +45,6 @@ def _open() -> Iterator[tuple[Ledger, History]]:
         yield ledger, History(database)
 
 
-def _id(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    """Accept an id. An export writes its filters to the ledger, where no e-mail address may be."""
-    if value and "@" in value and not value.startswith("oidc:"):
-        raise click.BadParameter("Give an id and no e-mail address.")
-    if value and not value.isprintable():
-        raise click.BadParameter("Give an id, which has no such characters.")
-    return value
-
-
 def _filter_options(command: Command) -> Command:
     for option in (
         click.option("--to", "until", type=DAY, help="The last day, UTC, inclusive."),
@@ -62,8 +54,8 @@ def _filter_options(command: Command) -> Command:
             type=click.Choice([*ANY_OUTCOME, "none"]),
             help="The outcome, or none for attempts without one.",
         ),
-        click.option("--viewer", callback=_id, help="The consumer id of the viewer."),
-        click.option("--agent", callback=_id, help="The id of the agent."),
+        click.option("--viewer", type=Id(), help="The consumer id of the viewer."),
+        click.option("--agent", type=Id(), help="The id of the agent."),
     ):
         command = option(command)
     return command

@@ -3,6 +3,7 @@
 import click
 
 from portal.commands.context import configured_database, fail, operator
+from portal.commands.parameters import Id
 from portal.database.sessions import Sessions
 from portal.domain.counting import counted
 from portal.domain.errors import AccountError
@@ -15,12 +16,12 @@ sessions = click.Group(help="The sessions of viewers and support staff.")
 
 
 @sessions.command()
-@click.option("--viewer", metavar="ID", help="End those of the viewer with this consumer id.")
+@click.option("--viewer", type=Id(), help="End those of the viewer with this consumer id.")
 @click.option("--agent", metavar="NAME", help="End those of this agent, named as for `agents disable`.")
 @click.option("--all", "everybody", is_flag=True, help="End those of all viewers and agents.")
 def end(viewer: str | None, agent: str | None, everybody: bool) -> None:
     """End sessions at once, and print how many. Give exactly one of the options."""
-    if sum((viewer is not None, agent is not None, everybody)) != 1 or "" in (viewer, agent):
+    if sum((viewer is not None, agent is not None, everybody)) != 1:
         raise click.UsageError("Give exactly one of --viewer, --agent and --all.")
     with configured_database() as (settings, database):
         keys = keyring(settings)

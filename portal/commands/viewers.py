@@ -3,6 +3,7 @@
 import click
 
 from portal.commands.context import configured_database, operator
+from portal.commands.parameters import Id
 from portal.ledger.ledger import Ledger
 from portal.mail.outbox import outbox
 from portal.settings.keys import keyring
@@ -11,15 +12,8 @@ from portal.viewers.erasure import Erasure
 viewers = click.Group(help="The viewers' data.")
 
 
-def _id(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    """Accept an id. It is written to the ledger, where no e-mail address may be."""
-    if not value or "@" in value:
-        raise click.BadParameter("Give the viewer's consumer id.")
-    return value
-
-
 @viewers.command()
-@click.option("--viewer", metavar="ID", callback=_id, required=True, help="The viewer's consumer id.")
+@click.option("--viewer", type=Id(), required=True, help="The viewer's consumer id.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be erased.")
 def forget(viewer: str, dry_run: bool) -> None:
     """Erase what is stored of a viewer, and list it. The ledger keeps their attempts."""

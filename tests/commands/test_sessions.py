@@ -96,8 +96,13 @@ def test_it_ends_every_session(end: End, signed_in: Callable[[], list[str]], dat
 
 
 def test_exactly_one_option_is_needed(end: End, signed_in: Callable[[], list[str]], database: Database) -> None:
-    for options in ((), ("--viewer", "alice", "--all"), ("--agent", "bob", "--viewer", "alice"), ("--viewer", "")):
+    for options in ((), ("--viewer", "alice", "--all"), ("--agent", "bob", "--viewer", "alice")):
         assert "Give exactly one of --viewer, --agent and --all." in end(*options, status=2)
+
+    # What is given is written to the ledger.
+    for viewer in ("", "alice@example.com", "\udcff"):
+        assert "Invalid value for '--viewer': Give an id" in end("--viewer", viewer, status=2), viewer
+    assert "There is no such account" in end("--agent", "", status=1)
 
     assert len(signed_in()) == 5
     assert recorded(database) == []

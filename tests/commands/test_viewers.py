@@ -91,5 +91,5 @@ def test_a_new_table_with_viewers_in_it_is_erased_too(sqlite_url: str) -> None:
 
 
 def test_an_id_is_needed(run: Run) -> None:
-    for options in ((), ("--viewer", ""), ("--viewer", "alice@example.com")):
+    for options in ((), ("--viewer", ""), ("--viewer", "alice@example.com"), ("--viewer", "\udcff")):
         assert run("viewers", "forget", *options).exit_code == 2, options
