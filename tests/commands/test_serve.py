@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import socket
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -228,14 +227,15 @@ def test_a_worker_that_ends_is_replaced_and_leaves_everything_to_the_others(
     before = requests_counted(http, server)
     shutil.rmtree(server.folder / "runtime")
     worker = children_of(server.running.process.pid)[-1]
-    deadline = time.monotonic() + SECONDS
-    # Until it is no child any more: one that has ended and was not looked at yet would count as one of the four.
-    while worker in children_of(server.running.process.pid):
-        assert time.monotonic() < deadline, "The worker did not end"
+
+    def is_gone() -> bool:
+        """It is no child any more: one that has ended and was not looked at yet would count as one of the four."""
         # More than once, since a worker that is still starting ignores it.
         with suppress(ProcessLookupError):
             os.kill(worker, signal.SIGTERM)
-        time.sleep(0.2)
+        return worker not in children_of(server.running.process.pid)
+
+    wait_until(is_gone, "the worker has ended", SECONDS, every=0.2)
     wait_for_children(server, 4)
     assert "runtime_folder_lost" in server.running.log(), "the next worker needs another one for its heartbeat"
     assert http.get(f"{server.sandbox}/healthz", timeout=5).ok
@@ -245,10 +245,8 @@ def test_a_worker_that_ends_is_replaced_and_leaves_everything_to_the_others(
 
 def wait_for_children(server: Server, number: int) -> None:
     """Return when there are so many processes: the workers, the sandbox and the mailer."""
-    deadline = time.monotonic() + SECONDS
-    while len(children_of(server.running.process.pid)) != number:
-        assert time.monotonic() < deadline, f"There are not {number} processes"
-        time.sleep(0.02)
+    process = server.running.process.pid
+    wait_until(lambda: len(children_of(process)) == number, f"there are {number} processes", SECONDS)
 
 
 def test_metrics_are_added_up_over_the_workers_and_shown_on_their_own_port_alone(

@@ -3,17 +3,17 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from portal.commands import connection, worker
 from tests.harness.internals import logged
 from tests.harness.servers import Port
-from tests.harness.timing import at_most
+from tests.harness.timing import at_most, wait_until
 from tests.harness.worker import RunningWorker, read_all, running_worker
 
 if TYPE_CHECKING:
@@ -60,13 +60,6 @@ def serve(application: Application, port: Port) -> Iterator[RunningWorker]:
     with running_worker(application, port, worker_connections=8) as serve:
         yield serve
         application.release.set()
-
-
-def wait_until(is_so: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_ctrl_c_is_ignored_before_the_application_is_loaded(port: Port) -> None:
@@ -154,7 +147,7 @@ def test_a_large_answer_is_sent_in_parts_and_given_up_if_the_client_takes_nothin
         assert len(read_all(slow)) > 4 * MEGABYTE
     monkeypatch.setattr(connection, "STALLED_SECONDS", 0.1)
     with serve.connect(large, receive_bytes=4096) as stalled:
-        wait_until(lambda: len(application.calls) == 2 and serve.worker.nr_conns == 0)
+        wait_until(lambda: len(application.calls) == 2 and serve.worker.nr_conns == 0, "both were answered or given up")
         assert len(read_all(stalled)) < 4 * MEGABYTE
 
 
@@ -164,7 +157,7 @@ def test_an_answer_that_nobody_takes_ends_the_connection(
     monkeypatch.setattr(worker, "ANSWER_SECONDS", 0.1)
     monkeypatch.setattr(connection, "MAX_UNSENT_BYTES", 8 * MEGABYTE)
     with running_worker(application, port) as serve, serve.connect(GET.replace(b"/", b"/large", 1), receive_bytes=4096):
-        wait_until(lambda: application.calls and serve.worker.nr_conns == 0)
+        wait_until(lambda: application.calls and serve.worker.nr_conns == 0, "the connection has ended")
 
 
 def test_a_client_that_is_asked_to_wait_is_told_to_go_on(serve: RunningWorker, application: Application) -> None:
@@ -196,7 +189,7 @@ def test_one_connection_too_many_ends_the_one_that_was_idle_for_longest(
     monkeypatch.setattr(worker, "NEW_SECONDS", 0.0)
     idle = [serve.connect() for _ in range(6)]
     half = serve.connect(POST)
-    wait_until(lambda: serve.worker.nr_conns == 7)
+    wait_until(lambda: serve.worker.nr_conns == 7, "seven connections are open")
     with serve.connect(LAST_GET) as client:
         assert read_all(client).startswith(b"HTTP/1.1 200 OK")
     assert idle[0].recv(1) == b""
@@ -213,9 +206,9 @@ def test_a_stop_finishes_what_is_whole_and_waits_briefly_for_the_rest(
     monkeypatch.setattr("gunicorn.workers.gthread.STOP_KEEPALIVE_LINGER", 0.2)
     with at_most(3), running_worker(application, port) as serve:
         half, idle, used = serve.connect(POST), serve.connect(), serve.connect(GET.replace(b"/", b"/waits", 1))
-        wait_until(lambda: application.calls and serve.worker.nr_conns == 3)
+        wait_until(lambda: application.calls and serve.worker.nr_conns == 3, "three connections are open")
         serve.worker.handle_exit(0, None)
-        wait_until(lambda: port.socket.fileno() < 0)
+        wait_until(lambda: port.socket.fileno() < 0, "it listens no longer")
         with pytest.raises(ConnectionRefusedError):
             serve.connect()
         application.release.set()

@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from portal.database.migration import upgrade
 from portal.database.schema import SchemaState, state_of
 from tests.harness.commands import command_environ, start_fork
 from tests.harness.postgres import Cluster
+from tests.harness.timing import wait_until
 
 SECONDS = 20
 DONE = (0, b"The database has this version's schema.\n")
@@ -60,12 +60,12 @@ def test_of_two_upgrades_at_once_both_succeed(empty: str, tmp_path: Path) -> Non
         # Whoever creates this table waits for this transaction, and fails if another one creates it first.
         connection.execute("CREATE TABLE alembic_version (version_num varchar(32))")
 
+        def both_wait() -> bool:
+            connection.execute("SELECT pg_stat_clear_snapshot()")
+            return connection.execute(WAITING, ["empty"]).fetchone() == (2,)
+
         def let_both_wait() -> None:
-            deadline = time.monotonic() + SECONDS
-            while connection.execute(WAITING, ["empty"]).fetchone() != (2,):
-                assert time.monotonic() < deadline
-                connection.execute("SELECT pg_stat_clear_snapshot()")
-                time.sleep(0.02)
+            wait_until(both_wait, "both upgrades wait")
             connection.rollback()
 
         assert upgrade_twice(empty, tmp_path, let_both_wait) == [DONE, DONE]

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 
 from tests.deployment.files import DEPLOY, ROOT
 from tests.harness.programs import need
+from tests.harness.timing import wait_until
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there.
 SOURCES = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
@@ -115,10 +115,11 @@ class Engine:
 
     def wait_until_healthy(self, name: str) -> None:
         """Return when the image's own health check succeeds."""
-        deadline = time.monotonic() + START_SECONDS
-        while self.podman("healthcheck", "run", name, check=False).returncode:
-            assert time.monotonic() < deadline, self.podman("logs", name).stdout
-            time.sleep(0.3)
+        wait_until(
+            lambda: not self.podman("healthcheck", "run", name, check=False).returncode,
+            lambda: f"it is healthy\n{self.podman('logs', name).stdout}",
+            START_SECONDS,
+        )
 
     def inspect(self, kind: str, name: str) -> dict[str, Any]:
         """Return what podman knows about an image or a container."""

@@ -2,17 +2,15 @@
 
 import contextlib
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.harness.programs import need, need_file, need_root
 from tests.harness.servers import Port
+from tests.harness.starting import accepts, wait_until_it_answers
 
-START_SECONDS = 15.0
 MASTER = Path("/usr/lib/postfix/sbin/master")
 # For Postfix the server to which it hands on knows no 8BITMIME, which SMTPUTF8 would include: it changes what is not
 # 7-bit.
@@ -82,11 +80,7 @@ def postfix(next_port: int) -> Iterator[int]:
         # By itself: what starts it otherwise does not pass on the signal to stop.
         process = subprocess.Popen([need_file(MASTER), "-c", folder])
         try:
-            deadline = time.monotonic() + START_SECONDS
-            while not _accepts(port.number):
-                has_failed = process.poll() is not None or time.monotonic() > deadline
-                assert not has_failed, f"It did not start:\n{_log_of(folder)}"
-                time.sleep(0.05)
+            wait_until_it_answers(process, lambda: accepts(port.number), lambda: _log_of(folder))
             yield port.number
         finally:
             process.terminate()
@@ -113,9 +107,3 @@ def _log_of(folder: Path) -> str:
     """Return what Postfix has logged."""
     path = folder / "log"
     return path.read_text(errors="replace") if path.exists() else "nothing"
-
-
-def _accepts(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False

@@ -4,9 +4,7 @@ import contextlib
 import os
 import pwd
 import re
-import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,11 @@ from tests.deployment.files import DEPLOY
 from tests.harness.certificates import Authority, make_authority
 from tests.harness.programs import need, need_file
 from tests.harness.servers import Port, free_port
+from tests.harness.starting import accepts, wait_until_it_answers
+from tests.harness.timing import is_soon
 from tests.harness.transports import OverHTTP
 
-START_SECONDS, LOG_SECONDS = 10.0, 5.0
+LOG_SECONDS = 5.0
 # A client that has sent half a request is given up after this instead of ten seconds.
 CLIENT_SECONDS = 1
 BROTLI = Path("/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so")
@@ -67,12 +67,7 @@ class Proxy:
 
     def logs_soon(self, text: str) -> bool:
         """Tell whether a log has a text, which may be written a moment after the answer."""
-        deadline = time.monotonic() + LOG_SECONDS
-        while text not in self.logs():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        return True
+        return is_soon(lambda: text in self.logs(), LOG_SECONDS)
 
     def browse(self, address: str = "127.0.0.1", **headers: str) -> OverHTTP:
         """Return a browser on a loopback address, which sends these headers with each request."""
@@ -233,18 +228,8 @@ def _running(command: list[str | Path], folder: Path, proxy: Proxy) -> Iterator[
     with (folder / "output.log").open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _accepts(proxy.port):
-            has_failed = process.poll() is not None or time.monotonic() > deadline
-            assert not has_failed, f"It did not start:\n{proxy.logs()}"
-            time.sleep(0.05)
+        wait_until_it_answers(process, lambda: accepts(proxy.port), proxy.logs)
         yield proxy
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _accepts(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from tests.harness.environment import SECRET_KEY
 from tests.harness.ledger import actor
 from tests.harness.postgres import Cluster
 from tests.harness.programs import need
+from tests.harness.timing import wait_until
 
 ROLES = (
     "CREATE ROLE activate_owner LOGIN",
@@ -77,10 +77,8 @@ class Links:
 
     def wait(self, more: int) -> None:
         """Return when so many more are written."""
-        wanted, deadline = len(self.ended) + more, time.monotonic() + 20
-        while len(self.ended) < wanted:
-            assert time.monotonic() < deadline, "no links are written"
-            time.sleep(0.01)
+        wanted = len(self.ended) + more
+        wait_until(lambda: len(self.ended) >= wanted, "enough links are written", 20)
 
 
 @contextmanager

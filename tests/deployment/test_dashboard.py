@@ -3,7 +3,6 @@
 import json
 import math
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.harness.people import Alice
 from tests.harness.programs import need
 from tests.harness.servers import Port, free_port
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.timing import is_soon
 
 # Of Grafana: counts and requests a second, seconds, and shares from 0 to 1.
 UNITS = {"short", "s", "cps", "reqps", "percentunit"}
@@ -167,16 +167,6 @@ def prometheus(target: str, folder: Path) -> Iterator[Prometheus]:
         process.wait(10)
 
 
-def soon(found: Callable[[], object]) -> bool:
-    """Tell whether something is found before the time is up."""
-    deadline = time.monotonic() + SECONDS
-    while not found():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 def test_prometheus_answers_each_query_evaluates_each_rule_and_notices_the_first_refusal_of_the_key(
     environ: dict[str, str],
     port: Port,
@@ -188,7 +178,7 @@ def test_prometheus_answers_each_query_evaluates_each_rule_and_notices_the_first
     (tmp_path / "prometheus").mkdir()
     serve = servers.processes(live_environ(environ) | {"PORTAL_METRICS_BIND": metrics}, port, tmp_path)
     with prometheus(metrics, tmp_path / "prometheus") as asked, serve as portal:
-        assert soon(lambda: asked.numbers("portal_database_up == 1"))
+        assert is_soon(lambda: asked.numbers("portal_database_up == 1"), SECONDS, every=0.1)
         alice = Alice(browse_over_http(portal.url))
         tv = sandbox.tv()
         alice.opens("/sign-in").signs_in()
@@ -203,11 +193,11 @@ def test_prometheus_answers_each_query_evaluates_each_rule_and_notices_the_first
             return numbers
 
         for name, query in queries().items():
-            assert soon(lambda query=query: answers(query)), name
+            assert is_soon(lambda query=query: answers(query), SECONDS, every=0.1), name
         assert asked.numbers('sum(increase(portal_links_total{outcome="linked"}[1m])) > 0')
-        assert soon(lambda: asked.faulty_rules() is not None)
+        assert is_soon(lambda: asked.faulty_rules() is not None, SECONDS, every=0.1)
         assert asked.faulty_rules() == []
         assert asked.firing() == set(), "nothing is wrong"
         alice.opens("/activate").types_pin("http401", status=503)
-        assert soon(asked.firing)
+        assert is_soon(asked.firing, SECONDS, every=0.1)
         assert asked.firing() == {"PortalRefusedByZype"}

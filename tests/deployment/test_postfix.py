@@ -1,7 +1,6 @@
 """Mails of every kind and language go through a real Postfix unchanged, and its refusals are understood."""
 
 import smtplib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from portal.settings.types import languages
 from tests.deployment.postfix import postfix
 from tests.harness.mail_servers import MailServer
 from tests.harness.strict_mail_reader import read
+from tests.harness.timing import wait_until
 
 SENDER = "help@example.com"
 NAMES = (
@@ -49,10 +49,11 @@ def delivered(sink: MailServer, count: int) -> Iterator[list[bytes]]:
     """Yield a list that has, after the block, so many mails more that arrived."""
     before, found = len(sink.accepted), list[bytes]()
     yield found
-    deadline = time.monotonic() + DELIVERY_SECONDS
-    while len(sink.accepted) < before + count:
-        assert time.monotonic() < deadline, f"{len(sink.accepted) - before} of {count} mails arrived"
-        time.sleep(0.05)
+    wait_until(
+        lambda: len(sink.accepted) >= before + count,
+        lambda: f"{count} mails have arrived, and not {len(sink.accepted) - before}",
+        DELIVERY_SECONDS,
+    )
     found += [content for _, content in sink.accepted[before:]]
 
 

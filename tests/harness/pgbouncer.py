@@ -4,19 +4,17 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 from sqlalchemy import make_url
 
-from tests.harness.postgres import unprivileged
+from tests.harness.postgres import lets_in, unprivileged
 from tests.harness.programs import need
 from tests.harness.servers import free_port
+from tests.harness.starting import wait_until_it_answers
 
-START_SECONDS = 10.0
 # Fewer than the clients, so that a client gets another connection to the server from one transaction to the next.
 SERVER_CONNECTIONS = 2
 # As Debian has it, but for the mode: nothing that clients send is ignored.
@@ -54,21 +52,10 @@ def pgbouncer(url: str) -> Iterator[str]:
         )
     try:
         behind = server.set(port=port).render_as_string(hide_password=False)
-        _wait(behind, process, folder / "log")
+        conninfo = behind.replace("+psycopg", "")
+        wait_until_it_answers(process, lambda: lets_in(conninfo), (folder / "log").read_text)
         yield behind
     finally:
         process.terminate()
         process.wait(10)
         shutil.rmtree(folder)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            psycopg.connect(url.replace("+psycopg", ""), connect_timeout=2).close()
-            return
-        except psycopg.OperationalError:
-            has_failed = process.poll() is not None or time.monotonic() > deadline
-            assert not has_failed, f"PgBouncer did not start:\n{log.read_text()}"
-            time.sleep(0.05)

@@ -6,9 +6,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from psycopg import sql
 from tests.harness.programs import need
 from tests.harness.run_folder import only_one
 from tests.harness.servers import free_port
+from tests.harness.starting import wait_until_it_answers
 
-START_SECONDS = 30.0
 # Nothing of a test outlives it, so nothing has to reach the disk.
 CARELESS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
@@ -41,15 +40,8 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server, and return when it answers."""
-        self._process = process = self._launch()
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                psycopg.connect(self.conninfo()).close()
-                return
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-        raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()}")
+        self._process = self._launch()
+        wait_until_it_answers(self._process, lambda: lets_in(self.conninfo()), self._log.read_text)
 
     def stop(self) -> None:
         """Stop the server and every connection to it, if it is running."""
@@ -81,6 +73,14 @@ class Cluster:
     def conninfo(self, name: str = "postgres") -> str:
         """Return a database's address in libpq's form."""
         return f"host=127.0.0.1 port={self._port} user=portal dbname={name} connect_timeout=3"
+
+
+def lets_in(conninfo: str) -> bool:
+    """Tell whether a server lets a client into a database."""
+    with suppress(psycopg.OperationalError):
+        psycopg.connect(conninfo, connect_timeout=3).close()
+        return True
+    return False
 
 
 @contextmanager

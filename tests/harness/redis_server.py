@@ -4,13 +4,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import redis
 
 from tests.harness.programs import need
 from tests.harness.servers import free_port
+from tests.harness.starting import wait_until_it_answers
 
 
 class Redis:
@@ -29,16 +31,11 @@ class Redis:
     def start(self) -> None:
         """Start it, and return when it answers."""
         command = [self.PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen([*command, "--dir", self._folder], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        log = self._folder / "log"
+        with log.open("wb") as output:
+            self.process = subprocess.Popen([*command, "--dir", self._folder], stdout=output)
         with redis.Redis("127.0.0.1", self.port) as client:
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.ConnectionError:
-                    assert time.monotonic() < deadline, "redis-server did not start"
-                    time.sleep(0.02)
+            wait_until_it_answers(self.process, partial(_answers, client), log.read_text)
 
     def kill(self) -> None:
         """End it as a machine that loses its power does."""
@@ -57,3 +54,9 @@ class Redis:
         """End it and remove what it wrote."""
         self.kill()
         shutil.rmtree(self._folder)
+
+
+def _answers(client: redis.Redis) -> bool:
+    with suppress(redis.ConnectionError):
+        return bool(client.ping())
+    return False

@@ -7,7 +7,6 @@ import selectors
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from tests.harness.commands import Process, Start, command_environ, start_fork
-
-START_SECONDS = 30.0
+from tests.harness.starting import wait_until_it_answers
 
 
 class Quiet(WSGIRequestHandler):
@@ -136,21 +134,21 @@ class Processes:
 
     def wait_until_ready(self) -> None:
         """Return when it answers; fail with its log when it does not."""
-        deadline = time.monotonic() + START_SECONDS
         with requests.Session() as http:
             http.trust_env = False
-            while time.monotonic() < deadline and self.process.poll() is None:
-                with contextlib.suppress(requests.RequestException):
-                    if http.get(f"{self.url}/readyz", timeout=2).ok:
-                        return
-                time.sleep(0.05)
-        raise AssertionError(f"The portal did not start:\n{self.log()}")
+            wait_until_it_answers(self.process, lambda: _is_ready(http, self.url), self.log)
 
     def kill(self) -> None:
         """Kill it and all that it has started: how it stops takes seconds, and is the subject of a few tests alone."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(5)
+
+
+def _is_ready(http: requests.Session, url: str) -> bool:
+    with contextlib.suppress(requests.RequestException):
+        return http.get(f"{url}/readyz", timeout=2).ok
+    return False
 
 
 @contextlib.contextmanager

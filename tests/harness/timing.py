@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from time import monotonic, sleep
 
 SECONDS = 10.0
+EVERY = 0.02
 
 
 @contextmanager
@@ -15,9 +16,30 @@ def at_most(seconds: float) -> Iterator[None]:
     assert monotonic() - start < seconds
 
 
-def wait_until(is_so: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-    """Return as soon as the condition is true."""
+def is_soon(is_so: Callable[[], object], seconds: float = SECONDS, every: float = EVERY) -> bool:
+    """Tell whether the condition becomes true in time, as soon as it does.
+
+    Args:
+        seconds: until it is given up.
+        every: how many seconds to wait before the condition is looked at again.
+    """
     deadline = monotonic() + seconds
     while not is_so():
-        assert monotonic() < deadline, f"After {seconds} seconds still not true: {what}"
-        sleep(0.02)
+        if monotonic() > deadline:
+            return False
+        sleep(every)
+    return True
+
+
+def wait_until(
+    is_so: Callable[[], object], what: str | Callable[[], str], seconds: float = SECONDS, every: float = EVERY
+) -> None:
+    """Return as soon as the condition is true.
+
+    Args:
+        what: the condition in words, or what returns them at the end.
+        seconds: until it is given up.
+        every: how many seconds to wait before the condition is looked at again.
+    """
+    if not is_soon(is_so, seconds, every):
+        raise AssertionError(f"After {seconds} seconds still not true: {what if isinstance(what, str) else what()}")

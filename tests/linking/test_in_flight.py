@@ -21,6 +21,7 @@ from tests.fixtures import MakeServices
 from tests.harness.faulty_zype import before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.timing import wait_until
 from tests.linking.attempts import VIEWER, begin_link, link, outcomes
 
 Result = TypeVar("Result")
@@ -111,8 +112,8 @@ def test_two_clicks_on_unlink_at_the_same_moment_are_one_attempt(
             # Both may look for an attempt in flight, but neither can write its own yet.
             connection.execute(sa.text("LOCK TABLE ledger IN SHARE MODE"))
             clicks = [pool.submit(unlink) for _ in range(2)]
-            while connection.execute(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one() < 2:
-                time.sleep(0.01)
+            waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            wait_until(lambda: connection.execute(waiting).scalar_one() >= 2, "both wait for the table")
         assert [click.result() for click in clicks] == [UnlinkOutcome.UNLINKED] * 2
     assert outcomes(services) == ["linked", "unlinked"]
 

@@ -1,7 +1,6 @@
 """From the outbox to a real mail server: once, whatever fails, and without an address in the log."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from tests.harness.internals import logged
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import free_port
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.timing import wait_until
 from tests.mail.conftest import Attempts, MakeMailer, send_due
 
 
@@ -322,15 +322,8 @@ def running_mailer(
     assert not thread.is_alive()
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was not met in time"
-        time.sleep(0.02)
-
-
 def wait_until_sent(attempts: Attempts, count: int) -> None:
-    wait_until(lambda: attempts.states().count(NoticeState.SENT) == count)
+    wait_until(lambda: attempts.states().count(NoticeState.SENT) == count, f"{count} mails are sent")
 
 
 @pytest.mark.usefixtures("running_mailer")
@@ -345,7 +338,7 @@ def test_a_running_mailer_sends_what_comes_due(attempts: Attempts) -> None:
 def test_a_running_mailer_survives_a_database_error(attempts: Attempts) -> None:
     with logged() as events:
         rename(attempts.database, "outbox", "lost")
-        wait_until(lambda: events)
+        wait_until(lambda: events, "something is logged")
         rename(attempts.database, "lost", "outbox")
         attempts.finish()
         wait_until_sent(attempts, 1)

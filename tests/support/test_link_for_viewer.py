@@ -1,6 +1,5 @@
 """Linking for a viewer: a PIN with a reason, each outcome worded for whoever has the caller on the telephone."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from tests.harness.page import PageClient
 from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
+from tests.harness.timing import wait_until
 from tests.support.conftest import REASON, VIEWER, WHY, Bob
 
 
@@ -246,7 +246,7 @@ def test_the_same_pin_of_viewer_and_agent_at_once_is_asked_once_and_names_both(
     bob.enters("slow1")
     with ThreadPoolExecutor(1) as threads:
         viewer = threads.submit(alice.types_pin, "slow1")
-        wait_for(lambda: sandbox.record())
+        wait_until(sandbox.record, "the call has arrived")
         page = bob.confirms_link().page
         assert viewer.result().page.heading == "Your TV is linked"
 
@@ -255,13 +255,6 @@ def test_the_same_pin_of_viewer_and_agent_at_once_is_asked_once_and_names_both(
     ended = [row for row in rows(app, ledger) if row["action"] == "link" and row["outcome"]]
     assert [(row["actor_kind"], row["outcome"]) for row in ended] == [("viewer", "linked"), ("agent", "linked")]
     assert [row["reason"] for row in ended] == [None, REASON]
-
-
-def wait_for(look: Callable[[], object]) -> None:
-    end = time.monotonic() + 5
-    while not look():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_the_form_keeps_its_fields_while_zype_is_down(bob: Bob, sandbox: SimulatedZype) -> None:

@@ -16,6 +16,7 @@ from tests.fixtures import services_of
 from tests.harness.internals import logged, session_rows
 from tests.harness.page import Page, PageClient
 from tests.harness.servers import free_port
+from tests.harness.timing import wait_until
 from tests.staff_auth.oidc.conftest import SignIn
 from tests.staff_auth.oidc.provider_browser import (
     ProviderBrowser,
@@ -129,8 +130,7 @@ def test_a_provider_that_hangs_takes_few_threads(
     with provider.hanging(METADATA):
         for thread in threads:
             thread.start()
-        while provider.request_count(METADATA) < MAX_CONCURRENT_SIGN_INS:
-            time.sleep(0.01)
+        wait_until(lambda: provider.request_count(METADATA) >= MAX_CONCURRENT_SIGN_INS, "all sign-ins wait")
         start = time.monotonic()
         another = browse(app)
         assert another.get(link_to_provider(another), 503).heading == NO_ANSWER[0]
