@@ -4,13 +4,15 @@ import json
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import structlog
+import time_machine
 
-from portal.pages.web import logs
+from portal.pages.web import logs, request_counts
 from portal.settings.loading import load
 from tests.harness.redis_server import Redis
 
@@ -37,6 +39,8 @@ LEAKS = {
     "refused alice@example.com and alice%40example.com: no such user": ("alice",),
 }
 Lines = Callable[[], list[dict[str, Any]]]
+NOON = 1_800_000_000
+assert NOON % 60 == 0
 
 
 @pytest.fixture
@@ -63,6 +67,14 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     root.setLevel(level)
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[time_machine.Traveller]:
+    """A clock that stands still at the beginning of a minute."""
+    monkeypatch.setattr(request_counts, "monotonic", time.time)
+    with time_machine.travel(NOON, tick=False) as clock:
+        yield clock
 
 
 @pytest.fixture

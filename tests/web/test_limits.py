@@ -1,7 +1,7 @@
 """A flood from one address is refused, over all workers where there is a Redis, and in memory where it died."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,16 +15,6 @@ from portal.settings.loading import load
 from tests.harness.page import PageClient
 from tests.harness.redis_server import Redis
 from tests.web.conftest import Lines
-
-NOON = 1_800_000_000
-assert NOON % 60 == 0
-
-
-@pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
-    """A clock that stands still at the beginning of a minute."""
-    with time_machine.travel(NOON, tick=False) as clock:
-        yield clock
 
 
 def client_with(limit: str = "3/minute", **given: str) -> FlaskClient:

@@ -1,19 +1,14 @@
 """Requests are counted in windows, in this worker's memory, at no cost but the counting."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 import time_machine
 
-from portal.pages.web.request_counts import SWEEP_SECONDS, RequestCounts
-from tests.web.test_limits import NOON, client_with, statuses
-
-
-@pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel(NOON, tick=False) as clock:
-        yield clock
+from portal.pages.web import request_counts
+from portal.pages.web.request_counts import RequestCounts
+from tests.web.conftest import NOON
+from tests.web.test_limits import client_with, statuses
 
 
 def test_a_window_begins_with_its_first_request_and_ends(clock: time_machine.Traveller) -> None:
@@ -29,17 +24,38 @@ def test_a_window_begins_with_its_first_request_and_ends(clock: time_machine.Tra
     assert (counts.incr("a", 60), counts.get_expiry("a")) == (1, NOON + 140)
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_out_for_longer(
+    clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = RequestCounts()
+    counts.incr("a", 60)
+    monkeypatch.setattr(request_counts, "monotonic", lambda: NOON + 20)
+    clock.shift(-3600)
+    assert (counts.incr("a", 60), counts.get_expiry("a")) == (2, NOON - 3600 + 40)
+    monkeypatch.setattr(request_counts, "monotonic", lambda: NOON + 60)
+    assert (counts.get("a"), counts.incr("a", 60)) == (0, 1)
+
+
 def test_addresses_are_forgotten(clock: time_machine.Traveller) -> None:
     counts = RequestCounts()
     for name in ("a", "b", "c"):
         counts.incr(name, 60)
     counts.clear("b")
     assert [counts.get(name) for name in ("a", "b", "c")] == [1, 0, 1]
-    clock.shift(SWEEP_SECONDS)
+    clock.shift(60)
     counts.incr("d", 60)
     assert counts.check()
-    assert counts.reset() == 1, "those whose windows had ended were swept away"
+    assert counts.reset() == 1, "those whose windows had ended are gone"
     assert counts.get("d") == 0
+
+
+def test_many_addresses_take_no_more_memory_than_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_counts, "MAX_WINDOWS", 3)
+    counts = RequestCounts()
+    for name in ("a", "b", "c", "a", "d", "e"):
+        counts.incr(name, 86400)
+    assert [counts.get(name) for name in "abcde"] == [0, 0, 1, 1, 1], "the oldest windows are forgotten first"
+    assert counts.reset() == 3
 
 
 def test_no_request_is_lost_between_threads() -> None:

@@ -2,17 +2,23 @@
 
 import threading
 import time
+from collections import OrderedDict
+from time import monotonic
 
 from limits.storage import Storage
 
-SWEEP_SECONDS = 60.0
+# Some 30 MB. With more addresses than that at once the oldest windows are forgotten: a limit of each address would not
+# stop such a flood anyway.
+MAX_WINDOWS = 100_000
+_NO_WINDOW = (0, float("-inf"))
 
 
 class RequestCounts(Storage):
     """A storage of ``limits`` for fixed windows.
 
     The one that comes with ``limits`` starts a thread for each request, which looks at every address that it knows:
-    a sixth of the time of a page, and more the more addresses there are.
+    a sixth of the time of a page, and more the more addresses there are. It also keeps an address out for an hour more
+    if the clock is set back an hour.
 
     Args:
         uri: of the storage; nothing of it is used.
@@ -24,9 +30,8 @@ class RequestCounts(Storage):
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: str) -> None:
         super().__init__(uri, wrap_exceptions)
         self._lock = threading.Lock()
-        # By key, the number of requests and the end of the window in seconds since the epoch.
-        self._windows: dict[str, tuple[int, float]] = {}
-        self._swept_at = 0.0
+        # By key, the number of requests and the end of the window, by the clock that nobody sets. The newest is last.
+        self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     @property
     def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
@@ -35,24 +40,24 @@ class RequestCounts(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count requests, in a new window of ``expiry`` seconds if there is none, and return how many there are now."""
-        now = time.time()
+        now = monotonic()
         with self._lock:
-            self._sweep(now)
-            count, end = self._windows.get(key, (0, 0.0))
+            count, end = self._windows.get(key, _NO_WINDOW)
             if end <= now:
+                self._make_room(key, now)
                 count, end = 0, now + expiry
             self._windows[key] = count + amount, end
             return count + amount
 
     def get(self, key: str) -> int:
         """Return the requests of the current window."""
-        count, end = self._windows.get(key, (0, 0.0))
-        return count if end > time.time() else 0
+        count, end = self._windows.get(key, _NO_WINDOW)
+        return count if end > monotonic() else 0
 
     def get_expiry(self, key: str) -> float:
         """Return when the current window ends, in seconds since the epoch; now if there is none."""
-        _, end = self._windows.get(key, (0, 0.0))
-        return max(end, time.time())
+        _, end = self._windows.get(key, _NO_WINDOW)
+        return time.time() + max(0.0, end - monotonic())
 
     def check(self) -> bool:
         """Tell that the storage works."""
@@ -70,7 +75,11 @@ class RequestCounts(Storage):
             self._windows.clear()
             return known
 
-    def _sweep(self, now: float) -> None:
-        if now - self._swept_at >= SWEEP_SECONDS:
-            self._swept_at = now
-            self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
+    def _make_room(self, key: str, now: float) -> None:
+        """Forget the old window of a key, so that its new one is the last, and the first ones that have ended."""
+        self._windows.pop(key, None)
+        while self._windows and (len(self._windows) >= MAX_WINDOWS or self._first_end() <= now):
+            self._windows.popitem(last=False)
+
+    def _first_end(self) -> float:
+        return next(iter(self._windows.values()))[1]
