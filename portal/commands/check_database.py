@@ -54,12 +54,15 @@ def writable(database: Database) -> str:
 
 def append_only(database: Database) -> str:
     if database.is_sqlite:
-        query = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger'"
+        wanted = {"ledger_no_update", "ledger_no_delete", "ledger_no_replace"}
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'ledger'"
     else:
-        query = "SELECT 3 * count(*) FROM pg_trigger WHERE tgname = 'ledger_no_change' AND tgenabled <> 'D'"
+        wanted = {"ledger_no_change"}
+        query = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'ledger'::regclass AND tgenabled <> 'D'"
     with database.read() as connection:
-        if connection.execute(sa.text(query)).scalar_one() < 3:
-            raise CheckFailed("the triggers that refuse to change it are gone; restore the schema")
+        missing = wanted.difference(connection.execute(sa.text(query)).scalars())
+    if missing:
+        raise CheckFailed(f"triggers that refuse changes are gone ({', '.join(sorted(missing))}); restore the schema")
     return "the database refuses to change it"
 
 
@@ -80,8 +83,8 @@ def _missing_rights(database: Database) -> list[str]:
     with suppress(_RollBack), database.write() as connection:
         for table in metadata.sorted_tables:
             for right, statement in _uses(table):
-                if reason := _refusal(connection, statement):
-                    missing.append(f"{right} on {table.name} ({reason})")
+                if refusal := _refusal(connection, statement):
+                    missing.append(f"{right} on {table.name} ({refusal})")
         raise _RollBack
     return missing
 

@@ -112,13 +112,11 @@ def open_database(settings: Settings) -> Iterator[Database]:
     database = Database(settings.database_url.get_secret_value(), connections=1)
     try:
         yield database
-    except DatabaseUnusable as error:
+    except (DatabaseUnusable, NewerSchema) as error:
         fail(f"The database can't be used: {error}.")
     except SQLAlchemyError as error:
         advice = "" if is_of_connection(error) else " Does it have its schema (zype-activate db upgrade)?"
         fail(f"The database can't be used: {reason(error)}.{advice}")
-    except NewerSchema as error:
-        fail(f"The database can't be used: {error}.")
     finally:
         database.dispose()
 
@@ -131,8 +129,8 @@ def listen_fault(bind: str) -> str | None:
             return None
     except OSError as error:
         # A name that can't be resolved has no error number of the operating system.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "no such address"
-        return reason[:1].lower() + reason[1:]
+        text = os.strerror(error.errno) if error.errno and error.errno > 0 else "no such address"
+        return text[:1].lower() + text[1:]
 
 
 def check_port(name: str, bind: str) -> None:
