@@ -101,8 +101,8 @@ class Archiving:
         for attempt in self._archivable.attempts(limit):
             findings = Findings(self._ledger.keyring)
             findings.add(attempt)
-            for fault in findings.sentences():
-                raise ArchiveFailed(f"Nothing was archived: {fault}")
+            if faults := findings.sentences():
+                raise ArchiveFailed(f"Nothing was archived: {faults[0]}")
             yield from (row | {"at": time_of(row["at"])} for row in attempt)
 
     def _record(self, file_name: str, manifest: Manifest, actor: Actor) -> ArchiveRecord:
@@ -120,7 +120,6 @@ class Archiving:
         file = folder / record.file_name
         if not file.exists():
             _name(_partial(file), file)
-        _partial(file).unlink(missing_ok=True)
         with file.open("rb") as archive:
             try:
                 manifest = read_manifest(archive, self._ledger.keyring)
@@ -144,9 +143,9 @@ def _partial(file: Path) -> Path:
 
 
 def _name(partial: Path, file: Path) -> None:
-    """Give the file its name, which no other file has: a link never replaces one."""
+    """Give the file its name, which no other file has; not by a link, since many disks for backups have none."""
     try:
-        os.link(partial, file)
+        partial.rename(file)
     except FileNotFoundError:
         raise ArchiveFailed(
             f"An archive was begun and not finished, and {file} is not there. Give the folder in which it is"

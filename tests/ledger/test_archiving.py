@@ -1,6 +1,8 @@
 """Archives: what leaves the database, what stays, and what an interruption leaves behind."""
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,6 +23,7 @@ from portal.ledger.history import AttemptFilter, History
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
 from portal.ledger.removal import HELD_SECONDS, MIN_SIZE, PAUSE_SECONDS, RowsChanged, remove
+from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger as table
 from portal.ledger.verification import Verification
 from portal.mail.outbox import MAX_AGE
@@ -145,6 +148,19 @@ def test_rows_of_the_longest_window_and_of_pending_attempts_stay(database: Datab
     assert list(archivable.attempts(archivable.limit(now(database)))) == []
 
 
+@on_any_database
+def test_all_attempts_that_were_written_at_once_leave_whatever_the_order_of_their_rows(
+    database: Database, ledger: Ledger, archive: Archive
+) -> None:
+    at = now(database) - YEAR
+    for first_id in (101, 105, 103):
+        row = row_of(old_link(), ledger.keyring)
+        made = [sign(row | {"outcome": outcome}, ledger.keyring.current, at) for outcome in (None, Outcome.NOT_FOUND)]
+        with database.write() as connection:
+            connection.execute(table.insert(), [one | {"id": first_id + number} for number, one in enumerate(made)])
+    assert archive() == [6]
+
+
 class Interrupted(Exception):
     pass
 
@@ -223,6 +239,21 @@ def test_what_was_half_written_is_written_again_and_no_file_is_replaced(
     (tmp_path / name).unlink()
     assert archive() == [2]
     assert [file.name for file in files(tmp_path)] == [name]
+
+
+def test_an_archive_needs_no_hard_links(
+    database: Database, ledger: Ledger, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many disks and network shares for backups have none, such as exFAT and SMB."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    insert_attempt(database, ledger, old_link(), Outcome.NOT_FOUND, YEAR)
+    assert archive() == [2]
+    (file,) = files(tmp_path)
+    assert len(rows_in(file)) == 2
 
 
 def test_nothing_is_archived_where_a_row_is_forged_or_its_key_unknown(
