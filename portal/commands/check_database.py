@@ -71,7 +71,7 @@ def _repeat(database: Database) -> None:
     statement = sa.select(sa.literal(1))
     for _ in range(2):
         with database.write() as connection:
-            database.lock(connection, [b"zype-activate check"])
+            database.lock(connection, ["zype-activate check"])
             for _ in range(REPEATS):
                 connection.execute(statement)
             database.now(connection)

@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -124,18 +125,19 @@ class Database:
         insert: sqlite.Insert | postgresql.Insert = dialect.insert(table)
         return insert
 
-    def lock(self, connection: Connection, names: list[bytes]) -> None:
+    def lock(self, connection: Connection, names: Sequence[str]) -> None:
         """Take the locks of these names in their order, and hold them until the transaction ends.
 
         Args:
             connection: of a unit of work that writes. On SQLite there is only one, so there is nothing to lock.
-            names: digests of at least eight bytes.
+            names: of any length; the same name is the same lock everywhere.
         """
         if self.is_sqlite:
             return
         with self._waiting(Wait.LOCK):
             for name in names:
-                number = int.from_bytes(name[:8], "big", signed=True)
+                # PostgreSQL's locks have numbers of eight bytes.
+                number = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
     @contextmanager

@@ -4,7 +4,6 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -140,7 +139,7 @@ class Sessions:
     def _end_oldest(self, connection: Connection, kind: SessionKind, principal_id: str) -> None:
         """Leave room for one more session of a principal."""
         # So that two sign-ins at once don't each leave room for the same one.
-        self._database.lock(connection, [sha256(f"sessions|{kind}|{principal_id}".encode()).digest()])
+        self._database.lock(connection, [f"sessions|{kind}|{principal_id}"])
         surplus = connection.execute(_SURPLUS, {"kind": kind, "principal_id": principal_id}).scalars().all()
         if surplus:
             connection.execute(sessions.delete().where(sessions.c.id_hash.in_(surplus)))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from portal.ledger.ledger import Ledger
 from portal.ledger.removal import RowsChanged, may_remove, remove
 from portal.ledger.verification import Findings, time_of
 
-_LOCK = sha256(b"archive").digest()
+_LOCK = "archive"
 # Of a file that is not named in the ledger yet, so that nothing has been moved out by it.
 UNFINISHED = ".partial"
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
@@ -79,7 +78,7 @@ class Ledger:
         row = row_of(attempt, self.keyring)
         limits = tuple(limit for limit in limits if limit.applies_to(row))
         locked = limits if slow_past is None else (*limits, slow_past)
-        locks = [sha256(limit.lock_name(row).encode()).digest() for limit in locked]
+        locks = [limit.lock_name(row) for limit in locked]
         try:
             with self._database.write() as connection:
                 self._database.lock(connection, locks)
@@ -133,7 +132,7 @@ class Ledger:
         """
         row = row_of(attempt, self.keyring)
         with self._log_failure(attempt, outcome), self._database.write() as connection:
-            self._database.lock(connection, [sha256(at_most.lock_name(row).encode()).digest()] if at_most else [])
+            self._database.lock(connection, [at_most.lock_name(row)] if at_most else [])
             now = self._database.now(connection)
             if at_most and blocked(connection, row, (at_most,), now):
                 self._on_stop(row["action"], row["actor_kind"])
@@ -197,7 +196,7 @@ class Ledger:
 
     def _without_outcome(self, connection: Connection, attempt_id: str) -> Mapping[str, Any]:
         """Return the one row of an attempt, and let nobody else end it in this transaction; or raise LookupError."""
-        self._database.lock(connection, [sha256(attempt_id.encode()).digest()])
+        self._database.lock(connection, [attempt_id])
         rows = connection.execute(sa.select(ledger).where(ledger.c.attempt_id == attempt_id)).mappings().all()
         if len(rows) != 1:
             raise LookupError("no attempt with this id is without an outcome")

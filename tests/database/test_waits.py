@@ -11,7 +11,7 @@ from portal.database.database import Database, Wait
 from portal.database.engine import TimeLimits
 
 LOCK_SECONDS = 0.1
-NAME = b"the same!"
+NAME = "the same"
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -40,3 +40,11 @@ def test_waits_are_told_by_what_for_and_for_how_long(kind: str, request: pytest.
     assert Counter(wait for wait, _ in others) == Counter([Wait.READ, Wait.WRITE, *([] if is_sqlite else [Wait.LOCK])])
     seconds = dict(told)
     assert seconds[Wait.WRITE if is_sqlite else Wait.LOCK] >= LOCK_SECONDS * 0.9
+
+
+def test_names_of_locks_may_begin_alike(postgresql_url: str) -> None:
+    database = Database(postgresql_url, limits=TimeLimits(lock_seconds=LOCK_SECONDS))
+    with database.write() as connection, database.write() as other:
+        database.lock(connection, ["zype-activate schema"])
+        database.lock(other, ["zype-activate check"])
+    database.dispose()

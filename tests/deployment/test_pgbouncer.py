@@ -66,7 +66,7 @@ def test_the_same_statements_run_again_and_again_by_more_clients_than_connection
     def work(number: int) -> int:
         for _ in range(10):
             with database.write() as connection:
-                database.lock(connection, [b"the same!"])
+                database.lock(connection, ["the same"])
                 connection.execute(sa.select(sa.literal(number)))
             with database.read() as connection:
                 connection.execute(sa.select(sa.literal(number)))

@@ -8,7 +8,7 @@ from portal.database.schema import NewerSchema, SchemaState, metadata, schema_st
 
 # Another upgrade may be running, which may take minutes on a large ledger.
 LIMITS = TimeLimits(lock_seconds=600, statement_seconds=0)
-LOCK = b"zype-activate schema"
+LOCK = "zype-activate schema"
 
 database = Database(context.config.attributes["url"], connections=1, limits=LIMITS)
 try:
