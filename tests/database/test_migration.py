@@ -72,6 +72,20 @@ def test_of_two_upgrades_at_once_both_succeed(empty: str, tmp_path: Path) -> Non
     assert is_current(empty)
 
 
+def test_no_time_limit_in_the_address_ends_the_wait_for_another_upgrade(empty: str) -> None:
+    url = f"{empty}?options=-c%20lock_timeout=20%20-c%20statement_timeout=20"
+    database = Database(empty)
+    with ExitStack() as other:
+        connection = other.enter_context(database.write())
+        database.lock(connection, ["zype-activate schema"])
+        timer = threading.Timer(0.2, other.pop_all().close)
+        timer.start()
+        upgrade(url)
+        timer.join()
+    database.dispose()
+    assert is_current(empty)
+
+
 def test_no_time_limit_of_the_portal_ends_an_upgrade(
     empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,24 +1,33 @@
 """Runs the migrations on the database that portal.database.migration.upgrade names."""
 
 from alembic import context
+from sqlalchemy.engine import Connection
 
 from portal.database.database import Database
 from portal.database.engine import TimeLimits
 from portal.database.schema import NewerSchema, SchemaState, metadata, schema_state
 
 # Another upgrade may be running, which may take minutes on a large ledger.
-LIMITS = TimeLimits(lock_seconds=600, statement_seconds=0)
+WAIT_SECONDS = 600
+# Whoever reads a table waits behind a change of it that waits for somebody else.
+TABLE_SECONDS = 10
 LOCK = "zype-activate schema"
 
-database = Database(context.config.attributes["url"], connections=1, limits=LIMITS)
+
+def wait_for_locks(connection: Connection, seconds: int) -> None:
+    """Let locks be waited for so long, and statements take as long as they need, whatever the address says."""
+    if not database.is_sqlite:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{seconds}s'; SET LOCAL statement_timeout = 0")
+
+
+database = Database(context.config.attributes["url"], connections=1, limits=TimeLimits(lock_seconds=WAIT_SECONDS))
 try:
     # All in one transaction, on SQLite too: an upgrade that fails leaves the schema as it was.
     with database.write() as connection:
         # On SQLite the transaction itself is the lock.
+        wait_for_locks(connection, WAIT_SECONDS)
         database.lock(connection, [LOCK])
-        if not database.is_sqlite:
-            # Whoever reads a table waits behind a change of it that waits for somebody else.
-            connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = 0")
+        wait_for_locks(connection, TABLE_SECONDS)
         # Another upgrade may have changed it meanwhile.
         if schema_state(connection) is SchemaState.NEWER:
             raise NewerSchema
