@@ -163,13 +163,9 @@ def verify(files: tuple[Path, ...]) -> None:
             reports |= of_archives.archives(archives)
     for name, report in reports.items():
         _print_report(name, report)
-    if (count := len(of_archives.records)) and not archives:
-        missing = (
-            "1 archive was not checked: give its file"
-            if count == 1
-            else f"{count} archives were not checked: give their files"
-        )
-        click.echo(f"The ledger: {missing} too")
+    if of_archives.records and not archives:
+        forms = ("archive was not checked: give its file", "archives were not checked: give their files")
+        click.echo(f"The ledger: {counted(len(of_archives.records), *forms)} too")
     if any(report.faults for report in reports.values()):
         fail("Not everything is as it was written.")
 
@@ -193,5 +189,5 @@ def _print_report(name: str, report: Report) -> None:
     if report.without_outcome:
         lost = counted(report.without_outcome, "attempt has", "attempts have")
         click.echo(f"{name}: {lost} no outcome; see: zype-activate audit pending")
-    checked = counted(report.checked, report.unit.removesuffix("s"), report.unit)
+    checked = counted(report.checked, report.unit)
     click.echo(f"{name}: {checked} checked, {counted(len(report.faults), 'fault')}")

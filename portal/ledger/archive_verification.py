@@ -68,7 +68,7 @@ class ArchiveVerification:
 
     def _rows_of(self, file: IO[bytes], manifest: Manifest, ids: set[int]) -> Report:
         """Check every row of an archive, whose signature is right."""
-        report, findings = Report(unit="rows"), Findings(self._keyring)
+        report, findings = Report(unit="row"), Findings(self._keyring)
         twice: list[int] = []
         unfinished = {record.signature for record in self.records if not record.is_finished}
         rows = read_rows(file, manifest)
@@ -96,4 +96,4 @@ def _signature_before(records: Sequence[ArchiveRecord], record: ArchiveRecord) -
 
 
 def _fault(sentence: str) -> Report:
-    return Report(unit="rows", faults=[sentence])
+    return Report(unit="row", faults=[sentence])

@@ -32,13 +32,13 @@ class Report:
 
     Args:
         checked: how many rows or attempts.
-        unit: rows of the ledger, or attempts of an export.
+        unit: what they are called, in the singular: a row of the ledger, or an attempt of an export.
         faults: a sentence each, which names a row and says what is wrong with it.
         without_outcome: attempts that lost their process; not faults, but to be resolved.
     """
 
     checked: int = 0
-    unit: str = "attempts"
+    unit: str = "attempt"
     faults: list[str] = field(default_factory=list)
     without_outcome: int = 0
 
@@ -78,7 +78,7 @@ class Verification:
         """Check every row, and that each attempt has one first row and at most one outcome that fits it."""
         with self._database.read() as connection:
             crashed_before = self._database.now(connection) - PENDING_TIMEOUT
-        report = Report(unit="rows")
+        report = Report(unit="row")
         findings = Findings(self.keyring)
         for _, attempt in groupby(self._rows(), key=lambda row: row["attempt_id"]):
             rows = list(attempt)
