@@ -77,16 +77,13 @@ def reset(name: str) -> None:
 
 
 def _print_password(password: str, settings: Settings) -> None:
-    click.echo(f"Password: {password}")
-    click.echo(f"Console:  {settings.console_url}/support")
     hours = int(PASSWORD_LIFETIME.total_seconds()) // 3600
-    click.echo(
-        f"The password is not shown again, and is good for {hours} hours. Give it to the person alone, in person or"
-    )
-    click.echo(
-        "by phone. At their first sign-in the console shows a QR code for an authenticator app, then ten recovery"
-    )
-    click.echo("codes, and asks for a password of their own.")
+    click.echo(f"""\
+Password: {password}
+Console:  {settings.console_url}/support
+The password is not shown again, and is good for {hours} hours. Give it to the person alone, in person or by phone.
+At their first sign-in the console shows a QR code for an authenticator app, then ten recovery codes, and asks for a
+password of their own.""")
 
 
 def _line(account: Account) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-# How long a client may need to complete a connection that it has begun, before the server stops listening; and the
-# arbiter to see that no other begins, where one signal is for all processes.
+# A worker that stops waits this long before it closes its sockets. Meanwhile clients complete the connections that they
+# have begun, and the arbiter sees to it that no other begins: it may have got the same signal only now.
 HANDSHAKE_SECONDS = 0.05
 # How late a deadline, or the last connection, may be noticed.
 TICK_SECONDS = 0.25
@@ -41,6 +41,7 @@ class GracefulWorker(ThreadWorker):  # type: ignore[misc]
         """Accept connections or not. A worker that stops closes its sockets too, but loses no connection by that."""
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
+            # Nothing to wait for tells that a handshake is over; the threads go on with what they have.
             time.sleep(HANDSHAKE_SECONDS)
             self._close_sockets()
 

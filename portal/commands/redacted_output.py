@@ -34,18 +34,17 @@ class RedactedStream:
 
 @contextmanager
 def redacted_output() -> Iterator[None]:
-    """Print what the block prints, once ``hide`` has said what to take from it.
-
-    After an exception the streams stay as they are, since Python prints it only when the process ends.
-    """
+    """Print what the block prints, once ``hide`` has said what to take from it."""
     before = sys.stdout, sys.stderr
     # Either is none where the process was started without it.
     sys.stdout, sys.stderr = (stream and RedactedStream(stream) for stream in before)
     try:
         yield
     except Exception:
+        # The streams stay redacted: Python prints the traceback when the process ends.
         raise
     except BaseException:
+        # The process ends as somebody wanted, by sys.exit() or Ctrl-C.
         sys.stdout, sys.stderr = before
         raise
     sys.stdout, sys.stderr = before

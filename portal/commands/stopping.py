@@ -17,8 +17,7 @@ _NO_NEW_CONNECTIONS = (
     (0x06, 0, 0, 0),  # then drop the packet
     (0x06, 0, 0, 0xFFFFFFFF),  # else take all of it
 )
-
-
+# What the byte of the state may be, after 0 for serving.
 _DRAINING, _STOPPING = 1, 2
 
 

@@ -6,7 +6,7 @@ from portal.sandbox.state import sandbox
 
 
 def places() -> list[tuple[str, str, bool]]:
-    """Return the pages to see: the address of each, its name, and whether it is the one of this request."""
+    """Return where each page leads: the addresses, their names, and whether it is the page of this request."""
     pages = (
         ("pages.index", "Sandbox"),
         ("tv.tv", "TV"),
@@ -14,6 +14,8 @@ def places() -> list[tuple[str, str, bool]]:
         ("video_service.video_service", "Your video service"),
         ("authenticator.authenticator", "Authenticator app"),
     )
-    own = [(url_for(endpoint), name, url_for(endpoint) == request.path) for endpoint, name in pages]
-    console = [(url, "Console", False) for url in [sandbox().console_url] if url]
-    return [*own, (sandbox().activate_url, "Portal", False), *console]
+    found = [(url_for(endpoint), name, url_for(endpoint) == request.path) for endpoint, name in pages]
+    found.append((sandbox().activate_url, "Portal", False))
+    if console_url := sandbox().console_url:
+        found.append((console_url, "Console", False))
+    return found

@@ -16,8 +16,8 @@ from portal.zype.client import ZypeClient
 
 log = structlog.get_logger("portal.ops")
 
-# A breaker opens for longer than that.
-SECONDS = 10.0
+# Between two samples: less than a breaker stays open, so that none is missed.
+INTERVAL_SECONDS = 10.0
 _NOT_KNOWN = Backlog(math.nan, math.nan)
 
 
@@ -55,4 +55,4 @@ class Sampler:
     def _run(self) -> None:
         while True:
             self.sample()
-            time.sleep(SECONDS)
+            time.sleep(INTERVAL_SECONDS)
