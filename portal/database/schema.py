@@ -76,6 +76,6 @@ def schema_state(connection: Connection) -> SchemaState:
 
 
 def state_of(database: Database) -> SchemaState:
-    """Return the same for a database that nobody is changing."""
+    """Return how the schema of a database compares, outside of any change of it."""
     with database.read() as connection:
         return schema_state(connection)

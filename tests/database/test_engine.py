@@ -52,3 +52,29 @@ def test_options_in_the_address_are_kept_and_come_before_the_time_limits(postgre
         database = Database(f"{postgresql_url}?options={given}&connect_timeout=9")
         assert shown(database, "search_path", "lock_timeout", "statement_timeout") == expected, given
         database.dispose()
+
+
+def test_exported_options_are_kept_and_their_time_limits_are_not(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=public,pg_temp -c statement_timeout=20s")
+    database = Database(postgresql_url)
+    assert shown(database, "search_path", "lock_timeout", "statement_timeout") == ["public,pg_temp", "3s", "5s"]
+    database.dispose()
+
+
+def test_a_unit_of_work_without_a_pooler_sends_its_own_statements_alone(direct: Database) -> None:
+    sent: list[str] = []
+
+    def add(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    direct.scalar(sa.select(sa.literal(0)))
+    sa.event.listen(sa.Engine, "before_cursor_execute", add)
+    try:
+        for unit_of_work in (direct.read, direct.write):
+            with unit_of_work() as connection:
+                connection.exec_driver_sql("SELECT 1")
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", add)
+    assert sent == ["SELECT 1", "SELECT 1"]
