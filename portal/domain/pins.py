@@ -6,6 +6,7 @@ from typing import Literal
 from urllib.parse import unquote, unquote_plus
 
 from portal.domain.characters import is_punctuation, plain
+from portal.domain.hosts import without_default_port
 from portal.domain.patterns import named_characters
 
 PinCase = Literal["lower", "upper", "keep"]
@@ -19,7 +20,6 @@ _SEPARATORS = frozenset(" -_\u00b7")
 _MIN_SIGNS = 4
 
 _LINK = re.compile(r"(?:https?://)?(?P<host>[^/?#]+)(?:/+activate)?/*(?P<rest>[?#].*)", re.IGNORECASE)
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class MalformedPin(ValueError):
@@ -103,7 +103,7 @@ class PinRules:
         # Some programs encode the sign of the query or the fragment too.
         link = (_LINK.fullmatch(address) or _LINK.fullmatch(unquote(address))) if self.public_url else None
         scheme, _, host = self.public_url.partition("://")
-        if link is None or link["host"].lower().removesuffix(_DEFAULT_PORTS.get(scheme, "")) != host:
+        if link is None or without_default_port(link["host"], scheme) != host:
             return None
         found: str | None = None
         for parameter in re.split("[?#&;]", link["rest"]):

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult
 from limits import RateLimitItem, parse_many
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
 
+from portal.domain.hosts import without_default_port
 from portal.settings.addresses import is_loopback, url_host
 from portal.settings.email_addresses import is_plain_ascii_email
 from portal.settings.package_data import languages
@@ -21,7 +22,6 @@ from portal.settings.service_urls import database_url, redis_url, smtp_url, spli
 _BIND = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 # What phones show on the home screen.
 MIN_ICON_PIXELS = 180
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def _check(is_valid: Callable[[str], object], message: str) -> AfterValidator:
@@ -67,9 +67,8 @@ def _origin(value: str) -> str:
     parts = _web(_url(value))
     if parts.path:
         raise ValueError("must have no path: the portal is at the root of its host")
-    # As a browser writes it in Origin and Host: in lower case, without the scheme's own port.
-    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
-    return f"{parts.scheme}://{url_host(parts.hostname or '')}{port}"
+    port = "" if parts.port is None else f":{parts.port}"
+    return f"{parts.scheme}://{without_default_port(url_host(parts.hostname or '') + port, parts.scheme)}"
 
 
 def _link(value: str) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import structlog
 from flask import Flask, Response
 
+from portal.domain.hosts import without_default_port
 from portal.pages.web.origins import ENVIRON_KEY
 from portal.settings.settings import Settings
 
@@ -18,7 +19,6 @@ log = structlog.get_logger("portal.web")
 
 # Load balancers use the address, not the name.
 ANY_HOST = frozenset({"/healthz", "/readyz"})
-PORTS = {"http": ":80", "https": ":443"}
 YEAR_SECONDS = 365 * 24 * 60 * 60
 
 POLICY = "; ".join(
@@ -100,12 +100,12 @@ class _Host:
     """The host of one of our origins, as a Host header may write it: in any case, with or without the scheme's port."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url.lower())
-        self._default_port = PORTS[parts.scheme]
-        self.name = parts.netloc.removesuffix(self._default_port)
+        parts = urlsplit(url)
+        self._scheme = parts.scheme
+        self.name = without_default_port(parts.netloc, parts.scheme)
 
     def is_named(self, host: str) -> bool:
-        return host == self.name or host.lower().removesuffix(self._default_port) == self.name
+        return host == self.name or without_default_port(host, self._scheme) == self.name
 
 
 class HostCheck:

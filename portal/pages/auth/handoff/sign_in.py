@@ -7,6 +7,7 @@ import structlog
 from flask import Flask, current_app, request
 
 from portal.domain.actors import Actor
+from portal.domain.hosts import without_default_port
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt
 from portal.pages.auth.handoff.errors import KeysUnavailable, TokenRefused
@@ -100,8 +101,7 @@ def _origin(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    default_port = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default_port)}"
+    return f"{parts.scheme}://{without_default_port(parts.netloc, parts.scheme)}"
 
 
 def _keys() -> Keys:
