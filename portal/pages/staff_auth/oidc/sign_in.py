@@ -111,16 +111,12 @@ def _wishes(reauthenticate: bool, metadata: Mapping[str, Any]) -> dict[str, str]
 
 
 def lacks_selection(pending: PendingAuthorization) -> bool:
-    """Tell, once in a browser, whether the provider refused the request because it lets nobody choose an account.
+    """Tell whether the provider seems to have refused the request because it lets nobody choose an account.
 
-    Its metadata need not say so, and its error does not: all that is known is that we asked for it. The next request
-    asks for the password.
+    Its metadata need not say so, and its error does not: all that is known is that we asked for it.
     """
     has_asked = identity.has_to_choose_account() and not pending.reauthenticate and not identity.has_no_selection()
-    if request.args.get("error") != "invalid_request" or not has_asked:
-        return False
-    identity.remember_no_selection()
-    return True
+    return has_asked and request.args.get("error") == "invalid_request"
 
 
 def pending_of(authorization: Authorization | None) -> PendingAuthorization | None:

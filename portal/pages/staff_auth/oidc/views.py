@@ -64,6 +64,8 @@ def callback() -> Response:
         is_without_cookies = authorization is not None and not identity.has_cookie()
         return _problem_page(Problem.NO_COOKIES if is_without_cookies else Problem.STALE)
     if staff_oidc.lacks_selection(pending):
+        # So that the next request asks for the password.
+        staff_identity.remember_no_selection()
         return _to_provider(pending.next_path, reauthenticate=False)
     result = staff_oidc.callback(pending, request_actor(ActorKind.AGENT))
     if result.account is None:
