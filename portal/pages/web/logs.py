@@ -63,6 +63,7 @@ class _Handler(logging.Handler):
         try:
             _write(self.format(record))
         except Exception:
+            # As every handler does: what can't be written, for whatever reason, fails nobody's page.
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
@@ -91,7 +92,8 @@ class _RecordFactory:
         try:
             message = record.getMessage()
         except Exception:
-            # The default prints the record's arguments.
+            # A library's own mistake, such as too few arguments or one that can't be printed, fails nobody's page. It
+            # is found here, since the default prints the record's arguments.
             return None, "unwritable_record"
         return message, self._redactor.foreign_text(message)
 
