@@ -24,7 +24,7 @@ from tests.stories.workers import workers_of
 
 SECONDS = 10.0
 # The fault after which a PIN whose outcome could not be written is sent again, which takes some seconds of waiting.
-TRIED_AGAIN = "SQLite is locked"
+TRIED_AGAIN = "PostgreSQL is read-only"
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def fault(request: pytest.FixtureRequest) -> Fault:
 @pytest.fixture
 def environ(environ: dict[str, str], fault: Fault) -> dict[str, str]:
     """A portal on the database that will fail."""
-    return environ | {"PORTAL_DATABASE_URL": fault.url, "PORTAL_ZYPE_READ_TIMEOUT": "2"}
+    return environ | {"PORTAL_DATABASE_URL": fault.url, "PORTAL_ZYPE_READ_TIMEOUT": "1.5"}
 
 
 @pytest.fixture
@@ -164,9 +164,10 @@ def shows_and_logs_an_outcome_that_can_not_be_written(
     assert logged[0]["attempt_id"] == rows[-1]["attempt_id"]
     assert sandbox.record()[-1]["done"]
     seen = words_of(alice.opens("/activate/done").page)
+    again = None
     if fault.name == TRIED_AGAIN:
         # Until then it may be under way in another worker.
         time.sleep(settings.zype_deadline + 1)
         alice.opens("/activate").types_pin("slow1")
-        assert rows_of(settings)[-1]["outcome"] == Outcome.LINKED
-    Agreement("The database fails during the call", seen, PENDING, "linked", Outcome.LINKED).check()
+        again = rows_of(settings)[-1]["outcome"]
+    Agreement("The database fails during the call", seen, PENDING, "linked", again).check()

@@ -1,5 +1,6 @@
 """A worker, the arbiter and the disk under the log fail in the middle of a link, and it is stopped there."""
 
+import html
 import http.client
 import os
 import re
@@ -19,8 +20,10 @@ from portal.settings.settings import Settings
 from tests.faults.agreement import PENDING, Agreement, words
 from tests.harness import servers
 from tests.harness.environment import live_environ
+from tests.harness.faulty_zype import holding
 from tests.harness.servers import Port, Processes
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.starting import accepts
 from tests.harness.timing import wait_until
 from tests.stories.ledger_rows import rows_of
 from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
@@ -28,14 +31,15 @@ from tests.stories.workers import children_of, is_running, worker_of_connection,
 
 SECONDS = 10.0
 NO_ANSWER = "no answer"
+DONE = "/activate/done"
 # Python's own status for standard output that can't be written at the end.
 LAST_LINES_LOST = 120
 
 
 @pytest.fixture
 def environ(environ: dict[str, str]) -> dict[str, str]:
-    """A portal that gives an attempt up soon, after the second that a slow PIN takes."""
-    return live_environ(environ) | {"PORTAL_ZYPE_READ_TIMEOUT": "1.5"}
+    """A portal that gives an attempt up soon."""
+    return live_environ(environ) | {"PORTAL_ZYPE_READ_TIMEOUT": "1"}
 
 
 @pytest.fixture
@@ -79,21 +83,31 @@ class Portal:
         """Return the process that has the viewer's connection."""
         return worker_of_connection(workers_of(self.process.pid), self.port.number, self.viewer.local_port)
 
-    def link(self, pin: str) -> Future[Response]:
-        """Send a PIN, and return when Zype has it and takes its time."""
-        before = len(self._sandbox.record())
-        under_way = self._pool.submit(self.viewer.enter_pin, pin)
-        wait_until(lambda: len(self._sandbox.record()) > before, "the call has arrived")
-        return under_way
+    @contextmanager
+    def linking(self, pin: str) -> Iterator[Future[Response]]:
+        """Send a PIN, and let the block run while Zype has it and does not answer."""
+        before = self.calls()
+        with holding(self._sandbox, "/pin/link") as arrived:
+            under_way = self._pool.submit(self.viewer.enter_pin, pin)
+            assert arrived.wait(SECONDS)
+            yield under_way
+        wait_until(lambda: self.calls() > before and self._sandbox.record()[-1]["done"], "Zype has linked it")
 
-    def seen(self, under_way: Future[Response]) -> str:
-        """Return what the viewer sees, in the words of the table."""
+    def is_answered(self, under_way: Future[Response]) -> bool:
+        """Tell whether an answer came; it sends the viewer to the page that says so."""
         try:
             shown = under_way.result(SECONDS)
         except (http.client.HTTPException, ConnectionError):
-            return NO_ANSWER
-        assert shown.location == "/activate/done", shown
-        return words(200, "Your TV is linked")
+            return False
+        assert shown.location == DONE, shown
+        return True
+
+    def done(self, viewer: ViewerClient) -> str:
+        """Return what the page says to which a link leads, in the words of the table."""
+        shown = viewer.open(DONE)
+        found = re.findall(r"<h1[^>]*>\s*(.+?)\s*</h1>", html.unescape(shown.text))
+        assert len(found) == 1, shown
+        return words(shown.status, found[0])
 
     def newest(self) -> str:
         """Return the outcome of the newest attempt, in the words of the table."""
@@ -108,8 +122,9 @@ class Portal:
         return len(self._sandbox.record())
 
     def again(self, pin: str, viewer: ViewerClient) -> str:
-        """Send the same PIN, and return what the ledger then says."""
-        viewer.enter_pin(pin)
+        """Send the same PIN, which is linked, and return what the ledger then says."""
+        shown = viewer.enter_pin(pin)
+        assert shown.location == DONE, shown
         return self.newest()
 
     def close(self) -> None:
@@ -139,19 +154,38 @@ def test_page_ledger_and_zype_agree(
     # Every line of the log fails with "no space left on device".
     (tmp_path / "serve.log").symlink_to("/dev/full")
     with serve(port) as portal:
-        shown = portal.seen(portal.link("good1"))
-        row = (shown, portal.newest(), portal.zype(), portal.again("good1", portal.viewer))
-        Agreement("The disk under the log is full", *row).check()
+        the_log_can_not_be_written(portal)
         a_worker_is_killed(portal, join_seconds, audit)
-        it_is_stopped(portal)
+        stopped = it_is_stopped(portal)
+        viewer = portal.viewer
+    (tmp_path / "serve.log").unlink()
+    with serve(Port(port.number)) as portal:
+        # The session is on the server, so it is still good.
+        portal.viewer = portal.clients.tab_of(viewer)
+        row = (portal.done(portal.viewer), *stopped, portal.again("good3", portal.viewer))
+        Agreement("The portal is stopped (SIGTERM) during the call", *row).check()
+        killed = the_arbiter_is_killed(portal)
+    with serve(Port(port.number)) as portal:
+        tab = portal.clients.tab_of(viewer)
+        row = (portal.done(tab), *killed, portal.again("good4", tab))
+        Agreement("The arbiter is killed during the call", *row).check()
+
+
+def the_log_can_not_be_written(portal: Portal) -> None:
+    with portal.linking("good1") as under_way:
+        pass
+    assert portal.is_answered(under_way)
+    row = (portal.done(portal.viewer), portal.newest(), portal.zype(), portal.again("good1", portal.viewer))
+    Agreement("The disk under the log is full", *row).check()
 
 
 def a_worker_is_killed(portal: Portal, join_seconds: float, audit: Callable[..., str]) -> None:
     """The attempt stays without an outcome; the operator finds it, or the viewer sends the PIN again."""
     worker = portal.worker()
-    under_way = portal.link("slow1")
-    os.kill(worker, signal.SIGKILL)
-    row = (portal.seen(under_way), portal.newest(), portal.zype())
+    with portal.linking("good2") as under_way:
+        os.kill(worker, signal.SIGKILL)
+        assert not portal.is_answered(under_way)
+    row = (NO_ANSWER, portal.newest(), portal.zype())
     assert audit("pending") == "", "younger attempts may be under way"
     listed = audit("pending", "--older-than", "0")
     attempt_id = re.findall(r"\b[0-9a-f]{32}\b", listed)
@@ -160,40 +194,32 @@ def a_worker_is_killed(portal: Portal, join_seconds: float, audit: Callable[...,
     # Until then it may be under way in another worker.
     time.sleep(join_seconds)
     # Another worker has replaced it, and the session is still good.
-    Agreement(
-        "A worker is killed during the call", *row, portal.again("slow1", portal.clients.tab_of(portal.viewer))
-    ).check()
+    portal.viewer = portal.clients.tab_of(portal.viewer)
+    Agreement("A worker is killed during the call", *row, portal.again("good2", portal.viewer)).check()
     audit("resolve", attempt_id[0], "linked")
     assert audit("pending", "--older-than", "0") == ""
     assert "Nothing was written" in audit("resolve", attempt_id[0], "not_found", exit_code=1)
 
 
-def it_is_stopped(portal: Portal) -> None:
-    """The link is finished first; what it says afterwards is refused."""
-    portal.viewer = portal.clients.tab_of(portal.viewer)
+def it_is_stopped(portal: Portal) -> tuple[str, str]:
+    """The link is finished first; return what ledger and Zype say of it."""
     before = portal.calls()
-    under_way = portal.link("slow2")
-    portal.process.terminate()
-    row = (portal.seen(under_way), portal.newest(), portal.zype())
+    with portal.linking("good3") as under_way:
+        portal.process.terminate()
+        wait_until(lambda: not accepts(portal.port.number), "it accepts no connection")
+    assert portal.is_answered(under_way)
+    # It would wait for them.
+    portal.clients.close()
     assert portal.process.wait(SECONDS) == LAST_LINES_LOST
     assert portal.calls() == before + 1
-    Agreement("The portal is stopped (SIGTERM) during the call", *row, "linked").check()
+    return portal.newest(), portal.zype()
 
 
-def test_page_ledger_and_zype_agree_when_the_arbiter_is_killed(
-    serve: Callable[[Port], Any], port: Port, join_seconds: float
-) -> None:
-    with serve(port) as portal:
-        workers = children_of(portal.process.pid)
-        under_way = portal.link("slow1")
+def the_arbiter_is_killed(portal: Portal) -> tuple[str, str]:
+    """The workers finish the link, and end; return what ledger and Zype say of it."""
+    workers = children_of(portal.process.pid)
+    with portal.linking("good4") as under_way:
         os.kill(portal.process.pid, signal.SIGKILL)
-        row = (portal.seen(under_way), portal.newest(), portal.zype())
-        wait_until(lambda: not any(is_running(worker) for worker in workers), "the workers have ended too")
-        viewer = portal.viewer
-    again = Port(port.number)
-    with serve(again) as portal:
-        time.sleep(join_seconds if row[1] == PENDING else 0)
-        # The session is on the server, so it is still good.
-        tab = viewer.another_tab()
-        Agreement("The arbiter is killed during the call", *row, portal.again("slow1", tab)).check()
-        tab.close()
+    assert portal.is_answered(under_way)
+    wait_until(lambda: not any(is_running(worker) for worker in workers), "the workers have ended too")
+    return portal.newest(), portal.zype()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+# A test that fails must not wait for ever.
+HOLD_SECONDS = 10
 
 
 @contextmanager
@@ -49,6 +53,23 @@ def before_each_call(sandbox: SimulatedZype, action: Callable[[], None]) -> Iter
         yield
     finally:
         functions.remove(action)
+
+
+@contextmanager
+def holding(sandbox: SimulatedZype, path: str) -> Iterator[Event]:
+    """Let every call to a path wait while the block runs; yields what is set as soon as there is one."""
+    arrived, release = Event(), Event()
+
+    def hold() -> None:
+        if request.path == path:
+            arrived.set()
+            release.wait(HOLD_SECONDS)
+
+    with before_each_call(sandbox, hold):
+        try:
+            yield arrived
+        finally:
+            release.set()
 
 
 @contextmanager
