@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from portal.commands.findings import CheckFailed
 from portal.database.database import Database
 from portal.database.faults import reason
-from portal.database.schema import APPEND_ONLY, NewerSchema, SchemaState, metadata, state_of
+from portal.database.schema import APPEND_ONLY, metadata, require_schema
 
 # From the fifth time on psycopg would prepare a statement on the server, unless it is told not to.
 REPEATS = 10
@@ -27,11 +27,7 @@ class _RollBack(Exception):
 
 
 def schema(database: Database) -> str:
-    match state_of(database):
-        case SchemaState.OLDER:
-            raise CheckFailed("it answers, but lacks this version's schema. Run: zype-activate db upgrade")
-        case SchemaState.NEWER:
-            raise NewerSchema
+    require_schema(database)
     return "it answers, and has this version's schema"
 
 

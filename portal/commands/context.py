@@ -19,7 +19,7 @@ from portal.commands.redacted_output import hide
 from portal.database.database import Database
 from portal.database.engine import DatabaseUnusable
 from portal.database.faults import is_of_connection, reason
-from portal.database.schema import NewerSchema
+from portal.database.schema import WrongSchema
 from portal.domain.actors import OPERATOR, Actor
 from portal.domain.errors import SettingsError
 from portal.pages.web.redaction import Redactor
@@ -112,7 +112,7 @@ def open_database(settings: Settings) -> Iterator[Database]:
     database = Database(settings.database_url.get_secret_value(), connections=1)
     try:
         yield database
-    except (DatabaseUnusable, NewerSchema) as error:
+    except (DatabaseUnusable, WrongSchema) as error:
         fail(f"The database can't be used: {error}.")
     except SQLAlchemyError as error:
         advice = "" if is_of_connection(error) else " Does it have its schema (zype-activate db upgrade)?"

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.commands.advice import with_advice
 from portal.commands.folders import FolderUnusable
 from portal.database.faults import reason
-from portal.database.schema import NewerSchema
+from portal.database.schema import WrongSchema
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.zype.errors import ZypeError
 
@@ -34,5 +34,5 @@ def find(subject: str, check: Callable[[], str]) -> Finding:
         return Finding(True, f"{subject}: {check()}")
     except SQLAlchemyError as error:
         return Finding(False, f"{subject}: {reason(error)}")
-    except (CheckFailed, NewerSchema, FolderUnusable, ZypeError, ProviderError) as error:
+    except (CheckFailed, WrongSchema, FolderUnusable, ZypeError, ProviderError) as error:
         return Finding(False, f"{subject}: {with_advice(str(error))}")

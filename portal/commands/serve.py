@@ -25,7 +25,7 @@ from portal.commands.folders import FolderUnusable, runtime_folder
 from portal.commands.metrics_server import MetricsServer
 from portal.commands.stopping import ServerState
 from portal.commands.worker import WholeRequestWorker
-from portal.database.schema import NewerSchema, SchemaState, state_of
+from portal.database.schema import require_schema
 from portal.pages.ops.sampler import Sampler
 from portal.pages.web import logs
 from portal.pages.web.refusals import refusals
@@ -59,7 +59,8 @@ def run_server(
     check_port("PORTAL_BIND", settings.bind)
     if settings.metrics_bind:
         check_port("PORTAL_METRICS_BIND", settings.metrics_bind)
-    _check_schema(settings)
+    with open_database(settings) as database:
+        require_schema(database)
     try:
         runtime_folder(environ)
         with ExitStack() as stack:
@@ -77,15 +78,6 @@ def run_server(
         fail(f"The server can't start: {error}.")
     except OSError as error:
         fail(str(error))
-
-
-def _check_schema(settings: Settings) -> None:
-    with open_database(settings) as database:
-        match state_of(database):
-            case SchemaState.OLDER:
-                fail("The database does not have this version's schema. Run: zype-activate db upgrade")
-            case SchemaState.NEWER:
-                raise NewerSchema
 
 
 @contextmanager

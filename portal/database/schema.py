@@ -54,7 +54,18 @@ class SchemaState(Enum):
     NEWER = auto()
 
 
-class NewerSchema(PortalError):
+class WrongSchema(PortalError):
+    """The database has another schema than this version of the portal needs; the text says what to do."""
+
+
+class OlderSchema(WrongSchema):
+    """The database lacks the newest migration, or has no tables yet."""
+
+    def __init__(self) -> None:
+        super().__init__("it lacks this version's schema (run: zype-activate db upgrade)")
+
+
+class NewerSchema(WrongSchema):
     """The database has a schema that this version of the portal does not know."""
 
     def __init__(self) -> None:
@@ -79,3 +90,12 @@ def state_of(database: Database) -> SchemaState:
     """Return how the schema of a database compares, outside of any change of it."""
     with database.read() as connection:
         return schema_state(connection)
+
+
+def require_schema(database: Database) -> None:
+    """Raise OlderSchema or NewerSchema if a database has another one than this version of the portal needs."""
+    match state_of(database):
+        case SchemaState.OLDER:
+            raise OlderSchema
+        case SchemaState.NEWER:
+            raise NewerSchema

@@ -166,7 +166,9 @@ def test_in_live_mode_it_refuses_a_database_without_the_schema(
     live = environ | LIVE | {"PORTAL_DATABASE_URL": "sqlite:///new.db"}
     refused = run_process("serve", **live)
     assert refused.returncode == 1
-    assert refused.stderr == "The database does not have this version's schema. Run: zype-activate db upgrade\n"
+    assert refused.stderr == (
+        "The database can't be used: it lacks this version's schema (run: zype-activate db upgrade).\n"
+    )
     upgraded = run("db", "upgrade", **live)
     assert (upgraded.exit_code, upgraded.stdout) == (0, "The database has this version's schema.\n")
 
