@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from math import ceil
 from typing import Any
 from urllib.parse import urlsplit
@@ -92,18 +92,22 @@ def _sandbox_process(settings: Settings, environ: Mapping[str, str]) -> Iterator
 def _wait_until_healthy(origin: str, is_running: Callable[[], bool] = lambda: True) -> bool:
     """Return true as soon as a server answers; false if it has ended, or does not answer in time."""
     end = time.monotonic() + START_SECONDS
-    parts = urlsplit(origin)
     while time.monotonic() < end and is_running():
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+        if _is_healthy(origin):
+            return True
+        # Nothing to wait for tells when another process begins to answer.
+        time.sleep(0.05)
+    return False
+
+
+def _is_healthy(origin: str) -> bool:
+    parts = urlsplit(origin)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)) as connection:
         try:
             connection.request("GET", "/healthz")
-            if connection.getresponse().status == 200:
-                return True
-        except OSError:
-            time.sleep(0.05)
-        finally:
-            connection.close()
-    return False
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
