@@ -66,11 +66,11 @@ class PublicKeys:
         if (found is None or self._age() > FRESH_SECONDS) and self._clock() >= self._next_load:
             self._load_once()
             found = self._known(header)
-        if found is None and not self._keys:
-            raise KeysUnavailable("they were never loaded, or too long ago")
-        if found is None:
-            raise TokenRefused("no such key")
-        return found
+        if found:
+            return found
+        if self._age() > STALE_SECONDS:
+            raise KeysUnavailable("they are not loaded, or were too long ago")
+        raise TokenRefused("no such key")
 
     def load(self) -> int:
         """Load the keys, and return their number. Raises KeysUnavailable with the reason."""
@@ -83,9 +83,7 @@ class PublicKeys:
     def _load_once(self) -> None:
         """Load the keys, unless another thread does."""
         if not self._lock.acquire(blocking=False):
-            if self._keys:
-                return
-            raise KeysUnavailable("another thread loads them")
+            return
         try:
             self._next_load = self._clock() + RELOAD_SECONDS
             self.load()
@@ -96,10 +94,9 @@ class PublicKeys:
             self._lock.release()
 
     def _known(self, header: Mapping[str, Any]) -> Key | None:
-        if self._age() > STALE_SECONDS:
-            self._keys = []
+        keys = self._keys if self._age() <= STALE_SECONDS else []
         try:
-            return find_key(self._keys, header)
+            return find_key(keys, header)
         except InvalidKeyIdError:
             return None
 
