@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.harness.cases import each
 
 ROOT = Path(__file__).parent.parent
 FILE_LINES, FUNCTION_LINES, VIEW_LINES, SCRIPT_LINES = 250, 50, 25, 60
@@ -44,7 +44,7 @@ BROKEN = [
 SOUND = ("portal/linking/linking.py", "def f():\n" + "    x = 1\n" * (FUNCTION_LINES - 1))
 
 
-@pytest.mark.parametrize(("path", "text"), BROKEN)
+@each("path, text", BROKEN)
 def test_a_broken_rule_is_found(path: str, text: str) -> None:
     assert list(faults(Path(path), text))
 

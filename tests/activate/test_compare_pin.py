@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from portal.sandbox import seed
+from tests.harness.cases import each
 from tests.harness.internals import cookie, give_cookie, logged, outcomes
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice
@@ -36,7 +37,7 @@ def test_a_pin_in_the_address_is_moved_into_the_cookie(signed_in: Alice, typed: 
     assert "good1" not in moved.source
 
 
-@pytest.mark.parametrize("typed", ["", "no", "a" * 300, "%00good", "%E2%80%AEgood1", "%3Cb%3Egood1%3C/b%3E"])
+@each("typed", ["", "no", "a" * 300, "%00good", "%E2%80%AEgood1", "%3Cb%3Egood1%3C/b%3E"])
 def test_a_damaged_pin_is_dropped_from_the_address_and_the_page_says_so(signed_in: Alice, typed: str) -> None:
     moved = signed_in.browser.get(f"/activate?pin={typed}", 303)
 

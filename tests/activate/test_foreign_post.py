@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import pytest
 import sqlalchemy as sa
 from flask import Flask
 
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.page import PageClient
 
 TV = f"/devices/{'a' * 32}"
@@ -16,7 +16,7 @@ PATHS = (
 )
 
 
-@pytest.mark.parametrize("path", PATHS)
+@each("path", PATHS)
 def test_it_sets_no_session_of_its_own(app: Flask, path: str) -> None:
     base_url = services_of(app).settings.public_url
     fields = {"pin": "zizm529", "email": "alice@example.com"}

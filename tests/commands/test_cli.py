@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import click
-import pytest
 
 from portal.commands.cli import LAZY_COMMANDS, main
 from tests.commands.conftest import Run
+from tests.harness.cases import each
 from tests.harness.commands import ROOT
 
 PROGRAM = """
@@ -22,7 +22,7 @@ print([name for name in ("sqlalchemy", "flask", "pydantic") if name in sys.modul
 """
 
 
-@pytest.mark.parametrize("name", LAZY_COMMANDS)
+@each("name", LAZY_COMMANDS)
 def test_the_list_says_of_each_command_what_it_says_of_itself(name: str) -> None:
     command = main.get_command(click.Context(main), name)
     assert command

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from portal.commands.requests_received import MAX_HEAD_BYTES, RequestRefused, RequestsReceived
 from portal.pages.web.bodies import MAX_BODY_BYTES
+from tests.harness.cases import each
 
 CONFIG = Config()
 FORM = b"POST /activate HTTP/1.1\r\nHost: tv.example.com\r\n"
@@ -46,7 +47,7 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize("request_", [request for request in WHOLE if len(request) < 1000])
+@each("request_", [request for request in WHOLE if len(request) < 1000])
 def test_a_request_is_handed_on_with_its_last_byte_however_it_is_cut(request_: bytes) -> None:
     for cut in range(1, len(request_)):
         assert list(received(request_[:cut], request_[cut:])) == [None, ("/activate", WHOLE[request_]), None], cut

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Run
+from tests.harness.cases import each
 from tests.settings.samples import UNREADABLE
 
 COMMANDS = [("serve",), ("sandbox",), ("check",), ("db", "upgrade"), ("audit", "pending")]
@@ -18,7 +19,7 @@ WRONG = {
 NO_VALUE = (b"PORTAL_WORKERS\n", "line 1 is not NAME=value; look for a missing = or quote")
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@each("command", COMMANDS)
 def test_it_reports_each_fault_on_a_line_of_its_own(command: tuple[str, ...], run: Run) -> None:
     done = run(*command, **WRONG)
     assert done.exit_code == 1

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 
 from portal.database.migration import MIGRATIONS
+from tests.harness.cases import each
 
 # With the first there was nothing before.
 FIRST = "0001"
@@ -77,8 +77,8 @@ def test_each_migration_only_adds_what_may_be_left_out() -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize(
-    ("statement", "fault"),
+@each(
+    "statement, fault",
     [
         ("DROP TABLE sessions", "sessions is gone"),
         ("ALTER TABLE sessions DROP COLUMN name", "sessions.name is gone"),

@@ -16,6 +16,7 @@ from portal.sandbox.seed import SHAPES
 from portal.settings.types import languages
 from tests.devices.conftest import entries, handle
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import logged, rows
 from tests.harness.linking import link_as_agent, link_as_viewer
@@ -139,7 +140,7 @@ def test_every_shape_of_zype_s_list_is_read(
     assert entries(person.opens("/devices").page) == ["TV 1", "TV 2"]
 
 
-@pytest.mark.parametrize(
+@each(
     "linked_devices",
     [
         None,
@@ -165,8 +166,8 @@ def test_fifty_tvs_are_listed_in_zype_s_order(signed_in: Alice, app: Flask, sand
     assert links == [f"/devices/{handle(app, seed.ALICE.id, device)}/unlink" for device in ids]
 
 
-@pytest.mark.parametrize(
-    ("status", "document", "event"),
+@each(
+    "status, document, event",
     [
         (503, None, "zype_could_not_be_asked"),
         (500, None, "zype_could_not_be_asked"),

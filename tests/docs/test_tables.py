@@ -2,18 +2,17 @@
 
 import re
 
-import pytest
-
 from portal import app
 from portal.database.schema import metadata
 from tests.docs.pages import read
+from tests.harness.cases import each
 
 # Every module with tables is imported by then.
 assert app
 TABLES = sorted(metadata.tables)
 
 
-@pytest.mark.parametrize("name", TABLES)
+@each("name", TABLES)
 def test_the_serving_role_is_granted_what_it_needs_of_a_table(name: str) -> None:
     grants = re.findall(r"^ +GRANT (.+) ON (.+) TO activate;$", read("docs/operating.md"), re.MULTILINE)
 
@@ -22,7 +21,7 @@ def test_the_serving_role_is_granted_what_it_needs_of_a_table(name: str) -> None
 
 
 # What is pending is an attempt of the ledger, until it ends.
-@pytest.mark.parametrize("name", sorted({*TABLES} - {"pending"}))
+@each("name", sorted({*TABLES} - {"pending"}))
 def test_the_list_of_what_is_stored_has_every_table(name: str) -> None:
     places = re.findall(r"^\|[^|]+\|([^|]+)\|[^|]+\|$", read("docs/security.md"), re.MULTILINE)
 

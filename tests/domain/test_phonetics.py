@@ -2,15 +2,14 @@
 
 import string
 
-import pytest
-
 from portal.domain.phonetics import spell, words
+from tests.harness.cases import each
 
 PRINTABLE = [chr(number) for number in range(0x21, 0x7F)]
 
 
-@pytest.mark.parametrize(
-    ("pin", "spoken"),
+@each(
+    "pin, spoken",
     [
         ("zizm529", "zulu-india-zulu-mike-five-two-nine"),
         ("abcdefg", "alfa-bravo-charlie-delta-echo-foxtrot-golf"),

@@ -7,6 +7,7 @@ import pytest
 
 from portal.settings.loading import load
 from portal.settings.settings import Settings
+from tests.harness.cases import each
 from tests.harness.page import Page, PageClient
 from tests.harness.transports import Answer
 from tests.harness.valid_page import HEADERS, PAGE, replaced
@@ -41,8 +42,8 @@ def shown(canned_settings: Settings) -> Shown:
     return make
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
+@each(
+    "name, value",
     [
         ("Content-Security-Policy", None),
         ("Content-Security-Policy", "default-src 'self'"),

@@ -1,8 +1,7 @@
 """Each rule for pages is shown to catch what it is there for, and to let a sound page pass."""
 
-import pytest
-
 from tests.harness import page_rules
+from tests.harness.cases import each
 from tests.harness.markup import Document
 from tests.harness.page_rules import RULES, Rule
 from tests.harness.valid_page import FAILED, PAGE, replaced
@@ -125,13 +124,13 @@ def test_a_sound_page_in_another_language_breaks_no_rule() -> None:
     assert names_of_broken_rules(french, 422) == set()
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule is not page_rules.a_failed_form_says_so])
+@each("rule", [rule for rule in RULES if rule is not page_rules.a_failed_form_says_so])
 def test_each_rule_catches_what_it_is_there_for(rule: Rule) -> None:
     for old, new in BROKEN[rule]:
         assert rule.__name__ in names_of_broken_rules(replaced(PAGE, old, new)), f"{old!r} became {new!r}"
 
 
-@pytest.mark.parametrize(("old", "new"), BROKEN_WHEN_FAILED)
+@each("old, new", BROKEN_WHEN_FAILED)
 def test_a_failed_form_must_say_so(old: str, new: str) -> None:
     broken = names_of_broken_rules(replaced(FAILED, old, new), 422)
     assert broken & {"a_failed_form_says_so", "its_title_starts_with_the_heading"}

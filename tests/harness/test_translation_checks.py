@@ -1,14 +1,13 @@
 """The check finds a name that a browser would translate, and no other text."""
 
-import pytest
-
+from tests.harness.cases import each
 from tests.harness.page import Page
 from tests.harness.translation_checks import translated
 from tests.harness.transports import Answer
 
 
-@pytest.mark.parametrize(
-    ("body", "found"),
+@each(
+    "body, found",
     [
         ("<p>Hello, Alice</p>", ["Hello, Alice"]),
         ("<p>Hello, <bdi>Alice</bdi></p>", ["Alice"]),

@@ -3,6 +3,7 @@
 import pytest
 
 from portal.mail.headers import mailbox_field, text_field
+from tests.harness.cases import each
 from tests.harness.catalogues import CATALOGUES, catalogue, translations
 from tests.harness.strict_mail_reader import decoded, mailbox, read, unfolded
 
@@ -50,7 +51,7 @@ def test_what_everybody_can_read_stays_readable() -> None:
     assert mailbox_field("From", "Café TV", "a@b.example") == "From: =?utf-8?q?Caf=C3=A9_TV?= <a@b.example>"
 
 
-@pytest.mark.parametrize(
+@each(
     "wrong",
     [
         "Subject: \r\n =?utf-8?q?folded_before_its_first_word?=",

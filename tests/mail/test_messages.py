@@ -84,7 +84,7 @@ SENTENCES = {
 }
 
 
-@pytest.mark.parametrize("kind", NoticeKind)
+@each("kind", NoticeKind)
 def test_it_says_what_was_done_when_by_whom_and_what_to_do(kind: NoticeKind) -> None:
     found = received(writer(brand_support_url="https://example.com/help").write(notice(kind, "Living room"), ALICE))
     text = found.text
@@ -132,8 +132,8 @@ def test_a_message_has_the_same_id_each_time_it_is_written() -> None:
     assert ids == {f"<{notice().attempt_id}@{domain}>"}
 
 
-@pytest.mark.parametrize(
-    ("chosen", "operators", "expected"),
+@each(
+    "chosen, operators, expected",
     [
         ("de", "en", "de"),
         ("pt-BR", "en", "pt-BR"),
@@ -190,7 +190,7 @@ def test_the_operators_own_template_comes_first_and_is_translated(tmp_path: Path
         writer(overrides_dir=str(tmp_path)).write(notice(), ALICE)
 
 
-@pytest.mark.parametrize("name", ["a\r\nBcc: mallory@example.com", "a\nb\u2028c\x00d\u202e", "100 %(pin)s {{ pin }}"])
+@each("name", ["a\r\nBcc: mallory@example.com", "a\nb\u2028c\x00d\u202e", "100 %(pin)s {{ pin }}"])
 def test_the_name_of_a_tv_stays_on_its_line(name: str) -> None:
     found = received(writer().write(notice(tv_name=name), ALICE))
     assert "Bcc" not in found.fields

@@ -11,14 +11,15 @@ from flask import Flask
 from portal.app import create_app
 from portal.settings.settings import Settings
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.page import PageClient
 from tests.harness.servers import free_port
 
 PATHS = ["/healthz", "/readyz"]
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("host", ["10.0.0.7:8000", "evil.example", "\x00", ""])
+@each("path", PATHS)
+@each("host", ["10.0.0.7:8000", "evil.example", "\x00", ""])
 def test_it_answers_whatever_the_host_header_says(path: str, host: str, app: Flask) -> None:
     answer = app.test_client().get(path, environ_overrides={"HTTP_HOST": host})
     assert answer.status_code == 200

@@ -5,10 +5,10 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from werkzeug.test import TestResponse
 
 from portal.sandbox import seed
+from tests.harness.cases import each
 from tests.harness.markup import parsed
 from tests.sandbox.conftest import CLIENT_ID, PORTAL, Calls, Clock
 
@@ -87,7 +87,7 @@ def test_a_cancelled_sign_in_is_redirected_back(calls: Calls) -> None:
     assert back == {"error": "access_denied", "state": QUERY["state"], "iss": "http://localhost"}
 
 
-@pytest.mark.parametrize(
+@each(
     "other",
     [
         {"client_id": "other"},
@@ -99,7 +99,7 @@ def test_a_cancelled_sign_in_is_redirected_back(calls: Calls) -> None:
         {"redirect_uri": CALLBACK.replace("127.0.0.1", "127.0.0.1@mallory.example")},
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@each("method", ["GET", "POST"])
 def test_a_browser_is_not_redirected_to_an_unknown_address(calls: Calls, method: str, other: dict[str, str]) -> None:
     answer = calls.http.open("/oauth/authorize", method=method, query_string=QUERY | other, data=ALICE)
     assert answer.status_code == 400
@@ -108,8 +108,8 @@ def test_a_browser_is_not_redirected_to_an_unknown_address(calls: Calls, method:
     assert "mallory" not in answer.text
 
 
-@pytest.mark.parametrize(
-    ("other", "error"),
+@each(
+    "other, error",
     [
         ({"code_challenge": ""}, "invalid_request"),
         ({"code_challenge": "short"}, "invalid_request"),
@@ -128,8 +128,8 @@ def test_a_repeated_parameter_is_refused(calls: Calls) -> None:
     assert callback_query(answer)["error"] == "invalid_request"
 
 
-@pytest.mark.parametrize(
-    ("other", "error"),
+@each(
+    "other, error",
     [
         ({"code_verifier": "wrong" * 10}, "invalid_grant"),
         ({"code_verifier": ""}, "invalid_request"),

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import pytest
 from flask import Flask
 
 from portal.sandbox.seed import MAGIC_PINS
 from portal.sandbox.state import EXTENSION
+from tests.harness.cases import each
 from tests.harness.markup import parsed
 from tests.sandbox.conftest import API_KEY, APP_KEY, CLIENT_SECRET, PORTAL, Calls
 
@@ -14,7 +14,7 @@ PAGES = ("/", "/tv", "/mail", "/authenticator", "/oauth/authorize")
 VIDEO_SERVICE = "/video-service"
 
 
-@pytest.mark.parametrize("path", PAGES)
+@each("path", PAGES)
 def test_pages_have_no_inline_code_and_no_secrets(calls: Calls, path: str) -> None:
     answer = calls.http.get(path)
     shown = parsed(answer.text)
@@ -26,7 +26,7 @@ def test_pages_have_no_inline_code_and_no_secrets(calls: Calls, path: str) -> No
         assert secret not in answer.text
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/healthz", "/sandbox/record", "/nowhere", "/static/tv.js"])
+@each("path", [*PAGES, "/healthz", "/sandbox/record", "/nowhere", "/static/tv.js"])
 def test_every_answer_has_the_security_headers(calls: Calls, path: str) -> None:
     with calls.http.get(path) as answer:
         headers = answer.headers
@@ -35,7 +35,7 @@ def test_every_answer_has_the_security_headers(calls: Calls, path: str) -> None:
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", [*PAGES, VIDEO_SERVICE])
+@each("path", [*PAGES, VIDEO_SERVICE])
 def test_browsers_leave_pins_names_and_the_brand_as_they_are(calls: Calls, path: str) -> None:
     shown = parsed(calls.http.get(path).text)
     for tag in shown.select("code, bdi, .brand, #pin, #url, th[scope=row]"):

@@ -3,6 +3,7 @@
 import pytest
 
 from portal.sandbox import seed
+from tests.harness.cases import each
 from tests.sandbox.conftest import CLIENT_ID, CLIENT_SECRET, Calls, Clock
 
 PASSWORD = {"grant_type": "password", "username": "alice@example.com", "password": "alice-password"}
@@ -30,8 +31,8 @@ def test_it_takes_the_client_by_basic_authentication_too(calls: Calls) -> None:
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("form", "status", "error"),
+@each(
+    "form, status, error",
     [
         ({"password": "wrong"}, 400, "invalid_grant"),
         ({"username": "nobody@example.com"}, 400, "invalid_grant"),

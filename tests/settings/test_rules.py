@@ -8,6 +8,7 @@ from portal.settings.environment import variable
 from portal.settings.loading import load
 from portal.settings.rules import OIDC_CREDENTIALS
 from portal.settings.settings import Settings
+from tests.harness.cases import each
 from tests.settings.conftest import FaultsOf
 from tests.settings.samples import LIVE, VALID
 
@@ -161,8 +162,8 @@ class TestSandboxMode:
         assert faults.keys() == {"PORTAL_PUBLIC_URL", "PORTAL_SANDBOX_PUBLIC", "PORTAL_WORKERS"}
 
 
-@pytest.mark.parametrize(
-    ("environ", "name", "fault"),
+@each(
+    "environ, name, fault",
     [
         (
             {"PORTAL_THREADS": "16", "PORTAL_ZYPE_CONCURRENCY": "16"},
@@ -203,7 +204,6 @@ class TestSandboxMode:
             )
         ),
     ],
-    ids=str,
 )
 def test_settings_that_do_not_fit_together(environ: dict[str, str], name: str, fault: str, faults_of: FaultsOf) -> None:
     assert faults_of(environ) == {name: fault}

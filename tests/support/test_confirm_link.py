@@ -8,6 +8,7 @@ import time_machine
 from flask import Flask
 
 from portal.sandbox import seed
+from tests.harness.cases import each
 from tests.harness.internals import cookie, give_cookie, outcomes
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice
@@ -164,8 +165,8 @@ def test_after_half_an_hour_the_pin_is_asked_for_again(bob: Bob, app: Flask, san
     assert sandbox.record() == []
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
+@each(
+    "name, value",
     [
         ("reason", "anything"),
         ("details", "short"),

@@ -13,6 +13,7 @@ from portal.domain.outcomes import UnlinkOutcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import outcomes, rows
 from tests.harness.linking import link_as_viewer
@@ -147,7 +148,7 @@ def test_a_404_for_a_tv_lists_the_tvs_that_are_linked(linked: Bob, sandbox: Simu
     assert unlinks(sandbox) == 1
 
 
-@pytest.mark.parametrize("handle", ["x", "0" * 32, "a" * 5000, "%00", "<b>", "' OR 1=1 --"])
+@each("handle", ["x", "0" * 32, "a" * 5000, "%00", "<b>", "' OR 1=1 --"])
 def test_an_unknown_handle_is_404(linked: Bob, handle: str) -> None:
     page = linked.opens(f"{VIEWER}/devices/{handle}/unlink", 404).page
     assert page.title.startswith("Error: ")

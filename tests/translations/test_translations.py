@@ -7,6 +7,7 @@ import pytest
 from babel.messages.plurals import get_plural
 
 from portal.settings.types import languages
+from tests.harness.cases import each
 from tests.harness.catalogues import CATALOGUES, ROOT, Text, catalogue, faults, texts, translations
 
 ADVICE = "run: make translations"
@@ -18,7 +19,7 @@ def test_the_pages_speak_these_languages() -> None:
     assert len(CATALOGUES) == len(languages()) - 1
 
 
-@pytest.mark.parametrize("folder", CATALOGUES)
+@each("folder", CATALOGUES)
 def test_a_catalogue_holds_the_texts_of_the_pages_and_no_other(folder: str) -> None:
     wanted, there = texts(), set(translations(catalogue(folder)))
 
@@ -27,7 +28,7 @@ def test_a_catalogue_holds_the_texts_of_the_pages_and_no_other(folder: str) -> N
     assert not there - wanted, ADVICE
 
 
-@pytest.mark.parametrize("folder", CATALOGUES)
+@each("folder", CATALOGUES)
 def test_every_translation_is_sound(folder: str) -> None:
     found = catalogue(folder)
 
@@ -37,7 +38,7 @@ def test_every_translation_is_sound(folder: str) -> None:
     assert not [message.id for message in found if message.id and message.fuzzy]
 
 
-@pytest.mark.parametrize("folder", CATALOGUES)
+@each("folder", CATALOGUES)
 def test_plural_forms_are_those_of_the_language(folder: str) -> None:
     found = catalogue(folder)
 
@@ -48,7 +49,7 @@ def test_plural_forms_are_those_of_the_language(folder: str) -> None:
     assert {len(strings) for strings in counting.values()} == {found.num_plurals}
 
 
-@pytest.mark.parametrize("folder", CATALOGUES)
+@each("folder", CATALOGUES)
 def test_a_sentence_that_names_a_button_names_it_as_the_button_does(folder: str) -> None:
     words = {text.singular: strings[0] for text, strings in translations(catalogue(folder)).items()}
     naming = {
@@ -60,7 +61,7 @@ def test_a_sentence_that_names_a_button_names_it_as_the_button_does(folder: str)
     assert not [text for button, sentences in naming.items() for text in sentences if words[button] not in words[text]]
 
 
-@pytest.mark.parametrize("folder", CATALOGUES)
+@each("folder", CATALOGUES)
 def test_what_is_compiled_is_what_was_written(folder: str) -> None:
     compiled = CATALOGUES[folder].with_suffix(".mo")
     assert compiled.is_file(), "run: make test"
@@ -85,8 +86,8 @@ def test_the_sandbox_is_not_translated() -> None:
     assert not [text for text in texts() if "Zype sandbox" in text.singular or text.singular == "Open the TV"]
 
 
-@pytest.mark.parametrize(
-    ("text", "strings"),
+@each(
+    "text, strings",
     [
         (Text("Check both."), ("",)),
         (Text("Wait %(wait)s."), ("Warten Sie.",)),

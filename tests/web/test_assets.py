@@ -13,6 +13,7 @@ from portal.pages.web import assets
 from portal.pages.web.assets import Assets, on_accent
 from portal.settings.loading import load
 from portal.settings.settings import Settings
+from tests.harness.cases import each
 
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 
@@ -76,8 +77,8 @@ def test_the_stylesheet_is_put_together_in_order_with_the_accent_last(served: Se
     assert style.rstrip().endswith(":root{--accent:#ffee00;--on-accent:#000000}")
 
 
-@pytest.mark.parametrize(
-    ("accent", "text"),
+@each(
+    "accent, text",
     [
         ("#000000", "#ffffff"),
         ("#ffffff", "#000000"),
@@ -130,7 +131,7 @@ def test_the_brand_s_logo_is_served(served: Served, tmp_path: Path) -> None:
     assert served()[0].logo is None
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         "/static/",

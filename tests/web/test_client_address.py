@@ -10,6 +10,7 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from portal.settings.addresses import NO_ADDRESS, client_address, network_prefix, site_prefix
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.internals import logged, rows
 from tests.harness.page import PageClient
 
@@ -78,7 +79,7 @@ def test_every_spelling_of_an_address_is_the_same_address() -> None:
         assert client_address(address) == address
 
 
-@pytest.mark.parametrize(("address", "network", "site"), PREFIXES)
+@each("address, network, site", PREFIXES)
 def test_ipv6_counts_by_its_networks(address: str, network: str, site: str | None) -> None:
     assert network_prefix(address) == network
     assert site_prefix(address) == site

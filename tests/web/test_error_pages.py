@@ -13,6 +13,7 @@ from portal.database import database as db
 from portal.database.engine import TimeLimits
 from portal.sandbox import seed
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.faulty_zype import recording_calls
 from tests.harness.internals import cookie, give_cookie, logged, outcomes, send_body
 from tests.harness.page import Page, PageClient
@@ -27,9 +28,7 @@ def leads_on(page: Page) -> bool:
     return [str(link["href"]) for link in page.select("main a.button")] == ["/activate"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing", "/activate/nothing", "/static/no.css", "/%00", "/<script>alert(1)</script>", "/ä"]
-)
+@each("path", ["/nothing", "/activate/nothing", "/static/no.css", "/%00", "/<script>alert(1)</script>", "/ä"])
 def test_an_unknown_path_is_404(client: PageClient, path: str) -> None:
     page = client.get(path, 404)
 
@@ -55,8 +54,8 @@ def test_another_method_is_405_with_allow(client: PageClient, method: str, path:
     assert set(page.header("Allow").split(", ")) == allowed
 
 
-@pytest.mark.parametrize("path", ["/activate", "/activate/confirm", "/sign-in", "/sign-out", "/language"])
-@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+@each("path", ["/activate", "/activate/confirm", "/sign-in", "/sign-out", "/language"])
+@each("content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
 def test_a_body_of_a_megabyte_is_413(client: PageClient, path: str, content_type: str) -> None:
     page = send_body(client, path, b"pin=" + b"a" * 1_000_000, content_type)
 
@@ -70,8 +69,8 @@ def test_a_too_long_field_is_413(client: PageClient) -> None:
     assert send_body(client, "/activate", body, "multipart/form-data; boundary=x").status in (303, 413, 422)
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type"),
+@each(
+    "body, content_type",
     [
         (b"\xff\xfe\x00", "application/x-www-form-urlencoded"),
         (b"&".join(b"a=%d" % n for n in range(5000)), "application/x-www-form-urlencoded"),
@@ -81,7 +80,6 @@ def test_a_too_long_field_is_413(client: PageClient) -> None:
         (b"<a/>", "text/xml"),
         (b"pin=good1", "application/x-www-form-urlencoded; charset=rubbish"),
     ],
-    ids=["not UTF-8", "many fields", "no boundary", "wrong boundary", "JSON", "XML", "unknown charset"],
 )
 def test_an_unreadable_body_is_a_client_error(client: PageClient, body: bytes, content_type: str) -> None:
     for path in ("/activate", "/sign-in", "/language"):

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from portal.domain.errors import SettingsError
 from portal.pages.web.icons import ico
 from portal.settings.loading import load
+from tests.harness.cases import each
 from tests.harness.internals import flask_client
 from tests.harness.page import PageClient
 
@@ -112,11 +113,7 @@ def test_pictures_keep_their_size_and_place_in_an_ico_file() -> None:
     assert list(pictures(ico(*files))) == [(16, files[0]), (255, files[1]), (0, files[2])]
 
 
-@pytest.mark.parametrize(
-    "icon",
-    [b"", SVG, PNG, png(179, 179), png(180, 200), b"GIF89a" + png(512, 512)[6:]],
-    ids=["empty", "drawing", "signature alone", "small", "oblong", "GIF"],
-)
+@each("icon", [b"", SVG, PNG, png(179, 179), png(180, 200), b"GIF89a" + png(512, 512)[6:]])
 def test_a_picture_that_is_no_icon_is_refused(icon: bytes, tmp_path: Path) -> None:
     (tmp_path / "icon.png").write_bytes(icon)
     with pytest.raises(SettingsError, match="PORTAL_BRAND_ICON: must be an SVG file, or a square PNG"):

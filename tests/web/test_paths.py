@@ -6,12 +6,12 @@ A GET of a path that only takes a POST leads to the page with the form.
 from collections.abc import Callable
 from urllib.parse import quote
 
-import pytest
 from flask import Flask
 
 from portal.pages.identity import pin_cookie
 from portal.pages.web.paths import pin_in_address
 from portal.sandbox import seed
+from tests.harness.cases import each
 from tests.harness.internals import flask_client, logged
 from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Bob
@@ -195,8 +195,8 @@ def test_a_get_of_a_path_for_posts_leads_to_a_page(
             assert page.status == 200, path
 
 
-@pytest.mark.parametrize(
-    ("path", "page"),
+@each(
+    "path, page",
     [
         ("/activate/confirm", "/activate/compare"),
         ("/activate/discard", "/activate"),

@@ -2,11 +2,10 @@
 
 from http import HTTPStatus
 
-import pytest
-
 from portal.pages.web.headers import for_every_answer
 from portal.pages.web.refusals import refusals
 from portal.settings.loading import load
+from tests.harness.cases import each
 
 SETTINGS = load(
     {"PORTAL_PUBLIC_URL": "https://tv.example.com", "PORTAL_SECRET_KEY": "5ec4e7" * 11, "PORTAL_SANDBOX_PUBLIC": "yes"}
@@ -21,7 +20,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize("status", sorted(WORDS))
+@each("status", sorted(WORDS))
 def test_each_is_a_plain_sentence_that_says_what_to_do(status: int) -> None:
     head, _, body = refusals(SETTINGS)[status].partition(b"\r\n\r\n")
     first, *lines = head.decode("ascii").split("\r\n")

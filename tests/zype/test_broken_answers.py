@@ -5,7 +5,8 @@ import pytest
 from portal.domain.pins import Pin
 from portal.zype.client import ZypeClient
 from portal.zype.errors import NotFound, Unknown
-from tests.zype.conftest import CLIENT_SECRET, KEY, error_of
+from tests.harness.cases import each
+from tests.zype.conftest import CLIENT_SECRET, KEY, error_of, new_client
 from tests.zype.scripted_server import Connection, Reply, ScriptedServer, answer, leaks, raw
 
 PIN = Pin("zizm529")
@@ -34,12 +35,11 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("way", BROKEN)
-def test_a_broken_answer_to_a_write_leaves_the_outcome_unknown(
-    way: str, client: ZypeClient, server: ScriptedServer
-) -> None:
+@each("way", BROKEN)
+def test_a_broken_answer_to_a_write_leaves_the_outcome_unknown(way: str, server: ScriptedServer) -> None:
     server.replies = [BROKEN[way]]
-    error = error_of(lambda: client.link(PIN, CONSUMER))
+    with new_client(server) as client:
+        error = error_of(lambda: client.link(PIN, CONSUMER))
     assert type(error) is Unknown
     assert not error.retryable
     assert error.status is None
@@ -47,12 +47,13 @@ def test_a_broken_answer_to_a_write_leaves_the_outcome_unknown(
     assert not leaks(error, SECRETS)
 
 
-@pytest.mark.parametrize("way", BROKEN)
-def test_a_get_whose_connection_broke_is_retried_once(way: str, client: ZypeClient, server: ScriptedServer) -> None:
+@each("way", BROKEN)
+def test_a_get_whose_connection_broke_is_retried_once(way: str, server: ScriptedServer) -> None:
     server.replies = [BROKEN[way], answer(200, {"response": {"pin": "zizm529"}})]
-    assert client.pin_status("a device").pin == "zizm529"
-    server.replies = [BROKEN[way]]
-    error = error_of(lambda: client.pin_status("a device"))
+    with new_client(server) as client:
+        assert client.pin_status("a device").pin == "zizm529"
+        server.replies = [BROKEN[way]]
+        error = error_of(lambda: client.pin_status("a device"))
     assert type(error) is Unknown
     assert len(server.requests) == 4
 

@@ -11,6 +11,7 @@ from portal.domain.pins import Pin
 from portal.zype.bulkhead import Bulkhead, Pool
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Busy, Unavailable, Unknown
+from tests.harness.cases import each
 from tests.harness.ledger import actor, agent
 from tests.zype.conftest import settings_for
 from tests.zype.scripted_server import Connection, ScriptedServer
@@ -114,7 +115,7 @@ def test_one_address_has_eight_calls_in_flight() -> None:
         assert held(bulkhead, stack, [actor("alice", "2001:db8:0:1::1")], for_link=True) == 1
 
 
-@pytest.mark.parametrize(("places", "links"), [(32, 24), (16, 12), (4, 3), (2, 2), (1, 1)])
+@each("places, links", [(32, 24), (16, 12), (4, 3), (2, 2), (1, 1)])
 def test_half_of_the_places_are_kept_for_links_and_a_quarter_for_who_is_not_signed_in(places: int, links: int) -> None:
     with ExitStack() as stack:
         bulkhead = Bulkhead(places)

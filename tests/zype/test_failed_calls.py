@@ -5,10 +5,11 @@ import pytest
 from portal.domain.outcomes import Outcome
 from portal.zype.errors import BadCredentials, Misconfigured, NotFound, Refused, Unavailable, Unknown, ZypeError
 from portal.zype.outcomes import outcome_of_failed_read, outcome_of_failed_write, retry_seconds
+from tests.harness.cases import each
 
 
-@pytest.mark.parametrize(
-    ("error", "read", "write"),
+@each(
+    "error, read, write",
     [
         (Misconfigured, Outcome.MISCONFIGURED, Outcome.MISCONFIGURED),
         (Unavailable, Outcome.UNAVAILABLE, Outcome.UNAVAILABLE),

@@ -10,6 +10,7 @@ from portal.domain.actors import Role
 from portal.pages.staff_auth.oidc.claims import Claims
 from portal.settings.loading import load
 from tests.docs.pages import read
+from tests.harness.cases import each
 
 DOCS = read("docs/oidc.md")
 BASE = {"sub": "b0b", "auth_time": 1764000000}
@@ -74,7 +75,7 @@ def documented_settings(provider: str) -> dict[str, str]:
     return {name: value for name, value in found if not name.startswith("CLIENT") and name != "ISSUER"}
 
 
-@pytest.mark.parametrize("provider", ["Keycloak", "Microsoft Entra ID", "Okta", "Google", "authentik"])
+@each("provider", ["Keycloak", "Microsoft Entra ID", "Okta", "Google", "authentik"])
 def test_the_page_has_a_section_for_a_provider_with_its_claims_settings_and_sources(provider: str) -> None:
     text = section(provider)
     assert documented_settings(provider)["ROLE_CLAIM"] in ("roles", "groups", "hd")
