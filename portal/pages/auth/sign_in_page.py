@@ -6,10 +6,10 @@ from portal.pages.auth.forms import SignInForm
 from portal.pages.auth.handoff import sign_in as handoff
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
+from portal.pages.web.paths import HOME
 from portal.pages.web.responses import render_page
 from portal.services import services
 
-HOME = "/activate"
 # Where a sign-in may lead. Every other path in a form or a link is ignored.
 NEXT_PATHS = (HOME, "/devices")
 

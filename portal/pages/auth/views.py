@@ -9,7 +9,7 @@ from portal.pages.auth.forms import SignInForm, SignOutForm
 from portal.pages.auth.guards import viewer_required
 from portal.pages.auth.handoff import sign_in as handoff
 from portal.pages.auth.sign_in_attempts import SignInResult
-from portal.pages.auth.sign_in_page import HOME, known_path, sign_in_page
+from portal.pages.auth.sign_in_page import known_path, sign_in_page
 from portal.pages.auth.zype_login import result_of_error, sign_in_with_password
 from portal.pages.identity import pin_cookie
 from portal.pages.identity import viewer as identity
@@ -18,6 +18,7 @@ from portal.pages.identity.viewer import Flash, Viewer
 from portal.pages.web import language
 from portal.pages.web.error_pages import KINDS, error_page
 from portal.pages.web.forms import csrf, is_from_another_site, on_stale_form, stale_reason
+from portal.pages.web.paths import HOME
 from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
 from portal.zype.errors import ZypeError

@@ -2,41 +2,40 @@
 
 from urllib.parse import quote
 
-from flask import Response, current_app
-from werkzeug.exceptions import HTTPException
+from flask import Response
 
 from portal.pages.identity import agent as staff_identity
 from portal.pages.identity import viewer as identity
 from portal.pages.staff_auth.forms import StaffSignInForm
 from portal.pages.staff_auth.provider_link import link_token
-from portal.pages.web.paths import FILTERED_HISTORY
+from portal.pages.web.origins import CONSOLE, is_console_path
+from portal.pages.web.paths import FILTERED_HISTORY, takes_get
 from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 
-HOME = "/support"
 SIGN_IN = "/support/sign-in"
 # Paths below /support that are part of signing in or out: no sign-in leads there.
 EXCLUDED = (SIGN_IN, "/support/sign-out")
 
 
 def known_staff_path(path: str | None) -> str:
-    """Return the path to go on to after sign-in: of a page of the console, HOME for every other.
+    """Return the path to go on to after sign-in: of a page of the console, CONSOLE for every other.
 
     The history may have its filter as a query.
     """
-    return path if path and (FILTERED_HISTORY.fullmatch(path) or _is_console_page(path)) else HOME
+    return path if path and (FILTERED_HISTORY.fullmatch(path) or _is_console_page(path)) else CONSOLE
 
 
-def redirect_to(path: str, next_path: str = HOME) -> Response:
-    """Return the redirect to a path, with the path to go on to afterwards in its query, unless that is HOME."""
-    query = f"?next={quote(next_path)}" if next_path != HOME else ""
+def redirect_to(path: str, next_path: str = CONSOLE) -> Response:
+    """Return the redirect to a path, with the path to go on to afterwards in its query, unless that is CONSOLE."""
+    query = f"?next={quote(next_path)}" if next_path != CONSOLE else ""
     return see_other((path if FILTERED_HISTORY.fullmatch(path) else quote(path)) + query)
 
 
 def staff_sign_in_page(
     form: StaffSignInForm | None = None,
     *,
-    next_path: str = HOME,
+    next_path: str = CONSOLE,
     problem: str | None = None,
     retry_after: int | None = None,
     status: int = 200,
@@ -68,12 +67,7 @@ def staff_sign_in_page(
 
 def _is_console_page(path: str) -> bool:
     """Tell whether a path is one of a page of the console that a GET opens."""
-    is_below = path == HOME or path.startswith(f"{HOME}/")
     # A browser would remove dot segments and go elsewhere.
-    if not is_below or "/." in path or any(path == way or path.startswith(f"{way}/") for way in EXCLUDED):
+    if not is_console_path(path) or "/." in path or any(path == way or path.startswith(f"{way}/") for way in EXCLUDED):
         return False
-    try:
-        current_app.url_map.bind("").match(path, method="GET")
-    except HTTPException:
-        return False
-    return True
+    return takes_get(path)

@@ -6,14 +6,13 @@ from urllib.parse import quote
 from flask_babel import gettext as _
 
 from portal.pages.support.signed_state import sign, verify
+from portal.pages.web.origins import CONSOLE
 from portal.viewers.directory import Viewer
-
-HOME = "/support"
 
 
 def viewer_path(consumer_id: str) -> str:
     """Return the path of the page about a viewer."""
-    return f"{HOME}/viewers/{quote(consumer_id, safe='')}"
+    return f"{CONSOLE}/viewers/{quote(consumer_id, safe='')}"
 
 
 @dataclass(frozen=True)

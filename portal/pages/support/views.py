@@ -17,8 +17,9 @@ from portal.pages.identity import draft
 from portal.pages.identity.agent import Agent
 from portal.pages.support import actions
 from portal.pages.support.forms import FindViewerForm
-from portal.pages.support.viewer_summary import HOME, ViewerSummary, viewer_path
+from portal.pages.support.viewer_summary import ViewerSummary, viewer_path
 from portal.pages.web.forms import as_typed, on_stale_form
+from portal.pages.web.origins import CONSOLE
 from portal.pages.web.responses import render_page, see_other, status_of
 from portal.services import services
 from portal.viewers.directory import LookUpResult, Viewer
@@ -27,7 +28,7 @@ P = ParamSpec("P")
 
 bp = Blueprint("support", __name__)
 
-VIEWER = f"{HOME}/viewers/<consumer_id>"
+VIEWER = f"{CONSOLE}/viewers/<consumer_id>"
 MAX_ATTEMPTS = 10
 # For this long the page shows that the viewer reported a PIN that somebody sent.
 REPORT_SHOWN = timedelta(days=30)
@@ -66,13 +67,13 @@ def with_look_up(view: Callable[..., Response]) -> Callable[..., Response]:
     return guarded
 
 
-@bp.get(HOME)
+@bp.get(CONSOLE)
 @agent_required
 def find_viewer(agent: Agent) -> Response:
     return _find_page(FindViewerForm(formdata=None, data=draft.read(agent)))
 
 
-@bp.post(HOME)
+@bp.post(CONSOLE)
 @agent_required
 def look_up_viewer(agent: Agent) -> Response:
     form = FindViewerForm()

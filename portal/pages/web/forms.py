@@ -20,6 +20,7 @@ from wtforms import Field, Form, HiddenField, StringField
 from portal.domain.characters import is_control, visible
 from portal.pages.identity import agent as staff_identity
 from portal.pages.identity import viewer as identity
+from portal.pages.web.origins import is_for_staff
 from portal.services import services
 
 StalePage = TypeVar("StalePage", bound=Callable[..., Response])
@@ -133,7 +134,7 @@ def init_app(app: Flask) -> None:
 
 
 def _is_nobody_signed_in() -> bool:
-    if request.path.startswith("/support"):
+    if is_for_staff():
         return not staff_identity.has_session()
     return identity.current_viewer() is None
 

@@ -70,7 +70,7 @@ def _keep_typed(response: Response, page: str) -> None:
     """Keep what stands in the form whose button was pressed, for the page that is shown again."""
     if "password" in request.form:
         identity.keep_typed(request.form)
-    elif page.startswith("/support"):
+    elif is_console_path(page):
         draft.keep_sent(response, page)
     else:
         pin_cookie.keep_sent(response)
@@ -126,7 +126,7 @@ def page_to_return_to(path: str) -> str:
     origin is returned.
     """
     page = _page_of(path)
-    if services().settings.staff_url and is_console_path(page.partition("?")[0]) != is_console_origin():
+    if services().settings.staff_url and is_console_path(page) != is_console_origin():
         return CONSOLE if is_console_origin() else HOME
     return page
 
@@ -141,7 +141,7 @@ def _page_of(path: str) -> str:
         return "/devices"
     if path in _PAGES:
         return path
-    return "/support" if path.startswith("/support/") else "/activate"
+    return CONSOLE if is_console_path(path) else HOME
 
 
 def remember(code: str) -> None:

@@ -22,5 +22,6 @@ def is_for_staff() -> bool:
 
 
 def is_console_path(path: str) -> bool:
-    """Tell whether a canonical path is one of the console."""
+    """Tell whether a canonical path, perhaps with a query, is one of the console."""
+    path = path.partition("?")[0]
     return path == CONSOLE or path.startswith(f"{CONSOLE}/")

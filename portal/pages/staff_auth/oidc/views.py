@@ -15,7 +15,8 @@ from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.errors import ProviderError
 from portal.pages.staff_auth.oidc.problems import OF_THE_ACCOUNT, Problem, ProviderSignIn, problem_of
 from portal.pages.staff_auth.provider_link import is_from_our_page, link_token
-from portal.pages.staff_auth.sign_in_page import HOME, SIGN_IN, known_staff_path, redirect_to
+from portal.pages.staff_auth.sign_in_page import SIGN_IN, known_staff_path, redirect_to
+from portal.pages.web.origins import CONSOLE
 from portal.pages.web.responses import render_page, see_other
 from portal.services import services
 
@@ -96,7 +97,7 @@ def _result_page(result: ProviderSignIn, next_path: str, reauthenticate: bool) -
 
 
 def _problem_page(
-    problem: Problem, next_path: str = HOME, reauthenticate: bool = False, retry_after: int | None = None
+    problem: Problem, next_path: str = CONSOLE, reauthenticate: bool = False, retry_after: int | None = None
 ) -> Response:
     """Return the page that says why nobody was signed in."""
     return render_page(
