@@ -44,6 +44,9 @@ def test_secrets_are_generated_once_and_for_nobody_else(secrets: Path) -> None:
     assert len(set(before.values())) == len(before)
     assert {len(before[name]) for name in ("secret_key", "ledger_key", "postgres_password")} == {64}
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    # A file that is there is not written, which only root could do: here, an address that the operator has changed.
+    before["database_url"] = before["database_url"].replace("@postgres/", "@db.example.com/")
+    (secrets / "database_url").write_text(before["database_url"])
 
     said = subprocess.run([secrets.parent / "make-secrets"], check=True, capture_output=True, text=True, timeout=20)
 
