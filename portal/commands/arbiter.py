@@ -69,7 +69,7 @@ class PortalArbiter(Arbiter):  # type: ignore[misc]
         try:
             return runtime_folder(self._environ)
         except FolderUnusable as fault:
-            # It was usable when the server started.
+            # It was usable when the server started, so what is there now is better than no worker.
             log.error("runtime_folder_lost", why=str(fault))
             return runtime_folder({})
 

@@ -87,6 +87,7 @@ class WholeRequestWorker(GracefulWorker):
             # The client is gone, or gunicorn has closed the connection in the middle of an answer that failed.
             return _Next.NOTHING
         except Exception as error:
+            # Whatever it is: finish_request would raise it again, in the thread of the poller, and end the worker.
             log.error("answer_failed", exc_info=error)
             self._send_refusal(conn, 500)
         else:
