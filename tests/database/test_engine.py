@@ -28,11 +28,11 @@ def direct(postgresql_url: str) -> Iterator[Database]:
     database.dispose()
 
 
-def test_no_statement_is_prepared_on_the_server(direct: Database) -> None:
+def test_a_statement_that_repeats_is_prepared_on_the_server(direct: Database) -> None:
     with direct.write() as connection:
         for number in range(10):
             connection.execute(sa.select(sa.literal(number)))
-        assert connection.execute(sa.text("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
+        assert connection.execute(sa.text("SELECT count(*) FROM pg_prepared_statements")).scalar() == 1
 
 
 def test_statements_end_at_their_time_limit(direct: Database) -> None:

@@ -70,6 +70,8 @@ def test_the_same_statements_run_again_and_again_by_more_clients_than_connection
                 connection.execute(sa.select(sa.literal(number)))
             with database.read() as connection:
                 connection.execute(sa.select(sa.literal(number)))
+                prepared = connection.execute(sa.text("SELECT count(*) FROM pg_prepared_statements")).scalar()
+                assert prepared == 0
         return number
 
     with ThreadPoolExecutor(CLIENTS) as pool:
