@@ -17,6 +17,7 @@ from portal.database.database import Database
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, Outcome, SignInOutcome, UnlinkOutcome
 from portal.ledger.archivable import REPORTS, SHORTEST, Archivable, kept_for
+from portal.ledger.archive_verification import ArchiveVerification
 from portal.ledger.archiving import ArchiveFailed, Archiving
 from portal.ledger.attempts import Attempt, Begun
 from portal.ledger.history import AttemptFilter, History
@@ -178,6 +179,9 @@ def test_an_interrupted_archive_is_finished_with_nothing_lost_and_nothing_twice(
     (file,) = files(tmp_path)
     assert len(rows(database)) == len(before) - MIN_SIZE + 1
     assert rows_in(file) == before[:98]
+    # Of no attempt has one row left, and what is still in both places is no fault.
+    verified = ArchiveVerification(database, ledger.keyring).archives([file])
+    assert (verification.ledger().faults, verified[str(file)].faults) == ([], [])
     with pytest.raises(LookupError, match="audit archive has been run again"):
         ledger.resolve(str(rows(database)[-1]["attempt_id"]), "archived")
 
@@ -192,6 +196,8 @@ def test_an_interrupted_archive_is_finished_with_nothing_lost_and_nothing_twice(
     assert sorted([*rows_in(file), *kept], key=lambda row: int(str(row["id"]))) == before
     assert verification.ledger().faults == []
     assert archive() == []
+    verified = ArchiveVerification(database, ledger.keyring).archives([file])
+    assert (verified[str(file)].checked, verified[str(file)].faults) == (98, [])
 
 
 def interrupt(_: float) -> None:
