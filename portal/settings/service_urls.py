@@ -58,7 +58,7 @@ def _need_package(module: str, extra: str) -> None:
         ) from error
 
 
-def redis_url(value: str) -> None:
+def check_redis_url(value: str) -> None:
     message = "must look like redis://127.0.0.1:6379/0, with %40, %2F, %3F and %23 for @, /, ? and # in a password"
     parts = split_url(value, ("redis", "rediss"), message)
     if "@" in parts.path + parts.query + parts.fragment:
@@ -66,7 +66,7 @@ def redis_url(value: str) -> None:
     _need_package("redis", extra="redis")
 
 
-def smtp_url(value: str) -> None:
+def check_smtp_url(value: str) -> None:
     message = (
         "must look like smtp://name:password@mail.example.com:587, or smtps:// for TLS from the first byte, "
         "or smtp://mail.internal:25?tls=no for a relay without TLS on a private network"

@@ -17,7 +17,7 @@ from portal.domain.hosts import without_default_port
 from portal.settings.addresses import is_loopback, url_host
 from portal.settings.email_addresses import is_plain_ascii_email
 from portal.settings.package_data import languages
-from portal.settings.service_urls import database_url, redis_url, smtp_url, split_url
+from portal.settings.service_urls import check_redis_url, check_smtp_url, database_url, split_url
 
 _BIND = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 # What phones show on the home screen.
@@ -175,5 +175,5 @@ HandoffIssuer = Annotated[str, _TOKEN]
 Credential = Annotated[SecretStr, _secret(_TOKEN.func)]
 Key = Annotated[SecretStr, _secret(_KEY.func)]
 DatabaseURL = Annotated[SecretStr, AfterValidator(database_url)]
-RedisURL = Annotated[SecretStr, _secret(redis_url)]
-SMTPURL = Annotated[SecretStr, _secret(smtp_url)]
+RedisURL = Annotated[SecretStr, _secret(check_redis_url)]
+SMTPURL = Annotated[SecretStr, _secret(check_smtp_url)]
