@@ -12,7 +12,7 @@ from gunicorn.errors import HaltServer
 
 from portal.commands.child_process import ChildProcess
 from portal.commands.folders import FolderUnusable, runtime_folder
-from portal.commands.stopping import ServerState, begin_no_connection
+from portal.commands.stopping import ServerState, drop_new_connections
 
 log = structlog.get_logger("portal.commands")
 
@@ -91,7 +91,7 @@ class PortalArbiter(Arbiter):  # type: ignore[misc]
         """Stop the workers. If the next one fails to start while the first failure is handled, go on stopping."""
         self._state.stop()
         for listener in self.LISTENERS:
-            begin_no_connection(listener)
+            drop_new_connections(listener)
         try:
             super().stop(graceful)
         except HaltServer:

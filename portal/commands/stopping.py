@@ -44,16 +44,16 @@ class ServerState:
         return self._byte[0] == _STOPPING
 
 
-def begin_no_connection(listener: Any) -> None:
+def drop_new_connections(listener: Any) -> None:
     """Let a listening socket, which other processes may share, take no further connection.
 
-    A connection that is complete when the socket closes, and that no process has accepted, is reset, whatever the
-    client has sent by then. So the processes accept what is there, and between that and the closing nothing may come.
-    A client that tries in between is not answered; its system tries again after a second, and is refused.
+    When a socket closes, the system resets each connection that is complete and that no process has accepted, whatever
+    its client has sent. So the processes first accept what is there, and until they close the socket nothing new may
+    come. Who tries to connect meanwhile gets no answer; their system tries again after a second, and is refused.
     """
     instructions = b"".join(struct.pack("HBBI", *instruction) for instruction in _NO_NEW_CONNECTIONS)
     program = ctypes.create_string_buffer(instructions)
-    # Elsewhere than on Linux, or where that is forbidden, the moment is short, and no more is lost than then.
+    # It may be forbidden, and there is no such filter but on Linux. Then what connects in that short time is lost.
     with suppress(OSError):
         listener.setsockopt(
             socket.SOL_SOCKET,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from portal.commands.stopping import ServerState, begin_no_connection
+from portal.commands.stopping import ServerState, drop_new_connections
 from portal.commands.worker import WholeRequestWorker
 from tests.harness.servers import Port
 from tests.harness.timing import at_most, wait_until
@@ -67,7 +67,7 @@ def test_a_server_that_drains_says_so_in_every_answer(port: Port) -> None:
 
 def test_no_connection_begins_while_those_that_wait_are_accepted(port: Port) -> None:
     waiting = socket.create_connection(("127.0.0.1", port.number))
-    begin_no_connection(port.socket)
+    drop_new_connections(port.socket)
     outcomes = []
 
     def connect() -> None:

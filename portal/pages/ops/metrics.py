@@ -1,7 +1,7 @@
 """The metrics for Prometheus. Labels have closed sets of values: no id, path, PIN or address is ever one.
 
-A gauge needs a ``multiprocess_mode``, by which the values of the processes become one. A series that an alert is about
-is there from the start, since Prometheus' increase() does not count the step from no series to one: see ``_begin``.
+A gauge needs a ``multiprocess_mode``, by which the values of the processes become one. Every series of an alert is made
+at the start (``_make_series``), since increase() of Prometheus does not count the step from no series to one.
 """
 
 from itertools import product
@@ -128,7 +128,7 @@ def count_notice(result: str) -> None:
     NOTICES.labels(result).inc()
 
 
-def _begin() -> None:
+def _make_series() -> None:
     for outcome, actor in product(Outcome, BY_VIEWER_OR_AGENT):
         LINKS.labels(outcome, actor)
     for call, result in product(ZYPE_CALLS, ("ok", Misconfigured.label, ContractBroken.label)):
@@ -144,4 +144,4 @@ def _begin() -> None:
         NOTICES.labels(result)
 
 
-_begin()
+_make_series()

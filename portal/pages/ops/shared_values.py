@@ -48,7 +48,7 @@ class SharedValues:
         return value
 
     def put_into(self, file: int) -> None:
-        """Write all values into a file from now on, going on from those that its process before this one has left.
+        """Write all values into a file from now on, added to what an earlier process has left in it.
 
         Gauges say how things are in a process, so they begin anew.
         """
