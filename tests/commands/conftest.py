@@ -1,17 +1,26 @@
 """What tests of the commands share: running one as an operator does."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from portal.commands.cli import main
+from portal.database.database import Database
 from tests.harness.commands import Start, run_command, start_fork
 
 Run = Callable[..., Result]
 RunProcess = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def database(environ: dict[str, str]) -> Iterator[Database]:
+    """The database of the command's settings."""
+    database = Database(environ["PORTAL_DATABASE_URL"], connections=2)
+    yield database
+    database.dispose()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The commands of the support staff's accounts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -63,13 +63,6 @@ def environ(request: pytest.FixtureRequest) -> dict[str, str]:
     """The settings of the commands and of the portal, with the database of the fixture that the test names."""
     url: str = request.getfixturevalue(getattr(request, "param", "sqlite_url"))
     return {"PORTAL_SECRET_KEY": SECRET_KEY, "PORTAL_DATABASE_URL": url}
-
-
-@pytest.fixture
-def database(environ: dict[str, str]) -> Iterator[Database]:
-    database = Database(environ["PORTAL_DATABASE_URL"], connections=2)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

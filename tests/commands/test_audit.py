@@ -1,7 +1,6 @@
 """The commands of the ledger, as an operator runs them."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,13 +20,6 @@ from tests.ledger.rows import insert_attempt
 KEY = "1edge4" * 8
 NEXT_KEY = "7e4701" * 8
 BOB = Actor(ActorKind.AGENT, "bob", "192.0.2.9", "request-9")
-
-
-@pytest.fixture
-def database(sqlite_url: str) -> Iterator[Database]:
-    opened = Database(sqlite_url)
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from portal.database.database import Database
 from tests.commands.conftest import Run, RunProcess
-from tests.harness.commands import Start, command_environ, start_fork, start_python
+from tests.harness.commands import Command, Start, command_environ, start_fork, start_python
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import free_port
 from tests.mail.conftest import Attempts
@@ -68,7 +68,7 @@ def test_it_stops_at_a_signal_and_at_the_end_of_its_input(
     (read_input, write_input), (read_output, write_output) = os.pipe(), os.pipe()
     with open(write_input, "wb") as given_input, open(read_output, "rb") as output:
         with open(read_input, "rb") as stdin, open(write_output, "wb") as printed:
-            process = start(["mailer", "--stop-with-stdin"], given, tmp_path, printed, printed, stdin)
+            process = start(Command(["mailer", "--stop-with-stdin"], given, tmp_path, printed, printed, stdin))
         assert attempt_id in output.readline().decode(), "it is at work"
         started = time.monotonic()
         given_input.close() if how == "end of input" else process.terminate()

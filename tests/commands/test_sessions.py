@@ -1,6 +1,6 @@
 """The command that ends sessions: of a viewer, of an agent, or all of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -24,13 +24,6 @@ End = Callable[..., str]
 def environ(any_database_url: str) -> dict[str, str]:
     """The settings of the command."""
     return {"PORTAL_SECRET_KEY": SECRET_KEY, "PORTAL_DATABASE_URL": any_database_url}
-
-
-@pytest.fixture
-def database(environ: dict[str, str]) -> Iterator[Database]:
-    database = Database(environ["PORTAL_DATABASE_URL"], connections=2)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The command that forgets a viewer: what it erases, and what stays."""
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 
@@ -34,9 +32,8 @@ def environ(any_database_url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def database(environ: dict[str, str]) -> Iterator[Database]:
+def database(database: Database, environ: dict[str, str]) -> Database:
     """A database in which Alice and Mallory have a session, a language, two names of TVs and a mail each."""
-    database = Database(environ["PORTAL_DATABASE_URL"], connections=2)
     keys = keyring(load(environ))
     ledger, preferences = Ledger(database, keys, on_outcome=queue_notice), ViewerPreferences(database)
     for viewer in ("alice", "mallory"):
@@ -49,8 +46,7 @@ def database(environ: dict[str, str]) -> Iterator[Database]:
         attempt = Attempt(Action.LINK, BOB, viewer, "tv-1", reason=Reason("Other: asked for it"))
         ledger.begin(attempt)
         ledger.finish(attempt, Outcome.LINKED)
-    yield database
-    database.dispose()
+    return database
 
 
 def rows_of(database: Database, viewer: str) -> dict[str, int]:

@@ -15,7 +15,7 @@ from portal.database.database import Database
 from portal.database.engine import TimeLimits
 from portal.database.migration import upgrade
 from portal.database.schema import SchemaState, state_of
-from tests.harness.commands import command_environ, start_fork
+from tests.harness.commands import Command, command_environ, start_fork
 from tests.harness.postgres import Cluster
 from tests.harness.timing import wait_until
 
@@ -45,7 +45,7 @@ def upgrade_twice(url: str, folder: Path, meanwhile: Callable[[], None]) -> list
     environ = command_environ({"PORTAL_DATABASE_URL": url}, folder)
     with ExitStack() as stack:
         outputs = [stack.enter_context(TemporaryFile()) for _ in range(2)]
-        started = [start_fork(("db", "upgrade"), environ, folder, output, output) for output in outputs]
+        started = [start_fork(Command(("db", "upgrade"), environ, folder, output, output)) for output in outputs]
         meanwhile()
         ended = []
         for process, output in zip(started, outputs, strict=True):

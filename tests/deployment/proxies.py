@@ -167,26 +167,8 @@ def nginx(
         yield proxy
 
 
-@contextlib.contextmanager
-def caddy(
-    portal: int,
-    https: Port,
-    certificate: Path,
-    bundle: Path,
-    folder: Path,
-    changes: Mapping[str, str] | None = None,
-) -> Iterator[Proxy]:
-    """Run Caddy while the block runs."""
-    file = folder / "Caddyfile"
-    file.write_text(_changed(caddyfile(portal, https.number, certificate, folder), changes or {}))
-    https.close()
-    command = [need("caddy"), "run", "--config", file, "--adapter", "caddyfile"]
-    with _running(command, folder, Proxy(https.number, bundle, folder)) as proxy:
-        yield proxy
-
-
-def haproxy_file(portal: int, https: int, certificate: Path) -> str:
-    """Return docs/deploy/haproxy.cfg for one portal, these ports and a certificate with its key."""
+def haproxy_file(portal: int, https: int, certificate: Path, _folder: Path) -> str:
+    """Return docs/deploy/haproxy.cfg for one portal, these ports and a certificate with its key; it logs to no file."""
     text = (DEPLOY / "haproxy.cfg").read_text()
     changes = {
         r"bind :443 ssl crt \S+": f"bind 127.0.0.1:{https},[::1]:{https} ssl crt {certificate}",
@@ -198,27 +180,40 @@ def haproxy_file(portal: int, https: int, certificate: Path) -> str:
     return _changed(text, changes)
 
 
-@contextlib.contextmanager
-def haproxy(
-    portal: int,
-    https: Port,
-    certificate: Path,
-    bundle: Path,
-    folder: Path,
-    changes: Mapping[str, str] | None = None,
-) -> Iterator[Proxy]:
-    """Run HAProxy while the block runs."""
-    file = folder / "haproxy.cfg"
-    file.write_text(_changed(haproxy_file(portal, https.number, certificate), changes or {}))
-    https.close()
-    with _running([need("haproxy"), "-f", file], folder, Proxy(https.number, bundle, folder)) as proxy:
-        yield proxy
+def _with_one_file(
+    name: str, text_for: Callable[[int, int, Path, Path], str], program: str, *options: str
+) -> Callable[..., contextlib.AbstractContextManager[Proxy]]:
+    """Return what runs a proxy that reads one file, while a block runs.
+
+    Args:
+        name: of the file.
+        text_for: returns the file for a portal, the port for TLS, a certificate with its key, and a folder.
+        program: of the proxy.
+        options: of the program; the last is the one for the file.
+    """
+
+    @contextlib.contextmanager
+    def run(
+        portal: int,
+        https: Port,
+        certificate: Path,
+        bundle: Path,
+        folder: Path,
+        changes: Mapping[str, str] | None = None,
+    ) -> Iterator[Proxy]:
+        file = folder / name
+        file.write_text(_changed(text_for(portal, https.number, certificate, folder), changes or {}))
+        https.close()
+        with _running([need(program), *options, file], folder, Proxy(https.number, bundle, folder)) as proxy:
+            yield proxy
+
+    return run
 
 
 PROXIES: dict[str, Callable[..., contextlib.AbstractContextManager[Proxy]]] = {
     "nginx": nginx,
-    "Caddy": caddy,
-    "HAProxy": haproxy,
+    "Caddy": _with_one_file("Caddyfile", caddyfile, "caddy", "run", "--adapter", "caddyfile", "--config"),
+    "HAProxy": _with_one_file("haproxy.cfg", haproxy_file, "haproxy", "-f"),
 }
 
 

@@ -3,62 +3,33 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, Protocol
 
-from tests.harness.fork_server import ROOT, ForkedProcess, fork_server
+from tests.harness.fork_server import ROOT, fork_server
+from tests.harness.forked_process import Command, ForkedProcess
 
 Process = ForkedProcess | subprocess.Popen[bytes]
+Start = Callable[[Command], Process]
 
 
-class Start(Protocol):
-    """Starts a command of the portal in a session of its own, so that a test can send Ctrl-C to all its processes."""
-
-    def __call__(
-        self,
-        command: Sequence[str],
-        environ: Mapping[str, str],
-        folder: Path,
-        stdout: IO[Any],
-        stderr: IO[Any],
-        stdin: IO[Any] | None = None,
-    ) -> Process:
-        """Start the command with exactly these environment variables, in the folder; without stdin it reads nothing."""
-        ...
-
-
-def start_python(
-    command: Sequence[str],
-    environ: Mapping[str, str],
-    folder: Path,
-    stdout: IO[Any],
-    stderr: IO[Any],
-    stdin: IO[Any] | None = None,
-) -> subprocess.Popen[bytes]:
+def start_python(command: Command) -> subprocess.Popen[bytes]:
     """Start a command by a new interpreter, which imports every library again."""
     return subprocess.Popen(
-        [sys.executable, "-m", "portal", *command],
-        cwd=folder,
-        env=environ,
-        stdin=stdin or subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
+        [sys.executable, "-m", "portal", *command.words],
+        cwd=command.folder,
+        env=command.environ,
+        stdin=command.stdin or subprocess.DEVNULL,
+        stdout=command.stdout,
+        stderr=command.stderr,
         start_new_session=True,
     )
 
 
-def start_fork(
-    command: Sequence[str],
-    environ: Mapping[str, str],
-    folder: Path,
-    stdout: IO[Any],
-    stderr: IO[Any],
-    stdin: IO[Any] | None = None,
-) -> ForkedProcess:
+def start_fork(command: Command) -> ForkedProcess:
     """Start a command by a fork of a process that has imported the libraries."""
-    return fork_server().start(command, environ, folder, stdout, stderr, stdin)
+    return fork_server().start(command)
 
 
 def command_environ(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -78,7 +49,7 @@ def run_command(
         start: ``start_python`` to start it as an operator does.
     """
     with TemporaryFile("w+") as stdout, TemporaryFile("w+") as stderr:
-        status = start(command, command_environ(environ, folder), folder, stdout, stderr).wait(60)
+        status = start(Command(command, command_environ(environ, folder), folder, stdout, stderr)).wait(60)
         stdout.seek(0)
         stderr.seek(0)
         return subprocess.CompletedProcess(command, status, stdout.read(), stderr.read())

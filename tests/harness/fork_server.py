@@ -8,19 +8,17 @@ import functools
 import gc
 import json
 import os
-import select
 import selectors
 import signal
 import socket
 import ssl
-import struct
 import subprocess
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator
 from contextlib import ExitStack, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import babel.localedata
 from flask import Flask
@@ -28,6 +26,7 @@ from flask import Flask
 from portal.zype import wire
 from tests.harness.compiled_templates import CompiledTemplates
 from tests.harness.forked_children import ForkingPopen, run_portal
+from tests.harness.forked_process import NUMBER, Command, ForkedProcess
 from tests.harness.run_folder import VARIABLE, only_one
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,57 +42,6 @@ MODULES = (
 )
 SOCKET = "fork_server"
 MAX_REQUEST_BYTES = 100_000
-# Of the process that runs the command: first its id, then its exit status.
-NUMBER = struct.Struct("i")
-
-
-class ForkedProcess:
-    """A command of the portal in a process of its own; the methods are those of subprocess.Popen.
-
-    Args:
-        command: for the message of a time-out.
-        status: a pipe that gives the process id at once, and the exit status at the end.
-    """
-
-    def __init__(self, command: str, status: int) -> None:
-        self._command = command
-        self._status = status
-        self._exit_status: int | None = None
-        self.pid = self._read_number()
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Return the exit status, or raise subprocess.TimeoutExpired."""
-        if self._exit_status is None:
-            has_ended = select.poll()
-            has_ended.register(self._status)
-            if not has_ended.poll(None if timeout is None else timeout * 1000):
-                raise subprocess.TimeoutExpired(self._command, timeout or 0)
-            self._exit_status = self._read_number()
-            os.close(self._status)
-        return self._exit_status
-
-    def poll(self) -> int | None:
-        """Return the exit status, or none if it has not ended yet."""
-        try:
-            return self.wait(0)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def terminate(self) -> None:
-        """Send SIGTERM."""
-        self._send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Send SIGKILL."""
-        self._send_signal(signal.SIGKILL)
-
-    def _send_signal(self, number: signal.Signals) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, number)
-
-    def _read_number(self) -> int:
-        number: int = NUMBER.unpack(os.read(self._status, NUMBER.size))[0]
-        return number
 
 
 class ForkServer:
@@ -128,25 +76,17 @@ class ForkServer:
                 start_new_session=True,
             )
 
-    def start(
-        self,
-        command: Sequence[str],
-        environ: Mapping[str, str],
-        folder: Path,
-        stdout: IO[Any],
-        stderr: IO[Any],
-        stdin: IO[Any] | None = None,
-    ) -> ForkedProcess:
-        """Run ``python -m portal`` with these arguments, in a session of its own."""
-        request = json.dumps({"command": command, "environ": dict(environ), "folder": str(folder)}).encode()
+    def start(self, command: Command) -> ForkedProcess:
+        """Run what ``python -m portal`` runs."""
+        given = {"command": command.words, "environ": dict(command.environ), "folder": str(command.folder)}
         status, write_status = os.pipe()
         try:
             with Path(os.devnull).open("rb") as nothing:
-                files = [(stdin or nothing).fileno(), stdout.fileno(), stderr.fileno(), write_status]
-                socket.send_fds(self._requests, [request], files)
+                files = [(command.stdin or nothing).fileno(), command.stdout.fileno(), command.stderr.fileno()]
+                socket.send_fds(self._requests, [json.dumps(given).encode()], [*files, write_status])
         finally:
             os.close(write_status)
-        return ForkedProcess(" ".join(command), status)
+        return ForkedProcess(" ".join(command.words), status)
 
     def close(self) -> None:
         """End the process that forks, if no other process of the tests needs it."""

@@ -14,7 +14,7 @@ import requests
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from tests.harness.commands import Process, Start, command_environ, start_fork
+from tests.harness.commands import Command, Process, Start, command_environ, start_fork
 from tests.harness.starting import wait_until_it_answers
 
 
@@ -167,7 +167,7 @@ def processes(
     port.close()
     log = folder / f"{command}.log"
     with log.open("wb") as output:
-        process = start([command], command_environ(environ, folder), folder, output, output)
+        process = start(Command([command], command_environ(environ, folder), folder, output, output))
     running = Processes(process, port.url, log)
     try:
         running.wait_until_ready()
