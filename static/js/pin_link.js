@@ -34,7 +34,7 @@ function takeFromAddress() {
 function showPin() {
   const fresh = takeFromAddress();
   const pin = fresh || stored();
-  // An error is about another PIN: the page comes anew. Its address differs, or only the fragment would change.
+  // An error is about another PIN, so load the page again: with a query, since a new fragment alone loads nothing.
   const isAfterError = fresh && field && document.querySelector(".error-summary");
   if (isAfterError) return location.replace(`/activate?#pin=${encodeURIComponent(fresh)}`);
   if (field && pin) byId("original").value = pin; // With a letter more or less it is still the PIN of the link.

@@ -30,7 +30,7 @@ def test_the_token_of_an_example_signs_in(
 ) -> None:
     interpreter = INTERPRETERS[language]
     if interpreter is None:
-        # PHP and Node are not needed for anything else, so .ci/run installs neither.
+        # .ci/run installs Node, for tests/deployment, and no PHP, which nothing else needs.
         pytest.skip(f"there is no interpreter for {language}")
     own = {"handoff_key": KEY, "handoff_issuer": ISSUER, "handoff_url": f"{ISSUER}/tv"}
     browser = browse(make_app(sign_in="handoff", **own))

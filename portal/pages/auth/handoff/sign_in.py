@@ -48,8 +48,8 @@ def sign_in(token: str, actor: Actor) -> SignInResult[Viewer]:
 def is_without_cookies() -> bool:
     """Tell whether the site has just handed this browser over, and the browser has kept no cookie.
 
-    It would be sent round between the two without a word. A first visit by a link of the site looks the same, but that
-    nobody has just signed in from its address. Raises sqlalchemy.exc.SQLAlchemyError.
+    It would be sent round between the two without a word. A first visit by a link of the site looks the same, except
+    that nobody has just signed in from its address. Raises sqlalchemy.exc.SQLAlchemyError.
     """
     is_sent_back = not identity.has_cookie() and _origin(request.referrer or "") in _site_origins()
     if "handoff" not in services().settings.sign_in or not is_sent_back:
