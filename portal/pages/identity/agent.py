@@ -19,6 +19,8 @@ from portal.staff.accounts import Account
 _HAS_SIGNED_OUT = "staff_signed_out"
 _WAS_REFUSED = "staff_refused"
 _NO_SELECTION = "staff_no_selection"
+# What the cookie of the browser says of support staff, whatever viewer signs in or out there.
+STAFF_MARKS = (_HAS_SIGNED_OUT, _WAS_REFUSED, _NO_SELECTION)
 # For this long after a sign-in an agent may do what can't be undone.
 FRESH = timedelta(minutes=5)
 

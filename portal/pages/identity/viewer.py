@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 
 from portal.domain.actors import Actor, ActorKind, SessionKind
 from portal.pages.identity.actor import request_actor
+from portal.pages.identity.agent import STAFF_MARKS
 from portal.services import services
 
 _SESSION_ID = "sid"
@@ -89,15 +90,13 @@ def sign_out() -> None:
     session_id = session.get(_SESSION_ID)
     if session_id:
         services().sessions.end(session_id)
-    session.clear()
-    g.viewer = None
+    _empty_cookie()
 
 
 def sign_out_everywhere(viewer: Viewer) -> None:
     """End every session of a viewer, that of this browser included."""
     services().sign_out.viewer(viewer.consumer_id, viewer.actor)
-    session.clear()
-    g.viewer = None
+    _empty_cookie()
 
 
 def leave_flash(flash: Flash) -> None:
@@ -153,6 +152,13 @@ def known_browser_id() -> str | None:
     """Return the id of this browser, if it has one."""
     known: str | None = session.get(_BROWSER)
     return known
+
+
+def _empty_cookie() -> None:
+    of_staff = {mark: session[mark] for mark in STAFF_MARKS if mark in session}
+    session.clear()
+    session.update(of_staff)
+    g.viewer = None
 
 
 def _find_viewer() -> Viewer | None:

@@ -10,6 +10,7 @@ from portal.settings.environment import variable
 from tests.fixtures import services_of
 from tests.harness.internals import outcomes, rows, session_rows
 from tests.harness.page import PageClient
+from tests.harness.people import Alice
 from tests.staff_auth.oidc.conftest import SignIn
 from tests.staff_auth.oidc.provider_browser import (
     AUTHORIZATION_REQUEST,
@@ -59,6 +60,15 @@ def test_after_signing_out_the_provider_has_to_ask_who_it_is(client: PageClient,
     assert query_of(authorization_url(client, again=True))["prompt"] == "login"
     sign_in(303, browser=client)
     client.submit(client.get("/support/account"), "/support/sign-out/everywhere", 303)
+    assert query_of(authorization_url(client))["prompt"] == "select_account"
+
+
+def test_a_viewer_s_session_in_the_same_browser_does_not_change_that(client: PageClient, sign_in: SignIn) -> None:
+    sign_in(303, browser=client)
+    client.submit(client.get("/support/account"), "/support/sign-out", 303)
+    alice = Alice(client).signs_in()
+    assert query_of(authorization_url(client))["prompt"] == "select_account"
+    alice.signs_out()
     assert query_of(authorization_url(client))["prompt"] == "select_account"
 
 
