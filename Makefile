@@ -1,5 +1,5 @@
 # make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV
-# make test : set up what is missing, then run the whole test suite
+# make test : set up what is missing, then run all tests but those in tests/deployment
 # make test-deployment : set up what is missing, then test what docs/deploy has for other servers
 # make test-image : set up what is missing, then build the image of docs/deploy and run it
 # make soak : set up what is missing, then send 10,000 PINs to each database while everything fails at random

@@ -153,7 +153,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             # ProxyFix and PORTAL_PROXY_HOPS alone decide which proxies are trusted.
             "forwarded_allow_ips": "",
             "accesslog": None,
-            "logger_class": _PortalLogger,
+            "logger_class": PortalLogger,
             "post_worker_init": self._init_worker,
         }
         if self._metrics:
@@ -183,7 +183,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self._on_ready()
 
 
-class _PortalLogger(Logger):  # type: ignore[misc]
+class PortalLogger(Logger):  # type: ignore[misc]
     """Passes gunicorn's messages to the portal's log, which has a line of its own for each request."""
 
     def setup(self, cfg: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from portal.commands.arbiter import PortalArbiter
-from portal.commands.serve import _PortalLogger
+from portal.commands.serve import PortalLogger
 from portal.commands.stopping import ServerState
 from portal.commands.worker import WholeRequestWorker
 from tests.harness.internals import logged
@@ -24,7 +24,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         self.cfg.set("worker_class", RefusedWorker)
-        self.cfg.set("logger_class", _PortalLogger)
+        self.cfg.set("logger_class", PortalLogger)
 
 
 def test_a_worker_that_can_not_be_started_stops_nothing() -> None:
