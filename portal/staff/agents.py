@@ -9,7 +9,7 @@ from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.domain.actors import OPERATOR, Actor, Reason, Role, SessionKind
 from portal.domain.errors import AccountError
-from portal.domain.outcomes import Action, ChangeOutcome
+from portal.domain.outcomes import Action
 from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
 from portal.staff import passwords
@@ -161,14 +161,13 @@ class Agents:
         return password
 
     def sign_out(self, agent_id: str, actor: Actor) -> int:
-        """End every session of an agent, record who did, and return how many there were.
+        """End every session of an agent and record who did, in one transaction; return how many there were.
 
-        Raises LedgerUnavailable if it can't be recorded.
+        Raises sqlalchemy.exc.SQLAlchemyError, and has ended none.
         """
-        attempt = Attempt(Action.SIGN_OUT_EVERYWHERE, actor, reason=Reason(agent_id))
-        self._ledger.begin(attempt)
-        count = self.end_sessions(agent_id)
-        self._ledger.finish(attempt, ChangeOutcome.DONE)
+        with self._database.write() as connection:
+            count = self.end_sessions(agent_id, connection)
+            self._record(connection, Action.SIGN_OUT_EVERYWHERE, actor, agent_id)
         return count
 
     def sign_out_named(self, name: str, actor: Actor) -> int:
@@ -183,14 +182,16 @@ class Agents:
             raise AccountError(NO_SUCH_ACCOUNT)
         return sum(self.sign_out(agent_id, actor) for agent_id in ids)
 
-    def end_sessions(self, agent_id: str, keep: str | None = None) -> int:
+    def end_sessions(self, agent_id: str, connection: Connection | None = None, *, keep: str | None = None) -> int:
         """End every session of an agent, and every sign-in that still lacks the second factor; return how many.
 
-        The session with the id to keep, if there is one, goes on.
+        Args:
+            connection: of a unit of work that writes, if more is to be done in the same transaction.
+            keep: the id of a session that goes on.
         """
         # In this order: a sign-in that completes meanwhile finds its pending session gone, or ends with the rest.
         kinds = (SessionKind.PENDING_AGENT, SessionKind.AGENT)
-        return sum(self._sessions.end_all(kind, agent_id, keep=keep) for kind in kinds)
+        return sum(self._sessions.end_all(kind, agent_id, connection, keep=keep) for kind in kinds)
 
     def verify(self, name: str, password: str) -> tuple[Account, str] | None:
         """Verify a name and a password.

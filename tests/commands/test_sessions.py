@@ -79,6 +79,23 @@ def test_it_ends_the_sessions_of_one_agent(end: End, signed_in: Callable[[], lis
     assert "There is no such account" in end("--agent", "newcomer", status=1)
 
 
+def rename(database: Database, table: str, name: str) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
+
+
+def test_where_the_ledger_can_not_be_written_no_session_ends(
+    end: End, signed_in: Callable[[], list[str]], database: Database
+) -> None:
+    rename(database, "ledger", "elsewhere")
+    try:
+        for options in (("--viewer", "alice"), ("--agent", "bob"), ("--all",)):
+            assert "ledger" in end(*options, status=1), options
+    finally:
+        rename(database, "elsewhere", "ledger")
+    assert len(signed_in()) == 5
+
+
 def test_it_ends_every_session(end: End, signed_in: Callable[[], list[str]], database: Database) -> None:
     assert end("--all") == "5 sessions ended.\n"
 
