@@ -52,8 +52,9 @@ def test_reason_details_ticket_and_pin_are_there_again(bob: Bob, app: Flask, san
 def test_the_form_of_the_comparison_comes_back_as_the_form_to_link(bob: Bob, app: Flask) -> None:
     page = bob.enters("good1").page
     with time_machine.travel(datetime.now(UTC) + LATE, tick=True):
-        bob.browser.submit(page, f"{LINK}/confirm", 303, button="Yes, link this TV")
+        answer = bob.browser.submit(page, f"{LINK}/confirm", 303, button="Yes, link this TV")
 
+    assert answer.location == f"/support/sign-in?next={LINK}", "no page is at the address of the answer"
     assert shown_after_sign_in(bob, app, LINK).text("#details") == WHY["details"]
 
 

@@ -95,12 +95,12 @@ def _not_signed_in(_: NotSignedIn) -> Response:
 
 
 def to_staff_sign_in(error: StaffNotSignedIn, next_path: str | None = None) -> Response:
-    """Return the redirect to the page on which support staff sign in, which leads on to a path, or else this one."""
+    """Return the redirect to the page on which support staff sign in, which leads on to a path, or else this page."""
     # A form can't be sent again after sign-in: the page with the form comes next, with what was typed.
-    query = f"?next={quote(next_path or request.path)}" + ("&again=1" if error.reauthenticate else "")
+    page = request.path if takes_get(request.path) else page_of_form(request.path)
+    query = f"?next={quote(next_path or page)}" + ("&again=1" if error.reauthenticate else "")
     response = see_other(f"/support/sign-in{query}")
     if request.method == "POST":
-        page = request.path if takes_get(request.path) else page_of_form(request.path)
         # Without it the agent types it again.
         with suppress(SQLAlchemyError):
             draft.keep_sent(response, page)

@@ -78,6 +78,7 @@ def _storage(settings: Settings) -> dict[str, Any]:
     return {
         "storage_uri": settings.redis_url.get_secret_value(),
         "storage_options": {"socket_connect_timeout": REDIS_SECONDS, "socket_timeout": REDIS_SECONDS},
+        # That memory is the library's, with a thread for each request: ours can't be given to it.
         "in_memory_fallback_enabled": True,
         # Of requests that wait for Redis together when it fails, the first turns to memory. The others are not counted.
         "swallow_errors": True,
