@@ -22,8 +22,8 @@ from portal.settings.environment import variable
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
+from tests.harness.redis_server import Redis
 from tests.harness.servers import free_port
-from tests.web.conftest import Redis
 
 REFUSAL = b'SFATAL\0C28P01\0Mpassword authentication failed for user "portal"\0\0'
 NO_COUNTER = "reset +ping +client +hello +select ~* on >hushhushhush"

@@ -21,8 +21,7 @@ from portal.domain.outcomes import Action, Outcome
 from portal.ledger.tables import ledger
 from portal.mail.outbox import outbox
 from tests.deployment.next_version import make_next_version
-from tests.deployment.proxies import nginx
-from tests.deployment.test_proxies import certificate_in
+from tests.deployment.proxies import certificate_in, nginx
 from tests.harness import postgres, servers
 from tests.harness.commands import run_command, start_fork, start_python
 from tests.harness.environment import live_environ, portal_environ
@@ -35,7 +34,8 @@ from tests.stories.viewer_clients import Response, ViewerClient
 
 MACHINES, VIEWERS, LIMIT = 3, 5, 5
 PAUSE_SECONDS = 0.05
-LOAD_SECONDS = 0.7
+# That each viewer tries between two events.
+LINKS = 5
 READ_TIMEOUT = 1.0
 JOIN_SECONDS = READ_TIMEOUT + 0.5 + 1
 SETTINGS = {
@@ -185,6 +185,15 @@ def link_on(browser: Browser, site: Site, stop: threading.Event) -> None:
         browser.linked.append((tv, browser.links(tv)))
 
 
+def wait_for_links(browsers: list[Browser]) -> None:
+    """Return when each viewer has tried to link some more TVs."""
+    wanted = [len(browser.linked) + LINKS for browser in browsers]
+    wait_until(
+        lambda: all(len(browser.linked) >= number for browser, number in zip(browsers, wanted, strict=True)),
+        "each viewer has linked some more TVs",
+    )
+
+
 def test_nothing_is_lost_when_one_of_three_is_killed_and_one_upgraded(site: Site, tmp_path: Path) -> None:
     browsers = [site.browser(number) for number in range(VIEWERS)]
     guesser = site.browser(VIEWERS)
@@ -196,9 +205,9 @@ def test_nothing_is_lost_when_one_of_three_is_killed_and_one_upgraded(site: Site
     for thread in threads:
         thread.start()
     try:
-        time.sleep(LOAD_SECONDS)
+        wait_for_links(browsers)
         site.portals[0].kill()
-        time.sleep(LOAD_SECONDS)
+        wait_for_links(browsers)
         version = tmp_path / "next"
         version.mkdir()
         make_next_version(version)
@@ -210,7 +219,7 @@ def test_nothing_is_lost_when_one_of_three_is_killed_and_one_upgraded(site: Site
         site.portals[2].process.terminate()
         assert site.portals[2].process.wait(15) == 0
         site.portals[2] = site.start(2, version)
-        time.sleep(LOAD_SECONDS)
+        wait_for_links(browsers)
     finally:
         stop.set()
         for thread in threads:
@@ -218,7 +227,7 @@ def test_nothing_is_lost_when_one_of_three_is_killed_and_one_upgraded(site: Site
 
     lost = lost_answers(browsers)
     assert len(lost) <= VIEWERS, "each viewer had one request under way, at most, when a portal was killed"
-    time.sleep(JOIN_SECONDS)
+    time.sleep(JOIN_SECONDS if lost else 0)
     for browser, tv in lost:
         again = browser.links(tv)
         assert again, "nobody answers"

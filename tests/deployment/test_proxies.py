@@ -5,8 +5,10 @@ import shutil
 import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -152,6 +154,9 @@ def test_no_log_has_a_query_or_a_pin(front: Front) -> None:
         f"GET /activate?pin={PIN} HTTP/1.1\r\nHost: a b\r\n\r\n",
     ):
         sent(front.proxy, broken)
+    session.get(f"{front.proxy.url}/the-last-one", timeout=5)
+    # Lines are written a moment after the answer, one after the other.
+    assert front.proxy.logs_soon("/the-last-one")
     logs = front.proxy.logs()
     assert logs.count("/activate") >= 3
     assert PIN not in logs
@@ -179,8 +184,11 @@ def test_half_a_request_is_given_up_and_does_nothing(front: Front) -> None:
         f"Cookie: {cookies}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(form)}\r\n"
     )
     before = front.sandbox.record()
-    for cut in (head, f"{head}\r\n", f"{head}\r\n{form[:-1]}"):
-        answer = sent(front.proxy, cut)
+    cuts = (head, f"{head}\r\n", f"{head}\r\n{form[:-1]}")
+    # Each of them waits until the proxy gives it up.
+    with ThreadPoolExecutor(len(cuts)) as pool:
+        answers = list(pool.map(partial(sent, front.proxy), cuts))
+    for cut, answer in zip(cuts, answers, strict=True):
         # Each proxy says something else to such a client, but none shows a page of the portal.
         assert "<main" not in answer, cut
         assert "location" not in answer.lower(), cut

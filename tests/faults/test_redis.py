@@ -1,7 +1,5 @@
 """Redis counts floods alone: stopped, hung or back, links go on."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from portal.settings.settings import Settings
@@ -14,14 +12,6 @@ from tests.stories.ledger_rows import rows_of
 
 # Redis gets 0.3 seconds, once.
 SECONDS = 5
-
-
-@pytest.fixture
-def redis_server() -> Iterator[Redis]:
-    """A running Redis of this test's own."""
-    server = Redis()
-    yield server
-    server.close()
 
 
 @pytest.fixture

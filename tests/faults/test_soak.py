@@ -31,14 +31,6 @@ SEED = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(10**6)
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture
-def redis_server() -> Iterator[Redis]:
-    """A running Redis of this test's own."""
-    server = Redis()
-    yield server
-    server.close()
-
-
 @contextmanager
 def log_elsewhere(folder: Path) -> Iterator[Path]:
     """Have the log written by another process: a database's full disk is not that of the log."""
