@@ -17,8 +17,8 @@ from portal.ledger.verification import select_rows
 from portal.settings.settings import Settings
 
 IDS_A_STATEMENT = 1000
-# What rules ask for within a time of less: the same PIN again, Undo, an agent's look-up, the link that the cookie of a
-# session names, and what became of an agent's attempt that crashed a week ago, before the viewer gets a mail.
+# Longer than the time within which any rule asks for a row: for the same PIN again, Undo, an agent's look-up, the link
+# that the cookie of a session names, and an agent's attempt that crashed, of which the viewer gets a mail for a week.
 SHORTEST = timedelta(days=8)
 # Reports of viewers are shown to agents for this long.
 REPORTS = timedelta(days=31)

@@ -25,7 +25,7 @@ from portal.zype.payloads import DevicePin
 
 # How often one agent may fail for one viewer. The design fixes it; PORTAL_LIMIT_AGENT limits the whole day.
 AGENT_LIMIT_PER_VIEWER = (parse("10/15minutes"),)
-# Of a viewer's malformed PINs so many times as many are in the ledger as may fail.
+# The ledger takes so many times more malformed PINs of a viewer than PINs of theirs may fail.
 MALFORMED_FACTOR = 10
 
 
@@ -52,7 +52,7 @@ class Linking:
                 *by_address,
             ),
         }
-        # How many of them are rows: a malformed PIN is never refused for being one too many.
+        # Past these a malformed PIN is not written to the ledger any more. It is never refused for being one too many.
         rows = times(settings.limit_viewer, MALFORMED_FACTOR)
         of_agent = Limit(("actor_kind", "actor_id"), settings.limit_agent, counts=Counts.MALFORMED_BY_AN_AGENT)
         self._malformed_rows = {
