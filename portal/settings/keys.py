@@ -95,7 +95,10 @@ class Keyring:
         return self.current.digest(Purpose.STAFF_SUBJECT, name.strip().casefold())
 
     def second_factor_subject(self, agent_id: str) -> str:
-        """Return the keyed hash of an account for its second factor: its failures are not those of passwords."""
+        """Return the keyed hash of an account for its second factor and a new password.
+
+        Their failures are not those of sign-ins by password.
+        """
         return self.current.digest(Purpose.SECOND_FACTOR_SUBJECT, agent_id)
 
 
