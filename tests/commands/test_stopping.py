@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -47,15 +47,21 @@ def miss_the_signal(worker: WholeRequestWorker) -> None:
     worker.app.state.stop()
 
 
-@pytest.mark.parametrize("happens", [lose_the_arbiter, miss_the_signal])
-def test_a_worker_stops_without_a_signal_too(happens: Callable[[WholeRequestWorker], None], port: Port) -> None:
-    with at_most(8), running_worker(Application(), port) as serve:
-        kept = serve.connect()
-        wait_until(lambda: serve.worker.nr_conns == 1, "it is accepted")
-        happens(serve.worker)
-        wait_until(lambda: port.socket.fileno() < 0, "it listens no longer")
-        kept.sendall(LAST_GET.replace(b"Connection: close\r\n", b""))
-        assert b"Connection: close" in kept.recv(1000)
+def test_a_worker_stops_without_a_signal_too() -> None:
+    """Both at once, since each looks around once a second."""
+    with at_most(8), ExitStack() as stack:
+        stopping = []
+        for happen in (lose_the_arbiter, miss_the_signal):
+            port = Port()
+            serve = stack.enter_context(running_worker(Application(), port))
+            kept = stack.enter_context(serve.connect())
+            wait_until(lambda serve=serve: serve.worker.nr_conns == 1, "it is accepted")
+            happen(serve.worker)
+            stopping.append((happen.__name__, port, kept))
+        for name, port, kept in stopping:
+            wait_until(lambda port=port: port.socket.fileno() < 0, f"it listens no longer: {name}")
+            kept.sendall(LAST_GET.replace(b"Connection: close\r\n", b""))
+            assert b"Connection: close" in kept.recv(1000), name
 
 
 def test_a_server_that_drains_says_so_in_every_answer(port: Port) -> None:

@@ -1,7 +1,6 @@
 """Migrated PostgreSQL databases, emptied after each test: making and dropping one takes longer than most tests."""
 
 import itertools
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +9,7 @@ from psycopg import sql
 
 from portal.database.migration import upgrade
 from tests.harness.postgres import Cluster
+from tests.harness.timing import is_soon
 
 TEMPLATE = "migrated"
 # Past that, a new database is cheaper than the dead rows of the old one.
@@ -110,6 +110,4 @@ class DatabasePool:
 
 
 def _end_other_connections(connection: psycopg.Connection) -> None:
-    end = time.monotonic() + END_SECONDS
-    while connection.execute(END_OTHER_CONNECTIONS).fetchone() != (0,) and time.monotonic() < end:
-        time.sleep(0.005)
+    is_soon(lambda: connection.execute(END_OTHER_CONNECTIONS).fetchone() == (0,), END_SECONDS, every=0.005)

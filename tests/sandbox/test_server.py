@@ -3,9 +3,9 @@
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +15,8 @@ from flask import Flask
 
 from portal.sandbox import seed
 from portal.sandbox.server import serve_in_thread
-from tests.harness.timing import at_most
+from tests.harness.starting import accepts
+from tests.harness.timing import at_most, wait_until
 from tests.sandbox.conftest import API_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -54,31 +55,16 @@ def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
         text=True,
     )
     with child:
-        wait_for(port)
+        wait_until(lambda: accepts(port), "the sandbox listens")
         yield child, f"http://127.0.0.1:{port}"
         child.kill()
 
 
-def wait_for(port: int) -> None:
-    """Return as soon as a process listens on a port."""
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-    pytest.fail("the sandbox did not start")
-
-
-def wait_for_call(url: str) -> None:
-    """Return as soon as a call to link or unlink has arrived."""
-    for _ in range(200):
-        with connected(url) as connection:
-            connection.request("GET", "/sandbox/record")
-            if connection.getresponse().read().strip() != b"[]":
-                return
-        time.sleep(0.02)
-    pytest.fail("no call arrived")
+def has_a_call(url: str) -> bool:
+    """Tell whether a call to link or unlink has arrived."""
+    with connected(url) as connection:
+        connection.request("GET", "/sandbox/record")
+        return connection.getresponse().read().strip() != b"[]"
 
 
 def test_it_answers_many_requests_on_one_connection(app: Flask) -> None:
@@ -163,7 +149,7 @@ def test_it_stops_at_sigterm_although_an_answer_hangs_and_prints_nothing(
     child, url = process
     with connected(url) as connection:
         connection.request("PUT", f"/pin/link?api_key=a&consumer_id={seed.ALICE.id}&pin=hang")
-        wait_for_call(url)
+        wait_until(partial(has_a_call, url), "a call has arrived")
         with at_most(10):
             child.terminate()
             assert child.wait(10) == 0
