@@ -156,7 +156,9 @@ def test_a_key_pressed_in_a_filled_in_pin_does_not_make_it_a_typed_one(
     give_session(phone)
     link = f"{live}/activate{'#' if way == 'fragment' else '?'}pin={PIN}"
     field, compare = phone.get_by_label("PIN from your TV"), re.compile("/activate/compare$")
-    for keys in (["Enter"], ["Space", "Enter"], ["x", "Enter"], ["Backspace", "Enter"]):
+    # A script fills the field in, or the page comes with it; what a key does after that is the same.
+    every = (["Enter"], ["Space", "Enter"], ["x", "Enter"], ["Backspace", "Enter"])
+    for keys in every if way == "fragment" else every[2:3]:
         phone.goto(link)
         expect(field).to_have_value(PIN)
         field.press("End")
@@ -164,7 +166,7 @@ def test_a_key_pressed_in_a_filled_in_pin_does_not_make_it_a_typed_one(
             field.press(key)
         expect(phone).to_have_url(compare)
     # Nor does typing it again, all of it, after the field was empty.
-    for again in (PIN, PIN[:-1]):
+    for again in (PIN, PIN[:-1]) if way == "fragment" else (PIN,):
         phone.goto(link)
         expect(field).to_have_value(PIN)
         field.fill("")

@@ -1,9 +1,9 @@
 """Every page of the console, at the sizes and in the colours of agents: it fits, and can be read and pressed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 
 import playwright.sync_api as playwright
-import pytest
 from flask import Flask
 
 from portal.sandbox import seed
@@ -46,7 +46,6 @@ def pages_of_unlinking(bob: Bob) -> Pages:
     yield "some unlinked", bob.browser.submit(bob.page, f"{VIEWER}/unlink-all", 503, **UNLINK_WHY)
 
 
-@pytest.mark.parametrize("pages", [pages_of_finding, pages_of_linking, pages_of_unlinking])
 def test_every_page_fits_and_can_be_read_and_pressed(
     console_window: playwright.Page,
     live: str,
@@ -54,12 +53,11 @@ def test_every_page_fits_and_can_be_read_and_pressed(
     alice: Alice,
     bob: Bob,
     sandbox: SimulatedZype,
-    pages: Callable[[Bob], Pages],
 ) -> None:
     alice.signs_in().types_pin(sandbox.tv().pin)
     check = AppearanceCheck(console_window)
     shown = ShownPages(app, live, console_window)
-    for name, page in pages(bob):
+    for name, page in chain(pages_of_finding(bob), pages_of_linking(bob), pages_of_unlinking(bob)):
         shown.show(page)
         check(name)
         assert translated(page, VERBATIM) == [], name
