@@ -140,7 +140,7 @@ def test_a_wrong_client_secret_is_an_error_for_the_operator(
     assert "another-secret" not in str(events)
 
 
-@pytest.mark.parametrize(("status", "document"), [(500, None), (401, {"error": "invalid_token"}), (200, {})])
+@each("status, document", [(500, None), (401, {"error": "invalid_token"}), (200, {})])
 def test_a_token_without_token_info_signs_nobody_in(
     client: PageClient, app: Flask, sandbox: SimulatedZype, status: int, document: object
 ) -> None:

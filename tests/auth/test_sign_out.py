@@ -9,6 +9,7 @@ from flask import Flask
 from portal.domain.actors import SessionKind
 from portal.ledger.tables import ledger
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.internals import cookie, give_cookie, rows, session_rows
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Mallory
@@ -170,7 +171,7 @@ def test_signing_out_everywhere_needs_a_session(client: PageClient, elsewhere: A
     assert len(session_rows(app)) == 1
 
 
-@pytest.mark.parametrize(("method", "status"), [("GET", 303), ("PUT", 405), ("DELETE", 405)])
+@each("method, status", [("GET", 303), ("PUT", 405), ("DELETE", 405)])
 def test_nothing_but_a_post_signs_out_everywhere(elsewhere: Alice, app: Flask, method: str, status: int) -> None:
     elsewhere.browser.send(method, "/sign-out/everywhere", status)
 

@@ -13,6 +13,7 @@ from portal.sandbox import seed
 from portal.viewers.preferences import tv_names
 from tests.devices.conftest import entries, handle
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import logged, outcomes, rows
 from tests.harness.linking import link_as_viewer
@@ -200,7 +201,7 @@ def test_unlinking_twice_says_that_the_tv_is_not_linked(
     assert outcomes(app, "unlink") == ["unlinked"]
 
 
-@pytest.mark.parametrize("status", [500, 503, 401])
+@each("status", [500, 503, 401])
 def test_nothing_is_unlinked_if_zype_does_not_list_the_tvs(
     linked: Alice, app: Flask, path: str, sandbox: SimulatedZype, status: int
 ) -> None:
@@ -314,7 +315,7 @@ def test_without_a_session_it_asks_to_sign_in(
     assert tv.is_linked()
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+@each("method", ["PUT", "DELETE", "PATCH"])
 def test_nothing_but_a_post_unlinks(linked: Alice, path: str, tv: TV, method: str) -> None:
     answer = linked.browser.send(method, path, 405)
 

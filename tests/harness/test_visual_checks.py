@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from tests.harness.cases import each
 from tests.harness.visual_checks import AppearanceCheck
 
 SOUND = """<!DOCTYPE html><html lang=en><meta name=viewport content="width=device-width"><title>Sound</title>
@@ -36,8 +37,8 @@ def test_a_sound_page_passes(check: Check) -> None:
     check(SOUND)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "fault"),
+@each(
+    "old, new, fault",
     [
         ("Press", "Press" * 60, "too wide"),
         ("height: 44px", "height: 40px", "40 px high"),

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import pytest
 import time_machine
 from flask import Flask
 
@@ -141,7 +140,7 @@ def test_the_pin_cookies_of_viewer_and_agent_are_separate(bob: Bob, alice: Alice
     bob.confirms_link(422)
 
 
-@pytest.mark.parametrize("value", ["", "rubbish", "ä", "a" * 4000])
+@each("value", ["", "rubbish", "ä", "a" * 4000])
 def test_without_a_cookie_of_ours_the_pin_is_asked_for_again(bob: Bob, sandbox: SimulatedZype, value: str) -> None:
     bob.enters("good1")
     give_cookie(bob.browser, COOKIE, value)

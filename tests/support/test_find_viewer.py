@@ -11,6 +11,7 @@ from portal.domain.outcomes import LookUpOutcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import logged, outcomes, rows, send_body
 from tests.harness.page import PageClient
@@ -121,7 +122,7 @@ def test_a_similar_address_or_id_finds_no_viewer(bob: Bob, app: Flask, subtests:
             assert outcomes(app, "look_up")[before] in ("not_found", "malformed")
 
 
-@pytest.mark.parametrize("kind", ["\u212aate@example.com", "kate@example.org", "\u1e33ate@example.com", "kaſe@x.com"])
+@each("kind", ["\u212aate@example.com", "kate@example.org", "\u1e33ate@example.com", "kaſe@x.com"])
 def test_a_partial_match_of_zype_s_search_finds_no_viewer(bob: Bob, sandbox: SimulatedZype, kind: str) -> None:
     kate = {"_id": seed.ALICE.id, "email": "kate@example.com", "name": "Kate"}
     case = kate | {"email": "kase@x.com"}
@@ -143,7 +144,7 @@ def test_an_impossible_address_or_id_is_422_without_asking_zype(bob: Bob, app: F
     assert outcomes(app, "look_up") == ["malformed"] * len(RUBBISH)
 
 
-@pytest.mark.parametrize("who", ["", "   ", "\u200b\u3164"], ids=ascii)
+@each("who", ["", "   ", "\u200b\u3164"])
 def test_an_empty_field_is_no_look_up(bob: Bob, app: Flask, who: str) -> None:
     page = bob.finds(who, 422).page
 
@@ -151,10 +152,9 @@ def test_an_empty_field_is_no_look_up(bob: Bob, app: Flask, who: str) -> None:
     assert outcomes(app, "look_up") == []
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     ["csrf_token={}&who=alice%40example.com&who=mallory%40example.com", "csrf_token={}", "csrf_token={}&who=a%ff%40"],
-    ids=["repeated", "missing", "not UTF-8"],
 )
 def test_a_body_that_no_form_sends_finds_no_viewer(bob: Bob, body: str) -> None:
     token = bob.opens("/support").page.value('form[action="/support"] [name=csrf_token]')

@@ -12,6 +12,7 @@ from portal.domain.outcomes import Outcome
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import cookie, logged, outcomes, rows
 from tests.harness.page import PageClient
@@ -269,7 +270,7 @@ def test_the_form_keeps_its_fields_while_zype_is_down(bob: Bob, sandbox: Simulat
     assert bob.enters("Good-1").confirms_link().page.heading == "The TV is linked"
 
 
-@pytest.mark.parametrize("forged", ["", "rubbish", "WyJjYWxsZXIiXQ.x"])
+@each("forged", ["", "rubbish", "WyJjYWxsZXIiXQ.x"])
 def test_an_unsigned_summary_is_not_shown(bob: Bob, sandbox: SimulatedZype, forged: str) -> None:
     bob.opens(f"{VIEWER}/link")
     with answering(sandbox, "/consumers", 503):

@@ -10,6 +10,7 @@ from flask import Flask
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import outcomes, rows
 from tests.harness.markup import words
@@ -116,7 +117,7 @@ def test_an_agent_who_signed_in_long_ago_signs_in_again_first(
     assert unlinks(sandbox) == 0
 
 
-@pytest.mark.parametrize("field", ["reason", "details", "identity_checked"])
+@each("field", ["reason", "details", "identity_checked"])
 def test_a_missing_field_is_named_and_nothing_is_unlinked(bob: Bob, sandbox: SimulatedZype, field: str) -> None:
     bob.has_linked("good1")
     sent: dict[str, str | None] = {**UNLINK_WHY, field: None if field == "identity_checked" else ""}

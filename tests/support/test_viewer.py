@@ -13,6 +13,7 @@ from portal.ledger.attempts import Attempt
 from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.fixtures import services_of
+from tests.harness.cases import each
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import outcomes, rows
 from tests.harness.linking import link_as_viewer
@@ -76,8 +77,8 @@ def test_no_other_field_of_zype_is_on_a_page(bob: Bob, sandbox: SimulatedZype) -
     assert tv.pin not in "".join(page.source for page in pages if page is not pages[1])
 
 
-@pytest.mark.parametrize(
-    ("said", "shown"),
+@each(
+    "said, shown",
     [
         ({"name": None, "email": None}, "Viewer without a name E-mail none"),
         ({"created_at": "yesterday", "subscription_count": None}, "Viewer since not known Subscriptions not known"),
@@ -93,7 +94,7 @@ def test_missing_fields_of_zype_are_shown_as_unknown(
         assert shown in bob.opens(VIEWER).page.text()
 
 
-@pytest.mark.parametrize("below", ["", "/link", "/unlink-all", "/devices/x/unlink"])
+@each("below", ["", "/link", "/unlink-all", "/devices/x/unlink"])
 def test_an_unknown_consumer_id_is_404(bob: Bob, app: Flask, below: str) -> None:
     for name, path in RUBBISH.items():
         page = Page(path, bob.browser.transport.send("GET", f"/support/viewers/{path}{below}", {}, {}))
@@ -183,7 +184,7 @@ def test_an_attempt_without_an_outcome_is_under_way_for_a_minute_and_then_unknow
     assert "Link a TV: unknown, the outcome was never written by bob" in page.text()
 
 
-@pytest.mark.parametrize("action", [Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN])
+@each("action", [Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN])
 def test_every_outcome_has_words(bob: Bob, app: Flask, action: Action) -> None:
     told = []
     for outcome in OUTCOMES[action]:
