@@ -206,7 +206,8 @@ def it_is_stopped(portal: Portal) -> tuple[str, str]:
     before = portal.calls()
     with portal.linking("good3") as under_way:
         portal.process.terminate()
-        wait_until(lambda: not accepts(portal.port.number), "it accepts no connection")
+        # A server that stops lets new connections wait first, until it refuses them.
+        wait_until(lambda: not accepts(portal.port.number, 0.1), "it accepts no connection")
     assert portal.is_answered(under_way)
     # It would wait for them.
     portal.clients.close()

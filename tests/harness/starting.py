@@ -25,8 +25,8 @@ def wait_until_it_answers(process: Process, answers: Callable[[], object], log: 
         raise AssertionError(f"It did not start:\n{log()}")
 
 
-def accepts(port: int) -> bool:
-    """Tell whether something accepts connections on a loopback port."""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+def accepts(port: int, seconds: float = 1.0) -> bool:
+    """Tell whether something accepts a connection on a loopback port, within so many seconds."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=seconds):
         return True
     return False
