@@ -209,7 +209,7 @@ def it_is_stopped(portal: Portal) -> tuple[str, str]:
         # A server that stops lets new connections wait first, until it refuses them.
         wait_until(lambda: not accepts(portal.port.number, 0.1), "it accepts no connection")
     assert portal.is_answered(under_way)
-    # It would wait for them.
+    # It would wait for their connections.
     portal.clients.close()
     assert portal.process.wait(SECONDS) == LAST_LINES_LOST
     assert portal.calls() == before + 1
@@ -222,5 +222,6 @@ def the_arbiter_is_killed(portal: Portal) -> tuple[str, str]:
     with portal.linking("good4") as under_way:
         os.kill(portal.process.pid, signal.SIGKILL)
     assert portal.is_answered(under_way)
+    portal.clients.close()
     wait_until(lambda: not any(is_running(worker) for worker in workers), "the workers have ended too")
     return portal.newest(), portal.zype()
