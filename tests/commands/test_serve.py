@@ -226,7 +226,7 @@ def test_a_worker_that_ends_is_replaced_and_leaves_everything_to_the_others(
     # Each on a new connection, so that both workers get some.
     for _ in range(20):
         http.get(f"{server.url}/activate", timeout=5)
-    before = requests_counted(http, server)
+    before = counted_so_far(http, server)
     shutil.rmtree(server.folder / "runtime")
     worker = children_of(server.running.process.pid)[-1]
 
@@ -242,7 +242,8 @@ def test_a_worker_that_ends_is_replaced_and_leaves_everything_to_the_others(
     assert "runtime_folder_lost" in server.running.log(), "the next worker needs another one for its heartbeat"
     assert http.get(f"{server.sandbox}/healthz", timeout=5).ok
     http.get(f"{server.url}/activate", timeout=5)
-    assert requests_counted(http, server) - before == Counter({("GET", "/activate", "2xx"): 1}), "nothing is lost"
+    sent = Counter({("GET", "/activate", "2xx"): 1})
+    wait_until(lambda: requests_counted(http, server) - before == sent, "nothing is lost")
 
 
 def wait_for_children(server: Server, number: int) -> None:
@@ -254,14 +255,26 @@ def wait_for_children(server: Server, number: int) -> None:
 def test_metrics_are_added_up_over_the_workers_and_shown_on_their_own_port_alone(
     server: Server, http: requests.Session
 ) -> None:
-    before = requests_counted(http, server)
+    before = counted_so_far(http, server)
     for _ in range(20):
         # Each on a new connection, so that both workers get some.
         http.post(f"{server.url}/sign-out?pin=zizm529", timeout=5, allow_redirects=False)
         http.request("BREW", f"{server.url}/activate/zizm529", timeout=5)
-    after = requests_counted(http, server)
-    assert after - before == Counter({("POST", "/sign-out", "3xx"): 20, ("other", "none", "4xx"): 20})
+    sent = Counter({("POST", "/sign-out", "3xx"): 20, ("other", "none", "4xx"): 20})
+    wait_until(lambda: requests_counted(http, server) - before == sent, f"{sent} are counted")
     assert http.get(f"{server.url}/metrics", timeout=5).status_code == 404
+
+
+def counted_so_far(http: requests.Session, server: Server) -> Counter[tuple[str, str, str]]:
+    """Return the numbers of requests when the last answers are counted too, which a worker does after sending them."""
+    readings = [Counter[tuple[str, str, str]]()]
+
+    def stand_still() -> bool:
+        readings.append(requests_counted(http, server))
+        return readings[-1] == readings[-2]
+
+    wait_until(stand_still, "no request is counted any more", every=0.1)
+    return readings[-1]
 
 
 def requests_counted(http: requests.Session, server: Server) -> Counter[tuple[str, str, str]]:

@@ -73,6 +73,12 @@ def sandbox_and_mailer(serve: Processes, environ: dict[str, str]) -> tuple[int |
     return sandbox, next((child for child in commands if child != sandbox), None)
 
 
+def wait_for_children(serve: Processes) -> list[int]:
+    """Return the two workers, the sandbox and the mailer as soon as all of them run."""
+    wait_until(lambda: len(children_of(serve.process.pid)) == 4, "two workers, the sandbox and the mailer run")
+    return children_of(serve.process.pid)
+
+
 class TestInSandboxMode:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
@@ -86,8 +92,7 @@ class TestInSandboxMode:
             yield serve
 
     def test_the_sandbox_stops_if_the_portal_is_killed(self, serve: Processes) -> None:
-        started = children_of(serve.process.pid)
-        assert len(started) == 4, "two workers, the sandbox and the mailer"
+        started = wait_for_children(serve)
         serve.process.kill()
         serve.process.wait(SECONDS)
         wait_until(lambda: not any(is_running(process) for process in started), "workers, sandbox and mailer are gone")
@@ -95,7 +100,7 @@ class TestInSandboxMode:
     def test_the_sandbox_outlives_a_worker_a_killed_mailer_is_restarted_and_a_stop_ends_all(
         self, serve: Processes, environ: dict[str, str]
     ) -> None:
-        started = children_of(serve.process.pid)
+        started = wait_for_children(serve)
         sandbox, mailer = sandbox_and_mailer(serve, environ)
         assert sandbox
         assert mailer
