@@ -57,7 +57,7 @@ def list_all() -> None:
 def disable(name: str) -> None:
     """Disable the account NAME, and end its sessions at once.
 
-    NAME is a local name, "oidc:" with the agent's id at the identity provider, or the e-mail address of an agent who
+    NAME is a local name, "oidc:" with the agent's id at the identity provider, or the email address of an agent who
     has signed in with the provider.
     """
     with _agents() as (accounts, _):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-# The mode of a database's file: it holds names, e-mail addresses and hashes that are worth a try.
+# The mode of a database's file: it holds names, email addresses and hashes that are worth a try.
 PRIVATE = 0o600
 # The execution option of a unit of work that writes on SQLite.
 WRITE = "write"

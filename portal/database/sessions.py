@@ -59,7 +59,7 @@ class Session:
 
     Args:
         principal_id: a viewer's consumer_id, or an agent's id.
-        name: from Zype or the identity provider, if it has one; so is the e-mail.
+        name: from Zype or the identity provider, if it has one; so is the email.
         authenticated_at: when an agent last authenticated, by the clock of the portal or of the identity provider.
     """
 

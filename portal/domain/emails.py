@@ -1,4 +1,4 @@
-"""The one place that reads an e-mail address as people type and paste it."""
+"""The one place that reads an email address as people type and paste it."""
 
 import re
 from urllib.parse import unquote
@@ -25,7 +25,7 @@ _ADDRESS = re.compile(r'[^\s@"(),:;<>\[\\\]]+@[^\s@"(),:;<>\[\\\]]+')
 
 
 def normalise_email(typed: str) -> str | None:
-    """Return the e-mail address that was typed; none if it is no address.
+    """Return the email address that was typed; none if it is no address.
 
     White space around it and around the @, what can't be seen, ``mailto:``, ``Name <…>``, quotes and brackets around it
     and a dot or comma after it are dropped. Full-width forms become ASCII. No other letter is changed: what looks like

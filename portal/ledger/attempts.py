@@ -17,7 +17,7 @@ class Attempt:
         consumer_id: of the account, if known.
         linked_device_id: of the TV, if known.
         pin_fingerprint: the keyed fingerprint of the PIN, if there is one.
-        subject_hash: the keyed hash of the e-mail address or name of a sign-in, or of the text of a look-up.
+        subject_hash: the keyed hash of the email address or name of a sign-in, or of the text of a look-up.
         reason: why an agent acts for a viewer, with the ticket if there is one.
         id: 32 hexadecimal characters.
     """

@@ -1,1 +1,1 @@
-"""The e-mails that tell viewers what was done: messages, the outbox, the mailer, and SMTP."""
+"""The emails that tell viewers what was done: messages, the outbox, the mailer, and SMTP."""

@@ -1,4 +1,4 @@
-"""The e-mail that tells a viewer what was done with their TVs, in their language; it never holds a PIN."""
+"""The email that tells a viewer what was done with their TVs, in their language; it never holds a PIN."""
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -19,7 +19,7 @@ from portal.settings.settings import Settings
 
 
 class NoAddress(PortalError):
-    """Zype has no e-mail address for a viewer, or one that no mail can be sent to."""
+    """Zype has no email address for a viewer, or one that no mail can be sent to."""
 
 
 class MessageWriter:
@@ -39,7 +39,7 @@ class MessageWriter:
             language: that the viewer last used here, if any.
 
         Raises:
-            NoAddress: the e-mail is not an address.
+            NoAddress: the email is not an address.
             jinja2.TemplateError: one of the operator's own templates has a fault.
         """
         to = parse_address(email)
@@ -100,7 +100,7 @@ def _single_line(text: str) -> str:
 
 
 def parse_address(email: str) -> str:
-    """Return an e-mail address from Zype for a message's header; a domain that is not ASCII is encoded by IDNA.
+    """Return an email address from Zype for a message's header; a domain that is not ASCII is encoded by IDNA.
 
     Raises:
         NoAddress: it is not exactly one address, or one that no mail can reach. The text does not hold it.
@@ -109,4 +109,4 @@ def parse_address(email: str) -> str:
         return "@".join(split_email(email.strip(" ")))
     except ValueError:
         # Its text may hold the address.
-        raise NoAddress("it is no plain e-mail address") from None
+        raise NoAddress("it is no plain email address") from None

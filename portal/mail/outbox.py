@@ -1,6 +1,6 @@
-"""Notices to viewers that wait to be sent by e-mail: written with the outcome they tell of, in one transaction.
+"""Notices to viewers that wait to be sent by email: written with the outcome they tell of, in one transaction.
 
-A notice holds no e-mail address and no PIN. Zype is asked for the address when the notice is sent.
+A notice holds no email address and no PIN. Zype is asked for the address when the notice is sent.
 """
 
 from collections.abc import Mapping

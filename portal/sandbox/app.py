@@ -9,7 +9,7 @@ from portal.sandbox.navigation import places
 from portal.sandbox.state import EXTENSION, Sandbox, sandbox
 
 _MAX_BODY = 64 * 1024
-# Their answers hold tokens, codes or e-mails (RFC 6749 section 5.1).
+# Their answers hold tokens, codes or emails (RFC 6749 section 5.1).
 _NOT_CACHED = {"login", "authorize", "authenticator", "video_service"}
 
 

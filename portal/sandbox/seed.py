@@ -64,7 +64,7 @@ def consumers() -> Iterator[Consumer]:
 
 @cache
 def directory() -> tuple[Mapping[str, Consumer], Mapping[str, Consumer]]:
-    """Return every consumer by id, and by e-mail; made once, since none changes."""
+    """Return every consumer by id, and by email; made once, since none changes."""
     by_id = {consumer.id: consumer for consumer in consumers()}
     by_email = {consumer.email: consumer for consumer in by_id.values()}
     return MappingProxyType(by_id), MappingProxyType(by_email)

@@ -55,16 +55,16 @@ class Store:
         return self._by_id.get(consumer_id)
 
     def consumer_by_email(self, email: str) -> Consumer | None:
-        """Return the consumer with this e-mail, in any case of letters, or None."""
+        """Return the consumer with this email, in any case of letters, or None."""
         return self._by_email.get(email.lower())
 
     def sign_in(self, email: str, password: str) -> Consumer | None:
-        """Return the consumer with this e-mail and password, or None."""
+        """Return the consumer with this email and password, or None."""
         consumer = self.consumer_by_email(email)
         return consumer if consumer and consumer.password == password else None
 
     def search(self, word: str) -> list[Consumer]:
-        """Return the consumers whose e-mail or name contains a word, in any case."""
+        """Return the consumers whose email or name contains a word, in any case."""
         word = word.lower()
         return [c for c in self._by_id.values() if word in c.email or word in c.name.lower()]
 

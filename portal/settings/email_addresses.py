@@ -1,4 +1,4 @@
-"""What counts as one plain e-mail address. No address is looked up anywhere."""
+"""What counts as one plain email address. No address is looked up anywhere."""
 
 import re
 
@@ -21,14 +21,14 @@ def split_email(text: str) -> tuple[str, str]:
         found = validate_email(text, check_deliverability=False, globally_deliverable=False, strict=True)
     except EmailNotValidError:
         # Its text may hold the address.
-        raise ValueError("no plain e-mail address") from None
+        raise ValueError("no plain email address") from None
     if _ENCODED_WORD.search(found.local_part) or not found.ascii_domain:
-        raise ValueError("no plain e-mail address")
+        raise ValueError("no plain email address")
     return found.local_part, found.ascii_domain
 
 
 def is_plain_ascii_email(text: str) -> bool:
-    """Tell whether a text is one plain e-mail address in ASCII."""
+    """Tell whether a text is one plain email address in ASCII."""
     try:
         split_email(text)
     except ValueError:

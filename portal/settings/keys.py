@@ -87,7 +87,7 @@ class Keyring:
         return tuple(key.digest(Purpose.ADDRESS, network_prefix(address)) for key in (self.current, *self.previous))
 
     def subject(self, email: str) -> str:
-        """Return the keyed hash of the e-mail address that a viewer signs in with."""
+        """Return the keyed hash of the email address that a viewer signs in with."""
         return self.current.digest(Purpose.SUBJECT, email.strip().casefold())
 
     def staff_subject(self, name: str) -> str:

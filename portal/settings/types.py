@@ -168,7 +168,7 @@ Color = Annotated[str, _check(_COLOR.fullmatch, "must be a colour such as #1f5ef
 Name = Annotated[str, Field(min_length=1, max_length=60), _PRINTABLE]
 Role = Annotated[str, Field(min_length=1, max_length=200), _PRINTABLE]
 EmailAddress = Annotated[
-    str, _check(is_plain_ascii_email, "must be a plain e-mail address, such as support@example.com")
+    str, _check(is_plain_ascii_email, "must be a plain email address, such as support@example.com")
 ]
 ClientID = Annotated[str, _TOKEN]
 HandoffIssuer = Annotated[str, _TOKEN]

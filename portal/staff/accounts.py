@@ -75,7 +75,7 @@ def oidc_ids(issuer: str, subject: str) -> tuple[str, str]:
 
 
 def matches(name: str) -> sa.ColumnElement[bool]:
-    """Return the condition on accounts with a local name, an id with ``oidc:``, or a provider's e-mail address."""
+    """Return the condition on accounts with a local name, an id with ``oidc:``, or a provider's email address."""
     if is_oidc_id(name):
         return agents.c.id == name
     if "@" in name:

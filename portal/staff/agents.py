@@ -112,7 +112,7 @@ class Agents:
         """Disable accounts, end their sessions at once, and return their ids.
 
         Args:
-            name: of a local account; or an id with ``oidc:``, even if that agent never signed in; or the whole e-mail
+            name: of a local account; or an id with ``oidc:``, even if that agent never signed in; or the whole email
                 address of agents who signed in with the provider.
 
         Raises:

@@ -101,11 +101,11 @@ class Directory:
         return self._ledger.keyring.current.digest(Purpose.DEVICE_HANDLE, text)[:32]
 
     def find(self, typed: str, actor: Actor) -> LookUpResult:
-        """Find the one viewer with exactly this e-mail address or consumer id, and record that they were looked up.
+        """Find the one viewer with exactly this email address or consumer id, and record that they were looked up.
 
         What people add to an address when they paste it is dropped first: see ``normalise_email``.
 
-        An e-mail address matches in either case of its ASCII letters. Raises as ``Ledger.begin``.
+        An email address matches in either case of its ASCII letters. Raises as ``Ledger.begin``.
         """
         text = normalise_email(typed) or _consumer_id(typed)
         if text is None:
@@ -124,7 +124,7 @@ class Directory:
     def open(self, consumer_id: str, actor: Actor) -> LookUpResult:
         """Return a viewer whom the agent found recently; look up any other first. Raises as ``find``.
 
-        An e-mail address is malformed here: the id comes from a path, and paths end up in logs and histories.
+        An email address is malformed here: the id comes from a path, and paths end up in logs and histories.
         """
         if not CONSUMER_ID.fullmatch(consumer_id):
             return self._malformed(actor)
@@ -181,7 +181,7 @@ class Directory:
 
 
 def _match_email(email: str, consumers: Sequence[Consumer]) -> Consumer | None:
-    """Return the one consumer with exactly this e-mail; Zype's search may also find similar ones."""
+    """Return the one consumer with exactly this email; Zype's search may also find similar ones."""
     same = [consumer for consumer in consumers if same_email(consumer.email or "", email)]
     return same[0] if len(same) == 1 else None
 

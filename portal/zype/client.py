@@ -94,12 +94,12 @@ class ZypeClient:
         return self._send("consumer", self._api, "GET", f"/consumers/{consumer_id}", call, payloads.consumer)
 
     def consumers_by_email(self, email: str, deadline: Deadline | None = None) -> tuple[Consumer, ...]:
-        """Return the accounts that Zype finds for an e-mail; the caller checks that their e-mail is the same."""
+        """Return the accounts that Zype finds for an email; the caller checks that their email is the same."""
         call = self._api_call(deadline, {"email": email, "per_page": "100"})
         return self._send("consumers_by_email", self._api, "GET", "/consumers", call, payloads.consumers)
 
     def token(self, email: str, password: str, deadline: Deadline | None = None) -> Token:
-        """Return a token for a viewer's e-mail and password; BadCredentials if they are wrong."""
+        """Return a token for a viewer's email and password; BadCredentials if they are wrong."""
         form = {"grant_type": "password", "username": email, "password": password, **self._client_fields()}
         call = self._new_call(deadline, form=form)
         # The same account in any spelling, so that one account for which Zype fails can't open the breaker for all.

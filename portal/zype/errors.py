@@ -13,7 +13,7 @@ TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a token.
 TOKEN_INFO_PATH = "/oauth/token/info"  # noqa: S105 - likewise.
 
 # RFC 6749 section 5.2: with these the client is wrong, that is the portal's registration at Zype. Any other code is
-# about the viewer's e-mail and password.
+# about the viewer's email and password.
 _CLIENT_ERRORS = frozenset(
     {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_request"}
 )
@@ -100,7 +100,7 @@ class Misconfigured(ZypeError):
 
 
 class BadCredentials(ZypeError):
-    """The viewer's e-mail and password, or their token, are not accepted."""
+    """The viewer's email and password, or their token, are not accepted."""
 
     label = "bad_credentials"
 

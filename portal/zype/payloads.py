@@ -18,7 +18,7 @@ BODY_LIMIT = 1024 * 1024
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 # An id of Zype is stored, exported and sent back: one word of printable ASCII, and no longer than any that Zype gives.
 _ID = re.compile("[!-~]{1,200}")
-# As much of a name is kept. RFC 5321 section 4.5.3.1.3 allows no longer e-mail address.
+# As much of a name is kept. RFC 5321 section 4.5.3.1.3 allows no longer email address.
 MAX_NAME, MAX_EMAIL = 200, 254
 
 

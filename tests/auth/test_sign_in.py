@@ -1,4 +1,4 @@
-"""Signing in with e-mail and password: our form, and what the viewer is told when it does not work."""
+"""Signing in with email and password: our form, and what the viewer is told when it does not work."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from tests.harness.servers import free_port
 from tests.harness.simulated_zype import SimulatedZype
 
 WRONG_PASSWORD = "wrong"
-WRONG = "That e-mail and password don't go together"
+WRONG = "That email and password don't go together"
 NOT_NOW = "Signing in does not work right now"
 OTHER_PATHS = (
     "//evil.example",
@@ -69,9 +69,9 @@ def test_a_wrong_password_gets_the_same_page_for_known_and_unknown_accounts(
 @each(
     "email, password, sentence",
     [
-        ("", "", "Enter your e-mail address."),
+        ("", "", "Enter your email address."),
         ("alice@example.com", "", "Enter your password."),
-        ("a" * 255, "x", "Enter your e-mail address."),
+        ("a" * 255, "x", "Enter your email address."),
         ("alice@example.com", "x" * 1001, "Use 1000 characters at most."),
         ("alice\0@example.com", "x", "Leave out characters that can't be seen."),
         ("alice@example.com", "x\x1b", "Leave out characters that can't be seen."),
@@ -104,7 +104,7 @@ def test_a_login_service_that_fails_is_not_the_viewer_s_fault(
     page = sign_in(client, 503, f"{word}@example.com")
 
     assert page.text("[role=alert] h2") == NOT_NOW
-    assert "It is not your e-mail or password." in page.summary
+    assert "It is not your email or password." in page.summary
     assert int(page.header("Retry-After")) > 0
     assert page.value("#email") == f"{word}@example.com"
     assert outcomes(app, "sign_in") == ["unavailable"] * number
@@ -206,7 +206,7 @@ def test_the_address_is_the_same_however_it_is_typed(app: Flask, client: PageCli
 def test_what_is_no_address_is_no_wrong_password(app: Flask, client: PageClient, sandbox: SimulatedZype) -> None:
     for email in ("alice", "alice@", "alice example.com", "alice@example.com bob@example.com", "\u200b", " "):
         page = sign_in(client, 422, email)
-        assert "Enter your e-mail address" in page.summary, email
+        assert "Enter your email address" in page.summary, email
         assert "don't go together" not in page.summary, email
 
     assert rows(app, ledger) == []

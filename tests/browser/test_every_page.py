@@ -85,7 +85,7 @@ def test_every_page_fits_and_can_be_read_and_pressed(
 def test_the_pin_page_is_small(live: str, open_window: Callable[..., playwright.Page]) -> None:
     page = open_window(*PHONE)
     page.goto(f"{live}/activate")
-    page.get_by_label("E-mail").fill(seed.ALICE.email)
+    page.get_by_label("Email").fill(seed.ALICE.email)
     page.get_by_label("Password").fill(seed.ALICE.password)
     page.get_by_role("button", name="Sign in", exact=True).click()
     playwright.expect(page.get_by_label("PIN from your TV")).to_be_visible()

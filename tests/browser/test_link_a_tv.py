@@ -75,7 +75,7 @@ def tv(desktop: Page, sandbox: SimulatedZype) -> Screen:
 
 def sign_in(page: Page) -> None:
     """Fill in the sign-in form on the current page and send it."""
-    page.get_by_label("E-mail").fill(seed.ALICE.email)
+    page.get_by_label("Email").fill(seed.ALICE.email)
     page.get_by_label("Password").fill(seed.ALICE.password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 
@@ -233,7 +233,7 @@ def test_not_you_keeps_the_pin_for_the_other_account(live: str, phone: Page, giv
 
     phone.get_by_role("button", name="Not you?").click()
     expect(phone.get_by_role("heading", level=1)).to_contain_text("Sign in")
-    phone.get_by_label("E-mail").fill(seed.MALLORY.email)
+    phone.get_by_label("Email").fill(seed.MALLORY.email)
     phone.get_by_label("Password").fill(seed.MALLORY.password)
     phone.get_by_role("button", name="Sign in", exact=True).click()
 
@@ -269,7 +269,7 @@ def test_everything_but_a_link_with_a_fragment_works_without_javascript(
 
 def test_the_page_can_be_used_by_keyboard_only(live: str, desktop: Page) -> None:
     desktop.goto(f"{live}/activate")
-    desktop.get_by_label("E-mail").focus()
+    desktop.get_by_label("Email").focus()
     desktop.keyboard.type(seed.ALICE.email)
     desktop.keyboard.press("Tab")
     desktop.keyboard.type(seed.ALICE.password)

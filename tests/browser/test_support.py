@@ -78,11 +78,11 @@ def test_an_agent_links_a_tv_and_a_supervisor_verifies_the_history(
     sign_in_at_console(bob, demo, seed.BOB.name, seed.BOB.password)
 
     # Find the caller: nobody, then Alice.
-    bob.get_by_label("E-mail or consumer id").fill("alicia@example.com")
+    bob.get_by_label("Email or consumer id").fill("alicia@example.com")
     send(bob)
     expect(bob.locator("[role=alert]")).to_be_focused()
-    expect(bob.get_by_label("E-mail or consumer id")).to_have_value("alicia@example.com")
-    bob.get_by_label("E-mail or consumer id").fill(seed.ALICE.email)
+    expect(bob.get_by_label("Email or consumer id")).to_have_value("alicia@example.com")
+    bob.get_by_label("Email or consumer id").fill(seed.ALICE.email)
     send(bob)
     expect(bob.get_by_role("heading", level=1)).to_have_text("Alice")
     assert "@" not in bob.url

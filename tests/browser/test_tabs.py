@@ -6,7 +6,7 @@ from portal.sandbox import seed
 
 
 def fill_in(page: Page) -> None:
-    page.get_by_label("E-mail").fill(seed.ALICE.email)
+    page.get_by_label("Email").fill(seed.ALICE.email)
     page.get_by_label("Password").fill(seed.ALICE.password)
 
 

@@ -236,7 +236,7 @@ def test_each_change_is_in_the_ledger_with_the_operator_who_made_it(
         ("add_account", "done", "newcomer, supervisor"),
         ("reset_account", "done", "newcomer"),
         ("disable_account", "done", "newcomer"),
-        # Its id: no e-mail address is in the ledger.
+        # Its id: no email address is in the ledger.
         ("disable_account", "done", "oidc:4711"),
     ]
     assert {(one.actor_kind, one.actor_id) for one in recorded} == {("operator", "bob")}

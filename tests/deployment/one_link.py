@@ -1,6 +1,6 @@
 """Signs a viewer in and links a TV, with the standard library alone: it runs inside a container, by its Python.
 
-Arguments: the portal's origin, e-mail, password, PIN. It prints the page after the link.
+Arguments: the portal's origin, email, password, PIN. It prints the page after the link.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What counts as an e-mail address, however it was typed or pasted."""
+"""What counts as an email address, however it was typed or pasted."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -37,7 +37,7 @@ class Person:
         return self._show(self.browser.get(path, status))
 
     def signs_in(self, password: str | None = None, status: int = 303) -> Self:
-        """Sign in with e-mail and password on the portal's own page."""
+        """Sign in with email and password on the portal's own page."""
         if self._page is None or not self.page.select('form[action="/sign-in"]'):
             self.opens("/sign-in")
         fields = {"email": self.account.email, "password": password or self.account.password}

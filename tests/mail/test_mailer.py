@@ -39,7 +39,7 @@ def attempts(sqlite: Database) -> Attempts:
 
 @pytest.fixture
 def set_email(sandbox: SimulatedZype, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Return a function that changes Alice's e-mail at Zype for this test."""
+    """Return a function that changes Alice's email at Zype for this test."""
     store = sandbox.app.extensions[EXTENSION].store
 
     def set_email(email: str) -> None:

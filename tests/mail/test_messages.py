@@ -92,7 +92,7 @@ def test_it_says_what_was_done_when_by_whom_and_what_to_do(kind: NoticeKind) -> 
         assert sentence in text
     for sentence in ("Change your password.", "Tell our support team: https://example.com/help"):
         assert sentence in text
-    assert "We never ask for your PIN by e-mail." in text
+    assert "We never ask for your PIN by email." in text
     assert text.startswith("Hello,\n\n")
     assert "\n\n\n" not in text
 

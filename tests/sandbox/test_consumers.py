@@ -1,4 +1,4 @@
-"""Consumers: found by id, e-mail or word, in pages, with devices in each shape that Zype's documentation allows."""
+"""Consumers: found by id, email or word, in pages, with devices in each shape that Zype's documentation allows."""
 
 import json
 from typing import Any

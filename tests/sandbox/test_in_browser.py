@@ -114,7 +114,7 @@ def test_the_sign_in_page_leads_back_to_the_portal(live_app: Flask, tab: Page, b
     with serve_in_thread(live_app) as url:
         tab.goto(f"{url}/oauth/authorize?{urlencode(query)}")
         if button == "Sign in":
-            tab.get_by_label("E-mail").fill(seed.ALICE.email)
+            tab.get_by_label("Email").fill(seed.ALICE.email)
             tab.get_by_label("Password").fill(seed.ALICE.password)
         # Nothing is served there: the request shows where the redirect leads.
         with tab.expect_request(lambda request: request.url.startswith(f"{CALLBACK}?{answer}")):

@@ -251,7 +251,7 @@ def search(
 
 def test_no_secret_is_stored_or_logged(search: SecretSearch) -> None:
     assert search.leaks() == []
-    # An e-mail address is not secret, and sessions contain it; logs, page addresses and metrics must not.
+    # An email address is not secret, and sessions contain it; logs, page addresses and metrics must not.
     for place in ("the log", "an address", "the metrics"):
         assert seed.ALICE.email.encode() not in search.places[place]
 

@@ -39,8 +39,8 @@ class Shown:
 
 SHOWN = {
     LookUpOutcome.FOUND: Shown(303, "alice@example.com", 200),
-    LookUpOutcome.NOT_FOUND: Shown(422, "Nobody has exactly this e-mail or id.", 404),
-    LookUpOutcome.MALFORMED: Shown(422, "That is no e-mail and no consumer id"),
+    LookUpOutcome.NOT_FOUND: Shown(422, "Nobody has exactly this email or id.", 404),
+    LookUpOutcome.MALFORMED: Shown(422, "That is no email and no consumer id"),
     LookUpOutcome.TOO_MANY: Shown(429, "You have looked up as many viewers as you may for now", None, 86_400),
     LookUpOutcome.UNAVAILABLE: Shown(503, "Please try again in 10 seconds.", 503, 10),
     LookUpOutcome.MISCONFIGURED: Shown(503, "Zype does not accept our key. Tell whoever runs this portal", 401, 10),
@@ -148,7 +148,7 @@ def test_an_impossible_address_or_id_is_422_without_asking_zype(bob: Bob, app: F
 def test_an_empty_field_is_no_look_up(bob: Bob, app: Flask, who: str) -> None:
     page = bob.finds(who, 422).page
 
-    assert page.summary == "Enter an e-mail or a consumer id. The field is empty. Go to the field"
+    assert page.summary == "Enter an email or a consumer id. The field is empty. Go to the field"
     assert outcomes(app, "look_up") == []
 
 

@@ -173,10 +173,10 @@ class TestFilter:
 
     def test_an_e_mail_address_is_refused_as_a_filter(self, app: Flask, supervisor: PageClient) -> None:
         page = supervisor.submit(supervisor.get(HISTORY), HISTORY, 422, viewer=seed.ALICE.email)
-        assert "find the viewer by e-mail first" in page.summary
+        assert "find the viewer by email first" in page.summary
         assert page.value("#viewer") == seed.ALICE.email
         page = supervisor.submit(supervisor.get(HISTORY), HISTORY, 422, agent="bob@example.com")
-        assert "no e-mail address" in page.summary
+        assert "no email address" in page.summary
 
     def test_an_invalid_filter_is_422_with_a_sentence(self, supervisor: PageClient) -> None:
         for query in (

@@ -70,7 +70,7 @@ def test_forms_complain_in_the_language(
             empty = browser.submit(browser.get("/sign-in"), "/sign-in", 422)
             unseen = browser.submit(empty, "/sign-in", 422, email="alice\x07@example.com", password="x")
 
-            assert spoken(code, "Enter your e-mail address.") in empty.summary
+            assert spoken(code, "Enter your email address.") in empty.summary
             assert spoken(code, "Enter your password.") in empty.summary
             assert spoken(code, "Leave out characters that can't be seen.") in unseen.summary
 

@@ -28,20 +28,20 @@ def _at_most(length: int) -> Length:
 
 
 def email_or_text(typed: str | None) -> str:
-    """Return the e-mail address that was typed; what can be seen of a text that is none."""
+    """Return the email address that was typed; what can be seen of a text that is none."""
     return normalise_email(typed or "") or visible(typed or "")
 
 
 def is_email(form: Form, field: Field) -> None:
     """Refuse what is no address. It is no wrong password, so it is not an attempt to sign in."""
     if normalise_email(field.data) is None:
-        raise ValidationError(_("Enter your e-mail address. It looks like name@example.com."))
+        raise ValidationError(_("Enter your email address. It looks like name@example.com."))
 
 
 class SignInForm(PortalForm):
-    """E-mail and password of a viewer's account."""
+    """Email and password of a viewer's account."""
 
-    email = EmailField(filters=[email_or_text], validators=[DataRequired(_("Enter your e-mail address.")), is_email])
+    email = EmailField(filters=[email_or_text], validators=[DataRequired(_("Enter your email address.")), is_email])
     password = PasswordField(validators=required_password())
     next = HiddenField()
 

@@ -1,4 +1,4 @@
-"""Signing in at Zype's login service: with e-mail and password, and with the token that any way to sign in gives."""
+"""Signing in at Zype's login service: with email and password, and with the token that any way to sign in gives."""
 
 from math import ceil
 
@@ -21,7 +21,7 @@ REVOKE_SECONDS = 2.0
 
 
 def sign_in_with_password(services: Services, email: str, password: str, actor: Actor) -> SignInResult[Viewer]:
-    """Sign a viewer in with e-mail and password as typed: Zype's password grant. Raises as ``Ledger.begin``."""
+    """Sign a viewer in with email and password as typed: Zype's password grant. Raises as ``Ledger.begin``."""
     attempt = Attempt(Action.SIGN_IN, actor, subject_hash=services.ledger.keyring.subject(email))
 
     def verify() -> SignInResult[Viewer]:
@@ -61,7 +61,7 @@ def result_of_error(error: ZypeError) -> SignInResult[Viewer]:
 
 
 def viewer_of(zype: ZypeClient, consumer_id: str, deadline: Deadline) -> Viewer:
-    """Return the viewer with a consumer_id, with name and e-mail if Zype can be asked now."""
+    """Return the viewer with a consumer_id, with name and email if Zype can be asked now."""
     try:
         consumer = zype.consumer(consumer_id, deadline)
     except ZypeError as error:

@@ -22,7 +22,7 @@ _LAST_LINK_SHOWN = "last_link_shown"
 _BROWSER = "browser"
 _FLASH = "note"
 _TYPED_KEY = "typed"
-# Of the viewers' form to sign in and the staff's, whose longest is an e-mail address.
+# Of the viewers' form to sign in and the staff's, whose longest is an email address.
 _TYPED = ("email", "name")
 _MAX_TYPED = 254
 
@@ -40,7 +40,7 @@ class Flash(StrEnum):
 
 @dataclass(frozen=True)
 class Viewer:
-    """A viewer who is signed in. Name and e-mail are none if Zype has none, or could not be asked."""
+    """A viewer who is signed in. Name and email are none if Zype has none, or could not be asked."""
 
     consumer_id: str
     name: str | None

@@ -24,7 +24,7 @@ NOT_LINKED = LinkResult(Outcome.UNAVAILABLE, "", retry_after=RETRY_SECONDS)
 
 
 def find(typed: str, agent: Agent) -> LookUpResult:
-    """Return the viewer with exactly this e-mail address or consumer id, or why there is none."""
+    """Return the viewer with exactly this email address or consumer id, or why there is none."""
     return _look_up(lambda: services().directory.find(typed, agent.actor))
 
 

@@ -40,9 +40,9 @@ _LINE_BREAKS = re.compile(r"[\r\n\t]+")
 
 
 class FindViewerForm(PortalForm):
-    """An e-mail address or a consumer id."""
+    """An email address or a consumer id."""
 
-    who = JudgedField(validators=[DataRequired(_("Enter an e-mail or a consumer id."))])
+    who = JudgedField(validators=[DataRequired(_("Enter an email or a consumer id."))])
 
 
 def _one_line(text: str | None) -> str:

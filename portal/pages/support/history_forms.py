@@ -43,14 +43,14 @@ class FilterHistoryForm(PortalForm):
     until = StringField(name="to", filters=[_trimmed])
 
     def validate_agent(self, field: Field) -> None:
-        """Accept an agent's id: it contains an e-mail address only if the identity provider's subject does."""
+        """Accept an agent's id: it contains an email address only if the identity provider's subject does."""
         if "@" in field.data and not field.data.startswith(OIDC_PREFIX):
-            raise ValidationError(_("Enter the id of an agent, as the list shows it, and no e-mail address."))
+            raise ValidationError(_("Enter the id of an agent, as the list shows it, and no email address."))
 
     def validate_viewer(self, field: Field) -> None:
-        """Accept only a consumer id: an e-mail address must not be in the address of a page."""
+        """Accept only a consumer id: an email address must not be in the address of a page."""
         if "@" in field.data:
-            raise ValidationError(_("Enter a consumer id. To get it, find the viewer by e-mail first."))
+            raise ValidationError(_("Enter a consumer id. To get it, find the viewer by email first."))
         if field.data and not CONSUMER_ID.fullmatch(field.data):
             raise ValidationError(_("Enter a consumer id: letters and digits."))
 

@@ -75,7 +75,7 @@ def sign_in_first(error: StaffNotSignedIn) -> Response:
 
 def _with_filter_of_request() -> str:
     form = FilterHistoryForm(meta={"csrf": False})
-    # What is not valid may be an e-mail address.
+    # What is not valid may be an email address.
     return _filtered(form) if form.validate() else HISTORY
 
 

@@ -52,5 +52,5 @@ class ViewerSummary:
 
     @property
     def signed(self) -> str:
-        """The summary for a hidden field of the next form; never for an address, since it contains an e-mail."""
+        """The summary for a hidden field of the next form; never for an address, since it contains an email."""
         return sign("caller", self.consumer_id, self.name, self.email)

@@ -73,7 +73,7 @@ _QUOTES_A_CLIENT = re.compile(
 
 
 class Redactor:
-    """Removes exact secrets, what follows the name of a secret, e-mail addresses, and addresses of the network.
+    """Removes exact secrets, what follows the name of a secret, email addresses, and addresses of the network.
 
     Args:
         secrets: the exact ones.

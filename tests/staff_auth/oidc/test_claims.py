@@ -1,4 +1,4 @@
-"""The agent's role, name and e-mail address: from which claims they come, of the ID token or of userinfo."""
+"""The agent's role, name and email address: from which claims they come, of the ID token or of userinfo."""
 
 from collections.abc import Callable
 from typing import Any

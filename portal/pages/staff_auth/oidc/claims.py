@@ -42,7 +42,7 @@ class Claims:
 
     @property
     def email(self) -> str | None:
-        """The agent's e-mail address, unless the provider says that it is unverified."""
+        """The agent's email address, unless the provider says that it is unverified."""
         return None if self.find("email_verified") is False else self._text("email")
 
     @property
