@@ -14,6 +14,7 @@ from portal.pages.web.assets import Assets, on_accent
 from portal.settings.loading import load
 from portal.settings.settings import Settings
 from tests.harness.cases import each
+from tests.harness.page import PageClient
 
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 
@@ -41,6 +42,7 @@ Served = Callable[..., tuple[Assets, FlaskClient]]
     ("name", "kind"),
     [
         ("site.css", "text/css"),
+        ("console.css", "text/css"),
         ("js/pin_link.js", "text/javascript"),
         ("img/icon.svg", "image/svg+xml"),
     ],
@@ -75,6 +77,14 @@ def test_the_stylesheet_is_put_together_in_order_with_the_accent_last(served: Se
         style = answer.text
     assert style.index("--radius") < style.index(".site-header") < style.index(".pin-field")
     assert style.rstrip().endswith(":root{--accent:#ffee00;--on-accent:#000000}")
+
+
+def test_only_pages_of_the_console_load_its_stylesheet(client: PageClient) -> None:
+    def loaded(path: str) -> list[str]:
+        return re.findall(r"/static/(\w+)\.\w+\.css", client.get(path).source)
+
+    assert loaded("/activate") == ["site"]
+    assert loaded("/support/sign-in") == ["site", "console"]
 
 
 @each(

@@ -12,9 +12,11 @@ from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
 
 URL = "/static/"
-STYLESHEET = "site.css"
-# The parts of the stylesheet in their order.
-STYLE_PARTS = ("css/tokens.css", "css/base.css", "css/components/*.css")
+# The parts of each stylesheet in their order. Pages of the console load both, viewers' pages the first alone.
+STYLESHEETS = {
+    "site.css": ("css/tokens.css", "css/base.css", "css/components/*.css"),
+    "console.css": ("css/console/*.css",),
+}
 OTHER_PARTS = ("js/*.js", "img/*", "robots.txt")
 # Asked for by browsers, phones and search engines without a link to them.
 ROOT_FILES = {**icons.root_paths(), "/robots.txt": "robots.txt"}
@@ -35,7 +37,8 @@ class Assets:
         self.files: dict[str, StaticFile] = {}
         self._urls: dict[str, str] = {}
         sources = [data_dir("static"), *([overrides] if overrides else [])]
-        self._add(STYLESHEET, _stylesheet(sources, accent))
+        for stylesheet, parts in STYLESHEETS.items():
+            self._add(stylesheet, _stylesheet(sources, parts, accent))
         others = {name: path.read_bytes() for name, path in _files(sources, OTHER_PARTS)}
         for name, content in (others | icons.files(icon)).items():
             self._add(name, content)
@@ -80,10 +83,10 @@ def _linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
 
 
-def _stylesheet(sources: list[Path], accent: str) -> bytes:
-    parts = [path.read_text(encoding="utf-8") for _, path in _files(sources, STYLE_PARTS)]
+def _stylesheet(sources: list[Path], parts: tuple[str, ...], accent: str) -> bytes:
+    texts = [path.read_text(encoding="utf-8") for _, path in _files(sources, parts)]
     colours = f":root{{--accent:{accent};--on-accent:{on_accent(accent)}}}\n"
-    return "".join([*parts, colours]).encode()
+    return "".join([*texts, colours]).encode()
 
 
 def _files(sources: list[Path], patterns: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
