@@ -8,7 +8,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 
 from portal.pages.identity.agent import cached_agent
 from portal.pages.identity.viewer import cached_viewer
-from portal.pages.web import language
+from portal.pages.web import language, times
 from portal.pages.web.assets import Assets
 from portal.pages.web.components import Components
 from portal.pages.web.origins import CONSOLE, is_console_origin
@@ -24,6 +24,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     up no viewer or agent that its request has not looked up already: the pages for errors must not fail.
     """
     language.init_app(app, settings)
+    times.register(app.jinja_env)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
