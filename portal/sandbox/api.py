@@ -1,43 +1,45 @@
 """Zype's platform API as far as the portal and a TV use it: device PINs and consumers."""
 
-from hmac import compare_digest
-
 from flask import Blueprint, Response, abort, g, jsonify, request
 
-from portal.sandbox import documents, faults, seed
+from portal.sandbox import cross_origin, documents, faults, forgotten_password, seed
+from portal.sandbox.credentials import consumer_token, require_admin_key, require_key
 from portal.sandbox.documents import JSON
+from portal.sandbox.parameters import parameter, takes_put
 from portal.sandbox.record import Call
 from portal.sandbox.seed import Consumer, MagicPin
 from portal.sandbox.state import sandbox
 from portal.sandbox.store import Device
 
 bp = Blueprint("api", __name__)
+bp.after_request(cross_origin.allow)
 
 _MAX_PER_PAGE = 100
 
 
 @bp.post("/pin/acquire")
 def acquire() -> tuple[JSON, int]:
-    _require_key(allows_app_key=True)
-    device_id = request.args.get("linked_device_id", "")
+    require_key()
+    device_id = parameter("linked_device_id")
     if not device_id:
         abort(faults.error(422, "linked_device_id is missing."))
+    sandbox().tokens.revoke_device(device_id)
     return _device_pin(sandbox().store.acquire(device_id)), 201
 
 
 @bp.get("/pin/status")
 def status() -> JSON:
-    _require_key(allows_app_key=True)
-    device = sandbox().store.status(request.args.get("linked_device_id", ""))
+    require_key()
+    device = sandbox().store.status(parameter("linked_device_id"))
     if not device:
         abort(faults.error(404))
     return _device_pin(device)
 
 
-@bp.put("/pin/link")
+@takes_put(bp, "/pin/link")
 def link() -> Response:
-    call, pin = _record_call(), request.args.get("pin", "")
-    _require_key()
+    call, pin = _record_call(), parameter("pin")
+    require_key()
     if not pin or not call.consumer_id:
         abort(faults.error(422, "consumer_id and pin are required."))
     consumer = sandbox().store.consumer(call.consumer_id)
@@ -53,10 +55,10 @@ def link() -> Response:
     return jsonify(response=_link_document(device))
 
 
-@bp.put("/pin/unlink")
+@takes_put(bp, "/pin/unlink")
 def unlink() -> JSON:
-    call, pin = _record_call(), request.args.get("pin", "")
-    _require_key()
+    call, pin = _record_call(), parameter("pin")
+    require_key()
     magic = seed.find_magic_pin(pin)
     if magic and magic.word == "sticky":
         abort(faults.error(503))
@@ -64,6 +66,7 @@ def unlink() -> JSON:
     call.done = device is not None
     if not device:
         abort(faults.error(404, "Device Pin not found"))
+    sandbox().tokens.revoke_device(device.linked_device_id)
     return _device_pin(device)
 
 
@@ -76,7 +79,7 @@ def record_status(response: Response) -> Response:
 
 @bp.get("/consumers")
 def consumers() -> JSON:
-    _require_key()
+    require_admin_key()
     store = sandbox().store
     email = request.args.get("email")
     if email is None:
@@ -90,37 +93,33 @@ def consumers() -> JSON:
     return documents.page([_consumer(row) for row in rows], page, per_page, len(found))
 
 
+@takes_put(bp, "/consumers/forgot_password")
+def forgot_password() -> JSON:
+    require_key()
+    consumer = sandbox().store.consumer_by_email(parameter("email"))
+    if not consumer:
+        abort(faults.error(422, "Email not found"))
+    forgotten_password.send_mail(consumer)
+    return {"message": "Password reset instructions sent."}
+
+
 @bp.get("/consumers/<consumer_id>")
 def consumer(consumer_id: str) -> JSON:
-    # A consumer's own token reads that consumer: so a TV learns whom to greet.
-    if request.authorization and request.authorization.type == "bearer":
-        token = sandbox().tokens.find(request.authorization.token or "")
-        if not token or token.consumer_id != consumer_id:
-            abort(faults.error(401))
-    else:
-        _require_key()
+    # So a TV learns whom to greet.
+    token = consumer_token()
+    if not token:
+        require_admin_key()
+    elif token.consumer_id != consumer_id:
+        abort(faults.error(401))
     found = sandbox().store.consumer(consumer_id)
     if not found:
         abort(faults.error(404))
     return {"response": _consumer(found)}
 
 
-def _require_key(*, allows_app_key: bool = False) -> None:
-    if _matches("api_key", sandbox().api_key):
-        return
-    if not _matches("app_key", sandbox().app_key):
-        abort(faults.error(401))
-    if not allows_app_key:
-        abort(faults.error(403))
-
-
-def _matches(name: str, key: str) -> bool:
-    return compare_digest(request.args.get(name, "").encode(), key.encode())
-
-
 def _record_call() -> Call:
-    arguments = request.args.get("consumer_id", ""), request.args.get("pin", "")
-    g.call = call = sandbox().record.add(sandbox().clock(), request.method, request.path, *arguments)
+    arguments = parameter("consumer_id"), parameter("pin")
+    g.call = call = sandbox().record.add(sandbox().clock(), "PUT", request.path.rstrip("/"), *arguments)
     return call
 
 

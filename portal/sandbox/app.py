@@ -4,13 +4,13 @@ from flask import Flask, Response, request
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
-from portal.sandbox import api, authenticator, authorize, faults, login, pages, tv, video_service
+from portal.sandbox import api, authenticator, authorize, faults, forgotten_password, login, pages, tv, video_service
 from portal.sandbox.navigation import places
 from portal.sandbox.state import EXTENSION, Sandbox, sandbox
 
 _MAX_BODY = 64 * 1024
 # Their answers hold tokens, codes or emails (RFC 6749 section 5.1).
-_NOT_CACHED = {"login", "authorize", "authenticator", "video_service"}
+_NOT_CACHED = {"login", "authorize", "authenticator", "forgotten_password", "video_service"}
 
 
 def create_app(state: Sandbox) -> Flask:
@@ -20,7 +20,11 @@ def create_app(state: Sandbox) -> Flask:
     app.extensions[EXTENSION] = state
     app.jinja_env.undefined = StrictUndefined
     app.context_processor(lambda: {"places": places()})
-    for blueprint in (api.bp, login.bp, authorize.bp, tv.bp, authenticator.bp, video_service.bp, pages.bp):
+    # Zype's Roku app writes a slash at the end of its paths, others none.
+    app.url_map.strict_slashes = False
+    for blueprint in (api.bp, login.bp, authorize.bp, forgotten_password.bp):
+        app.register_blueprint(blueprint)
+    for blueprint in (tv.bp, authenticator.bp, video_service.bp, pages.bp):
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _error_as_json)
     app.after_request(_set_headers)

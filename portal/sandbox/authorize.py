@@ -39,7 +39,7 @@ def sign_in() -> WerkzeugResponse:
     if error or "cancel" in request.form:
         return _redirect_back(query, error=error or "access_denied")
     email = request.form.get("email", "").strip()
-    consumer = sandbox().store.sign_in(email, request.form.get("password", ""))
+    consumer = sandbox().passwords.sign_in(email, request.form.get("password", ""))
     if not consumer:
         return _page(email, has_failed=True)
     code = sandbox().tokens.issue_code(

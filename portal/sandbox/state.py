@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 from portal.sandbox.mailbox import Mailbox
+from portal.sandbox.passwords import Passwords
 from portal.sandbox.record import Record
 from portal.sandbox.store import Store
 from portal.sandbox.tokens import Tokens
@@ -30,7 +31,7 @@ class Sandbox:
         client_id: the portal's client at the login service.
         activate_url: the portal's page, which the TV shows; browsers return to its origin after sign-in.
         console_url: the portal's page for customer support, to which the sandbox's pages lead.
-        app_key: of a TV's calls; it may not link.
+        app_key: of an app, which links and reads its own PINs, and reads no consumer.
         other_hosts: by which it is reached besides the one where it listens, as a Host header names them.
         handoff_key: that the portal and the video service's site share; none if the portal has another.
         handoff_issuer: as the site calls itself in the tokens.
@@ -52,6 +53,7 @@ class Sandbox:
 
     def __post_init__(self) -> None:
         self.store = Store(self.clock, self.randomness)
+        self.passwords = Passwords(self.clock, self.randomness, self.store)
         self.tokens = Tokens(self.clock, self.randomness)
         self.record = Record()
         self.mailbox = Mailbox(self.clock)

@@ -58,11 +58,6 @@ class Store:
         """Return the consumer with this email, in any case of letters, or None."""
         return self._by_email.get(email.lower())
 
-    def sign_in(self, email: str, password: str) -> Consumer | None:
-        """Return the consumer with this email and password, or None."""
-        consumer = self.consumer_by_email(email)
-        return consumer if consumer and consumer.password == password else None
-
     def search(self, word: str) -> list[Consumer]:
         """Return the consumers whose email or name contains a word, in any case."""
         word = word.lower()

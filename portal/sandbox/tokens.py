@@ -16,14 +16,20 @@ SCOPE = "consumer_profile.read"
 
 @dataclass(frozen=True)
 class Token:
-    """An access token and its refresh token; revoking either ends both."""
+    """An access token and its refresh token; revoking either ends both.
+
+    Args:
+        consumer_id: whose it is; None for one of the client itself.
+        device_id: of the TV that signed in with its PIN; unlinking that TV ends the token.
+    """
 
     access: str
     refresh: str
-    consumer_id: str
+    consumer_id: str | None
     client_id: str
     scope: str
     created_at: datetime
+    device_id: str | None = None
 
 
 @dataclass
@@ -77,11 +83,21 @@ class Tokens:
             code.token = self._issue(code.consumer_id, client_id, code.scope, now)
             return code.token
 
-    def issue(self, consumer_id: str, client_id: str) -> Token:
-        """Return a new token for a consumer who has signed in."""
+    def issue(self, consumer_id: str | None, client_id: str, device_id: str | None = None) -> Token:
+        """Return a new token for a consumer who has signed in, or on a TV; or for a client itself."""
         now = self._clock()
         with self._lock:
-            return self._issue(consumer_id, client_id, SCOPE, now)
+            return self._issue(consumer_id, client_id, SCOPE, now, device_id)
+
+    def refresh(self, text: str, client_id: str) -> Token | None:
+        """Return a new token for a refresh token, which ends with the old one; None if it is not this client's."""
+        now = self._clock()
+        with self._lock:
+            token = self._tokens.get(text)
+            if not token or token.refresh != text or token.client_id != client_id:
+                return None
+            self._drop(token)
+            return self._issue(token.consumer_id, client_id, token.scope, now, token.device_id)
 
     def find(self, access: str) -> Token | None:
         """Return a valid token, or None."""
@@ -100,8 +116,16 @@ class Tokens:
             if token and token.client_id == client_id:
                 self._drop(token)
 
-    def _issue(self, consumer_id: str, client_id: str, scope: str, now: datetime) -> Token:
-        token = Token(self._new(), self._new(), consumer_id, client_id, scope, now)
+    def revoke_device(self, device_id: str) -> None:
+        """Revoke the tokens that a TV got with its PIN."""
+        with self._lock:
+            for token in [token for token in self._tokens.values() if token.device_id == device_id]:
+                self._drop(token)
+
+    def _issue(
+        self, consumer_id: str | None, client_id: str, scope: str, now: datetime, device_id: str | None = None
+    ) -> Token:
+        token = Token(self._new(), self._new(), consumer_id, client_id, scope, now, device_id)
         self._tokens[token.access] = self._tokens[token.refresh] = token
         return token
 

@@ -1,21 +1,19 @@
-"""Who may call what: the portal's key, a TV's weaker one, and none."""
-
-import pytest
+"""Who may call what: an Admin key, an App key, which reads no consumer, and no key."""
 
 from portal.sandbox import seed
 from tests.harness.cases import each
 from tests.sandbox.conftest import API_KEY, APP_KEY, Calls
 
-FOR_TVS = [("POST", "/pin/acquire"), ("GET", "/pin/status")]
-FOR_THE_PORTAL = [
+FOR_EITHER_KEY = [
+    ("POST", "/pin/acquire"),
+    ("GET", "/pin/status"),
     ("PUT", "/pin/link"),
     ("PUT", "/pin/unlink"),
-    ("GET", "/consumers"),
-    ("GET", f"/consumers/{seed.ALICE.id}"),
 ]
+FOR_AN_ADMIN_KEY = [("GET", "/consumers"), ("GET", f"/consumers/{seed.ALICE.id}")]
 
 
-@each("method, path", FOR_TVS + FOR_THE_PORTAL)
+@each("method, path", FOR_EITHER_KEY + FOR_AN_ADMIN_KEY)
 @each("key", [{}, {"api_key": ""}, {"api_key": "wrong"}, {"api_key": APP_KEY}, {"app_key": API_KEY}])
 def test_a_call_without_a_valid_key_is_refused(calls: Calls, method: str, path: str, key: dict[str, str]) -> None:
     query = {"linked_device_id": "tv", "consumer_id": seed.ALICE.id, "pin": "good", **key}
@@ -25,25 +23,27 @@ def test_a_call_without_a_valid_key_is_refused(calls: Calls, method: str, path: 
     assert calls.devices() == []
 
 
-@each("method, path", FOR_THE_PORTAL)
-def test_an_app_key_is_refused_for_the_portals_calls(calls: Calls, method: str, path: str) -> None:
-    query = {"consumer_id": seed.ALICE.id, "pin": "good", "app_key": APP_KEY}
-    answer = calls.http.open(path, method=method, query_string=query)
+@each("method, path", FOR_AN_ADMIN_KEY)
+def test_an_app_key_reads_no_consumer(calls: Calls, method: str, path: str) -> None:
+    answer = calls.http.open(path, method=method, query_string={"app_key": APP_KEY})
     assert answer.status_code == 403
     assert answer.json.keys() == {"message"}
-    assert calls.devices() == []
 
 
-@pytest.mark.parametrize(("method", "path"), FOR_TVS)
-@pytest.mark.parametrize("key", [{"app_key": APP_KEY}, {"api_key": API_KEY}])
-def test_a_tvs_calls_accept_either_key(calls: Calls, method: str, path: str, key: dict[str, str]) -> None:
-    calls.acquire()
-    assert calls.http.open(path, method=method, query_string={"linked_device_id": "tv", **key}).status_code < 300
+@each("key", [{"app_key": APP_KEY}, {"api_key": API_KEY}])
+def test_a_pins_calls_accept_either_key(calls: Calls, key: dict[str, str]) -> None:
+    fields = {"linked_device_id": f"tv-{len(key)}", "consumer_id": seed.ALICE.id, **key}
+    pin = calls.http.post("/pin/acquire", query_string=fields).json["response"]["pin"]
+    assert calls.http.get("/pin/status", query_string=fields).status_code == 200
+    for path in ("/pin/link", "/pin/unlink"):
+        assert calls.http.put(path, query_string={**fields, "pin": pin}).status_code == 200
 
 
-def test_a_key_is_read_only_from_the_query(calls: Calls) -> None:
-    answer = calls.http.put("/pin/link", data={"api_key": API_KEY, "consumer_id": seed.ALICE.id, "pin": "good"})
-    assert answer.status_code == 401
+@each("way", ["query_string", "data", "json"])
+def test_keys_and_parameters_come_in_the_query_a_form_or_json(calls: Calls, way: str) -> None:
+    fields = {"api_key": API_KEY, "consumer_id": seed.ALICE.id, "pin": "good"}
+    assert calls.http.put("/pin/link", **{way: fields}).status_code == 200
+    assert calls.http.put("/pin/link", **{way: {**fields, "api_key": "wrong"}}).status_code == 401
 
 
 def test_it_answers_a_wrong_path_or_method_with_a_message(calls: Calls) -> None:
