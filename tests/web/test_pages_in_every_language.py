@@ -20,7 +20,7 @@ MINUTES = {
     "de": "In 15 Minuten können",
     "es": "15 minutos.",
     "fr": "15 minutes.",
-    "ja": "15 分後",
+    "ja": "15分後",
     "pt-BR": "15 minutos.",
 }
 
