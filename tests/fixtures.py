@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -23,6 +24,7 @@ from portal.settings.loading import load
 from portal.settings.settings import Settings
 from tests.harness import postgres, servers
 from tests.harness.chromium import chromium
+from tests.harness.commands import fork_with
 from tests.harness.compiled_statements import share_compiled_statements
 from tests.harness.compiled_templates import CompiledTemplates
 from tests.harness.database_pool import DatabasePool
@@ -217,9 +219,15 @@ def live(app: Flask, port: Port) -> Iterator[str]:
 
 
 @pytest.fixture
-def processes(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
+def constants() -> dict[str, Any]:
+    """What is other in the processes of this test's portal than in an operator's: nothing (``fork_with``)."""
+    return {}
+
+
+@pytest.fixture
+def processes(environ: dict[str, str], port: Port, tmp_path: Path, constants: dict[str, Any]) -> Iterator[Processes]:
     """The portal as ``zype-activate serve`` runs it: two worker processes, on this test's settings."""
-    with servers.processes(live_environ(environ), port, tmp_path) as processes:
+    with servers.processes(live_environ(environ), port, tmp_path, start=fork_with(constants)) as processes:
         yield processes
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from tests.harness.fork_server import ROOT, fork_server
 from tests.harness.forked_process import Command, ForkedProcess
@@ -30,6 +31,15 @@ def start_python(command: Command) -> subprocess.Popen[bytes]:
 def start_fork(command: Command) -> ForkedProcess:
     """Start a command by a fork of a process that has imported the libraries."""
     return fork_server().start(command)
+
+
+def fork_with(constants: Mapping[str, Any]) -> Start:
+    """Return what starts a command by a fork in which constants are others, such as how long something waits.
+
+    Args:
+        constants: by module and name, such as ``{"portal.commands.child_process.RESTART_SECONDS": 0.5}``.
+    """
+    return lambda command: fork_server().start(command, constants)
 
 
 def command_environ(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -6,15 +6,15 @@ process serves all processes of a run of the tests.
 
 import functools
 import gc
-import json
 import os
+import pickle
 import selectors
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, suppress
 from importlib import import_module
 from pathlib import Path
@@ -76,14 +76,24 @@ class ForkServer:
                 start_new_session=True,
             )
 
-    def start(self, command: Command) -> ForkedProcess:
-        """Run what ``python -m portal`` runs."""
-        given = {"command": command.words, "environ": dict(command.environ), "folder": str(command.folder)}
+    def start(self, command: Command, constants: Mapping[str, Any] | None = None) -> ForkedProcess:
+        """Run what ``python -m portal`` runs.
+
+        Args:
+            constants: of the portal's modules that are others in this process and in those that it starts, such as
+                ``{"portal.commands.child_process.RESTART_SECONDS": 0.5}``.
+        """
+        given = {
+            "command": command.words,
+            "environ": dict(command.environ),
+            "folder": str(command.folder),
+            "constants": dict(constants or {}),
+        }
         status, write_status = os.pipe()
         try:
             with Path(os.devnull).open("rb") as nothing:
                 files = [(command.stdin or nothing).fileno(), command.stdout.fileno(), command.stderr.fileno()]
-                socket.send_fds(self._requests, [json.dumps(given).encode()], [*files, write_status])
+                socket.send_fds(self._requests, [pickle.dumps(given)], [*files, write_status])
         finally:
             os.close(write_status)
         return ForkedProcess(" ".join(command.words), status)
@@ -120,7 +130,8 @@ def main() -> None:
         if os.fork() == 0:
             requests.close()
             _supervise(files[3])
-            _become(files[:3], **json.loads(request))
+            # It comes from this run of the tests.
+            _become(files[:3], **pickle.loads(request))  # noqa: S301
             return
         for file in files:
             os.close(file)
@@ -184,7 +195,9 @@ def _supervise(status: int) -> None:
     os._exit(0)
 
 
-def _become(files: list[int], command: list[str], environ: dict[str, str], folder: str) -> None:
+def _become(
+    files: list[int], command: list[str], environ: dict[str, str], folder: str, constants: dict[str, Any]
+) -> None:
     """Make this process what a new one would be that runs the command, and run it."""
     os.setsid()
     os.chdir(folder)
@@ -195,7 +208,17 @@ def _become(files: list[int], command: list[str], environ: dict[str, str], folde
         os.close(file)
     # The one of the server may be of a file with positions, and the new one of a pipe, which has none.
     sys.stdout = os.fdopen(1, "w", closefd=False)
+    _set_constants(constants)
     run_portal(command)
+
+
+def _set_constants(constants: Mapping[str, Any]) -> None:
+    for path, value in constants.items():
+        module, _, name = path.rpartition(".")
+        names = vars(import_module(module))
+        if name not in names:
+            raise LookupError(path)
+        names[name] = value
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portal import __version__
-from tests.harness.commands import Command, Start, command_environ, run_command, start_fork, start_python
+from tests.harness.commands import Command, Start, command_environ, fork_with, run_command, start_fork, start_python
 from tests.harness.fork_server import ForkServer, fork_server
 
 
@@ -35,6 +35,14 @@ def test_a_fork_can_be_waited_for_and_killed(tmp_path: Path) -> None:
     process.kill()
     assert process.wait(5) == process.poll() == -signal.SIGKILL
     process.kill()
+
+
+def test_a_constant_is_another_in_one_fork_alone(tmp_path: Path) -> None:
+    for start, version in ((fork_with({"portal.__version__": "0.0"}), "0.0"), (start_fork, __version__)):
+        assert run_command(["--version"], {}, tmp_path, start).stdout == f"zype-activate, version {version}\n"
+    misspelt = run_command(["--version"], {}, tmp_path, fork_with({"portal.__versoin__": "0.0"}))
+    assert (misspelt.returncode, misspelt.stdout) == (1, "")
+    assert "LookupError: portal.__versoin__" in misspelt.stderr
 
 
 def test_all_processes_of_a_run_share_the_one_that_forks(tmp_path: Path) -> None:
