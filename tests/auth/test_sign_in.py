@@ -12,7 +12,7 @@ from tests.harness.cases import each
 from tests.harness.faulty_zype import answering, recording_calls
 from tests.harness.internals import cookie, give_cookie, logged, outcomes, rows, session_rows
 from tests.harness.page import Page, PageClient
-from tests.harness.people import Alice
+from tests.harness.people import SIGN_OUT, Alice
 from tests.harness.servers import free_port
 from tests.harness.simulated_zype import SimulatedZype
 
@@ -196,7 +196,7 @@ def test_a_sign_in_leads_to_no_other_path(
 def test_the_address_is_the_same_however_it_is_typed(app: Flask, client: PageClient) -> None:
     for email in ("\uff41lice\uff20example.com", "mailto:alice@example.com\u00a0", "A <ALICE@example.com>,"):
         sign_in(client, 303, email, seed.ALICE.password)
-        client.submit(client.get("/activate"), ".site-header form", 303)
+        client.submit(client.get("/activate"), SIGN_OUT, 303)
 
     signed_in = [row for row in rows(app, ledger) if row["action"] == "sign_in"]
     assert {row["outcome"] for row in signed_in} == {None, "signed_in"}
@@ -227,7 +227,7 @@ def test_the_pin_survives_a_wrong_and_a_right_password(alice: Alice) -> None:
 @pytest.mark.parametrize(("account", "pin"), [(seed.MALLORY, ""), (seed.ALICE, "good1")], ids=["another", "the same"])
 def test_signing_in_directly_forgets_the_pin_of_another_viewer(alice: Alice, account: seed.Consumer, pin: str) -> None:
     page = alice.signs_in().opens("/activate?pin=good1", 303).page
-    token = page.value(".site-header [name=csrf_token]")
+    token = page.value(f"{SIGN_OUT} [name=csrf_token]")
 
     # No page offers this to somebody who is signed in, except one that says that a sign-in at Zype's page failed.
     fields = {"email": account.email, "password": account.password, "csrf_token": token}

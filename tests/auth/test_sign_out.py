@@ -12,7 +12,7 @@ from tests.fixtures import services_of
 from tests.harness.cases import each
 from tests.harness.internals import cookie, give_cookie, rows, session_rows
 from tests.harness.page import PageClient
-from tests.harness.people import Alice, Mallory
+from tests.harness.people import SIGN_OUT, SIGN_OUT_EVERYWHERE, Alice, Mallory
 from tests.harness.simulated_zype import SimulatedZype
 
 PIN = "activate-pin"
@@ -92,7 +92,7 @@ def test_signing_out_without_a_session_is_done(client: PageClient, alice: Alice)
     form = alice.page
     alice.signs_out()
     # From another tab, that still shows the buttons.
-    for action in (".site-header form", "/sign-out/everywhere"):
+    for action in (SIGN_OUT, SIGN_OUT_EVERYWHERE):
         assert alice.browser.submit(form, action, 303).location == "/activate"
 
     assert client.get("/activate").heading == "Sign in to link your TV"
@@ -146,8 +146,8 @@ def test_signing_out_everywhere_ends_every_session_of_the_viewer(
 def test_the_page_explains_signing_out_everywhere(elsewhere: Alice) -> None:
     page = elsewhere.opens("/devices").page
 
-    assert page.text('form[action="/sign-out/everywhere"] button') == "Sign out everywhere"
-    assert page.select('form[action="/sign-out/everywhere"][data-forget-pin]')
+    assert page.text('main [action="/sign-out/everywhere"] button') == "Sign out everywhere"
+    assert page.select('main [action="/sign-out/everywhere"][data-forget-pin]')
     assert "This signs you out in every browser, here as well. Your TVs stay linked." in page.text()
 
 
@@ -184,7 +184,7 @@ def test_a_failure_to_end_the_sessions_is_not_shown_as_a_success(elsewhere: Alic
         refuse = "CREATE TRIGGER full BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
         connection.execute(sa.text(refuse))
 
-    elsewhere.browser.submit(page, "/sign-out/everywhere", 503)
+    elsewhere.browser.submit(page, SIGN_OUT_EVERYWHERE, 503)
 
     assert elsewhere.opens("/devices").page.heading == "Your TVs"
 

@@ -9,7 +9,7 @@ from portal.sandbox import seed
 from tests.fixtures import services_of
 from tests.harness.internals import cookie, flask_client, give_cookie, session_rows
 from tests.harness.page import Page, PageClient
-from tests.harness.people import Alice, Bob, Mallory
+from tests.harness.people import SIGN_OUT, SIGN_OUT_EVERYWHERE, Alice, Bob, Mallory
 
 NO_COOKIES = "Your browser sent no cookie of this site"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -136,7 +136,7 @@ def test_a_second_tab_s_sign_in_of_an_agent_leads_on(bob: Bob, app: Flask) -> No
 
 @pytest.mark.parametrize(
     ("form", "path"),
-    [(".site-header form", "/activate"), (".account button", "/activate"), ("/sign-out/everywhere", "/devices")],
+    [(SIGN_OUT, "/activate"), (".account button", "/activate"), (SIGN_OUT_EVERYWHERE, "/devices")],
 )
 def test_a_viewer_s_button_of_an_earlier_session_asks_and_then_does_it(
     alice: Alice, mallory: Mallory, app: Flask, form: str, path: str

@@ -66,7 +66,7 @@ def test_a_tv_is_named_found_again_and_unlinked_by_keyboard(
 
 def test_a_tv_is_renamed_by_keyboard(live: str, desktop: Page, sandbox: SimulatedZype, link: Link) -> None:
     link(desktop, sandbox.tv())
-    desktop.get_by_role("link", name="Your TVs").click()
+    desktop.get_by_role("navigation").get_by_role("link", name="Your TVs").click()
     expect(desktop.get_by_role("heading", level=1)).to_have_text("Your TVs")
     expect(desktop.get_by_label("Name of this TV")).to_be_hidden()
 
@@ -109,7 +109,7 @@ def test_signing_out_everywhere_ends_the_session_in_another_browser(
 ) -> None:
     for page in (desktop, phone):
         link(page, sandbox.tv())
-    phone.get_by_role("link", name="Your TVs").click()
+    phone.get_by_role("navigation").get_by_role("link", name="Your TVs").click()
     phone.get_by_role("button", name="Sign out everywhere").click()
 
     expect(phone.locator("main")).to_contain_text("You are signed out in every browser")

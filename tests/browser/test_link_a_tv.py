@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from portal.sandbox import seed
+from tests.browser.menus import account_menu, choose_language, press_in_menu
 from tests.harness.simulated_zype import SimulatedZype
 
 # Milliseconds, more than a TV waits before it asks again whether it is linked.
@@ -103,7 +104,7 @@ def test_a_viewer_scans_the_qr_code_and_compares(live: str, tv: Screen, phone: P
 
     expect(phone.get_by_role("heading", level=1)).to_have_text("Does the TV in front of you show this PIN?")
     expect(phone.locator("main")).to_contain_text(pin)
-    assert phone.get_by_role("button").all_inner_texts()[1] == "Not my TV", "it comes first, after Sign out"
+    assert phone.get_by_role("button").all_inner_texts()[0] == "Not my TV", "it comes first"
     phone.get_by_role("button", name="Yes, link this TV").click()
 
     expect(phone.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
@@ -199,8 +200,7 @@ def test_a_typed_pin_survives_the_language_switch_and_not_you_without_a_script(
     page.goto(f"{live}/activate")
     sign_in(page)
     page.locator("#pin").fill("gab-0019")
-    page.locator(".language-switch summary").click()
-    page.get_by_role("button", name="Deutsch").click()
+    choose_language(page, "Deutsch")
     expect(page.locator("html")).to_have_attribute("lang", "de")
     expect(page.locator("#pin")).to_have_value("gab-0019")
 
@@ -240,12 +240,24 @@ def test_not_you_keeps_the_pin_for_the_other_account(live: str, phone: Page, giv
     expect(phone.get_by_label("PIN from your TV")).to_have_value(PIN)
 
 
-def test_signing_out_forgets_the_pin(live: str, phone: Page) -> None:
+def test_the_menu_closes_by_escape_and_a_press_elsewhere_and_signing_out_in_it_forgets_the_pin(
+    live: str, phone: Page
+) -> None:
     phone.goto(f"{live}/activate#pin={PIN}")
     sign_in(phone)
     expect(phone.get_by_label("PIN from your TV")).to_have_value(PIN)
 
-    phone.get_by_role("button", name="Sign out").click()
+    menu, sign_out = account_menu(phone), phone.get_by_role("button", name="Sign out", exact=True)
+    menu.click()
+    sign_out.focus()
+    phone.keyboard.press("Escape")
+    expect(sign_out).to_be_hidden()
+    expect(menu).to_be_focused()
+    menu.click()
+    expect(sign_out).to_be_visible()
+    phone.get_by_role("heading", level=1).click(position={"x": 1, "y": 1})
+    expect(sign_out).to_be_hidden()
+    press_in_menu(phone, "Sign out")
     expect(phone.get_by_role("heading", level=1)).to_contain_text("Sign in")
     sign_in(phone)
 
@@ -305,8 +317,7 @@ def test_a_pin_is_found_wherever_it_stands_in_an_address_and_by_old_browsers_too
     phone.goto(f"{live}/activate#main")
     expect(phone).to_have_url(f"{live}/activate#main")
     field.fill("typed1")
-    phone.locator(".language-switch summary").click()
-    phone.get_by_role("button", name="Deutsch").click()
+    choose_language(phone, "Deutsch")
     expect(phone.locator("#pin")).to_have_value("typed1")
 
 

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from portal.sandbox import seed
+from tests.browser.menus import press_in_menu
 from tests.harness import servers
 from tests.harness.servers import Port, Processes, sandbox_addresses
 
@@ -140,7 +141,7 @@ def test_an_agent_links_a_tv_and_a_supervisor_verifies_the_history(
     bob.get_by_label("I have checked the caller's identity").check()
     press(bob, "Unlink this TV")
     expect(bob.get_by_text("One TV is unlinked.")).to_be_visible()
-    press(bob, "Sign out")
+    press_in_menu(bob, "Sign out")
     bob.go_back()
     bob.reload()
     assert "/support/sign-in" in bob.url

@@ -3,6 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from portal.sandbox import seed
+from tests.browser.menus import choose_language, press_in_menu
 
 
 def fill_in(page: Page) -> None:
@@ -22,11 +23,9 @@ def test_tabs_of_an_earlier_session_sign_in_choose_a_language_and_sign_out(live:
     newer.goto(f"{live}/sign-in")
 
     fill_in(older)
-    older.locator("summary").click()
-    older.get_by_role("button", name="Français").click()
+    choose_language(older, "Français")
     expect(older.locator("#email")).to_have_value(seed.ALICE.email)
-    older.locator("summary").click()
-    older.get_by_role("button", name="English").click()
+    choose_language(older, "English")
     desktop.context.clear_cookies(name="activate")
     newer.goto(f"{live}/sign-in")
     fill_in(older)
@@ -37,7 +36,7 @@ def test_tabs_of_an_earlier_session_sign_in_choose_a_language_and_sign_out(live:
     fill_in(newer)
     sign_in(newer)
     expect(newer.get_by_role("heading", level=1)).to_have_text("Link your TV")
-    newer.get_by_role("button", name="Sign out").click()
-    older.get_by_role("button", name="Sign out", exact=True).click()
+    press_in_menu(newer, "Sign out")
+    press_in_menu(older, "Sign out")
     expect(older).to_have_url(f"{live}/activate")
     expect(older.get_by_role("heading", level=1)).to_have_text("Sign in to link your TV")

@@ -145,6 +145,17 @@ def buttons_send_a_form(page: Document) -> Iterator[str]:
             yield f"the button to {action!r} sends no POST form of this page"
 
 
+def enter_sends_the_form(page: Document) -> Iterator[str]:
+    """The first button of a form is what Enter in a field presses: it sends nothing that was typed elsewhere."""
+    first: dict[str, Element] = {}
+    for button in page.named("button") if page.having("formaction") else ():
+        around = button.nearest("form")
+        first.setdefault(attribute(button, "form") or attribute(around, "id") or attribute(around, "action"), button)
+    for form, button in first.items():
+        if button.has_attr("formaction"):
+            yield f"Enter in a field of the form {form!r} presses {words(button)!r}"
+
+
 def buttons_and_links_can_be_used(page: Document) -> Iterator[str]:
     """Buttons and links have words and are never switched off; images have a text in their place."""
     for tag in page.named("button", "a"):
@@ -242,6 +253,7 @@ RULES: tuple[Rule, ...] = (
     nothing_is_inline,
     forms_are_safe,
     buttons_send_a_form,
+    enter_sends_the_form,
     buttons_and_links_can_be_used,
     nothing_comes_from_elsewhere,
     no_address_holds_a_pin,

@@ -12,6 +12,10 @@ from portal.services import Services
 from tests.harness.accounts import add_account
 from tests.harness.page import Page, PageClient
 
+# In the menu of the account, at the top of every page of a viewer who is signed in.
+SIGN_OUT = '.site-header [action="/sign-out"]'
+SIGN_OUT_EVERYWHERE = '.site-header [action="/sign-out/everywhere"]'
+
 
 class Person:
     """A person with a browser.
@@ -45,11 +49,11 @@ class Person:
 
     def signs_out(self) -> Self:
         """Press "Sign out" at the top of the page."""
-        return self._submits(".site-header form", 303)
+        return self._submits(SIGN_OUT, 303)
 
     def signs_out_everywhere(self) -> Self:
-        """Press "Sign out everywhere" at the end of the page with one's TVs."""
-        return self._submits("/sign-out/everywhere", 303)
+        """Press "Sign out everywhere" at the top of the page."""
+        return self._submits(SIGN_OUT_EVERYWHERE, 303)
 
     def says_that_is_not_me(self) -> Self:
         """Press "Not you?" beside the name of the account."""
@@ -145,6 +149,10 @@ class Staff(Person):
     def gives_code(self, code: str | None = None, status: int = 303) -> Self:
         """Send a code, the second half."""
         return self._submits("/support/sign-in/second-factor", status, code=code or self.code())
+
+    def signs_out(self) -> Self:
+        """Press "Sign out" at the top of the page."""
+        return self._submits("/support/sign-out", 303)
 
     def signs_out_everywhere(self) -> Self:
         """Press "Sign out everywhere" on the page of one's account."""

@@ -67,6 +67,10 @@ BROKEN: dict[Rule, list[tuple[str, str]]] = {
         ('formaction="/language', 'formaction="//example.com'),
         ('form="enter-pin"', 'form="another"'),
     ],
+    page_rules.enter_sends_the_form: [
+        ("<main>", '<main><button form="enter-pin" formaction="/language" name="language">Français</button>'),
+        ("<button>Link", '<button formaction="/sign-out">Not you?</button><button>Link'),
+    ],
     page_rules.buttons_and_links_can_be_used: [
         (">Support<", "> <"),
         ("Link my TV", ""),

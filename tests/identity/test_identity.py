@@ -17,7 +17,7 @@ from portal.settings.keys import LedgerKey
 from tests.fixtures import services_of
 from tests.harness.internals import cookie, flask_client, give_cookie, session_rows
 from tests.harness.page import PageClient
-from tests.harness.people import Alice
+from tests.harness.people import SIGN_OUT, Alice
 
 SESSION = "activate"
 START = datetime(2031, 5, 6, 12, 0, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_sign_in_begins_a_new_session_and_ends_the_old_one(alice: Alice, app: Fl
     first = session_id(alice)
     # A page that says that a sign-in at Zype's page failed offers this to somebody who is signed in.
     fields = {"email": alice.account.email, "password": alice.account.password}
-    token = alice.page.value(".site-header [name=csrf_token]")
+    token = alice.page.value(f"{SIGN_OUT} [name=csrf_token]")
     alice.browser.send("POST", "/sign-in", 303, data={**fields, "csrf_token": token})
 
     assert cookie(alice.browser, SESSION) != before

@@ -11,7 +11,7 @@ from portal.domain.pins import Pin
 from portal.pages.identity import pin_cookie
 from tests.harness.internals import cookie, give_cookie
 from tests.harness.page import Page, PageClient
-from tests.harness.people import Alice
+from tests.harness.people import SIGN_OUT, Alice
 
 COOKIE = "activate-pin"
 
@@ -105,7 +105,7 @@ def test_the_handle_of_a_pin_depends_on_the_key_and_does_not_contain_it(make_app
 def test_a_discarded_pin_deletes_the_cookie(signed_in: Alice) -> None:
     signed_in.opens("/activate?pin=good1", 303)
 
-    (line,) = set_cookies(signed_in.browser.submit(signed_in.page, ".site-header form", 303))
+    (line,) = set_cookies(signed_in.browser.submit(signed_in.page, SIGN_OUT, 303))
 
     assert line.startswith("activate-pin=;")
     assert {"Max-Age=0", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(line.split("; "))
@@ -113,4 +113,4 @@ def test_a_discarded_pin_deletes_the_cookie(signed_in: Alice) -> None:
 
 def test_without_a_pin_no_cookie_is_sent(signed_in: Alice) -> None:
     assert set_cookies(signed_in.browser.get("/activate")) == []
-    assert set_cookies(signed_in.browser.submit(signed_in.page, ".site-header form", 303)) == []
+    assert set_cookies(signed_in.browser.submit(signed_in.page, SIGN_OUT, 303)) == []

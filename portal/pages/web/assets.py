@@ -17,6 +17,9 @@ STYLESHEETS = {
     "site.css": ("css/tokens.css", "css/base.css", "css/components/*.css"),
     "console.css": ("css/console/*.css",),
 }
+# What a viewer's page needs of scripts is one file too: each more is a request.
+SCRIPT = "site.js"
+SCRIPT_PARTS = ("js/pin_link.js", "js/menu.js")
 OTHER_PARTS = ("js/*.js", "img/*", "robots.txt")
 # Asked for by browsers, phones and search engines without a link to them.
 ROOT_FILES = {**icons.root_paths(), "/robots.txt": "robots.txt"}
@@ -39,6 +42,7 @@ class Assets:
         sources = [data_dir("static"), *([overrides] if overrides else [])]
         for stylesheet, parts in STYLESHEETS.items():
             self._add(stylesheet, _stylesheet(sources, parts, accent))
+        self._add(SCRIPT, _script(sources))
         others = {name: path.read_bytes() for name, path in _files(sources, OTHER_PARTS)}
         for name, content in (others | icons.files(icon)).items():
             self._add(name, content)
@@ -87,6 +91,12 @@ def _stylesheet(sources: list[Path], parts: tuple[str, ...], accent: str) -> byt
     texts = [path.read_text(encoding="utf-8") for _, path in _files(sources, parts)]
     colours = f":root{{--accent:{accent};--on-accent:{on_accent(accent)}}}\n"
     return "".join([*texts, colours]).encode()
+
+
+def _script(sources: list[Path]) -> bytes:
+    # In a block the names of each are its own.
+    parts = [path.read_text(encoding="utf-8") for _, path in _files(sources, SCRIPT_PARTS)]
+    return "".join(f"{{\n{part}}}\n" for part in parts).encode()
 
 
 def _files(sources: list[Path], patterns: tuple[str, ...]) -> Iterator[tuple[str, Path]]:

@@ -34,6 +34,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     app.jinja_env.globals["ui"] = Components(app.jinja_env, tuple(folders))
     brand = {
         "name": settings.brand_name,
+        "initial": next(filter(str.isalnum, settings.brand_name), "")[:1].upper(),
         "logo_url": assets.logo,
         "icon_links": assets.icon_links,
         "support_url": settings.brand_support_url,
