@@ -1,0 +1,29 @@
+// Everything fits the window's width, from left to right and from right to left, and can be hit with a finger.
+const SMALLEST_TARGET = 44;
+// A checkbox is pressed by its label.
+const PRESSED = `
+  main :is(button, select, textarea, a.button, summary, label:has([type=checkbox]), input:not([type=hidden], [type=checkbox]))
+`;
+const tooWide = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+
+walk.checks.width = () => {
+  const root = document.documentElement;
+  const written = root.dir;
+  const faults = ["ltr", "rtl"].flatMap((direction) => {
+    root.dir = direction;
+    return tooWide() > 0 ? [`${tooWide()} px too wide at ${innerWidth} px, ${direction}`] : [];
+  });
+  root.dir = written;
+  return faults;
+};
+
+walk.checks.targets = () =>
+  [...document.querySelectorAll(PRESSED)]
+    .map((it) => [it, it.getBoundingClientRect().height])
+    .filter(([, height]) => height > 0 && height < SMALLEST_TARGET)
+    .map(([it, height]) => `${height} px high: ${walk.start(it)}`);
+
+walk.checks.band = () =>
+  [...document.querySelectorAll(".sandbox-band p")]
+    .filter((it) => it.offsetHeight > 2.25 * parseFloat(getComputedStyle(it).fontSize))
+    .map(() => `the band at the top has several lines at ${innerWidth} px`);

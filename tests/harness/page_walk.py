@@ -1,0 +1,69 @@
+"""A walk over pages in Chromium: each is looked at in the sizes and colours that people have, in a few milliseconds.
+
+The page client has received them, so it has shown that they work without a script. Here they take each other's place in
+one document, and the checks run inside of it: a call of the browser costs more than most checks.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import playwright.sync_api as playwright
+from axe_playwright_python.base import AXE_SCRIPT
+
+from tests.harness.page import Page
+
+FOLDER = Path(__file__).parent / "page_checks"
+NamedPage = tuple[str, Page]
+
+
+@dataclass(frozen=True)
+class View:
+    """How pages are looked at.
+
+    Args:
+        checks: the names of those in ``page_checks``.
+    """
+
+    width: int
+    height: int
+    theme: Literal["light", "dark"]
+    checks: tuple[str, ...]
+    forced_colours: bool = False
+
+
+VIEWS = (
+    View(360, 740, "light", ("structure", "contrast", "width", "targets", "clipping", "focus", "order")),
+    View(1280, 800, "dark", ("contrast", "width", "band", "clipping", "focus")),
+    # A window of 1280 x 1024, zoomed to 400 %.
+    View(320, 256, "light", ("width", "clipping", "buttons", "focus"), forced_colours=True),
+)
+
+
+class PageWalk:
+    """Checks pages of a portal in one of its own, where all of them find their stylesheets.
+
+    Args:
+        tab: in Chromium, with a page of the portal open.
+    """
+
+    def __init__(self, tab: playwright.Page) -> None:
+        self.tab = tab
+
+    def faults(self, pages: Iterable[NamedPage], views: Sequence[View] = VIEWS) -> list[str]:
+        """Return what is wrong with each of the pages, with its name."""
+        shown = [(name, page.source) for name, page in pages]
+        self.tab.evaluate(AXE_SCRIPT)
+        for file in sorted(FOLDER.glob("*.js"), key=lambda it: it.name != "walk.js"):
+            self.tab.evaluate(f"() => {{ {file.read_text(encoding='utf-8')} }}")
+        self.tab.evaluate("pages => { walk.pages = pages }", shown)
+        return [fault for view in views for fault in self._faults_in(view)]
+
+    def _faults_in(self, view: View) -> list[str]:
+        self.tab.set_viewport_size({"width": view.width, "height": view.height})
+        forced: Literal["active", "none"] = "active" if view.forced_colours else "none"
+        self.tab.emulate_media(color_scheme=view.theme, forced_colors=forced)
+        look = "([checks, theme]) => walk.look(checks, theme)"
+        faults: list[str] = self.tab.evaluate(look, [view.checks, view.theme])
+        return faults
