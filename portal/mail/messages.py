@@ -5,7 +5,7 @@ from email.utils import format_datetime
 from functools import cache
 
 from babel import Locale
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, get_datetime_format
 from babel.support import Translations
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
@@ -69,7 +69,7 @@ class MessageWriter:
             public_url=self._settings.public_url,
             support_url=(self._settings.brand_support_url or "").removeprefix("mailto:"),
             tv_name=_single_line(notice.tv_name or ""),
-            time=f"{format_date(at, 'long', locale)}, {format_time(at, 'short', UTC, locale)} UTC",
+            time=_time(at, locale),
         )
         subject, _, text = rendered.strip().partition("\n")
         return _single_line(subject), text.strip() + "\n"
@@ -87,6 +87,12 @@ class MessageWriter:
         translations = Translations.load(str(TRANSLATIONS), [language.replace("-", "_")])
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
         return environment
+
+
+def _time(at: datetime, locale: Locale) -> str:
+    """Return a date and a time of day as a language writes them, without seconds, which Babel's own long form has."""
+    pattern = str(get_datetime_format("long", locale))
+    return f"{pattern.format(format_time(at, 'short', UTC, locale), format_date(at, 'long', locale))} UTC"
 
 
 def _message_id(notice: Notice) -> str:
