@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import http.client
 import os
 import selectors
 import signal
@@ -10,7 +11,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import requests
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -134,9 +134,7 @@ class Processes:
 
     def wait_until_ready(self) -> None:
         """Return when it answers; fail with its log when it does not."""
-        with requests.Session() as http:
-            http.trust_env = False
-            wait_until_it_answers(self.process, lambda: _is_ready(http, self.url), self.log)
+        wait_until_it_answers(self.process, lambda: _is_ready(self.url), self.log)
 
     def kill(self) -> None:
         """Kill it and all that it has started: how it stops takes seconds, and is the subject of a few tests alone."""
@@ -145,9 +143,12 @@ class Processes:
         self.process.wait(5)
 
 
-def _is_ready(http: requests.Session, url: str) -> bool:
-    with contextlib.suppress(requests.RequestException):
-        return http.get(f"{url}/readyz", timeout=2).ok
+def _is_ready(url: str) -> bool:
+    # The connection is closed at once: a portal that stops keeps those that are open for two seconds more.
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=2)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
     return False
 
 

@@ -3,7 +3,8 @@
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ import requests
 from portal.domain.outcomes import Outcome
 from portal.settings.settings import Settings
 from tests.harness import servers
+from tests.harness.commands import fork_with
+from tests.harness.faulty_zype import holding
 from tests.harness.servers import Port, Processes, sandbox_addresses
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.starting import accepts
 from tests.harness.timing import wait_until
 from tests.stories.ledger_rows import rows_of
-from tests.stories.viewer_clients import Response, ViewerClient, ViewerClients
+from tests.stories.viewer_clients import ViewerClients
 from tests.stories.workers import children_of, is_running, listens_on
 
 SECONDS = 10.0
@@ -27,15 +31,6 @@ def pool() -> Iterator[ThreadPoolExecutor]:
     """A thread for a request that the viewer waits for."""
     with ThreadPoolExecutor(1) as pool:
         yield pool
-
-
-def send_and_wait_until_zype_has_it(
-    pool: ThreadPoolExecutor, viewer: ViewerClient, pin: str, sandbox: SimulatedZype
-) -> Future[Response]:
-    """Send a PIN; return as soon as the call has arrived at Zype and is under way."""
-    future = pool.submit(viewer.enter_pin, pin)
-    wait_until(sandbox.record, "the call has arrived")
-    return future
 
 
 def terminate(serve: Processes) -> None:
@@ -50,15 +45,21 @@ def press_ctrl_c(serve: Processes) -> None:
 
 def test_ctrl_c_lets_a_link_in_flight_finish(
     processes: Processes,
+    port: Port,
     clients: ViewerClients,
     pool: ThreadPoolExecutor,
     sandbox: SimulatedZype,
     settings: Settings,
 ) -> None:
     viewer = clients.viewer(1)
-    under_way = send_and_wait_until_zype_has_it(pool, viewer, "slow1", sandbox)
-    press_ctrl_c(processes)
+    with holding(sandbox, "/pin/link") as arrived:
+        under_way = pool.submit(viewer.enter_pin, "good1")
+        assert arrived.wait(SECONDS)
+        press_ctrl_c(processes)
+        wait_until(lambda: not accepts(port.number, 0.1), "it accepts no connection")
     assert under_way.result(SECONDS).outcome is Outcome.LINKED
+    # It would wait for the connection.
+    clients.close()
     assert processes.process.wait(SECONDS) == 0
     assert [call["status"] for call in sandbox.record()] == [200]
     assert [row["outcome"] for row in rows_of(settings)] == [None, Outcome.LINKED]
@@ -71,6 +72,13 @@ def sandbox_and_mailer(serve: Processes, environ: dict[str, str]) -> tuple[int |
     port = int(environ["PORTAL_ZYPE_API_URL"].rpartition(":")[2])
     sandbox = next((child for child in commands if listens_on(child, port)), None)
     return sandbox, next((child for child in commands if child != sandbox), None)
+
+
+def is_ended(worker: int) -> bool:
+    """Tell whether a worker has ended, and stop it if it has not: one that is still starting ignores that."""
+    with suppress(ProcessLookupError):
+        os.kill(worker, signal.SIGTERM)
+    return not is_running(worker)
 
 
 def wait_for_children(serve: Processes) -> list[int]:
@@ -87,8 +95,9 @@ class TestInSandboxMode:
 
     @pytest.fixture
     def serve(self, environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
-        """The portal without settings that have defaults."""
-        with servers.processes(environ, port, tmp_path) as serve:
+        """The portal without settings that have defaults, which does not wait for long to start a mailer again."""
+        soon = fork_with({"portal.commands.child_process.RESTART_SECONDS": 0.5})
+        with servers.processes(environ, port, tmp_path, start=soon) as serve:
             yield serve
 
     def test_the_sandbox_stops_if_the_portal_is_killed(self, serve: Processes) -> None:
@@ -106,9 +115,8 @@ class TestInSandboxMode:
         assert mailer
         worker = next(child for child in started if child not in (sandbox, mailer))
 
-        os.kill(worker, signal.SIGTERM)
         os.kill(mailer, signal.SIGKILL)
-        wait_until(lambda: not is_running(worker), "the worker is gone")
+        wait_until(lambda: is_ended(worker), "the worker is gone", every=0.1)
         assert is_running(sandbox)
         assert requests.get(f"{environ['PORTAL_ZYPE_API_URL']}/tv", timeout=5).ok
         wait_until(lambda: "process_restarted" in serve.log(), "it is started again, and the log says so", seconds=20)
