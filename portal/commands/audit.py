@@ -21,8 +21,9 @@ from portal.domain.outcomes import OUTCOMES, Action, ExportOutcome
 from portal.ledger import export
 from portal.ledger.archive_file import is_archive
 from portal.ledger.archive_verification import ArchiveVerification
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import Attempt, PastAttempt
-from portal.ledger.history import AttemptFilter, History
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.verification import Report, Verification
 from portal.mail.queueing import queue_notice

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,43 +10,19 @@ import sqlalchemy as sa
 from portal.database.database import Database
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, LookUpOutcome, Outcome, ReportOutcome, SignInOutcome, UnlinkOutcome
+from portal.ledger.attempt_query import ATTEMPTS, NO_OUTCOME, AttemptFilter, conditions_of, ended
 from portal.ledger.attempts import Entry, PastAttempt
 from portal.ledger.limits import PENDING_TIMEOUT
 from portal.ledger.rows import ENTRY_COLUMNS, from_row
-from portal.ledger.tables import by_agent, decisive, ledger
+from portal.ledger.tables import decisive, ledger
 
 PAGE_SIZE = 50
 CHUNK_SIZE = 500
-# The outcome in a filter for attempts that have none.
-NO_OUTCOME = "none"
 # What a viewer's activity consists of. Which agent looked at the account is for supervisors to know.
 _VIEWER_ACTIONS = (
     *(Action.LINK, Action.UNLINK, Action.UNDO, Action.REPORT),
     *(Action.SIGN_IN, Action.SIGN_OUT_EVERYWHERE),
 )
-
-
-@dataclass(frozen=True)
-class AttemptFilter:
-    """Which attempts to return; a value of none matches every attempt.
-
-    Args:
-        agent: an agent's id.
-        viewer: a consumer_id.
-        outcome: one of the outcomes, or ``none`` for attempts without one.
-        since: the first day, UTC.
-        until: the last day, UTC, inclusive.
-    """
-
-    agent: str | None = None
-    viewer: str | None = None
-    outcome: str | None = None
-    since: date | None = None
-    until: date | None = None
-
-    def __str__(self) -> str:
-        given = {name: value for name, value in vars(self).items() if value is not None}
-        return " ".join(f"{name}={value}" for name, value in given.items()) or "everything"
 
 
 @dataclass(frozen=True)
@@ -118,6 +94,22 @@ class History:
         # A TV that was unlinked here and is linked all the same has been linked elsewhere since.
         return {device_id: entry for device_id, entry in newest.items() if entry.outcome == Outcome.LINKED}
 
+    def device_ids(self, consumer_id: str, limit: int) -> list[str]:
+        """Return the linked_device_ids of the TVs that were ever linked to a consumer here, the last linked first."""
+        query = (
+            sa.select(ledger.c.linked_device_id)
+            .where(
+                ledger.c.consumer_id == consumer_id,
+                ledger.c.outcome == Outcome.LINKED,
+                ledger.c.linked_device_id.is_not(None),
+            )
+            .group_by(ledger.c.linked_device_id)
+            .order_by(sa.func.max(ledger.c.id).desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [str(device_id) for device_id in connection.execute(query).scalars()]
+
     def has_looked_up(self, actor: Actor, consumer_id: str, within: timedelta) -> bool:
         """Tell whether an agent found this viewer recently, so that opening the page again is the same look-up."""
         return self._exists(
@@ -151,8 +143,8 @@ class History:
 
     def activity(self, consumer_id: str, limit: int) -> AttemptPage:
         """Return the last attempts on a viewer's account, theirs and agents', the last to begin or end first."""
-        conditions = (*_conditions(AttemptFilter(viewer=consumer_id)), ledger.c.action.in_(_VIEWER_ACTIONS))
-        last_row_id = sa.func.coalesce(_ended.c.id, ledger.c.id)
+        conditions = (*conditions_of(AttemptFilter(viewer=consumer_id)), ledger.c.action.in_(_VIEWER_ACTIONS))
+        last_row_id = sa.func.coalesce(ended.c.id, ledger.c.id)
         return AttemptPage(
             tuple(self._attempts(*conditions, order=last_row_id.desc(), limit=limit)), None, self._database.now()
         )
@@ -160,7 +152,7 @@ class History:
     def page(self, filters: AttemptFilter, before: int | None = None) -> AttemptPage:
         """Return the newest attempts that match, with an id below ``before``: new attempts don't shift the pages."""
         older = ledger.c.id < before if before is not None else sa.true()
-        found = self._attempts(older, *_conditions(filters), order=ledger.c.id.desc(), limit=PAGE_SIZE + 1)
+        found = self._attempts(older, *conditions_of(filters), order=ledger.c.id.desc(), limit=PAGE_SIZE + 1)
         shown = found[:PAGE_SIZE]
         return AttemptPage(tuple(shown), shown[-1].id if len(found) > PAGE_SIZE else None, self._database.now())
 
@@ -168,7 +160,7 @@ class History:
         """Yield every attempt that matches and exists now, oldest first, without holding them all in memory."""
         with self._database.read() as connection:
             last: int = connection.execute(sa.select(sa.func.max(ledger.c.id))).scalar() or 0
-        conditions = tuple(_conditions(filters))
+        conditions = tuple(conditions_of(filters))
         after = 0
         while found := self._attempts(
             ledger.c.id.between(after + 1, last), *conditions, order=ledger.c.id, limit=CHUNK_SIZE
@@ -178,7 +170,10 @@ class History:
 
     def without_outcome(self, older_than: timedelta) -> list[PastAttempt]:
         """Return the attempts without an outcome that are older than this, as a crash leaves them; oldest first."""
-        conditions = (*_conditions(AttemptFilter(outcome=NO_OUTCOME)), ledger.c.at < self._database.now() - older_than)
+        conditions = (
+            *conditions_of(AttemptFilter(outcome=NO_OUTCOME)),
+            ledger.c.at < self._database.now() - older_than,
+        )
         return self._attempts(*conditions, order=ledger.c.id.desc(), limit=1000)[::-1]
 
     def _exists(self, *conditions: sa.ColumnElement[bool]) -> bool:
@@ -193,54 +188,6 @@ class History:
     def _attempts(
         self, *conditions: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int
     ) -> list[PastAttempt]:
-        query = _ATTEMPTS.where(*conditions).order_by(order).limit(limit)
+        query = ATTEMPTS.where(*conditions).order_by(order).limit(limit)
         with self._database.read() as connection:
             return [from_row(PastAttempt, row) for row in connection.execute(query).mappings()]
-
-
-_ended = ledger.alias("ended")
-_either = ledger.alias("either")
-
-
-def _newest(name: str) -> sa.ColumnElement[Any]:
-    """Return a column of the outcome's row, or of the first row while there is no outcome or it has no value."""
-    return sa.func.coalesce(_ended.c[name], ledger.c[name]).label(name)
-
-
-# The query that pairs the row that began an attempt with the row of its outcome, if there is one.
-_ATTEMPTS = (
-    sa.select(
-        *(ledger.c[name] for name in ("id", "at", "action", "attempt_id", "actor_kind", "request_id", "row_hash")),
-        *(_ended.c[name] for name in ("outcome", "zype_milliseconds")),
-        *(_newest(name) for name in ("actor_id", "consumer_id", "linked_device_id", "reason", "ticket")),
-        _ended.c.at.label("ended_at"),
-        _ended.c.row_hash.label("outcome_row_hash"),
-    )
-    .select_from(
-        ledger.outerjoin(_ended, sa.and_(_ended.c.attempt_id == ledger.c.attempt_id, _ended.c.outcome.is_not(None)))
-    )
-    .where(ledger.c.outcome.is_(None))
-)
-
-
-def _conditions(filters: AttemptFilter) -> Iterator[sa.ColumnElement[bool]]:
-    if filters.agent is not None:
-        yield _has_row(by_agent, _either.c.actor_id == filters.agent)
-    if filters.viewer is not None:
-        yield _has_row(_either.c.consumer_id == filters.viewer)
-    if filters.outcome is not None:
-        yield _ended.c.outcome.is_(None) if filters.outcome == NO_OUTCOME else _ended.c.outcome == filters.outcome
-    if filters.since is not None:
-        yield ledger.c.at >= _midnight(filters.since)
-    # date.max has no next day, and no attempt is after it.
-    if filters.until is not None and filters.until < date.max:
-        yield ledger.c.at < _midnight(filters.until + timedelta(days=1))
-
-
-def _has_row(*conditions: sa.ColumnElement[bool] | sa.TextClause) -> sa.ColumnElement[bool]:
-    """Return the condition that either row of an attempt matches, as a subquery that can use an index."""
-    return ledger.c.attempt_id.in_(sa.select(_either.c.attempt_id).where(*conditions))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)

@@ -9,7 +9,8 @@ import time_machine
 from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.domain.actors import Role, SessionKind
-from portal.ledger.history import AttemptFilter, History
+from portal.ledger.attempt_query import AttemptFilter
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.settings.keys import keyring
 from portal.settings.loading import load

@@ -8,8 +8,9 @@ from portal.database.database import Database
 from portal.database.sessions import Sessions
 from portal.domain.actors import ActorKind, Role, SessionKind
 from portal.domain.outcomes import Action
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import PastAttempt
-from portal.ledger.history import AttemptFilter, History
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.settings.keys import keyring
 from portal.settings.loading import load

@@ -8,8 +8,9 @@ from portal.database.schema import metadata
 from portal.database.sessions import Sessions
 from portal.domain.actors import Actor, ActorKind, Reason, SessionKind
 from portal.domain.outcomes import Action, Outcome
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import Attempt
-from portal.ledger.history import AttemptFilter, History
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.mail.outbox import outbox
 from portal.mail.queueing import queue_notice

@@ -14,8 +14,9 @@ from portal.ledger import export
 from portal.ledger.archivable import SHORTEST, Archivable
 from portal.ledger.archive_verification import ArchiveVerification
 from portal.ledger.archiving import Archiving
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import Attempt
-from portal.ledger.history import AttemptFilter, History
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.verification import Verification
 from portal.settings.keys import Keyring, LedgerKey

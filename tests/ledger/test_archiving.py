@@ -19,8 +19,9 @@ from portal.domain.outcomes import Action, Outcome, SignInOutcome, UnlinkOutcome
 from portal.ledger.archivable import REPORTS, SHORTEST, Archivable, kept_for
 from portal.ledger.archive_verification import ArchiveVerification
 from portal.ledger.archiving import ArchiveFailed, Archiving
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import Attempt, Begun
-from portal.ledger.history import AttemptFilter, History
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Limit
 from portal.ledger.removal import HELD_SECONDS, MIN_SIZE, PAUSE_SECONDS, RowsChanged, remove

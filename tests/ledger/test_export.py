@@ -13,8 +13,9 @@ import pytest
 from portal.database.database import Database
 from portal.domain.outcomes import Outcome
 from portal.ledger import export
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import PastAttempt
-from portal.ledger.history import AttemptFilter, History
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.spreadsheets import FORMULA_SIGNS, without_formulas
 from portal.ledger.verification import Report, Verification

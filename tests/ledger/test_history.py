@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from portal.database.database import Database
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, LookUpOutcome, Outcome, SignInOutcome, UnlinkOutcome
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import Attempt
-from portal.ledger.history import CHUNK_SIZE, PAGE_SIZE, AttemptFilter, History
+from portal.ledger.history import CHUNK_SIZE, PAGE_SIZE, History
 from portal.ledger.ledger import Ledger
 from tests.harness.ledger import REASON, actor, agent
 from tests.ledger.conftest import on_any_database

@@ -13,8 +13,9 @@ from portal.database.database import Database
 from portal.database.schema import metadata
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import Attempt, Begun
-from portal.ledger.history import AttemptFilter, History
+from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
 from portal.ledger.rows import canonical
 from portal.ledger.tables import ledger as table

@@ -18,8 +18,8 @@ from portal.database.database import Database
 from portal.domain.actors import OPERATOR, Actor, ActorKind, Reason, Role
 from portal.domain.outcomes import OUTCOMES, Action, LookUpOutcome, Outcome
 from portal.ledger import export, history
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import Attempt
-from portal.ledger.history import AttemptFilter
 from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger
 from portal.ledger.verification import Verification

@@ -13,7 +13,7 @@ from wtforms.validators import Length, ValidationError
 
 from portal.domain.characters import full_width_to_ascii, visible
 from portal.domain.outcomes import OUTCOMES
-from portal.ledger.history import NO_OUTCOME, AttemptFilter
+from portal.ledger.attempt_query import NO_OUTCOME, AttemptFilter
 from portal.pages.web.forms import PortalForm
 from portal.staff.accounts import OIDC_PREFIX
 

@@ -9,8 +9,8 @@ from portal.domain.actors import Reason
 from portal.domain.errors import StaffNotSignedIn
 from portal.domain.outcomes import Action, ExportOutcome
 from portal.ledger import export
+from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import Attempt
-from portal.ledger.history import AttemptFilter
 from portal.pages.auth.guards import agent_required, fresh_supervisor_required, supervisor_required
 from portal.pages.identity.agent import Agent
 from portal.pages.support.history_forms import ANY_OUTCOME, ExportHistoryForm, FilterHistoryForm
