@@ -85,12 +85,14 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
     authorization_code.init_app(app, settings)
     handoff.init_app(app, settings)
     staff_oidc.init_app(app, settings)
-    for blueprint in (
-        *(ops, auth, staff, staff_password, staff_oidc_pages),
-        *(activate, activate_linked, devices),
-        *(support, support_linking, support_unlinking, support_sign_out, support_history),
-    ):
+    for blueprint in (ops, auth, activate, activate_linked, devices):
         app.register_blueprint(blueprint)
+    if settings.has_console:
+        for blueprint in (
+            *(staff, staff_password, staff_oidc_pages),
+            *(support, support_linking, support_unlinking, support_sign_out, support_history),
+        ):
+            app.register_blueprint(blueprint)
     # Last comes what runs before Flask: the check of the Host header, and outermost the client's address from proxies.
     headers.init_app(app, settings)
     client_address.init_app(app, settings)
@@ -130,7 +132,7 @@ def create_services(settings: Settings, is_draining: Callable[[], bool] = lambda
     sessions = Sessions(database, keys.current)
     history = History(database)
     single_flight = SingleFlight(ledger, history, settings.zype_deadline)
-    reconciliation = Reconciliation(settings.pin_rules, keys, history, zype)
+    reconciliation = Reconciliation(settings, keys, history, zype)
     preferences = ViewerPreferences(database)
     unlinking = Unlinking(settings, ledger, history, zype, single_flight, preferences)
     return Services(

@@ -45,17 +45,26 @@ def findings(settings: Settings) -> Iterator[Finding]:
         if schema.is_ok:
             yield find("database", partial(check_database.writable, database))
             yield find("ledger", partial(check_database.append_only, database))
+            yield find("console", partial(check_database.console, database, settings))
     if settings.redis_url:
         yield find("redis", partial(check_connections.redis, settings, settings.redis_url.get_secret_value()))
-    with closing(ZypeClient(settings)) as zype:
-        yield find("Zype's API", partial(check_connections.api, zype))
-        if "password" in settings.sign_in:
-            yield find("Zype's login", partial(check_connections.password, zype))
+    yield from _zype(settings)
     yield from _sign_ins_elsewhere(settings)
     yield find("mail", partial(check_connections.mail, settings))
     for name, bind in (("PORTAL_BIND", settings.bind), ("PORTAL_METRICS_BIND", settings.metrics_bind)):
         if bind:
             yield find(name, partial(_port, bind))
+
+
+def _zype(settings: Settings) -> Iterator[Finding]:
+    """Yield a finding for each credential at Zype."""
+    with closing(ZypeClient(settings)) as zype:
+        if settings.zype_api_key:
+            yield find("Zype's API", partial(check_connections.admin_key, zype))
+        if settings.zype_app_key:
+            yield find("Zype's API", partial(check_connections.app_key, zype))
+        if "password" in settings.sign_in:
+            yield find("Zype's login", partial(check_connections.password, zype))
 
 
 def _sign_ins_elsewhere(settings: Settings) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """The checks of what the portal talks to but its database: Redis, Zype, other ways to sign in, the mail server."""
 
+from contextlib import suppress
 from uuid import uuid4
 
 from limits.storage import storage_from_string
@@ -20,7 +21,7 @@ from portal.pages.web.limits import KEY_PREFIX
 from portal.services import EXTENSION
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
-from portal.zype.errors import BadCredentials, Misconfigured
+from portal.zype.errors import BadCredentials, Misconfigured, NotFound
 
 REDIS_SECONDS = 3
 # An account that can't exist: asking for it shows whether our credentials are accepted, and nothing else.
@@ -44,12 +45,22 @@ def redis(settings: Settings, url: str) -> str:
     return "it answers, and counts"
 
 
-def api(zype: ZypeClient) -> str:
+def admin_key(zype: ZypeClient) -> str:
     try:
         zype.consumers_by_email(UNKNOWN_ACCOUNT)
     except Misconfigured as error:
         raise CheckFailed("it refuses PORTAL_ZYPE_API_KEY; an Admin key is needed") from error
-    return "it answers, and accepts the key"
+    return "it answers, and accepts PORTAL_ZYPE_API_KEY, the Admin key, which finds viewers and reads their accounts"
+
+
+def app_key(zype: ZypeClient) -> str:
+    # A device that can't exist: with a key that is accepted, Zype knows of no PIN of it.
+    with suppress(NotFound):
+        try:
+            zype.pin_status(uuid4().hex)
+        except Misconfigured as error:
+            raise CheckFailed("it refuses PORTAL_ZYPE_APP_KEY; the key of an app is needed") from error
+    return "it answers, and accepts PORTAL_ZYPE_APP_KEY, the App key, which links and unlinks TVs and reads their PINs"
 
 
 def password(zype: ZypeClient) -> str:

@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from portal.commands.findings import CheckFailed
+from portal.commands.findings import CheckFailed, CheckWarning
 from portal.database.database import Database
 from portal.database.faults import reason
 from portal.database.schema import APPEND_ONLY, metadata, require_schema
+from portal.settings.settings import Settings
+from portal.staff.tables import agents
 
 # From the fifth time on psycopg would prepare a statement on the server, unless it is told not to.
 REPEATS = 10
@@ -60,6 +62,17 @@ def append_only(database: Database) -> str:
     if missing:
         raise CheckFailed(f"triggers that refuse changes are gone ({', '.join(sorted(missing))}); restore the schema")
     return "the database refuses to change it"
+
+
+def console(database: Database, settings: Settings) -> str:
+    if not settings.has_console:
+        return "it is off, since there is no PORTAL_ZYPE_API_KEY, with which a viewer is found"
+    is_for_nobody = settings.staff_oidc_issuer is None and not database.scalar(sa.select(agents.c.id).limit(1))
+    if is_for_nobody and settings.zype_app_key:
+        raise CheckWarning(
+            "nobody can sign in to it, and nothing else needs PORTAL_ZYPE_API_KEY: leave it out, or add an agent"
+        )
+    return "nobody can sign in to it: add an agent to use it" if is_for_nobody else "it is on, by PORTAL_ZYPE_API_KEY"
 
 
 def _repeat(database: Database) -> None:

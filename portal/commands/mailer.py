@@ -6,6 +6,7 @@ import click
 
 from portal.commands.child_process import stop_event
 from portal.commands.context import environment, fail, load_settings, open_database
+from portal.mail.addresses import Addresses
 from portal.mail.mailer import Mailer
 from portal.mail.messages import MessageWriter
 from portal.mail.smtp import smtp_client
@@ -31,5 +32,6 @@ def mailer(once: bool, quiet: bool, stop_with_stdin: bool, values_file: int | No
     stop = stop_event(stop_with_stdin)
     zype = ZypeClient(settings, metrics.observe_zype)
     with open_database(settings) as database:
-        sender = Mailer(database, zype, MessageWriter(settings), smtp_client(settings), metrics.count_notice)
+        find_email = Addresses(settings, database, zype).find
+        sender = Mailer(database, find_email, MessageWriter(settings), smtp_client(settings), metrics.count_notice)
         sender.send_due(stop) if once else sender.run(stop)

@@ -11,6 +11,7 @@ from portal.pages.web import logs
 from portal.sandbox.app import create_app
 from portal.sandbox.server import serve
 from portal.sandbox.state import Sandbox
+from portal.settings.settings import SANDBOX_API_KEY, SANDBOX_APP_KEY
 
 
 @click.command()
@@ -24,11 +25,12 @@ def sandbox(stop_with_stdin: bool) -> None:
     # Libraries log the addresses of who sends mail.
     logs.configure(settings, logging.WARNING)
     state = Sandbox(
-        api_key=settings.zype_api_key.get_secret_value(),
+        api_key=settings.zype_api_key.get_secret_value() if settings.zype_api_key else SANDBOX_API_KEY,
+        app_key=settings.zype_app_key.get_secret_value() if settings.zype_app_key else SANDBOX_APP_KEY,
         client_id=settings.zype_client_id,
         client_secret=settings.zype_client_secret.get_secret_value(),
         activate_url=f"{settings.public_url}/activate",
-        console_url=f"{settings.console_url}/support",
+        console_url=f"{settings.console_url}/support" if settings.has_console else None,
         handoff_key=settings.handoff_key.get_secret_value() if settings.handoff_key else None,
         handoff_issuer=settings.handoff_issuer,
         other_hosts=(urlsplit(settings.zype_login_url).netloc,),

@@ -1,5 +1,6 @@
 """What a PIN that Zype does not know means: after a refresh or a lost answer, it is gone because it was linked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,10 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import describe
 from portal.domain.outcomes import Action, LinkResult, Outcome, UnlinkOutcome
-from portal.domain.pins import MalformedPin, Pin, PinRules
+from portal.domain.pins import MalformedPin, Pin
 from portal.ledger.attempts import Attempt, Entry
 from portal.ledger.history import History
 from portal.settings.keys import Keyring
+from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import ZypeError
@@ -28,7 +30,7 @@ _SETTLED = (Outcome.NOT_FOUND, Outcome.REFUSED, UnlinkOutcome.UNLINKED)
 class Reconciliation:
     """Reconciles Zype's not_found or refused with earlier attempts; if they don't decide, with the consumer's TVs."""
 
-    rules: PinRules
+    settings: Settings
     keyring: Keyring
     history: History
     zype: ZypeClient
@@ -68,18 +70,25 @@ class Reconciliation:
     def _find_device(self, pin: Pin, consumer_id: str, deadline: Deadline) -> str | None:
         """Return which of the consumer's TVs was linked by this PIN, or none if that can't be told."""
         try:
-            consumer = self.zype.consumer(consumer_id, deadline)
-            for device_id in consumer.linked_devices[:MAX_DEVICES]:
+            for device_id in self._device_ids(consumer_id, deadline):
                 device = self.zype.pin_status(device_id, deadline)
                 if device.consumer_id == consumer_id and self._is_same(pin, device.pin):
                     return device_id
         except ZypeError as error:
             log.warning("zype_could_not_be_asked", error=str(error))
+        except SQLAlchemyError as error:
+            log.error("ledger_unreadable", why=describe(error))
         return None
+
+    def _device_ids(self, consumer_id: str, deadline: Deadline) -> Sequence[str]:
+        """Return the TVs to ask for: the consumer's, or without a key to read those, the ones in the ledger."""
+        if self.settings.zype_api_key is None:
+            return self.history.device_ids(consumer_id, MAX_DEVICES)
+        return self.zype.consumer(consumer_id, deadline).linked_devices[:MAX_DEVICES]
 
     def _is_same(self, pin: Pin, other: str | None) -> bool:
         try:
-            return other is not None and self.rules.normalise(other) == pin
+            return other is not None and self.settings.pin_rules.normalise(other) == pin
         except MalformedPin:
             return False
 

@@ -1,4 +1,4 @@
-"""Sends the notices in the outbox: claims one, asks Zype for the address, writes and sends the message, marks it."""
+"""Sends the notices in the outbox: claims one, asks for the address, writes and sends the message, marks it."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,6 @@ from portal.mail.outbox import DELETED_AT_ONCE, Notice, Outbox
 from portal.mail.smtp import NotSent, SMTPClient
 from portal.mail.unknown_attempts import UnknownAttempts
 from portal.viewers.preferences import ViewerPreferences
-from portal.zype.client import ZypeClient
 from portal.zype.errors import Misconfigured, NotFound, ZypeError
 
 log = structlog.get_logger("portal.mail")
@@ -30,13 +29,15 @@ GRACE_SECONDS = 1.5
 class Mailer:
     """Sends notices, one after the other. Any number of mailers may share one outbox.
 
-    ``count`` is called with the result of each try: sent, delayed or failed.
+    Args:
+        find_email: returns the address of the viewer with a consumer_id; raises ZypeError if it can't be asked for.
+        count: called with the result of each try: sent, delayed or failed.
     """
 
     def __init__(
         self,
         database: Database,
-        zype: ZypeClient,
+        find_email: Callable[[str], str | None],
         writer: MessageWriter,
         smtp: SMTPClient,
         count: Callable[[str], None] = lambda result: None,
@@ -44,7 +45,7 @@ class Mailer:
         self._outbox = Outbox(database)
         self._unknown = UnknownAttempts(database)
         self._preferences = ViewerPreferences(database)
-        self._zype = zype
+        self._find_email = find_email
         self._writer = writer
         self._smtp = smtp
         self._count = count
@@ -109,11 +110,11 @@ class Mailer:
                 log.info("notice_sent", **_fields(notice), ms=milliseconds)
 
     def _send(self, notice: Notice) -> None:
-        consumer = self._zype.consumer(notice.consumer_id)
-        if not consumer.email:
+        email = self._find_email(notice.consumer_id)
+        if not email:
             raise NoAddress("there is none")
         language = self._preferences.language(notice.consumer_id)
-        self._smtp.send(self._writer.write(notice, consumer.email, language))
+        self._smtp.send(self._writer.write(notice, email, language))
 
 
 def _fields(notice: Notice) -> dict[str, object]:

@@ -5,9 +5,11 @@ from urllib.parse import urlsplit
 
 from portal.settings.addresses import is_loopback, is_loopback_url, split_bind
 from portal.settings.environment import variable
-from portal.settings.settings import SANDBOX_HANDOFF_KEY, Settings
+from portal.settings.settings import SANDBOX_APP_KEY, SANDBOX_HANDOFF_KEY, Settings
 
 REQUIRED_LIVE = ("secret_key", "public_url", "zype_api_key", "zype_client_id", "zype_client_secret")
+# What makes a required setting one that may be left out.
+INSTEAD = {"zype_api_key": "zype_app_key"}
 # The address to which each of the credentials is sent.
 CREDENTIALS = {
     "zype_api_key": "zype_api_url",
@@ -82,16 +84,23 @@ def _handoff_rules(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _live_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str]]:
     for name in REQUIRED_LIVE:
-        if name not in names:
+        if name not in names and INSTEAD.get(name) not in names:
             yield name, "is required in live mode; set it, or leave PORTAL_MODE at sandbox"
-    for name, address in CREDENTIALS.items():
-        is_default = getattr(settings, name) == type(settings).model_fields[name].default
-        if name in names and is_default and not is_loopback_url(getattr(settings, address)):
-            yield name, "opens the sandbox only; set the one that Zype gave you"
+    yield from _credential_rules(settings, names)
     if settings.handoff_key and settings.handoff_key.get_secret_value() == SANDBOX_HANDOFF_KEY:
         yield "handoff_key", "opens the sandbox only; set one of your own"
     if settings.smtp_url and "mail_from" not in names:
         yield "mail_from", "is required with PORTAL_SMTP_URL: from which address do viewers get mail?"
+
+
+def _credential_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    app_key = settings.zype_app_key and settings.zype_app_key.get_secret_value()
+    if app_key == SANDBOX_APP_KEY and not is_loopback_url(settings.zype_api_url):
+        yield "zype_app_key", "opens the sandbox only; set the one of your app at Zype"
+    for name, address in CREDENTIALS.items():
+        is_default = getattr(settings, name) == type(settings).model_fields[name].default
+        if name in names and is_default and not is_loopback_url(getattr(settings, address)):
+            yield name, "opens the sandbox only; set the one that Zype gave you"
 
 
 def _sandbox_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,8 @@ from portal.settings import types
 from portal.settings.addresses import is_loopback, plain_smtp_address, sandbox_smtp_url, split_bind
 
 DEFAULT_BIND = "127.0.0.1:8000"
+# The keys of the sandbox: the Admin key, and that of an app, such as its TV.
+SANDBOX_API_KEY, SANDBOX_APP_KEY = "sandbox-api-key", "sandbox-app-key"
 SANDBOX_URL = "http://127.0.0.1:8001"
 # Of the video service that the sandbox plays: known to everybody, like its passwords.
 SANDBOX_HANDOFF_ISSUER = "sandbox-video-service"
@@ -50,7 +52,8 @@ class Settings(BaseModel):
     proxy_hops: int = Field(default=0, ge=0, le=10)
     zype_api_url: types.URL = SANDBOX_URL
     zype_login_url: types.URL = SANDBOX_URL
-    zype_api_key: types.Credential = SecretStr("sandbox-api-key")
+    zype_api_key: types.Credential | None = SecretStr(SANDBOX_API_KEY)
+    zype_app_key: types.Credential | None = None
     zype_client_id: types.ClientID = "sandbox-client"
     zype_client_secret: types.Credential = SecretStr("sandbox-client-secret")
     zype_connect_timeout: float = Field(default=3.0, gt=0, le=30)
@@ -100,6 +103,8 @@ class Settings(BaseModel):
         """Fill in the defaults that depend on another setting."""
         filled = dict(raw)
         bind = raw.get("bind", DEFAULT_BIND)
+        if "zype_app_key" in raw:
+            filled.setdefault("zype_api_key", None)
         if raw.get("mode") == "live":
             filled.setdefault("zype_api_url", "https://api.zype.com")
             filled.setdefault("zype_login_url", "https://login.zype.com")
@@ -118,6 +123,11 @@ class Settings(BaseModel):
     def pin_rules(self) -> PinRules:
         """What a PIN of this operator looks like."""
         return PinRules(self.pin_case, self.pin_pattern, self.public_url)
+
+    @property
+    def has_console(self) -> bool:
+        """Whether there is a console for support staff: finding a viewer takes the Admin key."""
+        return self.zype_api_key is not None
 
     @property
     def console_url(self) -> str:
@@ -158,6 +168,7 @@ SECRETS = (
     "ledger_key",
     "ledger_key_previous",
     "zype_api_key",
+    "zype_app_key",
     "zype_client_secret",
     "handoff_key",
     "staff_oidc_client_secret",

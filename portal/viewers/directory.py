@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -25,6 +26,8 @@ from portal.zype.payloads import Consumer
 
 # An agent may open a viewer whom they found for this long without another look-up in the ledger.
 OPEN_TIME = timedelta(minutes=30)
+# With an App key Zype is asked for each TV, one after the other.
+MAX_KNOWN_TVS = 20
 CONSUMER_ID = re.compile("[A-Za-z0-9]{1,64}")
 
 
@@ -80,6 +83,7 @@ class Directory:
             ("actor_kind", "actor_id"), settings.limit_lookup, counts=Counts.MALFORMED_BY_AN_AGENT
         )
         self._seconds = settings.zype_deadline
+        self._by_app_key = settings.zype_app_key is not None
         self._ledger = ledger
         self._history = history
         self._preferences = preferences
@@ -87,8 +91,11 @@ class Directory:
 
     def tvs(self, consumer_id: str) -> tuple[LinkedTV, ...]:
         """Return the TVs that are linked to a viewer's account, in Zype's order. Raises ZypeError."""
-        consumer = self._zype.consumer(consumer_id, Deadline(self._seconds))
-        return self._tvs(consumer_id, consumer.linked_devices)
+        deadline = Deadline(self._seconds)
+        if self._by_app_key:
+            known = self._history.device_ids(consumer_id, MAX_KNOWN_TVS)
+            return self._tvs(consumer_id, self._confirmed(consumer_id, known, deadline))
+        return self._tvs(consumer_id, self._zype.consumer(consumer_id, deadline).linked_devices)
 
     def tv(self, consumer_id: str, handle: str) -> LinkedTV | None:
         """Return the TV of a viewer with this handle, or none if they have no such TV. Raises as ``tvs``."""
@@ -163,6 +170,17 @@ class Directory:
         if consumer is None or (consumer.id != text and not _is_email(text)):
             return LookUpResult(LookUpOutcome.NOT_FOUND)
         return LookUpResult(LookUpOutcome.FOUND, Viewer(consumer, self._tvs(consumer.id, consumer.linked_devices)))
+
+    def _confirmed(self, consumer_id: str, device_ids: Sequence[str], deadline: Deadline) -> list[str]:
+        """Return which of the TVs that the ledger knows are linked to the viewer, as Zype says of each."""
+        confirmed = []
+        with self._zype.operation("pin_status", "GET", "/pin/status"):
+            for device_id in device_ids:
+                with suppress(NotFound):
+                    status = self._zype.pin_status(device_id, deadline)
+                    if status.consumer_id == consumer_id and status.linked is not False:
+                        confirmed.append(device_id)
+        return confirmed
 
     def _tvs(self, consumer_id: str, device_ids: Sequence[str]) -> tuple[LinkedTV, ...]:
         links = self._history.links(consumer_id, device_ids) if device_ids else {}

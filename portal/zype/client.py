@@ -17,7 +17,7 @@ from portal.zype.breaker import Breaker
 from portal.zype.bulkhead import Bulkhead, Pool
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
-from portal.zype.errors import TOKEN_INFO_PATH, TOKEN_PATH, Busy, NotFound, Unavailable, ZypeError
+from portal.zype.errors import TOKEN_INFO_PATH, TOKEN_PATH, Busy, Misconfigured, NotFound, Unavailable, ZypeError
 from portal.zype.payloads import Answer, Consumer, DevicePin, Token, TokenInfo
 from portal.zype.wire import Transport, ZypeAdapter, map_login
 
@@ -73,29 +73,30 @@ class ZypeClient:
             Refused, Unavailable, Misconfigured: if it was not done.
             Unknown: if it may have been done.
         """
-        call = self._api_call(deadline, {"consumer_id": consumer_id, "pin": pin.secret})
+        call = self._pin_call(deadline, {"consumer_id": consumer_id, "pin": pin.secret})
         return self._send("link", self._api, "PUT", "/pin/link", call, payloads.device_pin)
 
     def unlink(self, pin: Pin, consumer_id: str, deadline: Deadline | None = None) -> DevicePin:
         """Unlink the device with this PIN from a viewer. Raises what ``link`` raises."""
-        call = self._api_call(deadline, {"consumer_id": consumer_id, "pin": pin.secret})
+        call = self._pin_call(deadline, {"consumer_id": consumer_id, "pin": pin.secret})
         return self._send("unlink", self._api, "PUT", "/pin/unlink", call, payloads.device_pin)
 
     def pin_status(self, device_id: str, deadline: Deadline | None = None) -> DevicePin:
         """Return a device's PIN and the viewer it is linked to; NotFound if it has no PIN."""
-        call = self._api_call(deadline, {"linked_device_id": device_id})
+        call = self._pin_call(deadline, {"linked_device_id": device_id})
         return self._send("pin_status", self._api, "GET", "/pin/status", call, payloads.device_pin)
 
     def consumer(self, consumer_id: str, deadline: Deadline | None = None) -> Consumer:
-        """Return a viewer's account; NotFound if there is none."""
-        if not _ID.fullmatch(consumer_id):
-            raise NotFound("GET", "/consumers/", reason="not the shape of an id")
-        call = self._api_call(deadline, {})
-        return self._send("consumer", self._api, "GET", f"/consumers/{consumer_id}", call, payloads.consumer)
+        """Return a viewer's account, by the Admin key; NotFound if there is none."""
+        return self._consumer(consumer_id, deadline, self._admin_key())
+
+    def own_consumer(self, consumer_id: str, access_token: str, deadline: Deadline | None = None) -> Consumer:
+        """Return a viewer's account, by their own token; Misconfigured if Zype does not accept it."""
+        return self._consumer(consumer_id, deadline, {"access_token": access_token})
 
     def consumers_by_email(self, email: str, deadline: Deadline | None = None) -> tuple[Consumer, ...]:
         """Return the accounts that Zype finds for an email; the caller checks that their email is the same."""
-        call = self._api_call(deadline, {"email": email, "per_page": "100"})
+        call = self._new_call(deadline, {"email": email, "per_page": "100", **self._admin_key()})
         return self._send("consumers_by_email", self._api, "GET", "/consumers", call, payloads.consumers)
 
     def token(self, email: str, password: str, deadline: Deadline | None = None) -> Token:
@@ -176,9 +177,23 @@ class ZypeClient:
     ) -> Call:
         return Call(deadline or Deadline(self._settings.zype_deadline), urlencode(query or {}), form or {})
 
-    def _api_call(self, deadline: Deadline | None, query: Mapping[str, str]) -> Call:
-        """Return a call of the platform API, the only origin that is ever given the key."""
-        return self._new_call(deadline, {**query, "api_key": self._settings.zype_api_key.get_secret_value()})
+    def _pin_call(self, deadline: Deadline | None, query: Mapping[str, str]) -> Call:
+        """Return a call about a PIN, by the App key if there is one: it opens one app, the Admin key the property."""
+        app_key = self._settings.zype_app_key
+        key = {"app_key": app_key.get_secret_value()} if app_key else self._admin_key()
+        return self._new_call(deadline, {**query, **key})
+
+    def _admin_key(self) -> dict[str, str]:
+        key = self._settings.zype_api_key
+        if key is None:
+            raise Misconfigured("GET", "/consumers", reason="no Admin key")
+        return {"api_key": key.get_secret_value()}
+
+    def _consumer(self, consumer_id: str, deadline: Deadline | None, key: Mapping[str, str]) -> Consumer:
+        if not _ID.fullmatch(consumer_id):
+            raise NotFound("GET", "/consumers/", reason="not the shape of an id")
+        call, path = self._new_call(deadline, key), f"/consumers/{consumer_id}"
+        return self._send("consumer", self._api, "GET", path, call, payloads.consumer)
 
     def _send(
         self,
@@ -195,13 +210,7 @@ class ZypeClient:
 
     @contextmanager
     def _guard(
-        self,
-        name: str,
-        origin: _Origin,
-        method: str,
-        path: str,
-        call: Call,
-        subject: str | None = None,
+        self, name: str, origin: _Origin, method: str, path: str, call: Call, subject: str | None = None
     ) -> Iterator[None]:
         """Put a call under bulkhead and breaker, and report its result to the observer.
 

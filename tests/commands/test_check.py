@@ -9,10 +9,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from portal.app import create_services
 from portal.commands.check import findings
 from portal.commands.findings import Finding
+from portal.domain.actors import Role
 from portal.settings.loading import load
 from tests.commands.conftest import Run
+from tests.harness.accounts import add_account
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import Port, free_port
 
@@ -55,7 +58,7 @@ def test_it_prints_a_line_for_each_and_ends_with_status_0(run: Run, environ: dic
     assert done.exit_code == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert len(lines) == 13
+    assert len(lines) == 14
     assert all(line.startswith("ok    ") for line in lines)
     assert not any(value in done.stdout for name, value in environ.items() if "KEY" in name or "URL" in name)
 
@@ -150,6 +153,25 @@ def test_a_redis_that_does_not_answer_fails(failed_checks: FailedChecks) -> None
 
 def test_a_key_that_zype_refuses_fails(failed_checks: FailedChecks) -> None:
     assert [*failed_checks(PORTAL_ZYPE_API_KEY="another-api-key")] == ["Zype's API"]
+
+
+def test_it_says_which_key_does_what(environ: dict[str, str]) -> None:
+    def lines(**given: str) -> dict[str, str]:
+        return {str(finding).partition(": ")[0]: str(finding) for finding in findings(load(environ | given))}
+
+    app = {"PORTAL_ZYPE_APP_KEY": "sandbox-app-key"}
+    assert "the Admin key" in lines()["ok    Zype's API"]
+    alone = lines(**app)
+    assert "the App key, which links" in alone["ok    Zype's API"]
+    assert "it is off" in alone["ok    console"]
+    both = lines(**app, PORTAL_ZYPE_API_KEY="sandbox-api-key")
+    assert "leave it out" in both["warn  console"]
+    services = create_services(load(environ))
+    add_account(services, "bob", Role.AGENT, "bob-password")
+    services.database.dispose()
+    assert "it is on" in lines(**app, PORTAL_ZYPE_API_KEY="sandbox-api-key")["ok    console"]
+    refused = lines(PORTAL_ZYPE_APP_KEY="another-app-key")
+    assert "it refuses PORTAL_ZYPE_APP_KEY" in refused["FAIL  Zype's API"]
 
 
 @pytest.mark.parametrize("setting", ["PORTAL_ZYPE_CLIENT_ID", "PORTAL_ZYPE_CLIENT_SECRET"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from portal.settings.settings import Settings
+from portal.settings.settings import SANDBOX_API_KEY, Settings
 from tests.harness.servers import Port
 
 SECRET_KEY = "5ec4e7" * 11
@@ -35,7 +35,7 @@ def live_environ(environ: Mapping[str, str]) -> dict[str, str]:
         "PORTAL_MODE": "live",
         "PORTAL_WORKERS": "2",
         "PORTAL_ZYPE_LOGIN_URL": environ["PORTAL_ZYPE_API_URL"],
-        "PORTAL_ZYPE_API_KEY": defaults.zype_api_key.get_secret_value(),
+        "PORTAL_ZYPE_API_KEY": SANDBOX_API_KEY,
         "PORTAL_ZYPE_CLIENT_ID": defaults.zype_client_id,
         "PORTAL_ZYPE_CLIENT_SECRET": defaults.zype_client_secret.get_secret_value(),
         **environ,

@@ -16,7 +16,7 @@ from portal.sandbox import seed
 from portal.sandbox.app import create_app
 from portal.sandbox.server import listen
 from portal.sandbox.state import EXTENSION, Sandbox
-from portal.settings.settings import Settings
+from portal.settings.settings import SANDBOX_API_KEY, Settings
 from tests.harness.servers import acceptor
 
 APP_KEY = "sandbox-app-key"
@@ -36,6 +36,10 @@ class TV:
         self._http = http
         self._url = url
         self.device_id = device_id
+        self.acquire()
+
+    def acquire(self) -> None:
+        """Show another PIN."""
         self.pin: str = self._device("POST", "/pin/acquire")["pin"]
 
     def is_linked(self) -> bool:
@@ -101,7 +105,7 @@ def _new_state(public_url: str) -> Sandbox:
     """Return a sandbox with the credentials of the default settings."""
     defaults = Settings()
     return Sandbox(
-        api_key=defaults.zype_api_key.get_secret_value(),
+        api_key=SANDBOX_API_KEY,
         client_id=defaults.zype_client_id,
         client_secret=defaults.zype_client_secret.get_secret_value(),
         activate_url=f"{public_url}/activate",

@@ -13,6 +13,7 @@ from portal.domain.pins import Pin
 from portal.ledger.attempts import Attempt
 from portal.ledger.earlier_attempts import REPEAT_WITHIN
 from portal.services import Services
+from portal.settings.settings import SANDBOX_APP_KEY
 from tests.fixtures import MakeServices
 from tests.harness.faulty_zype import answering, before_each_call
 from tests.harness.ledger import actor
@@ -52,6 +53,18 @@ def test_a_tv_of_another_viewer_does_not_decide(services: Services, sandbox: Sim
     # Zype's list of the viewer's TVs may be out of date.
     with answering(sandbox, "/consumers/", 200, {"response": {"_id": VIEWER, "linked_devices": [tv.device_id]}}):
         assert link(services, tv.pin) == Outcome.UNKNOWN
+
+
+def test_without_an_admin_key_the_tvs_that_the_ledger_knows_are_asked_for(
+    make_services: MakeServices, sandbox: SimulatedZype
+) -> None:
+    services, tv = make_services(zype_app_key=SANDBOX_APP_KEY), sandbox.tv()
+    assert link(services, tv.pin) == Outcome.LINKED
+    tv.acquire()
+    services.zype.link(Pin(tv.pin), VIEWER)
+    finish_link(services, tv.pin, Outcome.UNKNOWN)
+
+    assert link(services, tv.pin) == Outcome.LINKED
 
 
 def test_without_the_ledger_the_outcome_is_unknown(services: Services, sandbox: SimulatedZype) -> None:

@@ -13,6 +13,7 @@ from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, Outcome
 from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
+from portal.mail.addresses import Addresses
 from portal.mail.mailer import Mailer
 from portal.mail.messages import MessageWriter
 from portal.mail.outbox import outbox
@@ -134,7 +135,8 @@ def make_mailer(mail_settings: Settings) -> Iterator[MakeMailer]:
             zype = ZypeClient(settings)
             stack.callback(zype.close)
             smtp = SMTPClient(url, "portal.test", seconds, 2 * seconds)
-            return Mailer(database, zype, MessageWriter(settings), smtp, metrics.count_notice)
+            find_email = Addresses(settings, database, zype).find
+            return Mailer(database, find_email, MessageWriter(settings), smtp, metrics.count_notice)
 
         yield make
 

@@ -41,6 +41,18 @@ class TestLiveMode:
         expected = {variable(name): "opens the sandbox only; set the one that Zype gave you"}
         assert faults_of({**LIVE, variable(name): value}) == expected
 
+    def test_an_app_key_takes_the_place_of_an_admin_key(self, faults_of: FaultsOf) -> None:
+        without = {name: value for name, value in LIVE.items() if name != "PORTAL_ZYPE_API_KEY"}
+        settings = load(without | {"PORTAL_ZYPE_APP_KEY": "made-up-app-key"})
+        assert settings.zype_api_key is None
+        assert not settings.has_console
+        assert load(LIVE | {"PORTAL_ZYPE_APP_KEY": "made-up-app-key"}).has_console
+        assert load({"PORTAL_ZYPE_APP_KEY": "sandbox-app-key"}).zype_api_key is None
+        assert (
+            "opens the sandbox only"
+            in faults_of(without | {"PORTAL_ZYPE_APP_KEY": "sandbox-app-key"})["PORTAL_ZYPE_APP_KEY"]
+        )
+
     def test_the_sandbox_s_credentials_open_a_stand_in_for_zype_on_this_machine(self) -> None:
         load(LIVE | {"PORTAL_ZYPE_API_KEY": "sandbox-api-key", "PORTAL_ZYPE_API_URL": "http://127.0.0.1:8001"})
 

@@ -20,6 +20,7 @@ CALLS: dict[str, Callable[[ZypeClient], Any]] = {
     "pin_status": lambda client: client.pin_status("a device"),
     "consumer": lambda client: client.consumer(CONSUMER),
     "consumers_by_email": lambda client: client.consumers_by_email(EMAIL),
+    "own_consumer": lambda client: client.own_consumer(CONSUMER, TOKEN),
     "token": lambda client: client.token(EMAIL, PASSWORD),
     "token_info": lambda client: client.token_info(TOKEN),
     "revoke": lambda client: client.revoke(TOKEN),

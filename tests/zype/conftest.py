@@ -40,7 +40,7 @@ def server(shared_server: ScriptedServer) -> Iterator[ScriptedServer]:
 
 @cache
 def settings_for(url: str, **more: object) -> Settings:
-    """Return settings: the address of Zype, then more settings by their short names."""
+    """Return settings: the address of Zype, then more settings by their short names; None leaves one out."""
     values = {
         "zype_api_url": url,
         "zype_login_url": url,
@@ -50,7 +50,7 @@ def settings_for(url: str, **more: object) -> Settings:
         "zype_connect_timeout": 0.5,
         "zype_read_timeout": 1.5,
     }
-    return load({f"PORTAL_{name.upper()}": str(value) for name, value in (values | more).items()})
+    return load({f"PORTAL_{name.upper()}": str(value) for name, value in (values | more).items() if value is not None})
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 
 import pytest
 
 from portal.domain.pins import Pin
 from portal.zype.client import ZypeClient
-from portal.zype.errors import ContractBroken, NotFound, Unavailable
+from portal.zype.errors import ContractBroken, Misconfigured, NotFound, Unavailable
 from portal.zype.payloads import DevicePin, Token, TokenInfo
 from tests.harness.cases import each
 from tests.zype.conftest import CLIENT_SECRET, KEY, settings_for
@@ -27,6 +28,44 @@ def test_it_links_and_unlinks_by_pin_and_consumer(call: str, client: ZypeClient,
     assert request.query == {"consumer_id": CONSUMER, "pin": "zizm529", "api_key": KEY}
     assert request.headers["content-length"] == "0"
     assert request.headers["accept"] == "application/json"
+
+
+APP_KEY = "made-up-app-key"
+PIN_CALLS: list[Callable[[ZypeClient], object]] = [
+    lambda client: client.link(PIN, CONSUMER),
+    lambda client: client.unlink(PIN, CONSUMER),
+    lambda client: client.pin_status("a device"),
+]
+
+
+@each("call", PIN_CALLS)
+def test_calls_about_a_pin_go_with_the_app_key_where_there_is_one(
+    call: Callable[[ZypeClient], object], server: ScriptedServer
+) -> None:
+    server.requests.clear()
+    with closing(ZypeClient(settings_for(server.url, zype_app_key=APP_KEY))) as client:
+        call(client)
+        with suppress(ContractBroken):
+            client.consumers_by_email("alice@example.com")
+    about_a_pin, about_a_viewer = server.requests
+    assert about_a_pin.query["app_key"] == APP_KEY
+    assert "api_key" not in about_a_pin.query
+    assert about_a_viewer.query["api_key"] == KEY
+    assert "app_key" not in about_a_viewer.query
+
+
+def test_a_viewers_own_token_reads_their_account(client: ZypeClient, server: ScriptedServer) -> None:
+    server.replies = [answer(200, {"response": {"_id": CONSUMER, "name": "Alice"}})]
+    assert client.own_consumer(CONSUMER, "made-up-token").name == "Alice"
+    (request,) = server.requests
+    assert (request.path, request.query) == (f"/consumers/{CONSUMER}", {"access_token": "made-up-token"})
+
+
+def test_without_an_admin_key_no_account_is_read(make_client: Callable[..., ZypeClient]) -> None:
+    client = make_client("http://127.0.0.1:9", zype_app_key=APP_KEY, zype_api_key=None)
+    for call in (lambda: client.consumer(CONSUMER), lambda: client.consumers_by_email("alice@example.com")):
+        with pytest.raises(Misconfigured, match="no Admin key"):
+            call()
 
 
 def test_it_asks_for_the_pin_of_a_device(client: ZypeClient, server: ScriptedServer) -> None:

@@ -157,7 +157,7 @@ def _sign_in(code: str, code_verifier: str) -> SignInResult[Viewer]:
         return SignInResult(SignInOutcome.WRONG)
     except ZypeError as error:
         return result_of_error(error)
-    return result_of_token(services().zype, token, Deadline(services().settings.zype_deadline))
+    return result_of_token(services(), token, Deadline(services().settings.zype_deadline))
 
 
 def _client() -> _App:

@@ -1,5 +1,6 @@
 """Signing in at Zype's login service: with email and password, and with the token that any way to sign in gives."""
 
+from collections.abc import Callable
 from math import ceil
 
 import structlog
@@ -13,7 +14,7 @@ from portal.services import Services
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import TOKEN_PATH, BadCredentials, Busy, Misconfigured, ZypeError
-from portal.zype.payloads import Token
+from portal.zype.payloads import Consumer, Token
 
 log = structlog.get_logger("portal.auth")
 
@@ -29,7 +30,7 @@ def sign_in_with_password(services: Services, email: str, password: str, actor: 
         try:
             with services.zype.operation("token", "POST", TOKEN_PATH):
                 token = services.zype.token(email, password, deadline)
-                return result_of_token(services.zype, token, deadline)
+                return result_of_token(services, token, deadline)
         except BadCredentials:
             return SignInResult(SignInOutcome.WRONG)
         except ZypeError as error:
@@ -38,15 +39,20 @@ def sign_in_with_password(services: Services, email: str, password: str, actor: 
     return run_password_attempt(services, attempt, verify)
 
 
-def result_of_token(zype: ZypeClient, token: Token, deadline: Deadline) -> SignInResult[Viewer]:
+def result_of_token(services: Services, token: Token, deadline: Deadline) -> SignInResult[Viewer]:
     """Look up who has just signed in, and revoke the token: none is kept. That gets a little time of its own."""
+    zype = services.zype
     try:
         consumer_id = zype.token_info(token.access_token, deadline).consumer_id
+        if services.settings.zype_app_key:
+            viewer = _viewer(consumer_id, lambda: zype.own_consumer(consumer_id, token.access_token, deadline))
+        else:
+            viewer = viewer_of(services, consumer_id, deadline)
     except ZypeError as error:
         return result_of_error(error)
     finally:
         _revoke(zype, token)
-    return SignInResult(SignInOutcome.SIGNED_IN, viewer_of(zype, consumer_id, deadline))
+    return SignInResult(SignInOutcome.SIGNED_IN, viewer)
 
 
 def result_of_error(error: ZypeError) -> SignInResult[Viewer]:
@@ -60,10 +66,17 @@ def result_of_error(error: ZypeError) -> SignInResult[Viewer]:
     return SignInResult(outcome, retry_after=seconds)
 
 
-def viewer_of(zype: ZypeClient, consumer_id: str, deadline: Deadline) -> Viewer:
-    """Return the viewer with a consumer_id, with name and email if Zype can be asked now."""
+def viewer_of(services: Services, consumer_id: str, deadline: Deadline) -> Viewer:
+    """Return the viewer with a consumer_id, with name and email if there is an Admin key to ask Zype with."""
+    if services.settings.zype_api_key is None:
+        return Viewer(consumer_id, None, None)
+    return _viewer(consumer_id, lambda: services.zype.consumer(consumer_id, deadline))
+
+
+def _viewer(consumer_id: str, read: Callable[[], Consumer]) -> Viewer:
+    """Return a viewer with the name and email of their account, if that can be read now."""
     try:
-        consumer = zype.consumer(consumer_id, deadline)
+        consumer = read()
     except ZypeError as error:
         # Without a name the pages say "your account"; the viewer can still sign in.
         log.warning("consumer_not_read", error=str(error))

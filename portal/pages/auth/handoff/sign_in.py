@@ -76,7 +76,7 @@ def _result(token: str) -> SignInResult[Viewer]:
 def _viewer(handed_off: HandedOff) -> Viewer:
     if handed_off.name or handed_off.email:
         return Viewer(handed_off.consumer_id, handed_off.name, handed_off.email)
-    return viewer_of(services().zype, handed_off.consumer_id, Deadline(services().settings.zype_deadline))
+    return viewer_of(services(), handed_off.consumer_id, Deadline(services().settings.zype_deadline))
 
 
 def _check_origin() -> None:
