@@ -94,9 +94,9 @@ def test_later_it_needs_the_present_password_and_ends_other_sessions(
     page = bob.opens("/support/account").page
     assert page.select(f'a[href="{PASSWORD}"]')
     form = bob.opens(PASSWORD).page
-    assert "Enter your present password." in bob.browser.submit(form, PASSWORD, 422, password=NEW, again=NEW).summary
+    assert "Enter your current password." in bob.browser.submit(form, PASSWORD, 422, password=NEW, again=NEW).summary
     wrong = bob.browser.submit(form, PASSWORD, 422, present="wrong", password=NEW, again=NEW)
-    assert "That is not your present password" in wrong.summary
+    assert "That is not your current password" in wrong.summary
     assert other.get("/support/account").status == 200
 
     assert bob.browser.submit(wrong, PASSWORD, 303, present=Bob.password, password=NEW, again=NEW).location

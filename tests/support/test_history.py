@@ -242,7 +242,7 @@ class TestNearTheLimit:
         self, app: Flask, bob: Bob, supervisor: PageClient
     ) -> None:
         write(app, Outcome.LINKED, Outcome.NOT_FOUND, Outcome.UNAVAILABLE, Outcome.MALFORMED, Outcome.UNKNOWN)
-        assert "Near the limit" not in supervisor.get(HISTORY).text()
+        assert "Close to their daily limit" not in supervisor.get(HISTORY).text()
         write(app, Outcome.REFUSED)
         text = supervisor.get(HISTORY).text()
         assert "bob: 4 of 5 links within 24 hours" in text
@@ -270,11 +270,11 @@ class TestNearTheLimit:
 
     def test_attempts_of_more_than_a_day_ago_don_t_count(self, app: Flask, supervisor: PageClient) -> None:
         write(app, *[Outcome.LINKED] * 4)
-        assert "Near the limit" in supervisor.get(HISTORY).text()
+        assert "Close to their daily limit" in supervisor.get(HISTORY).text()
         with services_of(app).database.write() as connection:
             past_the_triggers(connection, services_of(app).database)
             connection.execute(ledger.update().values(at=datetime.now(UTC) - timedelta(hours=24, seconds=1)))
-        assert "Near the limit" not in supervisor.get(HISTORY).text()
+        assert "Close to their daily limit" not in supervisor.get(HISTORY).text()
 
 
 class TestExport:

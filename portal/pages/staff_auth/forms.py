@@ -44,7 +44,7 @@ class ChangePasswordForm(PortalForm):
     def validate_present(self, field: Field) -> None:
         """Ask for the present password where it has to be given."""
         if self.needs_present and not field.data:
-            raise ValidationError(_("Enter your present password."))
+            raise ValidationError(_("Enter your current password."))
 
     def validate_password(self, field: Field) -> None:
         """Refuse what the policy refuses."""
