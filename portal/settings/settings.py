@@ -87,6 +87,7 @@ class Settings(BaseModel):
     brand_terms_url: types.Link | None = None
     brand_privacy_url: types.Link | None = None
     brand_forgotten_password_url: types.WebLink | None = None
+    brand_sign_up_url: types.WebLink | None = None
     overrides_dir: DirectoryPath | None = None
     limit_viewer: types.Limits = (parse("5/15minutes"), parse("20/day"))
     limit_agent: types.Limits = (parse("60/day"),)

@@ -30,6 +30,7 @@ OTHER_PATHS = (
     "javascript:alert(1)",
     "",
 )
+ELSEWHERE = {"forgotten_password": "Forgotten password?", "sign_up": "Create an account"}
 
 
 def sign_in(browser: PageClient, status: int, email: str, password: str = WRONG_PASSWORD) -> Page:
@@ -276,3 +277,24 @@ def tokens(sandbox: SimulatedZype) -> dict[str, object]:
     """Return the access tokens that still live."""
     found: dict[str, object] = sandbox.app.extensions["sandbox"].tokens._tokens
     return found
+
+
+def test_the_page_says_what_comes_next_and_leads_on_to_where_the_operator_says(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    plain, theirs = (
+        browse(make_app(sign_in="password,code", brand_name="Example TV", **addresses))
+        for addresses in ({}, {f"brand_{name}_url": f"https://example.com/{name}" for name in ELSEWHERE})
+    )
+    page = plain.get("/activate")
+    assert page.text(".step") == "Step 1 of 2"
+    assert page.text("#next-step") == "Then enter the PIN from your TV."
+    assert page.text('a[href^="/sign-in/code"]') == "Sign in with Example TV"
+    assert not page.select("main a[href^=https]")
+
+    page = theirs.get("/activate")
+    assert {link["href"].rpartition("/")[2]: link.text for link in page.select("main a[href^=https]")} == ELSEWHERE
+    assert "ask support" in sign_in(plain, 422, seed.ALICE.email).summary
+    assert "support" not in sign_in(theirs, 422, seed.ALICE.email).summary, "there is a page for it"
+    # No PIN comes after it.
+    assert not plain.get("/sign-in?next=/devices").select(".step, #next-step")

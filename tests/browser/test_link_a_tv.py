@@ -123,7 +123,7 @@ def test_the_pin_of_a_link_is_kept_through_sign_in_at_zype_and_never_sent_there(
 
     phone.on("request", note)
     phone.goto(tv.link)
-    phone.get_by_role("link", name="Sign in on our sign-in page").click()
+    phone.get_by_role("link", name="Sign in with Zype Activate").click()
     expect(phone).to_have_url(re.compile(re.escape(f"{sandbox.url}/oauth/authorize")))
     assert "#" not in phone.url
     sign_in(phone)

@@ -40,6 +40,8 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
         "support_url": settings.brand_support_url,
         "terms_url": settings.brand_terms_url,
         "privacy_url": settings.brand_privacy_url,
+        "forgotten_password_url": settings.brand_forgotten_password_url,
+        "sign_up_url": settings.brand_sign_up_url,
     }
     languages = language.choices()
     # Only who is at this machine can open the sandbox itself.
