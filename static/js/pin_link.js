@@ -40,7 +40,6 @@ function showPin() {
   if (field && pin) byId("original").value = pin; // With a letter more or less it is still the PIN of the link.
   if (field && pin && (fresh || !field.value)) { field.value = pin; mark(true); }
   if (stored()) show(byId("pin-kept"), true);
-  document.querySelectorAll(".under-way").forEach((note) => show(note, false));
 }
 
 if (document.querySelector("[data-forget-pin-now]")) forget();
@@ -50,7 +49,6 @@ addEventListener("click", ({ target }) => (pressed = target));
 addEventListener("submit", ({ target }) => {
   if (pressed && pressed.hasAttribute("formaction")) return; // The form goes elsewhere, with its PIN.
   if (target.matches("[data-forget-pin]")) forget();
-  show(target.querySelector(".under-way"), true);
 });
 // Only where nothing of a link's PIN stays in the field, what comes next is the viewer's own.
 const clear = (isOwn) => isOwn && (mark(false), forget());

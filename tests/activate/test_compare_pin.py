@@ -99,6 +99,8 @@ def test_a_filled_in_pin_is_compared_before_anything_is_linked(
     assert page.heading == COMPARE
     assert page.text(".pin-display") == tv.pin
     assert page.select_one(".pin-display")["dir"] == "ltr"
+    # In another colour, so that a 0 is no O.
+    assert [tag.get_text() for tag in page.select(".pin-display .digit")] == re.findall("[0-9]", tv.pin)
     buttons = [tag.get_text(strip=True) for tag in page.select(".choices button")]
     assert buttons == ["Not my TV", "Yes, link this TV"]
     assert not page.select("[name=pin]")

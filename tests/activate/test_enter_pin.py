@@ -13,7 +13,7 @@ from portal.ledger.tables import ledger
 from portal.sandbox import seed
 from tests.harness.cases import each
 from tests.harness.internals import logged, outcomes, rows, send_body
-from tests.harness.page import PageClient
+from tests.harness.page import Page, PageClient
 from tests.harness.people import Alice, Mallory
 from tests.harness.simulated_zype import SimulatedZype
 
@@ -24,26 +24,34 @@ class Shown:
 
     Args:
         status: of the page.
+        heading: of the message.
         sentence: that no other outcome has.
         retry_after: the seconds that stand in Retry-After, or none where there is no such header.
     """
 
     status: int
+    heading: str
     sentence: str
     retry_after: int | None = None
 
 
-NOT_NOW = "Don't worry: nothing has changed; your PIN is still in the field."
+NOT_NOW = Shown(
+    503, "We can't link your TV right now", "Don't worry: nothing has changed; your PIN is still in the field.", 10
+)
 SHOWN = {
-    Outcome.LINKED: Shown(303, "Your TV should continue within about ten seconds."),
-    Outcome.NOT_FOUND: Shown(422, "PIN not found"),
-    Outcome.REFUSED: Shown(422, "This PIN can't be linked"),
-    Outcome.MALFORMED: Shown(422, "Enter the PIN exactly as your TV shows it"),
-    Outcome.TOO_MANY: Shown(429, "Several PINs did not work, so linking is paused for a while.", 900),
-    Outcome.UNAVAILABLE: Shown(503, NOT_NOW, 10),
+    Outcome.LINKED: Shown(303, "Your TV is linked", "Your TV should continue within about ten seconds."),
+    Outcome.NOT_FOUND: Shown(422, "PIN not found", "Compare it with your TV, or get a new PIN there."),
+    Outcome.REFUSED: Shown(422, "This PIN can't be linked", "Get a new PIN on your TV and enter that one."),
+    Outcome.MALFORMED: Shown(
+        422,
+        "Enter the PIN exactly as your TV shows it",
+        "Type every letter and number of it, in the same order, and nothing else.",
+    ),
+    Outcome.TOO_MANY: Shown(429, "Please wait before you try again", "Several PINs did not work.", 900),
+    Outcome.UNAVAILABLE: NOT_NOW,
     # A viewer can do nothing about the operator's key, so it looks like unavailable.
-    Outcome.MISCONFIGURED: Shown(503, NOT_NOW, 10),
-    Outcome.UNKNOWN: Shown(503, "We did not hear back: look at your TV first; trying the same PIN again is safe"),
+    Outcome.MISCONFIGURED: NOT_NOW,
+    Outcome.UNKNOWN: Shown(503, "We did not hear back", "Look at your TV first; trying the same PIN again is safe."),
 }
 # One PIN for each outcome, and the one whose answer says when to try again. tests/linking asserts the outcome of all.
 FAILING = ("used", "refused", "http503", "http429", "http401", "http500")
@@ -84,9 +92,11 @@ def test_each_failure_has_its_words_and_keeps_the_pin_in_the_field(
     page = signed_in.types_pin(typed, expected.status).page
 
     assert page.title.startswith("Error: Link your TV")
+    assert page.text("[role=alert] h2") == expected.heading
     assert expected.sentence in page.summary
     others = {shown.sentence for shown in SHOWN.values()} - {expected.sentence}
     assert not [sentence for sentence in others if sentence in page.summary]
+    assert_it_is_said_once(page)
     assert page.value("#pin") == typed
     assert page.value("#from") == ""
     seconds = 30 if magic.word == "http429" else expected.retry_after
@@ -94,6 +104,18 @@ def test_each_failure_has_its_words_and_keeps_the_pin_in_the_field(
     assert seconds is None or f"Please try again in {seconds} seconds." in page.summary
     assert outcomes(app) == [magic.outcome]
     assert len(sandbox.record()) == 1
+
+
+def assert_it_is_said_once(page: Page) -> None:
+    """What happened is a heading and what to do one paragraph, whose link leads to the field; nothing repeats it."""
+    message = page.select_one("[role=alert] p")
+    assert [link["href"] for link in page.select('[role=alert] a[href^="#"]')] == ["#pin"]
+    assert not page.select(".field-error")
+    field = page.select_one("#pin")
+    is_wrong = page.status == 422
+    assert field.attrs.get("aria-invalid") == ("true" if is_wrong else None)
+    described_by = [message["id"], "pin-hint"] if is_wrong else ["pin-hint"]
+    assert str(field["aria-describedby"]).split() == described_by
 
 
 def test_a_linked_pin_leads_to_the_done_page(signed_in: Alice, app: Flask) -> None:
@@ -117,7 +139,8 @@ def test_a_malformed_pin_is_refused_with_a_sentence(signed_in: Alice, app: Flask
     for name, typed in HOSTILE.items():
         page = signed_in.types_pin(typed, 422).page
 
-        assert SHOWN[Outcome.MALFORMED].sentence in page.summary, name
+        assert_it_is_said_once(page)
+        assert SHOWN[Outcome.MALFORMED].heading in page.summary, name
         # What can't be seen does not come back: it could not be taken out of the field.
         assert page.value("#pin") == typed.translate(dict.fromkeys(map(ord, "\0\x1c\u202e"))), name
 
@@ -198,7 +221,7 @@ def test_a_body_that_no_form_sends_is_refused(
     page = send_body(signed_in.browser, "/activate", body.format(quote(token)).encode(), content_type)
 
     assert page.status == 422
-    assert SHOWN[Outcome.MALFORMED].sentence in page.summary
+    assert SHOWN[Outcome.MALFORMED].heading in page.summary
     assert sandbox.record() == []
 
 

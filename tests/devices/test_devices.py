@@ -47,7 +47,7 @@ def test_it_lists_what_zype_lists(linked: Alice, app: Flask, tv: TV) -> None:
 
 def test_the_entry_and_done_pages_link_to_it(success_page: Alice) -> None:
     assert success_page.page.select('main a[href="/devices"]')
-    assert success_page.opens("/activate").page.select('main a[href="/devices"]')
+    assert success_page.opens("/activate").page.select('a[href="/devices"]')
 
 
 def test_without_a_tv_it_leads_to_the_form(signed_in: Alice) -> None:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from portal.pages.web import assets
 from portal.pages.web.assets import Assets, on_accent
 from portal.settings.loading import load
+from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
 from tests.harness.cases import each
 from tests.harness.page import PageClient
@@ -43,7 +44,8 @@ Served = Callable[..., tuple[Assets, FlaskClient]]
     [
         ("site.css", "text/css"),
         ("console.css", "text/css"),
-        ("js/pin_link.js", "text/javascript"),
+        ("site.js", "text/javascript"),
+        ("js/phonetic.js", "text/javascript"),
         ("img/icon.svg", "image/svg+xml"),
     ],
 )
@@ -101,6 +103,20 @@ def test_only_pages_of_the_console_load_its_stylesheet(client: PageClient) -> No
 )
 def test_text_on_the_accent_is_the_one_that_can_be_read(accent: str, text: str) -> None:
     assert on_accent(accent) == text
+
+
+def test_a_script_of_several_parts_keeps_the_names_of_each_apart(served: Served, tmp_path: Path) -> None:
+    theirs = tmp_path / "static" / "js"
+    theirs.mkdir(parents=True)
+    (theirs / "pin_focus.js").write_text("const theirs = 1;\n")
+    files, client = served(overrides_dir=str(tmp_path))
+    with client.get(files.url("site.js")) as answer:
+        script = answer.text
+    assert "{\nconst theirs = 1;\n}\n" in script
+    parts = assets.SCRIPT_PARTS
+    assert script.count("\n}\n{\n") == len(parts) - 1
+    written = "".join((data_dir("static") / part).read_text("utf-8") for part in parts)
+    assert not re.search(r"^\s*(?:import|export)\b", written, re.MULTILINE)
 
 
 def test_other_content_has_another_name(served: Served) -> None:

@@ -19,7 +19,7 @@ STYLESHEETS = {
 }
 # What a viewer's page needs of scripts is one file too: each more is a request.
 SCRIPT = "site.js"
-SCRIPT_PARTS = ("js/pin_link.js", "js/menu.js")
+SCRIPT_PARTS = ("js/pin_link.js", "js/pin_focus.js", "js/progress.js", "js/menu.js")
 OTHER_PARTS = ("js/*.js", "img/*", "robots.txt")
 # Asked for by browsers, phones and search engines without a link to them.
 ROOT_FILES = {**icons.root_paths(), "/robots.txt": "robots.txt"}
@@ -94,7 +94,7 @@ def _stylesheet(sources: list[Path], parts: tuple[str, ...], accent: str) -> byt
 
 
 def _script(sources: list[Path]) -> bytes:
-    # In a block the names of each are its own.
+    # In a block the names of each are its own. They neither import nor export.
     parts = [path.read_text(encoding="utf-8") for _, path in _files(sources, SCRIPT_PARTS)]
     return "".join(f"{{\n{part}}}\n" for part in parts).encode()
 

@@ -1,0 +1,28 @@
+// While a form is under way, its button says so, and keeps its size. It stays a button: the server knows a second
+// click, and a viewer whose connection is gone can try again.
+const LATER_MS = 4000;
+let pressed;
+let restore = () => {};
+
+addEventListener("click", ({ target }) => (pressed = target));
+addEventListener("submit", ({ target: form }) => {
+  const note = form.querySelector(".under-way");
+  // A button of another form's part, such as the language, leads elsewhere.
+  if (!note || (pressed && pressed.hasAttribute("formaction"))) return;
+  restore();
+  const button = form.querySelector(".button");
+  const label = button.textContent;
+  const say = (text) => (button.textContent = note.textContent = text);
+  const later = setTimeout(() => say(note.dataset.later), LATER_MS);
+  button.style.minHeight = `${button.getBoundingClientRect().height}px`;
+  document.body.classList.add("is-waiting");
+  say(note.dataset.first);
+  restore = () => {
+    clearTimeout(later);
+    document.body.classList.remove("is-waiting");
+    button.textContent = label;
+    note.textContent = "";
+  };
+});
+// Back shows the page as it was left, unless it is loaded again.
+addEventListener("pageshow", () => restore());
