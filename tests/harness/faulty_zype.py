@@ -56,14 +56,18 @@ def before_each_call(sandbox: SimulatedZype, action: Callable[[], None]) -> Iter
 
 
 @contextmanager
-def holding(sandbox: SimulatedZype, path: str) -> Iterator[Event]:
-    """Let every call to a path wait while the block runs; yields what is set as soon as there is one."""
+def holding(sandbox: SimulatedZype, path: str, seconds: float = HOLD_SECONDS) -> Iterator[Event]:
+    """Let every call to a path wait while the block runs; yields what is set as soon as there is one.
+
+    Args:
+        seconds: for how long at most.
+    """
     arrived, release = Event(), Event()
 
     def hold() -> None:
         if request.path == path:
             arrived.set()
-            release.wait(HOLD_SECONDS)
+            release.wait(seconds)
 
     with before_each_call(sandbox, hold):
         try:

@@ -17,7 +17,7 @@ from tests.harness.timing import wait_until
 from tests.harness.visitors import visitors
 from tests.stories.workers import is_running, workers_of
 
-DRAIN_SECONDS = 2.0
+DRAIN_SECONDS = 1.0
 CLIENTS = 4
 
 
@@ -48,7 +48,7 @@ def test_no_request_is_lost_while_workers_are_replaced_and_the_server_stops(serv
 
         stopped = time.monotonic()
         serve.process.terminate()
-        wait_until(lambda: answer(port, "/readyz")[0] == 503, "balancers are told at once", seconds=1.5)
+        wait_until(lambda: answer(port, "/readyz")[0] == 503, "balancers are told at once", DRAIN_SECONDS)
         assert answer(port, "/activate") == (200, "close"), "everything is served on"
         assert serve.process.wait(10) == 0
         assert time.monotonic() - stopped >= DRAIN_SECONDS

@@ -12,6 +12,7 @@ from flask import Flask
 from portal.sandbox import seed
 from portal.settings.settings import Settings
 from tests.harness import servers
+from tests.harness.commands import fork_with
 from tests.harness.markup import parsed
 from tests.harness.page import PageClient
 from tests.harness.people import Alice
@@ -40,8 +41,9 @@ def environ(port: Port, sqlite_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def serve(environ: dict[str, str], port: Port, tmp_path: Path) -> Iterator[Processes]:
-    """The portal, its sandbox and its mailer."""
-    with servers.processes(environ, port, tmp_path) as serve:
+    """The portal, its sandbox and its mailer, which looks for notices often."""
+    often = fork_with({"portal.mail.mailer.POLL_SECONDS": 0.1})
+    with servers.processes(environ, port, tmp_path, start=often) as serve:
         yield serve
 
 

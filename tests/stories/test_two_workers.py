@@ -15,7 +15,9 @@ from tests.stories.viewer_clients import ViewerClient, all_at_once
 LIMIT = 5
 PINS = 30
 # A short time limit for Zype, so that a PIN that hangs does not delay the tests.
-SETTINGS = {"PORTAL_ZYPE_READ_TIMEOUT": "2"}
+SETTINGS = {"PORTAL_ZYPE_READ_TIMEOUT": "1"}
+# Clicks at the same moment arrive within this.
+SLOW_SECONDS = 0.5
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -29,6 +31,12 @@ def portal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             databases: DatabasePool = request.getfixturevalue("postgresql_databases")
             url = stack.enter_context(databases.database())
         yield stack.enter_context(two_workers(url, folder, SETTINGS))
+
+
+@pytest.fixture(autouse=True)
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zype takes less time for a slow answer than in the demo."""
+    monkeypatch.setattr("portal.sandbox.faults.SLOW_SECONDS", SLOW_SECONDS)
 
 
 def click(tabs: list[ViewerClient], pin: str) -> list[Outcome | None]:
