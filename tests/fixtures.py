@@ -37,6 +37,7 @@ from tests.harness.routing import CompiledOnceRule
 from tests.harness.servers import Port, Processes
 from tests.harness.simulated_zype import SimulatedZype, simulated_zype
 from tests.harness.transports import InProcess, OverHTTP
+from tests.harness.windows import OpenWindow, Windows
 
 MakeServices = Callable[..., Services]
 # A busy machine is slow now and then, which is no fault of the code.
@@ -233,9 +234,25 @@ def processes(environ: dict[str, str], port: Port, tmp_path: Path, constants: di
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A running Chromium; windows of it are in ``tests/browser``."""
+    """A running Chromium."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def windows(browser: Browser) -> Windows:
+    """The windows of Chromium that are open."""
+    return Windows(browser)
+
+
+@pytest.fixture
+def open_window(windows: Windows) -> Iterator[OpenWindow]:
+    """Return a function that opens a window with its own cookies: ``open_window(360, 740)``.
+
+    The test fails on any error in it, and on any request to another host.
+    """
+    with windows.opening() as open_window:
+        yield open_window
 
 
 @pytest.fixture

@@ -1,16 +1,24 @@
-"""The browser windows find the faults that must fail a test."""
+"""The browser windows find the faults that must fail a test, and come back empty to the next one."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from tests.harness.chromium import Watch
 from tests.harness.servers import Port, serving
+from tests.harness.windows import Windows
 
 GOOD = "<!DOCTYPE html><html lang=en><title>Good</title><link rel=icon href=data:,><h1>Good</h1>"
+# Each page, with what must be found on it.
+PAGES = {
+    "/good": None,
+    "/failed": None,
+    "/throws": "error in a script: .*undefinedName",
+    "/complains": "no",
+    "/misses": "404",
+    "/leaks": "a request to 192.0.2.1",
+}
 
 
 def site() -> Flask:
@@ -29,45 +37,41 @@ def site() -> Flask:
 
 
 @pytest.fixture
-def faults_of(browser: Browser, port: Port) -> Callable[[str], list[str]]:
-    def visit(path: str) -> list[str]:
-        context = browser.new_context()
-        watch = Watch(context)
-        with serving(site(), port) as origin:
-            page = context.new_page()
-            page.goto(f"{origin}{path}", wait_until="load")
-            page.evaluate("1")
-            context.close()
-        return watch.faults()
-
-    return visit
+def own_windows(browser: Browser) -> Windows:
+    """Windows that no other test has used."""
+    return Windows(browser)
 
 
-@pytest.mark.parametrize("path", ["/good", "/failed"])
-def test_a_page_without_faults_passes(faults_of: Callable[[str], list[str]], path: str) -> None:
-    assert faults_of(path) == []
+def test_each_fault_of_a_page_is_found_and_none_is_left_for_the_next(own_windows: Windows, port: Port) -> None:
+    with serving(site(), port) as origin:
+        for path, fault in PAGES.items():
+            found = ""
+            try:
+                with own_windows.opening() as open_window:
+                    page = open_window(360, 740)
+                    page.goto(f"{origin}{path}", wait_until="load")
+            except AssertionError as error:
+                found = str(error)
+            assert re.search(fault, found) if fault else not found, (path, found)
 
 
-@pytest.mark.parametrize(
-    ("path", "fault"),
-    [
-        ("/throws", "error in a script: .*undefinedName"),
-        ("/complains", "no"),
-        ("/misses", "404"),
-        ("/leaks", "a request to 192.0.2.1"),
-    ],
-)
-def test_a_fault_of_a_page_is_found(faults_of: Callable[[str], list[str]], path: str, fault: str) -> None:
-    seen = "\n".join(faults_of(path))
-    assert re.search(fault, seen), seen
+def test_a_window_comes_back_empty(own_windows: Windows, port: Port) -> None:
+    with serving(site(), port) as origin:
+        with own_windows.opening() as open_window:
+            first = open_window(360, 740)
+            first.goto(f"{origin}/good")
+            first.context.new_page()
+            first.context.add_cookies([{"name": "sid", "value": "1", "url": origin}])
+            first.evaluate("sessionStorage.setItem('pin', '1')")
+            first.emulate_media(color_scheme="dark")
+        with own_windows.opening() as open_window:
+            again = open_window(1280, 800)
+            again.goto(f"{origin}/good")
 
-
-def test_a_phone_opens_the_portal(phone: Page, live: str) -> None:
-    phone.goto(f"{live}/activate")
-    assert phone.locator("h1").inner_text() == "Sign in to link your TV"
-    assert phone.viewport_size == {"width": 360, "height": 740}
-
-
-def test_a_desktop_opens_the_portal(desktop: Page, live: str) -> None:
-    desktop.goto(f"{live}/activate")
-    assert desktop.title().startswith("Sign in to link your TV")
+            assert again is first
+            assert again.context.pages == [again]
+            assert again.context.cookies() == []
+            assert again.evaluate("sessionStorage.length") == 0
+            assert not again.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+            assert again.evaluate("innerWidth") == 1280
+            assert open_window(360, 740, is_shared=False) is not first

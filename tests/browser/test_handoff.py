@@ -31,7 +31,7 @@ def test_a_viewer_is_handed_over_with_the_pin_of_their_link_and_mallory_can_hand
     token = phone.locator("[name=token]").get_attribute("value")
     phone.get_by_role("button", name="Link my TV").click()
     expect(phone).to_have_url(f"{live}/activate")
-    expect(phone.get_by_text(seed.ALICE.email)).to_be_visible()
+    expect(phone.locator("main").get_by_text(seed.ALICE.email)).to_be_visible()
     expect(phone.get_by_label("PIN from your TV")).to_have_value("good1")
 
     def page_of_mallory(route: Route) -> None:
@@ -45,4 +45,4 @@ def test_a_viewer_is_handed_over_with_the_pin_of_their_link_and_mallory_can_hand
     assert refused.value.request.all_headers()["origin"] == "http://localhost:9"
     assert refused.value.status == 400
     phone.goto(f"{live}/activate")
-    expect(phone.get_by_text(seed.ALICE.email)).to_be_visible()
+    expect(phone.locator("main").get_by_text(seed.ALICE.email)).to_be_visible()

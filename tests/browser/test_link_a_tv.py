@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Request, expect
 from portal.sandbox import seed
 from tests.browser.menus import account_menu, choose_language, press_in_menu
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.windows import OpenWindow
 
 # Milliseconds, more than a TV waits before it asks again whether it is linked.
 POLL = 2_100
@@ -41,13 +42,12 @@ class Screen:
     """The simulated TV in its own window.
 
     Args:
-        window: where it runs.
+        window: where it runs, with a clock.
         origin: the sandbox's.
     """
 
     def __init__(self, window: Page, origin: str) -> None:
         self.window = window
-        window.clock.install()
         window.goto(f"{origin}/tv")
         expect(window.locator("#pin")).not_to_be_empty()
 
@@ -70,8 +70,8 @@ class Screen:
 
 
 @pytest.fixture
-def tv(desktop: Page, sandbox: SimulatedZype) -> Screen:
-    return Screen(desktop, sandbox.url)
+def tv(open_window: OpenWindow, sandbox: SimulatedZype) -> Screen:
+    return Screen(open_window(1280, 800, has_clock=True), sandbox.url)
 
 
 def sign_in(page: Page) -> None:
@@ -81,7 +81,9 @@ def sign_in(page: Page) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
-def test_a_viewer_types_the_pin_and_the_tv_greets_them(live: str, tv: Screen, phone: Page) -> None:
+def test_a_viewer_types_the_pin_the_tv_greets_them_and_undo_unlinks_it(
+    live: str, tv: Screen, phone: Page, sandbox: SimulatedZype
+) -> None:
     phone.goto(f"{live}/activate")
     sign_in(phone)
     expect(phone.get_by_label("PIN from your TV")).not_to_be_focused()
@@ -91,6 +93,12 @@ def test_a_viewer_types_the_pin_and_the_tv_greets_them(live: str, tv: Screen, ph
     expect(phone.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
     expect(phone.locator("main")).to_contain_text(seed.ALICE.email)
     tv.greets("Alice")
+
+    phone.get_by_role("button", name="Undo").click()
+
+    expect(phone.get_by_role("heading", level=1)).to_have_text("That TV is no longer linked")
+    expect(phone.locator("main")).to_contain_text("change your password and tell support")
+    assert [call["path"] for call in sandbox.record()] == ["/pin/link", "/pin/unlink"]
 
 
 def test_a_viewer_scans_the_qr_code_and_compares(live: str, tv: Screen, phone: Page) -> None:
@@ -133,46 +141,29 @@ def test_the_pin_of_a_link_is_kept_through_sign_in_at_zype_and_never_sent_there(
     expect(phone.get_by_label("PIN from your TV")).to_have_value(pin)
     assert seen, "the login host was asked"
     assert not [line for line in seen if pin in line]
+    phone.remove_listener("request", note)
 
 
-def test_undo_unlinks_the_tv(
-    live: str, tv: Screen, phone: Page, sandbox: SimulatedZype, give_session: GiveSession
-) -> None:
-    give_session(phone)
-    phone.goto(f"{live}/activate")
-    phone.get_by_label("PIN from your TV").fill(tv.pin)
-    phone.get_by_role("button", name="Link my TV").click()
-    tv.greets("Alice")
-
-    phone.get_by_role("button", name="Undo").click()
-
-    expect(phone.get_by_role("heading", level=1)).to_have_text("That TV is no longer linked")
-    expect(phone.locator("main")).to_contain_text("change your password and tell support")
-    assert [call["path"] for call in sandbox.record()] == ["/pin/link", "/pin/unlink"]
-
-
-@pytest.mark.parametrize("way", ["fragment", "cookie"])
 def test_a_key_pressed_in_a_filled_in_pin_does_not_make_it_a_typed_one(
-    live: str, phone: Page, sandbox: SimulatedZype, give_session: GiveSession, way: str
+    live: str, phone: Page, sandbox: SimulatedZype, give_session: GiveSession
 ) -> None:
     give_session(phone)
-    link = f"{live}/activate{'#' if way == 'fragment' else '?'}pin={PIN}"
     field, compare = phone.get_by_label("PIN from your TV"), re.compile("/activate/compare$")
+    hint, mark = phone.locator("#prefilled-hint"), phone.locator("#from")
     # A script fills the field in, or the page comes with it; what a key does after that is the same.
-    every = (["Enter"], ["Space", "Enter"], ["x", "Enter"], ["Backspace", "Enter"])
-    for keys in every if way == "fragment" else every[2:3]:
-        phone.goto(link)
-        expect(field).to_have_value(PIN)
-        field.press("End")
-        for key in keys:
-            field.press(key)
-        expect(phone).to_have_url(compare)
+    phone.goto(f"{live}/activate#pin={PIN}")
+    for key in ("End", "Space", "Backspace", "Backspace", "x"):
+        field.press(key)
+        expect(mark, key).to_have_value("link")
+    field.press("Enter")
+    expect(phone).to_have_url(compare)
     # Nor does typing it again, all of it, after the field was empty.
-    for again in (PIN, PIN[:-1]) if way == "fragment" else (PIN,):
-        phone.goto(link)
+    for link, again in (("#", PIN), ("#", PIN[:-1]), ("?", PIN)):
+        phone.goto(f"{live}/activate{link}pin={PIN}")
         expect(field).to_have_value(PIN)
         field.fill("")
-        expect(phone.locator("#prefilled-hint")).to_be_hidden()
+        expect(hint).to_be_hidden()
+        expect(mark).to_have_value("")
         field.press_sequentially(again)
         field.press("Enter")
         expect(phone).to_have_url(compare)
@@ -195,7 +186,7 @@ def test_back_and_reload_of_the_comparison_show_it_again(live: str, phone: Page,
 
 
 def test_a_typed_pin_survives_the_language_switch_and_not_you_without_a_script(
-    live: str, open_window: Callable[..., Page]
+    live: str, open_window: OpenWindow
 ) -> None:
     page = open_window(360, 740, java_script_enabled=False)
     page.goto(f"{live}/activate")
@@ -213,32 +204,25 @@ def test_a_typed_pin_survives_the_language_switch_and_not_you_without_a_script(
     expect(page.locator("#pin")).to_have_value("gab-0020")
 
 
-def test_a_typed_pin_that_replaces_the_pin_of_a_link_is_not_compared(
+def test_not_you_keeps_the_pin_of_a_link_and_a_typed_pin_that_replaces_it_is_not_compared(
     live: str, phone: Page, give_session: GiveSession
 ) -> None:
     give_session(phone)
-    phone.goto(f"{live}/activate#pin=zzzz9999")
     field = phone.get_by_label("PIN from your TV")
+    phone.goto(f"{live}/activate#pin=zzzz9999")
     expect(field).to_have_value("zzzz9999")
-
-    field.fill(PIN)
-    phone.get_by_role("button", name="Link my TV").click()
-
-    expect(phone.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
-
-
-def test_not_you_keeps_the_pin_for_the_other_account(live: str, phone: Page, give_session: GiveSession) -> None:
-    give_session(phone)
-    phone.goto(f"{live}/activate#pin={PIN}")
-    expect(phone.get_by_label("PIN from your TV")).to_have_value(PIN)
 
     phone.get_by_role("button", name="Not you?").click()
     expect(phone.get_by_role("heading", level=1)).to_contain_text("Sign in")
     phone.get_by_label("Email").fill(seed.MALLORY.email)
     phone.get_by_label("Password").fill(seed.MALLORY.password)
     phone.get_by_role("button", name="Sign in", exact=True).click()
+    expect(field).to_have_value("zzzz9999")
 
-    expect(phone.get_by_label("PIN from your TV")).to_have_value(PIN)
+    field.fill(PIN)
+    phone.get_by_role("button", name="Link my TV").click()
+
+    expect(phone.get_by_role("heading", level=1)).to_have_text("Your TV is linked")
 
 
 def test_the_menu_closes_by_escape_and_a_press_elsewhere_and_signing_out_in_it_forgets_the_pin(
@@ -266,7 +250,7 @@ def test_the_menu_closes_by_escape_and_a_press_elsewhere_and_signing_out_in_it_f
 
 
 def test_everything_but_a_link_with_a_fragment_works_without_javascript(
-    live: str, tv: Screen, open_window: Callable[..., Page]
+    live: str, tv: Screen, open_window: OpenWindow
 ) -> None:
     page = open_window(360, 740, java_script_enabled=False)
     page.goto(f"{live}/activate?pin={tv.pin}")
@@ -329,8 +313,9 @@ def test_the_button_says_that_it_links_keeps_its_size_and_says_so_again_after_fo
 
 
 def test_a_pin_is_found_wherever_it_stands_in_an_address_and_by_old_browsers_too(
-    live: str, phone: Page, give_session: GiveSession
+    live: str, open_window: OpenWindow, give_session: GiveSession
 ) -> None:
+    phone = open_window(360, 740, is_shared=False)
     phone.add_init_script(OLD_BROWSER)
     give_session(phone)
     field = phone.get_by_label("PIN from your TV")

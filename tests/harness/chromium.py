@@ -65,9 +65,12 @@ class Watch:
     def _see_error(self, error: WebError) -> None:
         self._faults.append(f"error in a script: {error.error}")
 
-    def faults(self) -> list[str]:
-        """Return everything that went wrong."""
-        return self._faults + [message.text for message in self._console if self._is_fault(message)]
+    def take_faults(self) -> list[str]:
+        """Return everything that went wrong since the last call."""
+        faults = self._faults + [message.text for message in self._console if self._is_fault(message)]
+        for seen in (self._faults, self._console, self._documents):
+            seen.clear()
+        return faults
 
     def _is_fault(self, message: ConsoleMessage) -> bool:
         if message.type != "error" and "Content Security Policy" not in message.text:

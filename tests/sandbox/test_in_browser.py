@@ -1,15 +1,16 @@
 """The TV and the sign-in page in Chromium: what they show, and that no PIN is in a URL."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from portal.sandbox import seed
 from portal.sandbox.server import serve_in_thread
+from tests.harness.windows import OpenWindow
 from tests.sandbox.conftest import CLIENT_ID, PORTAL, Calls
 
 CALLBACK = f"{PORTAL}/sign-in/code/callback"
@@ -19,18 +20,9 @@ POLL = 2100
 
 
 @pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
-    """A tab without errors and console messages, whose clock a test can move past the TV's polls."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
-    page = context.new_page()
-    page.clock.install()
-    page.set_default_timeout(10_000)
-    messages: list[str] = []
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.on("console", lambda message: messages.append(message.text))
-    yield page
-    context.close()
-    assert messages == []
+def tab(open_window: OpenWindow) -> Page:
+    """A tab without errors, whose clock a test can move past the TV's polls."""
+    return open_window(1280, 720, has_clock=True)
 
 
 @pytest.fixture
@@ -66,7 +58,7 @@ def test_it_shows_a_pin_and_greets_the_viewer_until_it_is_unlinked(live_app: Fla
         assert tab.inner_text(SHOWN) != pin
         expect(tab.locator("#home")).to_be_hidden()
         assert not [url for url in urls if pin in url]
-        tab.close()
+        tab.goto("about:blank")
 
 
 def test_it_gets_another_pin_when_one_expires(make_app: Callable[..., Flask], tab: Page) -> None:
@@ -76,7 +68,7 @@ def test_it_gets_another_pin_when_one_expires(make_app: Callable[..., Flask], ta
         first = tab.inner_text(SHOWN)
         tab.clock.fast_forward(POLL)
         expect(tab.locator("#pin")).not_to_have_text(first)
-        tab.close()
+        tab.goto("about:blank")
 
 
 def test_each_tab_is_another_tv_and_so_is_a_restarted_one(live_app: Flask, tab: Page) -> None:
@@ -89,7 +81,7 @@ def test_each_tab_is_another_tv_and_so_is_a_restarted_one(live_app: Flask, tab: 
         other.close()
         tab.click("#restart")
         expect(tab.locator("#pin")).not_to_have_text(first)
-        tab.close()
+        tab.goto("about:blank")
 
 
 def test_the_pin_fits_on_the_screen(live_app: Flask, tab: Page) -> None:
@@ -99,11 +91,10 @@ def test_the_pin_fits_on_the_screen(live_app: Flask, tab: Page) -> None:
         for width in (1280, 320):
             tab.set_viewport_size({"width": width, "height": 720})
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
-        tab.close()
+        tab.goto("about:blank")
 
 
-@pytest.mark.parametrize(("button", "answer"), [("Sign in", "code="), ("Cancel", "error=access_denied")])
-def test_the_sign_in_page_leads_back_to_the_portal(live_app: Flask, tab: Page, button: str, answer: str) -> None:
+def test_the_sign_in_page_leads_back_to_the_portal(live_app: Flask, tab: Page) -> None:
     query = {
         "response_type": "code",
         "client_id": CLIENT_ID,
@@ -112,11 +103,14 @@ def test_the_sign_in_page_leads_back_to_the_portal(live_app: Flask, tab: Page, b
         "code_challenge_method": "S256",
     }
     with serve_in_thread(live_app) as url:
-        tab.goto(f"{url}/oauth/authorize?{urlencode(query)}")
-        if button == "Sign in":
-            tab.get_by_label("Email").fill(seed.ALICE.email)
-            tab.get_by_label("Password").fill(seed.ALICE.password)
-        # Nothing is served there: the request shows where the redirect leads.
-        with tab.expect_request(lambda request: request.url.startswith(f"{CALLBACK}?{answer}")):
-            tab.get_by_role("button", name=button).click()
-        tab.close()
+        for button, answer in (("Sign in", "code="), ("Cancel", "error=access_denied")):
+            tab.goto(f"{url}/oauth/authorize?{urlencode(query)}")
+            if button == "Sign in":
+                tab.get_by_label("Email").fill(seed.ALICE.email)
+                tab.get_by_label("Password").fill(seed.ALICE.password)
+            # Nothing is served there: the request shows where the redirect leads.
+            start = f"{CALLBACK}?{answer}"
+            with tab.expect_request(lambda request, start=start: request.url.startswith(start)):
+                tab.get_by_role("button", name=button).click()
+            tab.wait_for_url("chrome-error://**")
+        tab.goto("about:blank")

@@ -1,13 +1,13 @@
 """Bob, who helps Alice on the telephone: a browser with an agent's session, and what an agent does in it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Self
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from portal.domain.actors import Reason
 from portal.domain.outcomes import Action, LookUpOutcome
@@ -16,13 +16,13 @@ from portal.pages.support.signed_state import sign
 from portal.sandbox import seed
 from tests.fixtures import services_of
 from tests.harness import people
-from tests.harness.chromium import Watch
 from tests.harness.internals import cookie, flask_client
 from tests.harness.ledger import agent
 from tests.harness.linking import link_as_agent
 from tests.harness.page import PageClient
 from tests.harness.staff import sign_in_staff
 from tests.harness.transports import InProcess
+from tests.harness.windows import OpenWindow
 
 VIEWER = f"/support/viewers/{seed.ALICE.id}"
 VIEWER_PATH = re.compile("/support/viewers/([0-9a-f]{24})(?=/|$)")
@@ -135,14 +135,10 @@ def bob(app: Flask, browse: Callable[..., PageClient]) -> Bob:
 
 
 @pytest.fixture
-def console_window(live: str, app: Flask, browser: Browser, browse: Callable[..., PageClient]) -> Iterator[Page]:
-    """A window of Chromium with a session of Bob's, which fails its test at any error."""
+def console_window(live: str, app: Flask, open_window: OpenWindow, browse: Callable[..., PageClient]) -> Page:
+    """A window of Chromium with a session of Bob's, whose clock a test can move."""
     session_id = sign_in_staff(app, (browser_of_bob := browse(app)))
     Bob(browser_of_bob).has_found()
-    context = browser.new_context(locale="en")
-    context.set_default_timeout(10_000)
-    context.add_cookies([{"name": "activate-staff", "value": session_id, "url": live}])
-    watch = Watch(context)
-    yield context.new_page()
-    context.close()
-    assert watch.faults() == []
+    window = open_window(1280, 720, has_clock=True)
+    window.context.add_cookies([{"name": "activate-staff", "value": session_id, "url": live}])
+    return window

@@ -23,7 +23,6 @@ TYPED = {
 @pytest.fixture
 def form(console_window: Page, live: str) -> Page:
     """The form to link a TV, in an agent's window whose clock a test can move past a pause in typing."""
-    console_window.clock.install()
     console_window.goto(f"{live}{VIEWER}/link")
     return console_window
 
