@@ -1,6 +1,7 @@
 """How tests are found and shared out among processes; what they have in common is in ``tests/fixtures.py``."""
 
 import contextlib
+import gc
 import importlib
 import os
 import shutil
@@ -37,6 +38,8 @@ def pytest_configure() -> None:
     if has_room:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     make_run_folder(MEMORY if has_room else None)
+    # What is imported and collected stays, so no search for garbage among it is worth its time.
+    gc.disable()
 
 
 def pytest_unconfigure() -> None:
@@ -81,6 +84,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.xdist_group("hypothesis"))
             elif any(definitions[-1].scope == "module" for definitions in fixtures.values()):
                 item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, and only in what comes after this."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
