@@ -119,7 +119,7 @@ def test_an_agent_links_a_tv_and_a_supervisor_verifies_the_history(
     supervisor = open_window(1280, 800, accept_downloads=True)
     sign_in_at_console(supervisor, demo, seed.SUPERVISOR.name, seed.SUPERVISOR.password)
     supervisor.get_by_role("link", name="History").click()
-    row = supervisor.locator("tr", has_text="Link a TV: linked")
+    row = supervisor.locator("tr", has_text="She cannot type on her remote.").filter(has_text="linked")
     expect(row).to_contain_text("bob")
     expect(row).to_contain_text(seed.ALICE.id)
     expect(row).to_contain_text("She cannot type on her remote. (T-4711)")

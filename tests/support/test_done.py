@@ -21,7 +21,7 @@ from tests.harness.staff import sign_in_staff
 from tests.support.conftest import VIEWER, Bob
 
 UNDO = f"{VIEWER}/undo"
-UNLINKED = "Unlinked. If that TV had already signed in, it may stay so for a while: ask the caller to change"
+UNLINKED = "Unlinked. If somebody else has that TV, it may stay signed in for a while: ask the caller to change"
 SHOWN = {
     UnlinkOutcome.GONE: (422, "There is nothing to unlink any more"),
     UnlinkOutcome.UNAVAILABLE: (503, "The TV can't be unlinked right now"),

@@ -73,7 +73,7 @@ def test_the_tv_is_unlinked_and_the_viewer_s_page_says_so(bob: Bob, sandbox: Sim
 
     assert not tv.is_linked()
     assert page.path == VIEWER
-    assert "One TV is unlinked. A TV that had already signed in may stay so" in page.text("[role=status]")
+    assert "One TV is unlinked. If somebody else has that TV, it may stay signed in" in page.text("[role=status]")
     assert "Zype lists none for this account." in page.text()
 
 

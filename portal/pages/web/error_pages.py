@@ -71,7 +71,7 @@ def error_page(status: int, kind: str, retry_after: int | None = None) -> Respon
 
 def _not_allowed(error: NotAllowed) -> Response:
     log_not_allowed(str(error))
-    return error_page(403, "forbidden")
+    return render_page("support/not_allowed.html", 403, failed=False)
 
 
 def _stale_form(_: CSRFError) -> Response:

@@ -10,6 +10,8 @@ const boxes = (element) => {
     const style = getComputedStyle(it);
     // What scrolls shows the rest when somebody scrolls.
     if (style.overflowX === "auto" || style.overflowX === "scroll") return found;
+    // What ends in an ellipsis says the whole in a title.
+    if (style.textOverflow === "ellipsis" && it.closest("[title]")) return found;
     if (isBox(style)) found.push(it);
   }
   return found;
