@@ -7,7 +7,7 @@ from flask import Flask
 from playwright.sync_api import Browser
 
 from tests.harness.page import Page
-from tests.harness.page_walk import PageWalk
+from tests.harness.page_walk import PageWalk, View
 from tests.harness.servers import Port, serving
 from tests.harness.transports import Answer
 
@@ -77,6 +77,14 @@ def test_a_sound_page_passes_and_each_fault_is_found(walk: PageWalk) -> None:
     for old, new, fault in FAULTS:
         found = [text for text in faults if text.startswith(f"{old} as {new}: ")]
         assert any(fault in text for text in found), (old, fault, found)
+
+
+def test_a_button_below_the_window_is_found_where_it_is_looked_for(walk: PageWalk) -> None:
+    pages = [("low", page(spoilt("<h1>", "<h1 style='margin-top: 600px'>"))), ("sound", page(SOUND))]
+
+    (fault,) = walk.faults(pages, [View(360, 640, "light", ("fold",))])
+
+    assert fault.startswith("low: its button is ")
 
 
 def test_a_page_has_its_own_stylesheets_and_none_of_another(walk: PageWalk) -> None:

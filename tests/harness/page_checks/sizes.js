@@ -27,3 +27,9 @@ walk.checks.band = () =>
   [...document.querySelectorAll(".sandbox-band p")]
     .filter((it) => it.offsetHeight > 2.25 * parseFloat(getComputedStyle(it).fontSize))
     .map(() => `the band at the top has several lines at ${innerWidth} px`);
+
+// What to do next is there without scrolling.
+walk.checks.fold = () =>
+  [...document.querySelectorAll("main .button--primary")]
+    .map((it) => it.getBoundingClientRect().bottom - innerHeight)
+    .filter((below) => below > 0).map((below) => `its button is ${Math.round(below)} px below the window`);
