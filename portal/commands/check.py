@@ -17,6 +17,7 @@ from portal.commands.pattern_timing import slow_length
 from portal.database.database import Database
 from portal.domain.pins import MAX_LENGTH
 from portal.pages.support.forms import MAX_TICKET
+from portal.pages.web.accent import Accent
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 
@@ -36,6 +37,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield find("settings", partial(_settings, settings))
     yield find("address", partial(_address, settings))
     yield find("runtime folder", _runtime_folder)
+    yield find("PORTAL_BRAND_ACCENT", partial(_accent, settings.brand_accent))
     yield find("PORTAL_PIN_PATTERN", partial(_pattern, settings.pin_pattern, MAX_LENGTH))
     yield find("PORTAL_TICKET_PATTERN", partial(_pattern, settings.ticket_pattern, MAX_TICKET))
     with ExitStack() as stack:
@@ -96,6 +98,14 @@ def _address(settings: Settings) -> str:
             "Set it to the number of proxies in front of the portal"
         )
     return "PORTAL_PUBLIC_URL and PORTAL_PROXY_HOPS fit together"
+
+
+def _accent(colour: str) -> str:
+    accent = Accent.of(colour)
+    if not accent.is_adjusted:
+        return "it can be seen on light and on dark pages"
+    used = f"{accent.light.colour} is used on light pages, {accent.dark.colour} on dark ones"
+    return f"it could hardly be seen everywhere, so {used}"
 
 
 def _pattern(pattern: re.Pattern[str], longest: int) -> str:

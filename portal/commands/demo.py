@@ -34,7 +34,7 @@ INHERITED = (
     *("PORTAL_SIGN_IN", "PORTAL_LANGUAGE"),
 )
 BRAND = "PORTAL_BRAND_"
-FILES = ("PORTAL_BRAND_LOGO", "PORTAL_BRAND_ICON")
+FILES = ("PORTAL_BRAND_LOGO", "PORTAL_BRAND_LOGO_DARK", "PORTAL_BRAND_ICON")
 # Without one, pages can only say that support would help.
 SUPPORT_URL = "mailto:support@example.com"
 

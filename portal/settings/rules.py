@@ -40,6 +40,7 @@ def faults_between(settings: Settings, names: Collection[str]) -> Iterator[tuple
         yield "metrics_bind", "must have another port than PORTAL_BIND: metrics are not for the public"
     if settings.pin_case == "upper" and "pin_pattern" not in names:
         yield "pin_pattern", "is required with PORTAL_PIN_CASE=upper: the default matches no capital letter"
+    yield from _brand_rules(settings)
     yield from _handoff_rules(settings)
     yield from _staff_url_rules(settings.staff_url or "", settings.public_url)
     if any(getattr(settings, name) for name in OIDC_CREDENTIALS):
@@ -60,6 +61,11 @@ def _staff_url_rules(staff_url: str, public_url: str) -> Iterator[tuple[str, str
         )
     elif staff_url.partition(":")[0] != public_url.partition(":")[0]:
         yield "staff_url", "must start with http:// or https:// as PORTAL_PUBLIC_URL does"
+
+
+def _brand_rules(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.brand_logo_dark and not settings.brand_logo:
+        yield "brand_logo_dark", "is for dark pages alone; set PORTAL_BRAND_LOGO too"
 
 
 def _port(bind: str) -> int:

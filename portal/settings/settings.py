@@ -81,6 +81,7 @@ class Settings(BaseModel):
     mail_from: types.EmailAddress = "support@example.invalid"
     brand_name: types.Name = "Zype Activate"
     brand_logo: FilePath | None = None
+    brand_logo_dark: FilePath | None = None
     brand_icon: types.Icon | None = None
     brand_accent: types.Color = "#1f5eff"
     brand_support_url: types.Link | None = None

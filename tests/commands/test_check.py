@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import psycopg
@@ -16,6 +17,7 @@ from portal.domain.actors import Role
 from portal.settings.loading import load
 from tests.commands.conftest import Run
 from tests.harness.accounts import add_account
+from tests.harness.cases import each
 from tests.harness.mail_servers import MailServer
 from tests.harness.servers import Port, free_port
 
@@ -58,7 +60,7 @@ def test_it_prints_a_line_for_each_and_ends_with_status_0(run: Run, environ: dic
     assert done.exit_code == 0, done.stdout + done.stderr
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert len(lines) == 14
+    assert len(lines) == 15
     assert all(line.startswith("ok    ") for line in lines)
     assert not any(value in done.stdout for name, value in environ.items() if "KEY" in name or "URL" in name)
 
@@ -203,6 +205,20 @@ def test_no_mail_server_is_mentioned_and_no_fault(environ: dict[str, str]) -> No
     settings = load(environ).model_copy(update={"smtp_url": None})
     [found] = [finding for finding in findings(settings) if finding.text.startswith("mail:")]
     assert found == Finding(True, "mail: PORTAL_SMTP_URL is not set, so viewers get no mail")
+
+
+@each(
+    "accent, end",
+    [
+        ("#1f5eff", "it can be seen on light and on dark pages"),
+        ("#ffee00", "so #9b9000 is used on light pages, #ffee00 on dark ones"),
+    ],
+)
+def test_it_says_if_the_accent_is_adjusted(accent: str, end: str) -> None:
+    found = findings(load({"PORTAL_BRAND_ACCENT": accent}))
+    [line] = (finding for finding in islice(found, 4) if finding.text.startswith("PORTAL_BRAND_ACCENT: "))
+    assert line.is_ok
+    assert line.text.endswith(end)
 
 
 @pytest.mark.parametrize("setting", ["PORTAL_BIND", "PORTAL_METRICS_BIND"])

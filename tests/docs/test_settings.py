@@ -72,6 +72,7 @@ def test_the_documented_default_is_correct(name: str) -> None:
 def test_the_documented_example_is_accepted(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "brand").mkdir(exist_ok=True)
     (tmp_path / "brand" / "logo.svg").touch()
+    (tmp_path / "brand" / "logo-dark.svg").touch()
     (tmp_path / "brand" / "icon.svg").touch()
     monkeypatch.chdir(tmp_path)
     example = in_backticks(documented(name)[1])

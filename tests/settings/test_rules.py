@@ -78,6 +78,12 @@ HANDOFF_KEY = {"PORTAL_HANDOFF_KEY": "f1e2d3c4" * 4}
 JWKS_URL = {"PORTAL_HANDOFF_JWKS_URL": "https://www.example.com/keys"}
 
 
+def test_a_logo_for_dark_pages_is_not_the_only_one(faults_of: FaultsOf) -> None:
+    [(name, fault)] = faults_of({"PORTAL_BRAND_LOGO_DARK": __file__}).items()
+    assert (name, fault) == ("PORTAL_BRAND_LOGO_DARK", "is for dark pages alone; set PORTAL_BRAND_LOGO too")
+    load({"PORTAL_BRAND_LOGO_DARK": __file__, "PORTAL_BRAND_LOGO": __file__})
+
+
 def test_the_console_s_origin_is_one_of_its_own(faults_of: FaultsOf) -> None:
     load(LIVE | {"PORTAL_STAFF_URL": "https://support.example.com"})
     for url, start in (

@@ -17,12 +17,16 @@ from tests.settings.samples import INVALID, KEY, LEAK, UNREADABLE, VALID
 
 # These are required together.
 OIDC = {variable(name): VALID[name][0] for name in OIDC_CREDENTIALS}
+NEEDED = {
+    **dict.fromkeys(OIDC_CREDENTIALS, OIDC),
+    "public_url": {"PORTAL_SANDBOX_PUBLIC": "yes"},
+    "brand_logo_dark": {"PORTAL_BRAND_LOGO": __file__},
+}
 
 
 def environment_with(name: str, value: str) -> dict[str, str]:
     """Return an environment in which a setting has a value, and whatever that needs."""
-    needed = {"PORTAL_SANDBOX_PUBLIC": "yes"} if name == "public_url" else {}
-    return (OIDC if name in OIDC_CREDENTIALS else needed) | {variable(name): value}
+    return NEEDED.get(name, {}) | {variable(name): value}
 
 
 def test_every_setting_has_samples() -> None:

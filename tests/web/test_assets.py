@@ -10,7 +10,8 @@ from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 
 from portal.pages.web import assets
-from portal.pages.web.assets import Assets, on_accent
+from portal.pages.web.accent import Accent, stylesheet
+from portal.pages.web.assets import Assets
 from portal.settings.loading import load
 from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
@@ -78,7 +79,7 @@ def test_the_stylesheet_is_put_together_in_order_with_the_accent_last(served: Se
     with client.get(files.url("site.css")) as answer:
         style = answer.text
     assert style.index("--radius") < style.index(".site-header") < style.index(".pin-field")
-    assert style.rstrip().endswith(":root{--accent:#ffee00;--on-accent:#000000}")
+    assert style.endswith(stylesheet(Accent.of("#ffee00")))
 
 
 def test_only_pages_of_the_console_load_its_stylesheet(client: PageClient) -> None:
@@ -87,22 +88,6 @@ def test_only_pages_of_the_console_load_its_stylesheet(client: PageClient) -> No
 
     assert loaded("/activate") == ["site"]
     assert loaded("/support/sign-in") == ["site", "console"]
-
-
-@each(
-    "accent, text",
-    [
-        ("#000000", "#ffffff"),
-        ("#ffffff", "#000000"),
-        ("#1f5eff", "#ffffff"),
-        ("#ffee00", "#000000"),
-        ("#e50914", "#ffffff"),
-        ("#757575", "#ffffff"),
-        ("#00FF00", "#000000"),
-    ],
-)
-def test_text_on_the_accent_is_the_one_that_can_be_read(accent: str, text: str) -> None:
-    assert on_accent(accent) == text
 
 
 def test_a_script_of_several_parts_keeps_the_names_of_each_apart(served: Served, tmp_path: Path) -> None:
@@ -146,15 +131,23 @@ def test_the_operator_s_files_replace_ours(served: Served, tmp_path: Path) -> No
     assert files.url("js/pin_link.js") == ours.url("js/pin_link.js")
 
 
-def test_the_brand_s_logo_is_served(served: Served, tmp_path: Path) -> None:
-    logo = tmp_path / "Our Logo.svg"
+def test_the_brand_s_logos_are_served_and_one_for_light_pages_alone_gets_a_plate(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], tmp_path: Path
+) -> None:
+    logo, dark = tmp_path / "Our Logo.svg", tmp_path / "dark.svg"
     logo.write_bytes(LOGO)
-    files, client = served(brand_logo=str(logo))
-    assert files.logo is not None
-    with client.get(files.logo) as answer:
-        assert answer.data == LOGO
-        assert answer.mimetype == "image/svg+xml"
-    assert served()[0].logo is None
+    dark.write_bytes(LOGO + b"\n")
+    client = browse(make_app(brand_logo=str(logo), brand_logo_dark=str(dark)))
+    page = client.get("/sign-in")
+    image, source = page.select_one(".brand-logo > img"), page.select_one(".brand-logo > source")
+    assert client.get(image["src"]).source.encode() == LOGO
+    assert client.get(source["srcset"]).source.encode() == LOGO + b"\n"
+    assert (image["alt"], source["media"]) == ("Zype Activate", "(prefers-color-scheme: dark)")
+    assert not page.select(".brand-logo--plate, .brand-mark")
+
+    page = browse(make_app(brand_logo=str(logo))).get("/sign-in")
+    assert page.select(".brand-logo--plate > img")
+    assert not page.select(".brand-logo > source")
 
 
 @each(

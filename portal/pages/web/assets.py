@@ -7,6 +7,7 @@ from pathlib import Path
 from flask import Flask
 
 from portal.pages.web import icons
+from portal.pages.web.accent import Accent, stylesheet
 from portal.pages.web.static_files import StaticFile, StaticFiles
 from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
@@ -24,30 +25,35 @@ OTHER_PARTS = ("js/*.js", "img/*", "robots.txt")
 # Asked for by browsers, phones and search engines without a link to them.
 ROOT_FILES = {**icons.root_paths(), "/robots.txt": "robots.txt"}
 
+Logos = tuple[Path | None, Path | None]
+
 
 class Assets:
     """The static files.
 
     Args:
         accent: the brand's colour, as ``#rrggbb``.
-        logo: the brand's.
+        logos: the brand's, for light and for dark pages.
         icon: the brand's.
         overrides: a folder with files that replace ours of the same name, or are added to them.
     """
 
-    def __init__(self, accent: str, logo: Path | None, icon: Path | None, overrides: Path | None) -> None:
+    def __init__(self, accent: str, logos: Logos, icon: Path | None, overrides: Path | None) -> None:
         # By the paths at which they are served.
         self.files: dict[str, StaticFile] = {}
         self._urls: dict[str, str] = {}
         sources = [data_dir("static"), *([overrides] if overrides else [])]
-        for stylesheet, parts in STYLESHEETS.items():
-            self._add(stylesheet, _stylesheet(sources, parts, accent))
+        for name, parts in STYLESHEETS.items():
+            self._add(name, _stylesheet(sources, parts, accent))
         self._add(SCRIPT, _script(sources))
         others = {name: path.read_bytes() for name, path in _files(sources, OTHER_PARTS)}
         for name, content in (others | icons.files(icon)).items():
             self._add(name, content)
         self.icon_links = [(link, self.url(link.name)) for link in icons.links(icon)]
-        self.logo = self._add(f"brand/logo{logo.suffix}", logo.read_bytes()) if logo else None
+        self.logo, self.logo_dark = (
+            self._add(f"brand/{name}{logo.suffix}", logo.read_bytes()) if logo else None
+            for name, logo in zip(("logo", "logo-dark"), logos, strict=True)
+        )
         self.files |= {path: self.files[self.url(name)] for path, name in ROOT_FILES.items()}
 
     def url(self, name: str) -> str:
@@ -63,34 +69,22 @@ class Assets:
 
 
 @cache
-def _assets(accent: str, logo: Path | None, icon: Path | None, overrides: Path | None) -> Assets:
-    return Assets(accent, logo, icon, overrides)
+def _assets(accent: str, logos: Logos, icon: Path | None, overrides: Path | None) -> Assets:
+    return Assets(accent, logos, icon, overrides)
 
 
 def init_app(app: Flask, settings: Settings) -> Assets:
     """Serve the static files before Flask is asked."""
     overrides = settings.overrides_dir / "static" if settings.overrides_dir else None
-    assets = _assets(settings.brand_accent, settings.brand_logo, settings.brand_icon, overrides)
+    logos = (settings.brand_logo, settings.brand_logo_dark)
+    assets = _assets(settings.brand_accent, logos, settings.brand_icon, overrides)
     app.wsgi_app = StaticFiles(app.wsgi_app, assets.files, immutable=URL)  # type: ignore[method-assign]
     return assets
 
 
-def on_accent(accent: str) -> str:
-    """Return black or white, whichever has more contrast with a ``#rrggbb`` (WCAG 2.2, relative luminance)."""
-    red, green, blue = (_linear(int(accent[start : start + 2], 16) / 255) for start in (1, 3, 5))
-    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    # The contrast with white is 1.05 / (luminance + 0.05), that with black (luminance + 0.05) / 0.05.
-    return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
-
-
-def _linear(channel: float) -> float:
-    return channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
-
-
 def _stylesheet(sources: list[Path], parts: tuple[str, ...], accent: str) -> bytes:
     texts = [path.read_text(encoding="utf-8") for _, path in _files(sources, parts)]
-    colours = f":root{{--accent:{accent};--on-accent:{on_accent(accent)}}}\n"
-    return "".join([*texts, colours]).encode()
+    return "".join([*texts, stylesheet(Accent.of(accent))]).encode()
 
 
 def _script(sources: list[Path]) -> bytes:

@@ -36,6 +36,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
         "name": settings.brand_name,
         "initial": next(filter(str.isalnum, settings.brand_name), "")[:1].upper(),
         "logo_url": assets.logo,
+        "logo_dark_url": assets.logo_dark,
         "icon_links": assets.icon_links,
         "support_url": settings.brand_support_url,
         "terms_url": settings.brand_terms_url,
