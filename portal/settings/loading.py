@@ -19,9 +19,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     """
     variables = collect(environ, NAMES, SECRETS)
     raw = {**variables.values, "outbound_proxy": variables.has_proxy}
-    invalid = _invalid_values(raw)
-    # Invalid values are replaced by their defaults, so that the rules between settings are checked at the same time.
-    settings = Settings.model_validate({name: value for name, value in raw.items() if name not in invalid})
+    settings, invalid = _validate(raw)
     for name, message in faults_between(settings, variables.names):
         if invalid.keys().isdisjoint({name, "mode"}):
             invalid[name] = message
@@ -31,16 +29,16 @@ def load(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _invalid_values(raw: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with each value by itself, by the name of the setting."""
+def _validate(raw: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
+    """Return the settings, and what is wrong with each value by itself, by the name of the setting."""
     try:
-        Settings.model_validate(raw)
+        return Settings.model_validate(raw), {}
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False, include_input=False)
-        invalid = {str(fault["loc"][0]): _sentence(fault["msg"]) for fault in errors}
-        # A default that was derived from an invalid value is not the operator's fault.
-        return {name: message for name, message in invalid.items() if name in raw}
-    return {}
+    # A default that was derived from an invalid value is not the operator's fault.
+    invalid = {name: _sentence(fault["msg"]) for fault in errors if (name := str(fault["loc"][0])) in raw}
+    # Invalid values are replaced by their defaults, so that the rules between settings are checked at the same time.
+    return Settings.model_validate({name: value for name, value in raw.items() if name not in invalid}), invalid
 
 
 def _sentence(message: str) -> str:
