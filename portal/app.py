@@ -60,6 +60,7 @@ from portal.staff.second_factor import SecondFactor
 from portal.viewers.directory import Directory
 from portal.viewers.preferences import ViewerPreferences
 from portal.viewers.sign_out import SignOut
+from portal.viewers.tv_numbers import TVNumbers
 from portal.zype.client import ZypeClient
 
 
@@ -153,7 +154,7 @@ def create_services(settings: Settings, is_draining: Callable[[], bool] = lambda
         history=history,
         budgets=Budgets(database, settings),
         preferences=preferences,
-        directory=Directory(settings, ledger, history, preferences, zype),
+        directory=Directory(settings, ledger, history, preferences, TVNumbers(database), zype),
         agents=Agents(database, sessions, ledger),
         second_factor=SecondFactor(database, settings, ledger),
         is_draining=is_draining,

@@ -18,6 +18,7 @@ from portal.ledger.limits import Counts, Limit
 from portal.settings.keys import Purpose
 from portal.settings.settings import Settings
 from portal.viewers.preferences import ViewerPreferences
+from portal.viewers.tv_numbers import TVNumbers
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
 from portal.zype.errors import NotFound, ZypeError
@@ -38,7 +39,7 @@ class LinkedTV:
     Args:
         handle: 32 hexadecimal characters that identify the TV in a path.
         linked_device_id: Zype's id; never shown.
-        number: its position among the viewer's TVs, from 1, in Zype's order.
+        number: stands for a name; from 1, in the order of linking, and it stays with the TV.
         name: the viewer's own name for it, if they gave one.
         linked_at: if it was linked through the portal.
         linked_by: a viewer or an agent, if it was linked through the portal.
@@ -76,7 +77,13 @@ class Directory:
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, history: History, preferences: ViewerPreferences, zype: ZypeClient
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        history: History,
+        preferences: ViewerPreferences,
+        numbers: TVNumbers,
+        zype: ZypeClient,
     ) -> None:
         self._limits = (Limit(("actor_kind", "actor_id"), settings.limit_lookup, counts=Counts.ALL_OF_AN_AGENT),)
         self._malformed_rows = Limit(
@@ -87,10 +94,11 @@ class Directory:
         self._ledger = ledger
         self._history = history
         self._preferences = preferences
+        self._numbers = numbers
         self._zype = zype
 
     def tvs(self, consumer_id: str) -> tuple[LinkedTV, ...]:
-        """Return the TVs that are linked to a viewer's account, in Zype's order. Raises ZypeError."""
+        """Return the TVs that are linked to a viewer's account, the newest first. Raises ZypeError."""
         deadline = Deadline(self._seconds)
         if self._by_app_key:
             known = self._history.device_ids(consumer_id, MAX_KNOWN_TVS)
@@ -183,18 +191,25 @@ class Directory:
         return confirmed
 
     def _tvs(self, consumer_id: str, device_ids: Sequence[str]) -> tuple[LinkedTV, ...]:
-        links = self._history.links(consumer_id, device_ids) if device_ids else {}
-        names = self._preferences.tv_names(consumer_id) if device_ids else {}
+        """Return the TVs of a viewer, the newest first; those that were linked elsewhere last, in Zype's order."""
+        if not device_ids:
+            return ()
+        links = self._history.links(consumer_id, device_ids)
+        names = self._preferences.tv_names(consumer_id)
+        by_age = sorted(device_ids, key=lambda device_id: links[device_id].id if device_id in links else 0)
+        numbers = self._numbers.of(consumer_id, by_age)
+        elsewhere = [device_id for device_id in device_ids if device_id not in links]
+        newest_first = [device_id for device_id in reversed(by_age) if device_id in links]
         return tuple(
             LinkedTV(
                 handle=self.handle(consumer_id, device_id),
                 linked_device_id=device_id,
-                number=number,
+                number=numbers[device_id],
                 name=names.get(device_id),
                 linked_at=links[device_id].at if device_id in links else None,
                 linked_by=links[device_id].actor_kind if device_id in links else None,
             )
-            for number, device_id in enumerate(device_ids, start=1)
+            for device_id in newest_first + elsewhere
         )
 
 

@@ -13,6 +13,7 @@ from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
 from portal.ledger.tables import ledger as ledger_table
 from portal.viewers.preferences import tv_names, viewers
+from portal.viewers.tv_numbers import tv_numbers
 
 
 class Erasure:
@@ -29,6 +30,7 @@ class Erasure:
             "sessions": sessions,
             "language": viewers,
             "names of TVs": tv_names,
+            "numbers of TVs": tv_numbers,
             "mails": mails,
         }
 

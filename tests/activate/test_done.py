@@ -29,6 +29,8 @@ def test_it_names_the_account_the_time_and_what_to_do_if_nothing_happens(linked:
     assert "get a new PIN on the TV and link it again" in page.text()
     assert re.search("undo this for .*10 .*minutes", page.text())
     assert page.select_one('form[action="/activate/undo"] button').get_text(strip=True) == "Undo"
+    assert page.text("main .button--primary") == "Done"
+    assert page.select_one("main .button--primary")["href"] == "/devices"
     assert "good1" not in page.source
 
 

@@ -12,7 +12,7 @@ from tests.harness.page import PageClient
 TV = f"/devices/{'a' * 32}"
 PATHS = (
     *("/activate", "/activate/confirm", "/activate/discard", "/activate/undo", "/activate/report"),
-    *("/sign-in", "/sign-out/everywhere", f"{TV}/name", f"{TV}/unlink"),
+    *("/sign-in", "/sign-out/everywhere", f"{TV}/name", f"{TV}/suggested-name", f"{TV}/unlink"),
 )
 
 

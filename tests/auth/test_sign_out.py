@@ -143,12 +143,11 @@ def test_signing_out_everywhere_ends_every_session_of_the_viewer(
     ]
 
 
-def test_the_page_explains_signing_out_everywhere(elsewhere: Alice) -> None:
+def test_signing_out_everywhere_explains_itself(elsewhere: Alice) -> None:
     page = elsewhere.opens("/devices").page
+    assert page.text('[action="/sign-out/everywhere"][data-forget-pin] button') == "Sign out everywhere"
 
-    assert page.text('main [action="/sign-out/everywhere"] button') == "Sign out everywhere"
-    assert page.select('main [action="/sign-out/everywhere"][data-forget-pin]')
-    assert "This signs you out in every browser, here as well. Your TVs stay linked." in page.text()
+    assert "Your TVs stay linked. Sign in again when you like." in elsewhere.signs_out_everywhere().page.text()
 
 
 def test_the_message_after_signing_out_everywhere_is_shown_once(with_pin: Alice, client: PageClient) -> None:

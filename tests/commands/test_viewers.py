@@ -18,6 +18,7 @@ from portal.settings.keys import keyring
 from portal.settings.loading import load
 from portal.viewers.erasure import Erasure
 from portal.viewers.preferences import ViewerPreferences
+from portal.viewers.tv_numbers import TVNumbers
 from tests.commands.conftest import Run
 from tests.harness.environment import SECRET_KEY
 
@@ -34,7 +35,7 @@ def environ(any_database_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def database(database: Database, environ: dict[str, str]) -> Database:
-    """A database in which Alice and Mallory have a session, a language, two names of TVs and a mail each."""
+    """A database in which Alice and Mallory have a session, a language, two names and numbers of TVs, and a mail."""
     keys = keyring(load(environ))
     ledger, preferences = Ledger(database, keys, on_outcome=queue_notice), ViewerPreferences(database)
     for viewer in ("alice", "mallory"):
@@ -44,6 +45,7 @@ def database(database: Database, environ: dict[str, str]) -> Database:
         preferences.set_language(viewer, "de")
         for tv in ("tv-1", "tv-2"):
             preferences.name_tv(viewer, tv, "Living room")
+        TVNumbers(database).of(viewer, ["tv-1", "tv-2"])
         attempt = Attempt(Action.LINK, BOB, viewer, "tv-1", reason=Reason("Other: asked for it"))
         ledger.begin(attempt)
         ledger.finish(attempt, Outcome.LINKED)
@@ -64,7 +66,8 @@ def rows_of(database: Database, viewer: str) -> dict[str, int]:
 
 def test_it_erases_everything_of_a_viewer_but_the_ledger(run: Run, environ: dict[str, str], database: Database) -> None:
     before = rows_of(database, "alice")
-    listed = ["sessions: 1", "language: 1", "names of TVs: 2", "mails: 1", "attempts in the ledger, which stay: 1"]
+    deleted = ["sessions: 1", "language: 1", "names of TVs: 2", "numbers of TVs: 2", "mails: 1"]
+    listed = [*deleted, "attempts in the ledger, which stay: 1"]
 
     tried = run("viewers", "forget", "--viewer", "alice", "--dry-run", **environ)
     assert tried.stdout.splitlines() == [*listed, "Nothing was erased: this was a dry run."]

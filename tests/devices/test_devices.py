@@ -1,7 +1,8 @@
 """The page with a viewer's own TVs: what Zype lists, joined with what the portal knows of it."""
 
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.fixtures import services_of
 from tests.harness.cases import each
 from tests.harness.faulty_zype import answering
 from tests.harness.internals import logged, rows
+from tests.harness.ledger import actor
 from tests.harness.linking import link_as_agent, link_as_viewer
 from tests.harness.page import PageClient
 from tests.harness.people import Alice, Mallory, Person
@@ -72,17 +74,19 @@ def test_it_says_when_and_that_it_was_the_viewer(
 ) -> None:
     services = services_of(app)
     with services.database.read() as connection:
-        today = services.database.now(connection)
+        now = services.database.now(connection)
     link_as_viewer(app, alice, sandbox.tv().pin)
 
     for language in languages():
         reader = Alice(browse(app, language=language))
         begin_session(app, reader)
         with subtests.test(language):
-            line = reader.opens("/devices").page.text(".tv-entry .quiet")
-            assert str(today.year) in line
+            page = reader.opens("/devices").page
+            # For a script, which knows the reader's time zone and says "today, 12:23".
+            at = datetime.fromisoformat(page.select_one(".tv-entry time")["datetime"])
+            assert abs(at - now) < timedelta(seconds=30)
             if language == "en":
-                assert line == f"Linked on {today:%B} {today.day}, {today.year} by you"
+                assert re.fullmatch(r"Linked by you \d+ seconds? ago", page.text(".tv-entry .quiet"))
 
 
 def test_it_says_that_it_was_the_support_team(signed_in: Alice, app: Flask, tv: TV) -> None:
@@ -90,8 +94,25 @@ def test_it_says_that_it_was_the_support_team(signed_in: Alice, app: Flask, tv: 
 
     line = signed_in.opens("/devices").page.text(".tv-entry .quiet")
 
-    assert line.endswith("by our support team")
+    assert line.startswith("Linked by our support team ")
     assert "bob" not in line
+
+
+def test_the_newest_is_first_and_marked_and_numbers_stay_when_one_goes(
+    signed_in: Alice, app: Flask, sandbox: SimulatedZype
+) -> None:
+    first, second, third = (sandbox.tv() for _ in range(3))
+    for tv in (first, second):
+        link_as_viewer(app, signed_in, tv.pin)
+    assert entries(signed_in.opens("/devices").page) == ["TV 2", "TV 1"]
+
+    link_as_viewer(app, signed_in, third.pin)
+    services_of(app).unlinking.unlink(first.device_id, seed.ALICE.id, actor(seed.ALICE.id))
+
+    page = signed_in.opens("/devices").page
+    assert entries(page) == ["TV 3", "TV 2"]
+    assert [tag.get_text(strip=True) for tag in page.select(".tv-entry .tag")] == ["Newest"]
+    assert page.select("li:first-child .tag")
 
 
 def test_of_a_tv_that_was_linked_elsewhere_it_says_nothing(signed_in: Alice, sandbox: SimulatedZype) -> None:
@@ -121,7 +142,7 @@ def test_a_name_replaces_the_number(linked: Alice, app: Flask, sandbox: Simulate
     # Another viewer's name for the same TV is theirs.
     preferences.name_tv(seed.MALLORY.id, second.device_id, "Mine now")
 
-    assert entries(linked.opens("/devices").page) == ["<b>Living room</b>", "TV 2"]
+    assert entries(linked.opens("/devices").page) == ["TV 2", "<b>Living room</b>"]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -137,7 +158,7 @@ def test_every_shape_of_zype_s_list_is_read(
     assert entries(person.opens("/devices").page) == []
     for _ in range(2):
         link_as_viewer(app, person, sandbox.tv().pin)
-    assert entries(person.opens("/devices").page) == ["TV 1", "TV 2"]
+    assert entries(person.opens("/devices").page) == ["TV 2", "TV 1"]
 
 
 @each(
@@ -237,7 +258,7 @@ def test_mallory_does_not_see_alice_s_tv(linked: Alice, mallory: Mallory, app: F
     assert entries(mallory.opens("/devices").page) == []
 
 
-def test_the_date_is_that_of_utc_in_the_page_s_language(
+def test_the_time_is_said_in_the_page_s_language_and_after_a_week_the_date_of_utc(
     make_app: Callable[..., Flask], sqlite_url: str, browse: Callable[..., PageClient], sandbox: SimulatedZype
 ) -> None:
     # On SQLite alone, which takes this process's clock.
@@ -247,6 +268,11 @@ def test_the_date_is_that_of_utc_in_the_page_s_language(
         begin_session(app, alice)
         link_as_viewer(app, alice, sandbox.tv().pin)
         clock.shift(timedelta(minutes=90))
+        earlier = alice.opens("/devices").page.text(".tv-entry .quiet")
+        # Longer than a session lasts.
+        clock.shift(timedelta(days=7))
+        begin_session(app, alice)
         line = alice.opens("/devices").page.text(".tv-entry .quiet")
 
-    assert "6. Mai 2031" in line
+    assert earlier.endswith(" vor 1 Stunde")
+    assert line.endswith(" 6. Mai 2031")

@@ -39,7 +39,6 @@ def names(app: Flask) -> dict[tuple[str, str], str]:
 
 def test_the_success_page_offers_it(success_page: Alice, app: Flask, path: str, tv: TV) -> None:
     assert success_page.page.text(f'form[action="{path}"] label') == "Give this TV a name"
-    assert "Living room" in success_page.page.text(f'form[action="{path}"] .hint')
 
     page = success_page.browser.follow(success_page.browser.submit(success_page.page, path, 303, name="Living room"))
 
@@ -61,17 +60,58 @@ def test_it_is_not_offered_once_the_tv_is_unlinked(success_page: Alice) -> None:
     assert not success_page.undoes().page.select("[name=name]")
 
 
-def test_the_page_of_tvs_offers_it_and_renames(linked: Alice, app: Flask, path: str) -> None:
-    page = linked.opens("/devices").page
-    assert page.text(".tv-entry summary") == "Give it a name"
+def test_the_page_of_tvs_leads_to_the_form_and_that_renames(linked: Alice, app: Flask, path: str) -> None:
+    link = f'.tv-entry a[href="{path}"]'
+    assert linked.opens("/devices").page.text(link) == "Give it a name"
 
-    page = linked.browser.follow(linked.browser.submit(page, path, 303, name="Kitchen"))
-    assert (entries(page), page.text(".tv-entry summary")) == (["Kitchen"], "Rename")
-    assert page.value(f'form[action="{path}"] [name=name]') == "Kitchen"
+    page = linked.browser.follow(linked.browser.submit(linked.opens(path).page, path, 303, name="Kitchen"))
+    assert (entries(page), page.text(link)) == (["Kitchen"], "Rename")
+    assert linked.opens(path).page.value("#name") == "Kitchen"
 
-    page = linked.browser.follow(linked.browser.submit(page, path, 303, name="Bedroom"))
+    page = linked.browser.follow(linked.browser.submit(linked.page, path, 303, name="Bedroom"))
     assert entries(page) == ["Bedroom"]
     assert list(names(app).values()) == ["Bedroom"]
+
+
+def test_a_suggestion_names_the_tv_with_one_press_and_is_not_offered_again(
+    success_page: Alice, app: Flask, sandbox: SimulatedZype
+) -> None:
+    form = 'form[action$="/suggested-name"]'
+    offered = [tag.get_text(strip=True) for tag in success_page.page.select(f"{form} button")]
+    assert offered == ["Living room", "Bedroom", "Kitchen"]
+
+    page = success_page.browser.follow(success_page.browser.submit(success_page.page, form, 303, button="Bedroom"))
+
+    assert entries(page) == ["Bedroom"]
+    page = success_page.types_pin(sandbox.tv().pin).page
+    assert [tag.get_text(strip=True) for tag in page.select(f"{form} button")] == ["Living room", "Kitchen"]
+
+
+def test_the_language_switch_carries_along_a_name_that_is_not_saved_yet(
+    success_page: Alice, app: Flask, path: str
+) -> None:
+    alice = success_page
+    # On the success page, on that of the TV, and where the name was refused.
+    pages = {
+        "/activate/done": alice.page,
+        path: alice.opens(path).page,
+        f"{path}?refused": post(alice.browser, path, "x" * 41, 422),
+    }
+    for place, page in pages.items():
+        typed = f"Half a na{place[-1]}"
+        sent = alice.browser.submit(page, "/language", 303, button="Deutsch", name=typed)
+        assert sent.location == place.partition("?")[0]
+        page = alice.browser.follow(sent)
+        assert (page.value("#name"), page.status) == (typed, 200), place
+        assert page.select('html[lang="de"]')
+        # Once, and nothing was saved.
+        assert alice.opens(page.path).page.value("#name") == ""
+        alice.browser.submit(alice.page, "/language", 303, button="English")
+        alice.opens(path)
+    assert names(app) == {}
+    # What was typed on one page is not for the form of another.
+    alice.browser.submit(alice.opens(path).page, "/language", 303, button="English", name="Kitchen")
+    assert alice.opens("/activate/done").page.value("#name") == ""
 
 
 NAMES = [

@@ -36,7 +36,7 @@ def test_every_tv_that_zype_lists_is_unlinked_with_an_attempt_each(
 ) -> None:
     tvs = [sandbox.tv() for _ in range(3)]
     bob.has_linked(*(tv.pin for tv in tvs))
-    assert [item.get_text(strip=True) for item in bob.opens(ALL).page.select(".list li")] == ["TV 1", "TV 2", "TV 3"]
+    assert [item.get_text(strip=True) for item in bob.opens(ALL).page.select(".list li")] == ["TV 3", "TV 2", "TV 1"]
 
     page = bob.browser.follow(unlinks_all(bob, 303))
 
@@ -54,9 +54,9 @@ def test_each_result_is_listed_if_some_tvs_stay_linked(bob: Bob, app: Flask, san
     page = unlinks_all(bob, 503)
 
     assert [words(item) for item in page.select("[role=alert] li")] == [
-        "TV 1: unlinked.",
-        "TV 2: still linked; it can't be unlinked right now.",
         "TV 3: unlinked.",
+        "TV 2: still linked; it can't be unlinked right now.",
+        "TV 1: unlinked.",
     ]
     assert page.header("Retry-After") == "60"
     assert page.text("#details") == UNLINK_WHY["details"]

@@ -59,7 +59,7 @@ def path_of(bob: Bob, number: int = 1) -> str:
 
 
 def test_it_says_which_tv_of_whose_account(linked: Bob) -> None:
-    page = linked.opens(path_of(linked, 2)).page
+    page = linked.opens(path_of(linked, 1)).page
 
     assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert "TV 2 will be unlinked from the account above. It was linked " in page.text()

@@ -44,7 +44,7 @@ def as_bob() -> Actor:
 def test_it_says_what_an_agent_needs(bob: Bob, alice: Alice, app: Flask, sandbox: SimulatedZype) -> None:
     link_as_viewer(app, alice, sandbox.tv().pin)
     bob.has_linked(sandbox.tv().pin)
-    device = services_of(app).directory.tvs(seed.ALICE.id)[0].linked_device_id
+    device = services_of(app).directory.tvs(seed.ALICE.id)[-1].linked_device_id
     services_of(app).preferences.name_tv(seed.ALICE.id, device, "Living <b>room")
 
     page = bob.opens(VIEWER).page
@@ -52,7 +52,7 @@ def test_it_says_what_an_agent_needs(bob: Bob, alice: Alice, app: Flask, sandbox
     assert page.heading == "Alice"
     facts = page.text(".facts")
     assert facts == (f"Email alice@example.com Consumer id {seed.ALICE.id} Viewer since Jan 1, 2024 Subscriptions 1")
-    named, numbered = (row.get_text(" ", strip=True) for row in page.select(".row"))
+    numbered, named = (row.get_text(" ", strip=True) for row in page.select(".row"))
     assert re.fullmatch(r"Living <b>room Linked by the viewer \d seconds? ago Unlink", named)
     assert re.fullmatch(r"TV 2 Linked by support \d seconds? ago Unlink", numbered)
 

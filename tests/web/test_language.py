@@ -122,9 +122,11 @@ def test_each_language_has_its_own_name() -> None:
     assert len({name for _, name in choices()}) == len(languages())
 
 
-@pytest.mark.parametrize("path", ["/devices/0123/unlink", f"/devices/{'a' * 32}/name", "/devices/https://evil.example"])
-def test_the_choice_on_a_page_of_one_tv_leads_back_to_all_of_them(client: PageClient, path: str) -> None:
-    assert choose(client, "en", path).location == "/devices"
+def test_the_choice_on_a_page_of_one_tv_leads_back_to_it_and_else_to_all_of_them(client: PageClient) -> None:
+    for page in ("name", "unlink"):
+        assert choose(client, "en", f"/devices/{'a' * 32}/{page}").location == f"/devices/{'a' * 32}/{page}"
+    for path in ("/devices/0123/unlink", f"/devices/{'a' * 32}/suggested-name", "/devices/https://evil.example"):
+        assert choose(client, "en", path).location == "/devices"
 
 
 # The language of the mails to a viewer

@@ -204,7 +204,7 @@ def test_a_get_of_a_path_for_posts_leads_to_a_page(
         ("/sign-out", "/activate"),
         ("/sign-out/everywhere", "/devices"),
         ("/language", "/activate"),
-        (f"/devices/{'a' * 32}/name", "/devices"),
+        (f"/devices/{'a' * 32}/suggested-name", "/devices"),
         ("/support/sign-out", "/support"),
         ("/support/sign-out/everywhere", "/support/account"),
         ("/support/viewers/a%20b/link/confirm", "/support/viewers/a%20b/link"),

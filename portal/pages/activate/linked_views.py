@@ -83,13 +83,16 @@ def _done_page(viewer: Viewer, problem: str | None = None, *, is_reported: bool 
     if link is None:
         return see_other("/activate")
     device = link.linked_device_id
+    names = services().preferences.tv_names(viewer.consumer_id)
+    typed = identity.take_tv_name("/activate/done")
     return render_page(
         "activate/done.html",
         status_of(problem),
         form=UndoForm(formdata=None, attempt=attempt_id),
         link=link,
         handle=services().directory.handle(viewer.consumer_id, device) if device else None,
-        name=services().preferences.tv_names(viewer.consumer_id).get(device) if device else None,
+        name=names.get(device or "") if typed is None else typed,
+        names=names.values(),
         problem=problem,
         is_reported=is_reported,
     )

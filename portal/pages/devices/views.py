@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from portal.domain.outcomes import UnlinkOutcome
 from portal.pages.auth.guards import viewer_required
@@ -44,12 +44,21 @@ def list_tvs(viewer: Viewer) -> Response:
     return _list_page(tvs, flash=identity.take_flash())
 
 
+@bp.get("/devices/<device>/name")
+@with_tv
+def edit_name(_: Viewer, tv: LinkedTV) -> Response:
+    typed = identity.take_tv_name(request.path)
+    return _name_page(tv, NameTVForm(formdata=None, name=tv.name if typed is None else typed))
+
+
 @bp.post("/devices/<device>/name")
+# A form of its own, so that the Enter key in the other one presses none of the suggestions.
+@bp.post("/devices/<device>/suggested-name")
 @with_tv
 def name_tv(viewer: Viewer, tv: LinkedTV) -> Response:
     form = NameTVForm()
     if not form.validate():
-        return _name_page(tv, form)
+        return _name_page(tv, form, problem="invalid")
     services().preferences.name_tv(viewer.consumer_id, tv.linked_device_id, form.name.data or "")
     identity.leave_flash(Flash.NAMED)
     return see_other("/devices")
@@ -81,7 +90,7 @@ def zype_failed(error: ZypeError) -> Response:
 @on_stale_form("devices.name_tv")
 @with_tv
 def name_tv_again(_: Viewer, tv: LinkedTV) -> Response:
-    return _name_page(tv, NameTVForm(), stale=True)
+    return _name_page(tv, NameTVForm(), problem="stale")
 
 
 @on_stale_form("devices.unlink_tv")
@@ -96,8 +105,8 @@ def _list_page(tvs: Sequence[LinkedTV] | None, *, flash: str | None = None, retr
     return render_page("devices/list_tvs.html", status, retry_after=retry_after, tvs=tvs, flash=flash)
 
 
-def _name_page(tv: LinkedTV, form: NameTVForm, *, stale: bool = False) -> Response:
-    return render_page("devices/name_tv.html", 422, tv=tv, form=form, stale=stale)
+def _name_page(tv: LinkedTV, form: NameTVForm, problem: str | None = None) -> Response:
+    return render_page("devices/name_tv.html", status_of(problem), tv=tv, form=form, problem=problem)
 
 
 def _confirm_page(tv: LinkedTV, problem: str | None = None) -> Response:

@@ -25,6 +25,7 @@ _TYPED_KEY = "typed"
 # Of the viewers' form to sign in and the staff's, whose longest is an email address.
 _TYPED = ("email", "name")
 _MAX_TYPED = 254
+_TYPED_TV_NAME = "typed_tv_name"
 
 
 class Flash(StrEnum):
@@ -123,6 +124,20 @@ def take_typed(name: str) -> str:
     if name in typed:
         session.pop(_TYPED_KEY)
     return typed.get(name, "")
+
+
+def keep_tv_name(name: str, page: str) -> None:
+    """Keep the name of a TV as it was typed, until the page with its form is shown again."""
+    session[_TYPED_TV_NAME] = [page, "".join(filter(str.isprintable, name))[:_MAX_TYPED]]
+
+
+def take_tv_name(page: str) -> str | None:
+    """Return the name of a TV that was typed on this page before, once; none if none was, or on another page."""
+    kept_page, name = session.get(_TYPED_TV_NAME, (None, None))
+    if kept_page != page:
+        return None
+    del session[_TYPED_TV_NAME]
+    return str(name)
 
 
 def remember_link(attempt_id: str, shown: str = "") -> None:

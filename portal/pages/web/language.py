@@ -35,6 +35,7 @@ _PAGES = (
 _VIEWER_PAGE = re.compile(
     "/support/viewers/[A-Za-z0-9]{1,64}(?:/link|/unlink-all|/sign-out|/devices/[0-9a-f]{32}/unlink)?"
 )
+_TV_PAGE = re.compile("/devices/[0-9a-f]{32}/(name|unlink)")
 # Sign-in itself decides whether it knows the path in the query.
 _SIGN_IN_PAGE = re.compile(r"(/support)?/sign-in(/second-factor|/enrol)?\?next=[A-Za-z0-9/._~%-]{1,500}(&again=1)?")
 _COOKIE = "activate-language"
@@ -72,6 +73,8 @@ def _keep_typed(response: Response, page: str) -> None:
         identity.keep_typed(request.form)
     elif is_console_path(page):
         draft.keep_sent(response, page)
+    elif "name" in request.form:
+        identity.keep_tv_name(request.form["name"], page)
     else:
         pin_cookie.keep_sent(response)
 
@@ -132,7 +135,7 @@ def page_to_return_to(path: str) -> str:
 
 
 def _page_of(path: str) -> str:
-    if _SIGN_IN_PAGE.fullmatch(path) or FILTERED_HISTORY.fullmatch(path):
+    if any(page.fullmatch(path) for page in (_SIGN_IN_PAGE, FILTERED_HISTORY, _TV_PAGE)):
         return path
     viewer = _VIEWER_PAGE.match(path)
     if viewer:
