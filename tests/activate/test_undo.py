@@ -23,7 +23,7 @@ SHOWN = {
     UnlinkOutcome.GONE: (422, "We can't undo this here any more"),
     UnlinkOutcome.UNAVAILABLE: (503, "We can't undo this right now"),
     UnlinkOutcome.MISCONFIGURED: (503, "We can't undo this right now"),
-    UnlinkOutcome.UNKNOWN: (503, "We did not hear back, so the TV may still be linked"),
+    UnlinkOutcome.UNKNOWN: (503, "We did not hear back"),
 }
 ANSWERS = {
     UnlinkOutcome.GONE: 404,

@@ -30,7 +30,7 @@ SHOWN = {
     UnlinkOutcome.GONE: (422, "We can't unlink this TV here"),
     UnlinkOutcome.UNAVAILABLE: (503, "We can't unlink this TV right now"),
     UnlinkOutcome.MISCONFIGURED: (503, "We can't unlink this TV right now"),
-    UnlinkOutcome.UNKNOWN: (503, "We did not hear back, so the TV may still be linked"),
+    UnlinkOutcome.UNKNOWN: (503, "We did not hear back"),
 }
 ANSWERS = {
     UnlinkOutcome.GONE: 404,

@@ -26,7 +26,7 @@ SHOWN = {
     UnlinkOutcome.GONE: (422, "There is nothing to unlink any more"),
     UnlinkOutcome.UNAVAILABLE: (503, "The TV can't be unlinked right now"),
     UnlinkOutcome.MISCONFIGURED: (503, "Zype does not accept our key. Tell whoever runs this portal."),
-    UnlinkOutcome.UNKNOWN: (503, "We did not hear back, so the TV may still be linked"),
+    UnlinkOutcome.UNKNOWN: (503, "We did not hear back"),
 }
 ANSWERS = {
     UnlinkOutcome.GONE: 404,

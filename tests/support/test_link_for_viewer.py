@@ -46,7 +46,7 @@ SHOWN = {
     Outcome.TOO_MANY: Shown(429, "You have tried as often as you may for now.", 900),
     Outcome.UNAVAILABLE: Shown(503, "Nothing has changed, and what you typed is still here.", 10),
     Outcome.MISCONFIGURED: Shown(503, "Zype does not accept our key. Tell whoever runs this portal", 10),
-    Outcome.UNKNOWN: Shown(503, "We did not hear back: ask the caller to look at the TV first"),
+    Outcome.UNKNOWN: Shown(503, "We did not hear back"),
 }
 # One PIN for each outcome, and the one whose answer says when to try again. tests/linking asserts the outcome of all.
 FAILING = ("used", "refused", "http503", "http429", "http401", "http500")
