@@ -46,6 +46,7 @@ hypothesis.settings.load_profile("portal")
 Flask.url_rule_class = CompiledOnceRule
 share_compiled_statements()
 hash_at_smallest_costs()
+servers.remember_versions()
 
 
 def pytest_unconfigure() -> None:

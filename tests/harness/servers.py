@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.client
+import importlib.metadata
 import os
 import selectors
 import signal
@@ -16,6 +17,11 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from tests.harness.commands import Command, Process, Start, command_environ, start_fork
 from tests.harness.starting import wait_until_it_answers
+
+
+def remember_versions() -> None:
+    """Read the version of a package once a process: Werkzeug reads its own, by a parser for mails, for each server."""
+    importlib.metadata.version = functools.cache(importlib.metadata.version)
 
 
 class Quiet(WSGIRequestHandler):

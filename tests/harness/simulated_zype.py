@@ -101,9 +101,14 @@ class SimulatedZype:
         return calls
 
 
+@cache
+def _default_settings() -> Settings:
+    return Settings()
+
+
 def _new_state(public_url: str) -> Sandbox:
     """Return a sandbox with the credentials of the default settings."""
-    defaults = Settings()
+    defaults = _default_settings()
     return Sandbox(
         api_key=SANDBOX_API_KEY,
         client_id=defaults.zype_client_id,
