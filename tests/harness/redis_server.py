@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.harness.programs import need
 from tests.harness.servers import free_port
@@ -34,7 +36,8 @@ class Redis:
         log = self._folder / "log"
         with log.open("wb") as output:
             self.process = subprocess.Popen([*command, "--dir", self._folder], stdout=output)
-        with redis.Redis("127.0.0.1", self.port) as client:
+        # The client itself would wait a second or so before it tries again.
+        with redis.Redis("127.0.0.1", self.port, retry=Retry(NoBackoff(), retries=0)) as client:
             wait_until_it_answers(self.process, partial(_answers, client), log.read_text)
 
     def kill(self) -> None:
