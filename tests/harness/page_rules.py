@@ -58,7 +58,7 @@ def _is_error_prefix(prefix: str, language: str) -> bool:
 
 
 def a_failed_form_says_so(page: Document) -> Iterator[str]:
-    """With 422 comes a summary that has focus, announces itself and links to the field, where there is one."""
+    """With 422 comes a summary that has focus, announces itself and links to the field, where the main part has one."""
     if page.status != 422:
         return
     summary = next((tag for tag in page.having("role") if attribute(tag, "role") == "alert"), None)
@@ -67,7 +67,7 @@ def a_failed_form_says_so(page: Document) -> Iterator[str]:
         return
     if attribute(summary, "tabindex") != "-1" or not summary.has_attr("autofocus"):
         yield "the error summary does not take the focus"
-    fields = {attribute(field, "id") for field in page.visible_fields()}
+    fields = {attribute(field, "id") for field in page.visible_fields() if field.nearest("main")}
     targets = {attribute(link, "href")[1:] for link in summary.select("a") if is_fragment(link)}
     if fields and not fields & targets:
         yield "the error summary links to no field"

@@ -46,6 +46,7 @@ def test_a_password_that_was_given_opens_nothing_but_the_page_to_change_it(newco
         assert newcomer.get(path, 303).location == f"{PASSWORD}?next={path}"
     page = newcomer.get(f"{PASSWORD}?next=/support/account")
     assert page.text("main h2") == "Yours was given to you by somebody else"
+    assert page.select('form[action="/support"]') == [], "the look-up of the bar would lead back here"
     assert newcomer.submit(page, PASSWORD, 303, password=NEW, again=NEW).location == "/support/account"
     assert "You have 10 recovery codes left." in newcomer.get("/support/account").text("main")
     account = services_of(app).agents.find("newcomer")

@@ -236,3 +236,16 @@ def test_the_first_page_has_focus_in_its_field(bob: Bob) -> None:
 
     assert field.has_attr("autofocus")
     assert {"autocomplete": "off", "spellcheck": "false"}.items() <= dict(field.attrs).items()
+
+
+def test_every_page_has_the_look_up_once_and_names_the_agent(bob: Bob) -> None:
+    below = ("", "/link", "/unlink-all", "/sign-out")
+    paths = ("/support", *(f"{VIEWER}{path}" for path in below), "/support/account", "/support/account/password")
+    for path in paths:
+        page = bob.opens(path).page
+        assert page.text(".staff-name") == "Bob Agent", path
+        found = bob.browser.submit(page, "/support", 303, who=seed.ALICE.email)
+        assert found.location == VIEWER, path
+    # Nobody has been looked up, so that page asks for it.
+    page = bob.browser.get(f"/support/viewers/{seed.MALLORY.id}")
+    assert page.value('form[action="/support"] [name=who]') == seed.MALLORY.id
