@@ -86,7 +86,7 @@ def test_it_says_when_and_that_it_was_the_viewer(
             at = datetime.fromisoformat(page.select_one(".tv-entry time")["datetime"])
             assert abs(at - now) < timedelta(seconds=30)
             if language == "en":
-                assert re.fullmatch(r"Linked by you \d+ seconds? ago", page.text(".tv-entry .quiet"))
+                assert re.fullmatch(r"Linked by you · \d+ seconds? ago", page.text(".tv-entry .quiet"))
 
 
 def test_it_says_that_it_was_the_support_team(signed_in: Alice, app: Flask, tv: TV) -> None:
@@ -94,7 +94,7 @@ def test_it_says_that_it_was_the_support_team(signed_in: Alice, app: Flask, tv: 
 
     line = signed_in.opens("/devices").page.text(".tv-entry .quiet")
 
-    assert line.startswith("Linked by our support team ")
+    assert line.startswith("Linked by our support team · ")
     assert "bob" not in line
 
 

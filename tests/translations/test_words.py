@@ -26,8 +26,8 @@ def test_english_writes_email_without_a_hyphen() -> None:
 
 TRANSLATED = re.compile(r"\{%-? *trans\b.*?endtrans *-?%\}", re.DOTALL)
 TAG = re.compile(r"<!?[^>]*>")
-# The number of a step, the name of a time zone, a dash, and what blocks put into tags.
-IN_EVERY_LANGUAGE = re.compile(r"\d\.|UTC|–|class=\"[\w-]+\"|/[\w/]*")
+# The number of a step, the name of a time zone, a dash, a dot, and what blocks put into tags.
+IN_EVERY_LANGUAGE = re.compile(r"\d\.|UTC|[–·]|class=\"[\w-]+\"|/[\w/]*")
 # They speak English alone, as the sandbox does.
 ENGLISH_ALONE = ("styleguide",)
 BETWEEN_TEXTS = re.compile(r"[\s,;:.·–—]*[,;:·–—][\s,;:.·–—]*")
