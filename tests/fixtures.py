@@ -26,7 +26,7 @@ from tests.harness import postgres, servers
 from tests.harness.chromium import chromium
 from tests.harness.commands import fork_with
 from tests.harness.compiled_statements import share_compiled_statements
-from tests.harness.compiled_templates import CompiledTemplates
+from tests.harness.compiled_templates import CompiledTemplates, read_templates_once
 from tests.harness.database_pool import DatabasePool
 from tests.harness.environment import live_environ, portal_environ
 from tests.harness.fork_server import end_fork_server
@@ -47,6 +47,7 @@ Flask.url_rule_class = CompiledOnceRule
 share_compiled_statements()
 hash_at_smallest_costs()
 servers.remember_versions()
+read_templates_once()
 
 
 def pytest_unconfigure() -> None:

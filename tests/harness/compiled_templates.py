@@ -1,10 +1,15 @@
 """Compiled templates that all portals of a run of the tests share."""
 
+from collections.abc import MutableMapping
 from types import CodeType
+from typing import Any
 
-from jinja2 import FileSystemBytecodeCache
+from flask import Flask
+from flask.templating import DispatchingJinjaLoader
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, Template
 from jinja2.bccache import Bucket
 
+from portal.settings.package_data import data_dir
 from tests.harness.run_folder import run_folder
 
 
@@ -32,3 +37,29 @@ class CompiledTemplates(FileSystemBytecodeCache):
     def _keep(self, bucket: Bucket) -> None:
         if bucket.code is not None:
             self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+class ReadOnce(DispatchingJinjaLoader):
+    """Loads the portal's own templates from their files once a process, and those of an operator each time."""
+
+    _code: dict[str, CodeType] = {}  # noqa: RUF012 - All portals of the process share it.
+
+    def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> Template:
+        """Return a template."""
+        loader, cache = self.app.jinja_loader, environment.bytecode_cache
+        is_ours = isinstance(loader, FileSystemLoader) and loader.searchpath == [str(data_dir("templates"))]
+        if not is_ours or cache is None:
+            return super().load(environment, name, globals)
+        if name not in self._code:
+            super().load(environment, name, globals)
+            source, file, _ = self.get_source(environment, name)
+            code = cache.get_bucket(environment, name, file, source).code
+            assert code is not None, f"{name} was loaded, and is not in the cache"
+            self._code[name] = code
+        return environment.template_class.from_code(environment, self._code[name], globals or {})
+
+
+def read_templates_once() -> None:
+    """Let every portal that this process makes from here on load its templates so."""
+    # A class by itself would be called without the app.
+    Flask.create_global_jinja_loader = lambda app: ReadOnce(app)
