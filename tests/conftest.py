@@ -56,7 +56,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    """Let each worker first import another part of the tests.
+    """Start the process that forks, which imports the portal meanwhile; let each worker first import another part.
 
     Pytest rewrites the assertions of each file and keeps the result. In a new checkout every worker would do that for
     every file, at the same moment as the others.
@@ -64,6 +64,7 @@ def pytest_collection(session: pytest.Session) -> None:
     worker = getattr(session.config, "workerinput", None)
     if worker is None or session.config.args != ["tests"]:
         return
+    importlib.import_module("tests.harness.fork_server").fork_server()
     files = sorted(TESTS.rglob("test_*.py"))
     for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
         # Pytest imports it again and reports what is wrong.
