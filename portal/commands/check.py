@@ -18,6 +18,7 @@ from portal.database.database import Database
 from portal.domain.pins import MAX_LENGTH
 from portal.pages.support.forms import MAX_TICKET
 from portal.pages.web.accent import Accent
+from portal.pages.web.overrides import faults
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 
@@ -38,6 +39,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield find("address", partial(_address, settings))
     yield find("runtime folder", _runtime_folder)
     yield find("PORTAL_BRAND_ACCENT", partial(_accent, settings.brand_accent))
+    if settings.overrides_dir:
+        yield find("PORTAL_OVERRIDES_DIR", partial(_overrides, settings.overrides_dir))
     yield find("PORTAL_PIN_PATTERN", partial(_pattern, settings.pin_pattern, MAX_LENGTH))
     yield find("PORTAL_TICKET_PATTERN", partial(_pattern, settings.ticket_pattern, MAX_TICKET))
     with ExitStack() as stack:
@@ -106,6 +109,12 @@ def _accent(colour: str) -> str:
         return "it can be seen on light and on dark pages"
     used = f"{accent.light.colour} is used on light pages, {accent.dark.colour} on dark ones"
     return f"it could hardly be seen everywhere, so {used}"
+
+
+def _overrides(folder: Path) -> str:
+    if found := faults(folder):
+        raise CheckFailed("; ".join(found))
+    return "its templates and stylesheets have what those that they replace have"
 
 
 def _pattern(pattern: re.Pattern[str], longest: int) -> str:

@@ -22,6 +22,7 @@ from portal.database.faults import is_of_connection, reason
 from portal.database.schema import WrongSchema
 from portal.domain.actors import OPERATOR, Actor
 from portal.domain.errors import SettingsError
+from portal.pages.web.overrides import faults
 from portal.pages.web.redaction import Redactor
 from portal.settings.addresses import split_bind
 from portal.settings.dotenv_file import read_dotenv
@@ -119,6 +120,12 @@ def open_database(settings: Settings) -> Iterator[Database]:
         fail(f"The database can't be used: {reason(error)}.{advice}")
     finally:
         database.dispose()
+
+
+def check_overrides(settings: Settings) -> None:
+    """End the command with everything in the operator's own templates and stylesheets that would break a page."""
+    if settings.overrides_dir and (found := faults(settings.overrides_dir)):
+        fail("The files in PORTAL_OVERRIDES_DIR have faults:", *(f"  {fault}" for fault in found))
 
 
 def listen_fault(bind: str) -> str | None:

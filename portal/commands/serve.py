@@ -20,7 +20,7 @@ from gunicorn.glogging import Logger
 from portal.app import create_app
 from portal.commands.arbiter import PortalArbiter
 from portal.commands.child_process import ChildProcess
-from portal.commands.context import check_port, check_sandbox_ports, fail, open_database
+from portal.commands.context import check_overrides, check_port, check_sandbox_ports, fail, open_database
 from portal.commands.folders import FolderUnusable, runtime_folder
 from portal.commands.metrics_server import MetricsServer
 from portal.commands.stopping import ServerState
@@ -56,6 +56,7 @@ def run_server(
         log_level: the lowest that is logged.
     """
     logs.configure(settings, log_level)
+    check_overrides(settings)
     check_port("PORTAL_BIND", settings.bind)
     if settings.metrics_bind:
         check_port("PORTAL_METRICS_BIND", settings.metrics_bind)

@@ -221,6 +221,19 @@ def test_it_says_if_the_accent_is_adjusted(accent: str, end: str) -> None:
     assert line.text.endswith(end)
 
 
+def test_it_judges_the_operator_s_own_files(tmp_path: Path) -> None:
+    file = tmp_path / "static/css/components/more.css"
+    file.parent.mkdir(parents=True)
+    for text, is_ok, end in (
+        ("b { color: red }", True, "have what those that they replace have"),
+        ("b { color: red", False, "static/css/components/more.css: it has 1 { and 0 }"),
+    ):
+        file.write_text(text, encoding="utf-8")
+        found = islice(findings(load({"PORTAL_OVERRIDES_DIR": str(tmp_path)})), 5)
+        [line] = (finding for finding in found if finding.text.startswith("PORTAL_OVERRIDES_DIR: "))
+        assert (line.is_ok, end in line.text) == (is_ok, True), line
+
+
 @pytest.mark.parametrize("setting", ["PORTAL_BIND", "PORTAL_METRICS_BIND"])
 def test_a_port_in_use_fails(setting: str, failed_checks: FailedChecks) -> None:
     taken = Port()

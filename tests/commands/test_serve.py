@@ -159,6 +159,20 @@ def test_a_runtime_folder_that_is_not_there_is_an_error_in_one_sentence(
     )
 
 
+def test_it_refuses_templates_that_would_break_a_page(
+    run_process: RunProcess, environ: dict[str, str], port: Port, tmp_path: Path
+) -> None:
+    port.close()
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/enter_pin.html").touch()
+    refused = run_process("serve", **environ | {"PORTAL_OVERRIDES_DIR": str(tmp_path)})
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "The files in PORTAL_OVERRIDES_DIR have faults:\n  templates/enter_pin.html: "
+        "it replaces none of the portal's templates, and no other one of yours names it\n"
+    )
+
+
 def test_in_live_mode_it_refuses_a_database_without_the_schema(
     run_process: RunProcess, run: Run, environ: dict[str, str], port: Port
 ) -> None:
@@ -290,9 +304,9 @@ def test_an_application_that_can_not_be_created_is_logged_and_ends_it_with_its_s
     run_process: RunProcess, port: Port, tmp_path: Path, http: requests.Session
 ) -> None:
     port.close()
-    styles = tmp_path / "static" / "css"
-    styles.mkdir(parents=True)
-    (styles / "base.css").write_bytes(b"\xff\xfe")
+    scripts = tmp_path / "static" / "js"
+    scripts.mkdir(parents=True)
+    (scripts / "menu.js").symlink_to("nowhere")
     addresses = sandbox_addresses()
     done = run_process("serve", PORTAL_BIND=port.bind, PORTAL_OVERRIDES_DIR=str(tmp_path), **addresses)
     assert done.returncode == 3
