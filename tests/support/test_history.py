@@ -126,7 +126,7 @@ def test_an_attempt_without_an_outcome_is_under_way_then_unknown(app: Flask, sup
         past_the_triggers(connection, database)
         connection.execute(ledger.update().values(at=datetime.now(UTC) - timedelta(seconds=61)))
     page = supervisor.get(HISTORY)
-    assert "Link a TV unknown, the outcome was never written" in page.text("table")
+    assert "Link a TV unknown, not written" in page.text("table")
     assert len(listed(supervisor.get(f"{HISTORY}?outcome=none"))) == 1
     assert "There are no such attempts." in supervisor.get(f"{HISTORY}?outcome=linked").text()
 

@@ -194,7 +194,7 @@ def test_an_attempt_without_an_outcome_is_under_way_for_a_minute_and_then_unknow
     assert bob.opens(VIEWER).page.text(".attempt p:first-child") == "Link a TV under way"
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=61), tick=True):
         page = bob.opens(VIEWER).page
-    assert page.text(".attempt p:first-child") == "Link a TV unknown, the outcome was never written"
+    assert page.text(".attempt p:first-child") == "Link a TV unknown, not written"
 
 
 @each("action", [Action.LINK, Action.UNLINK, Action.UNDO, Action.SIGN_IN])
