@@ -39,7 +39,8 @@ def _set_headers(response: Response) -> Response:
     """Set the security headers. The sign-in page's form may lead to the portal, since a sign-in ends there."""
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        f"form-action 'self' {sandbox().portal_origin}; base-uri 'none'; frame-ancestors 'none'"
+        f"frame-src 'self'; form-action 'self' {sandbox().portal_origin}; base-uri 'none'; "
+        f"frame-ancestors '{'self' if request.endpoint == 'tv.tv' else 'none'}'"
     )
     response.headers["X-Content-Type-Options"] = "nosniff"
     # With same-origin a browser would send "Origin: null" with the form of that site.

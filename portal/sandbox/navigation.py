@@ -10,6 +10,7 @@ def places() -> list[tuple[str, str, bool]]:
     pages = (
         ("pages.index", "Sandbox"),
         ("tv.tv", "TV"),
+        ("tv.living_room", "Living room"),
         ("pages.mail", "Mail"),
         ("video_service.video_service", "Your video service"),
         ("authenticator.authenticator", "Authenticator app"),

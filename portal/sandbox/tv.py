@@ -11,15 +11,30 @@ from portal.sandbox.state import sandbox
 bp = Blueprint("tv", __name__)
 
 
+# Whose calls a TV makes, and how the page calls that app; none for our own script.
+APPS = {"": "activate-tv.js", "roku": "Roku", "tizen": "Tizen", "fire": "Fire TV"}
+
+
 @bp.get("/tv")
 def tv() -> str:
+    app = request.args.get("app", "")
+    if app not in APPS:
+        abort(404)
     return render_template(
         "tv.html",
+        app=app,
+        apps=APPS,
+        is_embedded="embedded" in request.args,
         activate_url=sandbox().activate_url,
         shown_url=sandbox().activate_url.partition("://")[2],
         app_key=sandbox().app_key,
         client_id=seed.TV_CLIENT_ID,
     )
+
+
+@bp.get("/living-room")
+def living_room() -> str:
+    return render_template("living_room.html", apps=APPS)
 
 
 @bp.get("/tv/qr.svg")

@@ -23,9 +23,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_in_own_network(host: str) -> bool:
+    """Return whether a host is this machine, or an address of a private network (RFC 1918, RFC 4193)."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return is_loopback(host)
+
+
 def is_loopback_url(url: str) -> bool:
-    """Return whether requests to a URL stay on this machine."""
-    return is_loopback(urlsplit(url).hostname or "")
+    """Return whether requests to a URL stay on this machine; to what is no URL none are made."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 def is_public(address: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
-from portal.settings.addresses import is_loopback, is_loopback_url, split_bind
+from portal.settings.addresses import is_in_own_network, is_loopback, is_loopback_url, split_bind
 from portal.settings.environment import variable
 from portal.settings.settings import SANDBOX_APP_KEY, SANDBOX_HANDOFF_KEY, Settings
 
@@ -20,8 +20,10 @@ OIDC_CREDENTIALS = ("staff_oidc_issuer", "staff_oidc_client_id", "staff_oidc_cli
 
 
 def reachable_from_elsewhere(settings: Settings) -> list[str]:
-    """Return the settings of addresses at which others than this machine can reach the portal."""
+    """Return the settings of addresses at which others than this machine can reach the portal or its sandbox."""
     hosts = {"public_url": _host(settings.public_url)}
+    if settings.mode == "sandbox":
+        hosts["zype_api_url"] = _host(settings.zype_api_url)
     if settings.staff_url:
         hosts["staff_url"] = _host(settings.staff_url)
     for name in ("bind", "metrics_bind"):
@@ -93,6 +95,10 @@ def _live_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple[st
         if name not in names and INSTEAD.get(name) not in names:
             yield name, "is required in live mode; set it, or leave PORTAL_MODE at sandbox"
     yield from _credential_rules(settings, names)
+    for name in ("zype_api_url", "zype_login_url"):
+        url = getattr(settings, name)
+        if url.startswith("http:") and not is_loopback_url(url):
+            yield name, "must start with https:// (plain http is accepted on loopback only)"
     if settings.handoff_key and settings.handoff_key.get_secret_value() == SANDBOX_HANDOFF_KEY:
         yield "handoff_key", "opens the sandbox only; set one of your own"
     if settings.smtp_url and "mail_from" not in names:
@@ -111,7 +117,7 @@ def _credential_rules(settings: Settings, names: Collection[str]) -> Iterator[tu
 
 def _sandbox_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str]]:
     for name in ("zype_api_url", "zype_login_url"):
-        if not is_loopback_url(getattr(settings, name)):
+        if not is_in_own_network(_host(getattr(settings, name))):
             yield name, "must stay on this machine in sandbox mode; set PORTAL_MODE=live for Zype"
     elsewhere = reachable_from_elsewhere(settings)
     if elsewhere and settings.sandbox_public == "no":

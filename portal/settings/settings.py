@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, FilePath, Secr
 
 from portal.domain.pins import PinCase, PinRules
 from portal.settings import types
-from portal.settings.addresses import is_loopback, plain_smtp_address, sandbox_smtp_url, split_bind
+from portal.settings.addresses import is_loopback, is_loopback_url, plain_smtp_address, sandbox_smtp_url, split_bind
 
 DEFAULT_BIND = "127.0.0.1:8000"
 # The keys of the sandbox: the Admin key, and that of an app, such as its TV.
@@ -50,8 +50,8 @@ class Settings(BaseModel):
     public_url: types.Origin = f"http://{DEFAULT_BIND}"
     staff_url: types.Origin | None = None
     proxy_hops: int = Field(default=0, ge=0, le=10)
-    zype_api_url: types.URL = SANDBOX_URL
-    zype_login_url: types.URL = SANDBOX_URL
+    zype_api_url: types.ZypeURL = SANDBOX_URL
+    zype_login_url: types.ZypeURL = SANDBOX_URL
     zype_api_key: types.Credential | None = SecretStr(SANDBOX_API_KEY)
     zype_app_key: types.Credential | None = None
     zype_client_id: types.ClientID = "sandbox-client"
@@ -112,7 +112,8 @@ class Settings(BaseModel):
             filled.setdefault("zype_login_url", "https://login.zype.com")
         else:
             filled.setdefault("zype_login_url", raw.get("zype_api_url", SANDBOX_URL))
-            filled.setdefault("handoff_url", f"{raw.get('zype_api_url', SANDBOX_URL).rstrip('/')}/video-service")
+            if is_loopback_url(raw.get("zype_api_url", SANDBOX_URL)):
+                filled.setdefault("handoff_url", f"{raw.get('zype_api_url', SANDBOX_URL).rstrip('/')}/video-service")
             filled.setdefault("handoff_issuer", SANDBOX_HANDOFF_ISSUER)
             if "handoff_jwks_url" not in raw:
                 filled.setdefault("handoff_key", SANDBOX_HANDOFF_KEY)

@@ -14,7 +14,7 @@ from limits import RateLimitItem, parse_many
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
 
 from portal.domain.hosts import without_default_port
-from portal.settings.addresses import is_loopback, url_host
+from portal.settings.addresses import is_in_own_network, is_loopback, url_host
 from portal.settings.email_addresses import is_plain_ascii_email
 from portal.settings.package_data import languages
 from portal.settings.service_urls import check_redis_url, check_smtp_url, database_url, split_url
@@ -41,17 +41,23 @@ def _secret(check: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check_secret)
 
 
-def _web(value: str) -> SplitResult:
+def _web(value: str, is_local: Callable[[str], bool] = is_loopback) -> SplitResult:
+    """Return the parts of an address: https, or plain http at a host that is local."""
     parts = split_url(value, ("http", "https"), "must be an http or https address, such as https://tv.example.com")
     if "@" in parts.netloc:
         raise ValueError("must have no user name or password")
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_local(parts.hostname or ""):
         raise ValueError("must start with https:// (plain http is accepted on loopback only)")
     return parts
 
 
-def _url(value: str) -> str:
-    parts = _web(value)
+def _zype_url(value: str) -> str:
+    # The sandbox may be opened to TVs on the same network; a rule says when.
+    return _url(value, is_in_own_network)
+
+
+def _url(value: str, is_local: Callable[[str], bool] = is_loopback) -> str:
+    parts = _web(value, is_local)
     if "?" in value or "#" in value:
         raise ValueError("must have no query or fragment")
     return parts.geturl().rstrip("/")
@@ -150,6 +156,7 @@ _KEY = _check(
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
 
 URL = Annotated[str, AfterValidator(_url)]
+ZypeURL = Annotated[str, AfterValidator(_zype_url)]
 Issuer = Annotated[str, AfterValidator(_issuer)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Link = Annotated[str, AfterValidator(_link)]

@@ -11,14 +11,11 @@ export function showNotice(text) {
   element("notice").textContent = text;
 }
 
-// Shows how long the PIN is still valid; `end` is in milliseconds since 1970.
-export function showLife(end) {
-  const minutes = Math.max(1, Math.round((end - Date.now()) / 60000));
-  element("life").textContent = `The PIN works for ${minutes} more minute${minutes === 1 ? "" : "s"}.`;
-}
-
-// Shows a PIN and its QR code, an SVG document as text. Digits have another colour than letters, to tell 0 from o.
-export function showPin(pin, svg) {
+// Shows a PIN, its QR code, an SVG document as text, and how long it lasts. Digits have another colour than letters, to
+// tell 0 from o.
+export function showPin(pin, svg, seconds) {
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  element("life").textContent = `The PIN works for ${minutes} minute${minutes === 1 ? "" : "s"}.`;
   const link = document.querySelector("#qr a");
   const drawing = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
   fill(link, document.importNode(drawing, true));
@@ -30,6 +27,11 @@ export function showPin(pin, svg) {
     return span;
   }));
   showScreen("waiting");
+}
+
+// Shows no PIN: the last one has expired, and there is no other yet.
+export function hidePin() {
+  showScreen("");
 }
 
 export function greet(name) {

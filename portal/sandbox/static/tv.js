@@ -1,49 +1,64 @@
-// Acquires a PIN, shows it, waits until it is linked, greets the viewer, and notices when it is unlinked.
+// A TV: activate-tv.js gets its PIN and waits until it is linked; this shows what happens.
+import { deviceType, sender, viewer } from "./apps.js";
+import { record } from "./calls.js";
 import * as screen from "./screen.js";
-import * as zype from "./zype.js";
 
-const POLL_MILLISECONDS = 2000;
-const stored = sessionStorage.getItem("device");
-const device = stored || newId();
-let isNew = stored === null;
-let shown;
+const { activateUrl, app, appKey, clientId } = document.body.dataset;
+const kept = `device-${app}${location.search}`;
+const call = sender(app, record);
+let isNew = sessionStorage.getItem(kept) === null;
 
+// Each tab is another TV, so its id is not kept where activate-tv.js would keep it.
 function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return `tv-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-// Returns the status of the device, with a new PIN if the last one has expired.
-async function currentStatus() {
-  const status = isNew ? null : await zype.status(device);
+const deviceId = sessionStorage.getItem(kept) || newId();
+sessionStorage.setItem(kept, deviceId);
+
+// Zype can't know a TV that is new: to ask would only put an error on the console.
+function send(method, url, fields, done) {
+  const isKnown = !isNew;
   isNew = false;
-  const isExpired = !status || (!status.linked && Date.parse(status.pin_expiration) <= Date.now());
-  return isExpired ? zype.acquire(device) : status;
+  if (isKnown) call(method, url, fields, done);
+  else done(404, {}, 0);
 }
 
-async function update() {
-  const { pin, linked, pin_expiration: end } = await currentStatus();
-  if (!linked) screen.showLife(Date.parse(end));
-  const next = `${pin} ${linked}`;
-  if (next === shown) return;
-  if (linked) screen.greet((await zype.viewer(device, pin)).name);
-  else screen.showPin(pin, await zype.qr(device));
-  shown = next;
+async function draw(device) {
+  const answer = await fetch(`/tv/qr.svg?device=${device}`);
+  return answer.ok ? answer.text() : "";
 }
 
-async function poll() {
-  try {
-    await update();
-    screen.showNotice("");
-  } catch (error) {
-    screen.showNotice("Can't reach Zype. Trying again…");
-  }
-  setTimeout(poll, POLL_MILLISECONDS);
-}
+const options = {
+  api: location.origin,
+  login: location.origin,
+  activateUrl,
+  appKey,
+  clientId,
+  deviceId,
+  deviceType: deviceType(app),
+  send,
+  async onPin(shown) {
+    if (shown) screen.showPin(shown.pin, await draw(deviceId), shown.seconds);
+    else screen.hidePin();
+  },
+  onLinked(token) {
+    viewer(send, app, token.access_token, (name) => {
+      screen.showNotice("");
+      screen.greet(name);
+    });
+  },
+  onUnlinked() {
+    screen.showNotice("This TV was unlinked.");
+  },
+  onTrouble(status) {
+    screen.showNotice(status === null ? "" : "Can't reach Zype. Trying again…");
+  },
+};
 
 document.getElementById("restart").addEventListener("click", () => {
-  sessionStorage.removeItem("device");
+  sessionStorage.removeItem(kept);
   location.reload();
 });
-sessionStorage.setItem("device", device);
-poll();
+window.ActivateTV.start(options);

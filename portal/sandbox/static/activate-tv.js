@@ -1,0 +1,1 @@
+../../../docs/examples/tv/activate-tv.js
