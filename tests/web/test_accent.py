@@ -85,9 +85,9 @@ def test_an_adjusted_accent_keeps_its_hue() -> None:
             assert abs(hue(shown.colour) - hue(colour)) < 0.01, (colour, shown)
 
 
-def test_the_stylesheet_has_the_accent_of_each_theme() -> None:
+def test_the_stylesheet_has_the_accent_of_each_theme_and_of_the_drawn_tv_which_is_always_dark() -> None:
     assert stylesheet(Accent.of("#ffee00")) == (
-        ":root{--accent:#9b9000;--on-accent:#000000}\n"
+        ":root{--accent:#9b9000;--on-accent:#000000;--tv-accent:#ffee00;--on-tv-accent:#000000}\n"
         "@media (prefers-color-scheme:dark){:root{--accent:#ffee00;--on-accent:#000000}}\n"
     )
 

@@ -38,9 +38,13 @@ class Accent:
 
 
 def stylesheet(accent: Accent) -> str:
-    """Return the part of a stylesheet that sets the accent and the text on it, in each theme."""
-    light, dark = (f":root{{--accent:{it.colour};--on-accent:{it.text}}}" for it in (accent.light, accent.dark))
-    return f"{light}\n@media (prefers-color-scheme:dark){{{dark}}}\n"
+    """Return the part of a stylesheet that sets the accent and the text on it, in each theme.
+
+    The screen of a drawn TV is dark in both.
+    """
+    light, dark = (f"--accent:{it.colour};--on-accent:{it.text}" for it in (accent.light, accent.dark))
+    tv = f"--tv-accent:{accent.dark.colour};--on-tv-accent:{accent.dark.text}"
+    return f":root{{{light};{tv}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
 
 
 def contrast(one: str, other: str) -> float:
