@@ -20,6 +20,23 @@ def pages_of_entry(alice: Alice) -> Pages:
         yield f"answer to {pin}", alice.types_pin(pin, status).page
 
 
+def pages_of_a_language(alice: Alice) -> Pages:
+    """Lead Alice to those pages that nearly every viewer sees, but for those where the PIN is typed."""
+    yield "sign in", alice.opens("/activate").page
+    yield "compare", alice.signs_in().sends_the_pin_of_a_link("good7777").page
+    yield "done", alice.confirms().page
+    yield "TVs", alice.opens("/devices").page
+    alice.opens("/activate/done").undoes()
+
+
+def pages_of_typing(alice: Alice) -> Pages:
+    """Lead a viewer who may try three PINs to the form, and to its messages."""
+    yield "enter the PIN", alice.opens("/activate").page
+    for pin, status in {"used": 422, "x": 422, "http503": 503, "http500": 503, "refused": 422, "used2": 429}.items():
+        yield f"answer to {pin}", alice.types_pin(pin, status).page
+    yield "prefilled", alice.opens("/activate?pin=good7777", 303).page
+
+
 def pages_of_linking(alice: Alice) -> Pages:
     """Lead Alice through the rest of /activate."""
     alice.signs_in()

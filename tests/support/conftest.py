@@ -74,9 +74,10 @@ class Bob(people.Bob):
         page = self.browser.submit(self.page, f"{VIEWER}/link", status, **{**WHY, **fields, "pin": pin})
         return self._show(page)
 
-    def confirms_link(self, status: int = 303, button: str = "Yes, link this TV") -> Self:
+    def confirms_link(self, status: int = 303, answer: str = "link") -> Self:
         """Answer whether the PIN is what the TV shows."""
-        return self._show(self.browser.submit(self.page, f"{VIEWER}/link/confirm", status, button=button))
+        button = f'form[action="{VIEWER}/link/confirm"] button[value="{answer}"]'
+        return self._show(self.browser.submit(self.page, button, status))
 
     def links(self, pin: str, status: int = 303) -> Self:
         """Enter a PIN and link it."""

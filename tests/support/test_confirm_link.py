@@ -83,7 +83,7 @@ def test_it_is_gone_once_the_agent_signs_out(bob: Bob) -> None:
 
 
 def test_no_leads_back_to_the_form_with_its_fields(bob: Bob, sandbox: SimulatedZype) -> None:
-    page = bob.enters("good1").confirms_link(200, button="No, go back").page
+    page = bob.enters("good1").confirms_link(200, "change").page
 
     assert page.heading == "Link a TV for a viewer"
     assert page.value("#pin") == "good1"

@@ -4,15 +4,16 @@ const SMALLEST_TARGET = 44;
 const PRESSED = `
   main :is(button, select, textarea, a.button, summary, label:has([type=checkbox]), input:not([type=hidden], [type=checkbox]))
 `;
-const tooWide = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
-
 walk.checks.width = () => {
+  const beyond = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  return beyond > 0 ? [`${beyond} px too wide at ${innerWidth} px, ${document.documentElement.dir || "ltr"}`] : [];
+};
+
+walk.checks.mirrored = () => {
   const root = document.documentElement;
   const written = root.dir;
-  const faults = ["ltr", "rtl"].flatMap((direction) => {
-    root.dir = direction;
-    return tooWide() > 0 ? [`${tooWide()} px too wide at ${innerWidth} px, ${direction}`] : [];
-  });
+  root.dir = written === "rtl" ? "ltr" : "rtl";
+  const faults = walk.checks.width();
   root.dir = written;
   return faults;
 };
@@ -33,3 +34,9 @@ walk.checks.fold = () =>
   [...document.querySelectorAll("main .button--primary")]
     .map((it) => it.getBoundingClientRect().bottom - innerHeight)
     .filter((below) => below > 0).map((below) => `its button is ${Math.round(below)} px below the window`);
+
+// Unless there is an error to read, nobody scrolls.
+walk.checks.screen = () => {
+  const height = document.documentElement.scrollHeight;
+  return height > innerHeight && !document.querySelector(".error-summary") ? [`${height} px high in a window of ${innerHeight}`] : [];
+};
