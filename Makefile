@@ -1,4 +1,4 @@
-# make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV
+# make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV; BRAND=FOLDER dresses it
 # make test : set up what is missing, then run all tests but those in tests/deployment
 # make test-deployment : set up what is missing, then test what docs/deploy has for other servers
 # make test-image : set up what is missing, then build the image of docs/deploy and run it
@@ -47,7 +47,7 @@ $(LINT)/.lint: requirements/lint.txt $(VENV)/.python
 	@$(BABEL) compile -i $< -o $@
 
 demo: $(VENV)/.run $(TEXTS:.po=.mo)
-	@$(BIN)/python -m portal demo $(ARGS)
+	@$(BIN)/python -m portal demo $(if $(BRAND),--brand $(BRAND)) $(ARGS)
 
 # Compiled tests are kept, whatever the environment says: compiling takes five seconds a process. On two cores there are
 # three processes, since one of them waits for a deadline or a process most of the time.

@@ -15,6 +15,7 @@ import click
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.commands.brand_folder import read_brand
 from portal.commands.redacted_output import hide
 from portal.database.database import Database
 from portal.database.engine import DatabaseUnusable
@@ -91,6 +92,14 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         _fail_with(error)
     hide(Redactor([*given, *settings.secret_values]).printed)
     return settings
+
+
+def load_brand(folder: Path) -> dict[str, str]:
+    """Return the settings of the brand in a folder, or end with what is wrong with them."""
+    try:
+        return read_brand(folder)
+    except SettingsError as error:
+        _fail_with(error)
 
 
 def _fail_with(error: SettingsError) -> NoReturn:

@@ -11,7 +11,9 @@ from shlex import quote
 
 import click
 
-from portal.commands.context import fail, load_settings, open_database
+from portal.commands import brand_folder
+from portal.commands.brand_folder import PREFIX as BRAND
+from portal.commands.context import fail, load_brand, load_settings, open_database
 from portal.commands.folders import temporary_folder
 from portal.commands.output import guarded_output
 from portal.commands.serve import run_server
@@ -33,19 +35,19 @@ INHERITED = (
     *("PORTAL_BIND", "PORTAL_PUBLIC_URL", "PORTAL_ZYPE_API_URL", "PORTAL_SMTP_URL"),
     *("PORTAL_SIGN_IN", "PORTAL_LANGUAGE"),
 )
-BRAND = "PORTAL_BRAND_"
-FILES = ("PORTAL_BRAND_LOGO", "PORTAL_BRAND_LOGO_DARK", "PORTAL_BRAND_ICON")
 # Without one, pages can only say that support would help.
 SUPPORT_URL = "mailto:support@example.com"
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="Stop as soon as everything is up.")
-def demo(once: bool) -> None:
+@click.option("--brand", type=click.Path(path_type=Path), help="A folder with a brand, such as docs/examples/brand.")
+def demo(once: bool, brand: Path | None) -> None:
     """Try everything, with a simulated Zype and TV and no credentials."""
     server = os.getpid()
+    look = load_brand(brand) if brand else {}
     with temporary_folder("demo") as folder:
-        environ = _environment(os.environ, folder)
+        environ = _environment({**os.environ, **look}, folder)
         settings = _local_settings(environ)
         _write_dotenv(environ, folder)
         _seed_database(settings)
@@ -66,10 +68,10 @@ def _environment(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in environ.items()
-        if not name.startswith(PREFIX) or name in INHERITED or name.startswith(BRAND)
+        if not name.startswith(PREFIX) or name in (*INHERITED, *brand_folder.FILES) or name.startswith(BRAND)
     }
     # A command that is started in the folder of the demo has to find them too.
-    files = {name: str(Path(inherited[name]).absolute()) for name in FILES if inherited.get(name)}
+    files = {name: str(Path(inherited[name]).absolute()) for name in brand_folder.FILES if inherited.get(name)}
     return {
         "PORTAL_SIGN_IN": "password,code,handoff",
         "PORTAL_BRAND_SUPPORT_URL": SUPPORT_URL,
