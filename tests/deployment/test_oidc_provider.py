@@ -178,7 +178,7 @@ def test_a_step_up_can_be_cancelled_and_done(client: PageClient, app: Flask, at_
 
     cancelled = client.get(at_provider.cancel(url), 303)
     assert cancelled.location == path
-    assert client.get("/support/account").text(".staff-bar").endswith("Bob, Agent")
+    assert client.get("/support/account").text(".staff-name") == "Bob Agent"
     done = client.get(at_provider.sign_in(authorization_url(client, again=True, next_path=path), "bob"), 303)
 
     assert done.location == path

@@ -106,7 +106,7 @@ def test_an_agent_works_there_with_cookies_of_that_host(
 ) -> None:
     alice.signs_in()
     bob = Bob(at_staff()).with_account(services_of(app)).signs_in()
-    assert "bob, Agent" in bob.page.text(".staff-bar p")
+    assert bob.page.text(".staff-name") == "bob Agent"
     http = flask_client(bob.browser)
     assert http.get_cookie("__Host-activate-staff", domain="support.example.com")
     assert not http.get_cookie("__Host-activate-staff", domain="tv.example.com")

@@ -126,7 +126,7 @@ def test_an_agent_signs_in(
     response = client.get(provider_browser.authorize(url), 303)
 
     assert response.location == "/support/account"
-    assert client.follow(response).text(".staff-bar").endswith("Bob, Agent")
+    assert client.follow(response).text(".staff-name") == "Bob Agent"
     account = services_of(app).agents.find(agent_id)
     assert account is not None
     assert (account.role, account.email) == (Role.AGENT, f"{agent_id.removeprefix('oidc:')}@example.com")

@@ -190,6 +190,6 @@ def test_to_cancel_a_step_up_leaves_the_agent_signed_in(
             # The page that needs a recent sign-in says so, and the session goes on.
             page = client.follow(client.follow(response, 303))
             assert page.text("main h2") == "Please sign in once more"
-            assert page.text(".staff-bar").endswith("Bob, Agent")
+            assert page.text(".staff-name") == "Bob Agent"
             assert client.get("/support/account", 200)
     assert [row["kind"] for row in session_rows(app)] == ["agent"]
