@@ -25,7 +25,7 @@ SOUND = """<!DOCTYPE html><html lang=en><meta name=viewport content="width=devic
 # What is replaced by what, and the fault that is found then.
 FAULTS = (
     ("Press", "Press" * 60, "px too wide at 360 px, ltr"),
-    ("<h1>", "<h1 style='margin-left: -500px; width: 400px'>", "px too wide at 360 px, rtl"),
+    ("<h1>", "<h1 style='margin-left: -500px; width: 400px'>", "px too wide at 320 px, rtl"),
     ("<p><b", "<p style='width: 340px'><b", "px too wide at 320 px"),
     ("height: 44px", "height: 40px", "40 px high: <button"),
     ("<h1>", "<img src='data:,'><h1>", "image-alt"),

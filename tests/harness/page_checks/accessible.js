@@ -17,12 +17,15 @@ walk.checks.structure = async () => {
   return report(results);
 };
 
-// Contrast depends on these alone. They are read once for each element that others stand in.
+// Contrast depends on these alone. Each element that others stand in is read once, and what it does not paint is left out.
+const isPlain = ({ backgroundColor, backgroundImage, opacity, filter }) =>
+  backgroundColor === "rgba(0, 0, 0, 0)" && backgroundImage === "none" && opacity === "1" && filter === "none";
 const colours = (element, grounds) => {
   if (!element) return "";
   if (!grounds.has(element)) {
-    const { backgroundColor, backgroundImage, opacity, filter } = getComputedStyle(element);
-    const own = [backgroundColor, backgroundImage, opacity, filter].join();
+    const style = getComputedStyle(element);
+    const { backgroundColor, backgroundImage, opacity, filter } = style;
+    const own = isPlain(style) ? "" : [backgroundColor, backgroundImage, opacity, filter].join();
     grounds.set(element, own + colours(element.parentElement, grounds));
   }
   return grounds.get(element);

@@ -46,12 +46,23 @@ const faultOfPlace = (element) => {
     ? "" : `is under ${walk.start(top)} with the focus`;
 };
 
+// What pages have in common above and below their main part is looked at once in each view.
+const shared = new Set();
+const isNew = (element) => {
+  if (element.closest("main")) return true;
+  const part = [...document.body.children].find((it) => it.contains(element));
+  const key = [innerWidth, part.outerHTML.replace(/ value="[^"]*"/g, ""), walk.start(element)].join();
+  return !shared.has(key) && shared.add(key);
+};
+const faultsOfFocus = (element) => {
+  element.focus();
+  if (document.activeElement !== element) return ["takes no focus"];
+  return [faultOfOutline(element), faultOfPlace(element)].filter((it) => it);
+};
+
 walk.checks.focus = () =>
-  [...document.querySelectorAll(REACHED)].filter((it) => it.tabIndex >= 0 && walk.isSeen(it)).flatMap((element) => {
-    element.focus();
-    if (document.activeElement !== element) return [`takes no focus: ${walk.start(element)}`];
-    return [faultOfOutline(element), faultOfPlace(element)].filter((it) => it).map((it) => `${it}: ${walk.start(element)}`);
-  });
+  [...document.querySelectorAll(REACHED)].filter((it) => it.tabIndex >= 0 && walk.isSeen(it) && isNew(it))
+    .flatMap((it) => faultsOfFocus(it).map((fault) => `${fault}: ${walk.start(it)}`));
 
 // The browser follows the order of the document, and with a number more than that nobody can tell the order.
 walk.checks.order = () =>
