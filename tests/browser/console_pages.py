@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from portal.domain.actors import Actor, ActorKind, Reason
+from portal.domain.actors import Actor, ActorKind, Reason, Role
 from portal.domain.outcomes import Action, Outcome
 from portal.ledger.attempts import Attempt
 from portal.ledger.ledger import Ledger
 from portal.sandbox import seed
+from portal.services import Services
 from tests.harness.page import Page, PageClient
 from tests.support.conftest import UNLINK_WHY, VIEWER, Bob
 
@@ -44,6 +45,23 @@ def pages_of_history(supervisor: PageClient) -> Pages:
     yield "history", supervisor.get("/support/history")
     yield "nothing in the history", supervisor.get("/support/history?agent=nobody")
     yield "part of the history", supervisor.get("/support/history?agent=bob&outcome=not_found")
+
+
+def pages_of_an_agent(bob: Bob) -> Pages:
+    """Lead Bob to what is not about linking."""
+    yield "account", bob.opens("/support/account").page
+    yield "choose a password", bob.opens("/support/account/password").page
+    yield "for supervisors", bob.opens("/support/history", 403).page
+    yield "sign a viewer out", bob.opens(f"{VIEWER}/sign-out").page
+
+
+def pages_of_the_first_sign_in(services: Services, browser: PageClient) -> Pages:
+    """Lead an agent with a new account through their first sign-in."""
+    password = services.agents.add("Newcomer", Role.AGENT)
+    form = browser.get("/support/sign-in")
+    yield "staff sign-in", form
+    browser.submit(form, "/support/sign-in", 303, name="newcomer", password=password)
+    yield "second factor", browser.get("/support/sign-in/enrol")
 
 
 def fill_history(ledger: Ledger) -> None:

@@ -63,7 +63,11 @@ def pages_of_staff(app: Flask, browse: Browse) -> Pages:
     sign_in_staff(app, browser := browse(app))
     bob = Bob(browser)
     sign_in_staff(app, supervisor := browse(app), "supervisor", Role.SUPERVISOR)
-    for pages in (console_pages.pages_of_finding, console_pages.pages_of_helping, console_pages.pages_of_unlinking):
+    yield from console_pages.pages_of_the_first_sign_in(services_of(app), browse(app))
+    for pages in (
+        *(console_pages.pages_of_finding, console_pages.pages_of_helping),
+        *(console_pages.pages_of_unlinking, console_pages.pages_of_an_agent),
+    ):
         yield from pages(bob)
     console_pages.fill_history(services_of(app).ledger)
     yield from console_pages.pages_of_history(supervisor)
