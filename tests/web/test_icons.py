@@ -1,6 +1,7 @@
 """What browsers, phones and search engines ask for without a link to it, and the icons that every page names."""
 
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.robotparser import RobotFileParser
@@ -17,6 +18,8 @@ from tests.harness.internals import flask_client
 from tests.harness.page import PageClient
 
 PNG = b"\x89PNG\r\n\x1a\n"
+# Accents, as pixels are.
+OURS, THEIRS = b"\x1f\x5e\xff", b"\xb3\x26\x1e"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 TOUCH = (
     *("/apple-touch-icon.png", "/apple-touch-icon-precomposed.png", "/apple-touch-icon-120x120.png"),
@@ -90,6 +93,22 @@ def test_our_own_icon_comes_in_every_format(client: PageClient) -> None:
     assert links["icon image/svg+xml"].startswith(b"<svg")
     assert (links["icon image/x-icon"], links["apple-touch-icon image/png"]) == (favicon, touch)
     assert len(favicon) + len(touch) < 8 * 1024
+
+
+def test_our_own_icon_is_in_the_accent_of_the_brand(
+    make_app: Callable[..., Flask], browse: Callable[..., PageClient], client: PageClient
+) -> None:
+    theirs = browse(make_app(brand_accent="#b3261e"))
+    assert b'fill="#b3261e"' in icon_links(theirs)["icon image/svg+xml"]
+    for path in ("/favicon.ico", "/apple-touch-icon.png"):
+        before, after = content(client, path), content(theirs, path)
+        assert (OURS in before, THEIRS in before, OURS in after, THEIRS in after) == (True, False, False, True)
+        assert len(before) == len(after)
+    # A browser reads no chunk whose checksum is wrong.
+    picture = content(theirs, "/apple-touch-icon.png")
+    start = picture.index(b"PLTE")
+    end = start + 4 + int.from_bytes(picture[start - 4 : start])
+    assert int.from_bytes(picture[end : end + 4]) == zlib.crc32(picture[start:end])
 
 
 def test_a_picture_of_the_brand_is_its_icon_everywhere(branded: Callable[[str, bytes], PageClient]) -> None:

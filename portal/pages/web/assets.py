@@ -25,6 +25,7 @@ OTHER_PARTS = ("js/*.js", "img/*", "robots.txt")
 # Asked for by browsers, phones and search engines without a link to them.
 ROOT_FILES = {**icons.root_paths(), "/robots.txt": "robots.txt"}
 
+OWN_ICONS = frozenset(data_dir("static") / name for name in (icons.DRAWING, icons.FAVICON, icons.TOUCH))
 Logos = tuple[Path | None, Path | None]
 
 
@@ -46,7 +47,7 @@ class Assets:
         for name, parts in STYLESHEETS.items():
             self._add(name, _stylesheet(sources, parts, accent))
         self._add(SCRIPT, _script(sources))
-        others = {name: path.read_bytes() for name, path in _files(sources, OTHER_PARTS)}
+        others = {name: _content(path, accent) for name, path in _files(sources, OTHER_PARTS)}
         for name, content in (others | icons.files(icon)).items():
             self._add(name, content)
         self.icon_links = [(link, self.url(link.name)) for link in icons.links(icon)]
@@ -85,6 +86,11 @@ def init_app(app: Flask, settings: Settings) -> Assets:
 def _stylesheet(sources: list[Path], parts: tuple[str, ...], accent: str) -> bytes:
     texts = [path.read_text(encoding="utf-8") for _, path in _files(sources, parts)]
     return "".join([*texts, stylesheet(Accent.of(accent))]).encode()
+
+
+def _content(path: Path, accent: str) -> bytes:
+    content = path.read_bytes()
+    return icons.in_colour(content, Accent.of(accent).light.colour) if path in OWN_ICONS else content
 
 
 def _script(sources: list[Path]) -> bytes:

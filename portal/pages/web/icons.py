@@ -1,6 +1,7 @@
 """The brand's icon in the formats that browsers and phones ask for, whether a page names them or not."""
 
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,11 @@ from pathlib import Path
 DRAWING, FAVICON, TOUCH = "img/icon.svg", "img/favicon.ico", "img/apple-touch-icon.png"
 # In pixels, as the names that iOS has asked for since its first version say; it scales what it gets.
 TOUCH_SIZES = (57, 60, 72, 76, 114, 120, 144, 152, 167, 180)
+
+
+# The accent that our own icons are drawn in.
+OWN_COLOUR = bytes.fromhex("1f5eff")
+PALETTE = b"PLTE"
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,29 @@ def files(icon: Path | None) -> dict[str, bytes]:
         return {}
     content = icon.read_bytes()
     return {DRAWING: content} if _is_drawing(icon) else {TOUCH: content, FAVICON: ico(content)}
+
+
+def in_colour(content: bytes, colour: str) -> bytes:
+    """Return one of our own icons in another accent, as ``#rrggbb``: a drawing, or pictures with a palette."""
+    if PALETTE not in content:
+        return content.replace(f"#{OWN_COLOUR.hex()}".encode(), colour.encode())
+    pictures, wanted = bytearray(content), bytes.fromhex(colour[1:])
+    at = content.find(PALETTE)
+    while at >= 0:
+        start, end = at + 4, at + 4 + int.from_bytes(content[at - 4 : at])
+        pictures[start:end] = _palette(content[start:end], wanted)
+        pictures[end : end + 4] = zlib.crc32(pictures[at:end]).to_bytes(4)
+        at = content.find(PALETTE, end)
+    return bytes(pictures)
+
+
+def _palette(entries: bytes, wanted: bytes) -> bytes:
+    """Return a palette between our own accent and white as one between another accent and white."""
+    changed = bytearray()
+    for start in range(0, len(entries), 3):
+        white = max(0.0, (entries[start] - OWN_COLOUR[0]) / (255 - OWN_COLOUR[0]))
+        changed += bytes(round(channel + white * (255 - channel)) for channel in wanted)
+    return bytes(changed)
 
 
 def links(icon: Path | None) -> tuple[IconLink, ...]:
