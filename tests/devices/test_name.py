@@ -169,6 +169,9 @@ def test_an_invalid_name_is_refused_and_stays_in_the_field(
 
     assert page.title.startswith("Error: Give this TV a name")
     assert complaint in page.summary
+    # Said once, and the field names it.
+    assert page.text("body").count(complaint) == 1
+    assert "problem" in page.select_one('#name[aria-invalid="true"]')["aria-describedby"].split()
     # Browsers read a NUL as U+FFFD.
     assert page.value("#name").strip() == typed.strip().replace("\0", "\ufffd")
     assert names(app) == {}

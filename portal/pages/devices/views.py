@@ -46,9 +46,9 @@ def list_tvs(viewer: Viewer) -> Response:
 
 @bp.get("/devices/<device>/name")
 @with_tv
-def edit_name(_: Viewer, tv: LinkedTV) -> Response:
+def edit_name(viewer: Viewer, tv: LinkedTV) -> Response:
     typed = identity.take_tv_name(request.path)
-    return _name_page(tv, NameTVForm(formdata=None, name=tv.name if typed is None else typed))
+    return _name_page(viewer, tv, NameTVForm(formdata=None, name=tv.name if typed is None else typed))
 
 
 @bp.post("/devices/<device>/name")
@@ -58,7 +58,7 @@ def edit_name(_: Viewer, tv: LinkedTV) -> Response:
 def name_tv(viewer: Viewer, tv: LinkedTV) -> Response:
     form = NameTVForm()
     if not form.validate():
-        return _name_page(tv, form, problem="invalid")
+        return _name_page(viewer, tv, form, problem="invalid")
     services().preferences.name_tv(viewer.consumer_id, tv.linked_device_id, form.name.data or "")
     identity.leave_flash(Flash.NAMED)
     return see_other("/devices")
@@ -89,8 +89,8 @@ def zype_failed(error: ZypeError) -> Response:
 
 @on_stale_form("devices.name_tv")
 @with_tv
-def name_tv_again(_: Viewer, tv: LinkedTV) -> Response:
-    return _name_page(tv, NameTVForm(), problem="stale")
+def name_tv_again(viewer: Viewer, tv: LinkedTV) -> Response:
+    return _name_page(viewer, tv, NameTVForm(), problem="stale")
 
 
 @on_stale_form("devices.unlink_tv")
@@ -105,8 +105,9 @@ def _list_page(tvs: Sequence[LinkedTV] | None, *, flash: str | None = None, retr
     return render_page("devices/list_tvs.html", status, retry_after=retry_after, tvs=tvs, flash=flash)
 
 
-def _name_page(tv: LinkedTV, form: NameTVForm, problem: str | None = None) -> Response:
-    return render_page("devices/name_tv.html", status_of(problem), tv=tv, form=form, problem=problem)
+def _name_page(viewer: Viewer, tv: LinkedTV, form: NameTVForm, problem: str | None = None) -> Response:
+    names = services().preferences.tv_names(viewer.consumer_id).values()
+    return render_page("devices/name_tv.html", status_of(problem), tv=tv, form=form, names=names, problem=problem)
 
 
 def _confirm_page(tv: LinkedTV, problem: str | None = None) -> Response:
