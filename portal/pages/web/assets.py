@@ -8,6 +8,7 @@ from flask import Flask
 
 from portal.pages.web import icons
 from portal.pages.web.accent import Accent, stylesheet
+from portal.pages.web.indentation import without_comments
 from portal.pages.web.static_files import StaticFile, StaticFiles
 from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
@@ -85,7 +86,7 @@ def init_app(app: Flask, settings: Settings) -> Assets:
 
 def _stylesheet(sources: list[Path], parts: tuple[str, ...], accent: str) -> bytes:
     texts = [path.read_text(encoding="utf-8") for _, path in _files(sources, parts)]
-    return "".join([*texts, stylesheet(Accent.of(accent))]).encode()
+    return without_comments("".join([*texts, stylesheet(Accent.of(accent))])).encode()
 
 
 def _content(path: Path, accent: str) -> bytes:

@@ -11,6 +11,7 @@ from portal.pages.identity.viewer import cached_viewer
 from portal.pages.web import language, times
 from portal.pages.web.assets import Assets
 from portal.pages.web.components import Components
+from portal.pages.web.indentation import UnindentedPages
 from portal.pages.web.origins import CONSOLE, is_console_origin
 from portal.pages.web.paths import HOME
 from portal.settings.package_data import data_dir
@@ -26,6 +27,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     language.init_app(app, settings)
     times.register(app.jinja_env)
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.add_extension(UnindentedPages)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["asset"] = assets.url
