@@ -34,6 +34,7 @@ from portal.pages.staff_auth.oidc import sign_in as staff_oidc
 from portal.pages.staff_auth.oidc.views import bp as staff_oidc_pages
 from portal.pages.staff_auth.password_views import bp as staff_password
 from portal.pages.staff_auth.views import bp as staff
+from portal.pages.styleguide.views import bp as styleguide
 from portal.pages.support.history_views import bp as support_history
 from portal.pages.support.linking_views import bp as support_linking
 from portal.pages.support.sign_out_views import bp as support_sign_out
@@ -94,6 +95,8 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
             *(support, support_linking, support_unlinking, support_sign_out, support_history),
         ):
             app.register_blueprint(blueprint)
+    if settings.mode == "sandbox":
+        app.register_blueprint(styleguide)
     # Last comes what runs before Flask: the check of the Host header, and outermost the client's address from proxies.
     headers.init_app(app, settings)
     client_address.init_app(app, settings)

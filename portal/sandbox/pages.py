@@ -17,6 +17,7 @@ def index() -> str:
     return render_template(
         "index.html",
         activate_url=sandbox().activate_url,
+        styleguide_url=f"{sandbox().portal_origin}/styleguide",
         named=(seed.ALICE, seed.MALLORY),
         viewers=seed.VIEWERS,
         staff=seed.STAFF,

@@ -20,6 +20,8 @@ OPEN = {
     ("GET", "/healthz"): 200,
     ("GET", "/readyz"): 200,
     ("GET", "/.well-known/change-password"): 303,
+    # In sandbox mode alone.
+    ("GET", "/styleguide"): 200,
     # It shows the ways to sign in and nothing else.
     ("GET", "/activate"): 200,
     ("GET", "/sign-in"): 200,

@@ -68,6 +68,7 @@ def test_it_lists_the_magic_pins_and_the_sign_ins_on_its_front_page(calls: Calls
         assert text in shown.text
     assert shown.select('main a[href="/tv"]')
     assert shown.select(f'main a[href="{PORTAL}/activate"]')
+    assert shown.select(f'main a[href="{PORTAL}/styleguide"]')
 
 
 def test_every_page_leads_to_every_other_and_to_the_portal(calls: Calls, app: Flask) -> None:

@@ -45,7 +45,8 @@ def untranslated(template: str) -> list[str]:
 
 def templates() -> list[Path]:
     """Return the templates that are in every language."""
-    return [path for path in (ROOT / "templates").rglob("*.*") if not set(path.parts) & {*ENGLISH_ALONE}]
+    paths = (ROOT / "templates").rglob("*.*")
+    return [path for path in paths if not {*path.relative_to(ROOT).parts} & {*ENGLISH_ALONE}]
 
 
 def test_templates_show_nothing_but_texts_that_are_translated() -> None:

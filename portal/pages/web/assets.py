@@ -14,10 +14,11 @@ from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
 
 URL = "/static/"
-# The parts of each stylesheet in their order. Pages of the console load both, viewers' pages the first alone.
+# The parts of each stylesheet in their order. Pages of the console load two, viewers' pages the first alone.
 STYLESHEETS = {
     "site.css": ("css/tokens.css", "css/base.css", "css/components/*.css"),
     "console.css": ("css/console/*.css",),
+    "styleguide.css": ("css/styleguide/*.css",),
 }
 # What a viewer's page needs of scripts is one file too: each more is a request.
 SCRIPT = "site.js"

@@ -28,7 +28,7 @@ bp = Blueprint("language", __name__)
 log = structlog.get_logger("portal.web")
 
 _PAGES = (
-    *("/activate", "/activate/compare", "/activate/done", "/devices", "/sign-in"),
+    *("/activate", "/activate/compare", "/activate/done", "/devices", "/sign-in", "/styleguide"),
     *("/support", "/support/account", "/support/account/password", "/support/history"),
     *("/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
