@@ -5,6 +5,7 @@ import gc
 import importlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from xdist.workermanage import WorkerController
 from tests.harness.run_folder import make_run_folder, remove_run_folder
 
 TESTS = Path(__file__).parent
+# Where tests take seconds.
+STORIES = ("faults", "stories")
 MEMORY = Path("/dev/shm")  # noqa: S108 - Pytest makes a folder of its own there.
 MEMORY_BYTES = 2**30
 
@@ -72,9 +75,12 @@ def pytest_collection(session: pytest.Session) -> None:
             importlib.import_module(".".join(file.relative_to(TESTS.parent).with_suffix("").parts))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share what is slow to start in one worker: Chromium, hypothesis, or what a module starts once."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Keep tests that share what is slow to start in one worker: Chromium, hypothesis, or what a module starts once.
+
+    Stories come first: one that came last would keep a worker busy for seconds while the others have nothing to do.
+    """
     for item in items:
         if isinstance(item, pytest.Function):
             fixtures = item._fixtureinfo.name2fixturedefs
@@ -85,6 +91,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.xdist_group("hypothesis"))
             elif any(definitions[-1].scope == "module" for definitions in fixtures.values()):
                 item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    yield
+    items.sort(key=lambda item: item.path.parent.name not in STORIES)
 
 
 def pytest_collection_finish() -> None:
