@@ -43,9 +43,13 @@ def test_it_serves_with_a_dotenv_file_and_logs_without_the_query(tmp_path: Path)
             "PORTAL_SANDBOX_PUBLIC: must be yes if others may reach sandbox mode",
         ),
         ("", "PORTAL_SECRET_KEY: is required"),
+        (
+            f"PORTAL_SECRET_KEY={KEY}\nPORTAL_OVERRIDES_DIR=.\n",
+            "PORTAL_OVERRIDES_DIR: it has neither templates nor static",
+        ),
     ],
 )
-def test_it_refuses_sandbox_mode_at_a_public_address_and_a_missing_secret_key(
+def test_it_refuses_what_serve_refuses_and_a_missing_secret_key(
     given: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text(given)
