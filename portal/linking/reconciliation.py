@@ -1,6 +1,7 @@
 """What a PIN that Zype does not know means: after a refresh or a lost answer, it is gone because it was linked."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from portal.settings.keys import Keyring
 from portal.settings.settings import Settings
 from portal.zype.client import ZypeClient
 from portal.zype.deadline import Deadline
-from portal.zype.errors import ZypeError
+from portal.zype.errors import NotFound, ZypeError
 
 log = structlog.get_logger("portal.linking")
 
@@ -71,9 +72,11 @@ class Reconciliation:
         """Return which of the consumer's TVs was linked by this PIN, or none if that can't be told."""
         try:
             for device_id in self._device_ids(consumer_id, deadline):
-                device = self.zype.pin_status(device_id, deadline)
-                if device.consumer_id == consumer_id and self._is_same(pin, device.pin):
-                    return device_id
+                # The ledger also knows TVs of which Zype knows no PIN any more.
+                with suppress(NotFound):
+                    device = self.zype.pin_status(device_id, deadline)
+                    if device.consumer_id == consumer_id and self._is_same(pin, device.pin):
+                        return device_id
         except ZypeError as error:
             log.warning("zype_could_not_be_asked", error=str(error))
         except SQLAlchemyError as error:
