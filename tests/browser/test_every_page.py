@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 
 import playwright.sync_api as playwright
 import pytest
@@ -11,15 +12,18 @@ from flask import Flask
 from portal.domain.actors import Role
 from portal.sandbox import seed
 from portal.settings.package_data import languages
-from tests.browser import console_pages, viewer_pages
+from tests.browser import console_pages, other_pages, viewer_pages
 from tests.fixtures import services_of
+from tests.harness import people
 from tests.harness.page import Page, PageClient
 from tests.harness.page_loads import PageLoads, faults_of_loading
 from tests.harness.page_walk import VIEWS_OF_A_LANGUAGE, VIEWS_OF_ENTRY, PageWalk
 from tests.harness.people import Alice
 from tests.harness.pseudo_locale import CODE, speak_pseudo
+from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.staff import sign_in_staff
 from tests.harness.translation_checks import translated
+from tests.harness.viewers import begin_session
 from tests.support.conftest import Bob
 
 # What fits into the first round trip of a connection.
@@ -31,13 +35,15 @@ VERBATIM = (
 )
 SIZES_OF_FILES = "performance.getEntriesByType('resource').map(it => [it.encodedBodySize, it.decodedBodySize])"
 Browse = Callable[..., PageClient]
+
 Pages = Iterator[tuple[str, Page]]
 
 
 @pytest.fixture
 def environ(environ: dict[str, str]) -> dict[str, str]:
-    """A day of an agent that is over soon, for the notice in the history."""
-    return environ | {"PORTAL_LIMIT_AGENT": "5/day"}
+    """Limits that are soon reached."""
+    limits = {"PORTAL_LIMIT_SIGN_IN": "3/15minutes", "PORTAL_LIMIT_VIEWER": "3/day", "PORTAL_LIMIT_AGENT": "12/day"}
+    return environ | limits
 
 
 @pytest.fixture
@@ -54,36 +60,56 @@ def browse(browse: Callable[..., PageClient]) -> Browse:
     return partial(browse, language=CODE)
 
 
-def pages_of_viewers(app: Flask, browse: Browse) -> Pages:
-    for pages in (viewer_pages.pages_of_entry, viewer_pages.pages_of_linking, viewer_pages.pages_of_tvs):
-        yield from pages(Alice(browse(app)))
+def viewers(app: Flask, browse: Browse) -> Iterator[Alice]:
+    """Yield one viewer after the other, each with an account of their own, signed in."""
+    for account in seed.consumers():
+        viewer = Alice(browse(app))
+        viewer.account = account
+        begin_session(app, viewer)
+        yield viewer
 
 
-def pages_of_staff(app: Flask, browse: Browse) -> Pages:
+def pages_of_viewers(app: Flask, browse: Browse, sandbox: SimulatedZype) -> Pages:
+    yield from viewer_pages.pages_of_signing_in(Alice(browse(app, "192.0.2.7")))
+    alice, *others = islice(viewers(app, browse), 5)
+    yield from viewer_pages.pages_of_tvs(alice, sandbox)
+    yield from viewer_pages.pages_of_typing(others[0])
+    yield from viewer_pages.pages_of_more_answers(others[1])
+    yield from viewer_pages.pages_of_comparing(others[2])
+    yield from viewer_pages.pages_of_success(others[3], sandbox)
+
+
+def pages_of_staff(app: Flask, browse: Browse, sandbox: SimulatedZype) -> Pages:
+    services = services_of(app)
     sign_in_staff(app, browser := browse(app))
     bob = Bob(browser)
     sign_in_staff(app, supervisor := browse(app), "supervisor", Role.SUPERVISOR)
-    yield from console_pages.pages_of_the_first_sign_in(services_of(app), browse(app))
-    for pages in (
-        *(console_pages.pages_of_finding, console_pages.pages_of_helping),
-        *(console_pages.pages_of_unlinking, console_pages.pages_of_an_agent),
-    ):
-        yield from pages(bob)
-    console_pages.fill_history(services_of(app).ledger)
+    yield from console_pages.pages_of_account(bob)
+    yield from console_pages.pages_of_finding(bob, sandbox)
+    yield from console_pages.pages_of_helping(bob, sandbox)
+    yield from console_pages.pages_of_unlinking(bob, sandbox)
+    console_pages.fill_history(services.ledger)
+    yield "too many links", bob.links("good9", 429).page
     yield from console_pages.pages_of_history(supervisor)
+    colleague, newcomer = people.Bob(browse(app, "192.0.2.8")), people.Bob(browse(app, "192.0.2.9"))
+    colleague.name, newcomer.name = "colleague", "newcomer"
+    yield from console_pages.pages_of_signing_in(colleague.with_account(services))
+    newcomer.password = services.agents.add(newcomer.name, newcomer.role)
+    yield from console_pages.pages_of_enrolling(newcomer)
 
 
 def test_every_page_fits_and_can_be_read_and_pressed(
-    live: str, app: Flask, browse: Browse, phone: playwright.Page
+    live: str, app: Flask, browse: Browse, phone: playwright.Page, sandbox: SimulatedZype
 ) -> None:
-    pages = [*pages_of_viewers(app, browse), *pages_of_staff(app, browse)]
+    pages = [*pages_of_viewers(app, browse, sandbox), *pages_of_staff(app, browse, sandbox)]
+    pages += [*other_pages.pages_of_errors(app), *other_pages.pages_of_provider(app)]
     assert [name for name, page in pages if "⟦" not in page.source] == []
     phone.goto(f"{live}/activate")
 
     faults = PageWalk(phone).faults(pages)
     faults += [f"{name}: {text}" for name, page in pages for text in translated(page, VERBATIM)]
     # Of those that have the same heading, and failed or did not, the last one.
-    loaded = {(page.heading, page.status): (name, page) for name, page in pages}
+    loaded = {(page.heading, page.status < 400): (name, page) for name, page in pages}
     faults += PageLoads(app, live, phone).faults(loaded.values())
 
     assert not faults, "\n".join(faults)
@@ -106,7 +132,7 @@ def test_the_first_pages_have_room_in_each_language_and_are_small(
     live: str, app: Flask, make_app: Callable[..., Flask], browse: Browse, phone: playwright.Page
 ) -> None:
     pages, entry = [], []
-    speaking = make_app(limit_viewer="3/day")
+    speaking = make_app()
     for code, account in zip(languages(), seed.consumers(), strict=False):
         alice = Alice(browse(speaking, language=code))
         alice.account = account

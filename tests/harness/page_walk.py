@@ -33,7 +33,7 @@ class View:
     forced_colours: bool = False
 
 
-PHONE = ("structure", "contrast", "width", "targets", "clipping", "focus", "order", "language")
+PHONE = ("structure", "headings", "contrast", "width", "targets", "clipping", "focus", "order", "language")
 VIEWS = (
     View(360, 740, "light", PHONE),
     View(1280, 800, "dark", ("contrast", "width", "band", "clipping", "focus")),

@@ -1,20 +1,24 @@
-// Axe's rules, each page asked once for what can be new on it: they take most of the time of the walk.
+// Axe's rules take most of the time of the walk, so each part of a page is asked once.
 const report = ({ violations }) =>
   violations.flatMap(({ id, help, nodes }) => nodes.map((it) => `${id}: ${help}: ${it.html} ${it.failureSummary}`));
 
-// All but contrast depends on the elements and not on their words.
-const skeleton = () =>
-  document.documentElement.outerHTML
-    .replace(/>[^<]*[^<\s][^<]*</g, ">x<")
-    .replace(/ (value|href|action|formaction|datetime|content|title|aria-label)="[^"]+"/g, ' $1="x"');
+// All but contrast depends on the elements and not on their words. A page with another header or footer is asked whole.
 const sound = new Set();
-
 walk.checks.structure = async () => {
-  const found = skeleton();
-  if (sound.has(found)) return [];
-  const results = await axe.run({ resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } } });
-  if (!results.violations.length) sound.add(found);
+  const parts = walk.parts().map((it) => [it, walk.skeleton(it)]).filter(([, skeleton]) => !sound.has(skeleton));
+  if (!parts.length) return [];
+  const isWhole = parts.some(([it]) => !it.closest("main"));
+  const what = isWhole ? document : { include: parts.map(([it]) => it) };
+  const results = await axe.run(what, { resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } } });
+  if (!results.violations.length) parts.forEach(([, skeleton]) => sound.add(skeleton));
   return report(results);
+};
+
+// What axe says of the headings of a page, which are in several parts.
+walk.checks.headings = () => {
+  const levels = [...document.querySelectorAll("h1, h2, h3, h4")].filter(walk.isSeen).map((it) => [it, Number(it.tagName[1])]);
+  return levels.filter(([, level], index) => level > 1 + (index && levels[index - 1][1]))
+    .map(([it]) => `a heading skips a level: ${walk.start(it)}`);
 };
 
 // Contrast depends on these alone. Each element that others stand in is read once, and what it does not paint is left out.

@@ -46,13 +46,13 @@ const faultOfPlace = (element) => {
     ? "" : `is under ${walk.start(top)} with the focus`;
 };
 
-// What pages have in common above and below their main part is looked at once in each view.
-const shared = new Set();
+// Elements of one kind, in the same surroundings, are looked at once in each view.
+const seen = new Set();
 const isNew = (element) => {
-  if (element.closest("main")) return true;
-  const part = [...document.body.children].find((it) => it.contains(element));
-  const key = [innerWidth, part.outerHTML.replace(/ value="[^"]*"/g, ""), walk.start(element)].join();
-  return !shared.has(key) && shared.add(key);
+  const key = [innerWidth, walk.outline(element.cloneNode(false))];
+  for (let it = element.parentElement; it; it = it.parentElement) key.push(it.tagName, it.className);
+  const text = key.join();
+  return !seen.has(text) && seen.add(text);
 };
 const faultsOfFocus = (element) => {
   element.focus();

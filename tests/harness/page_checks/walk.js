@@ -39,6 +39,13 @@ walk.look = async (names, theme) => {
   return faults;
 };
 
+// The parts that pages are made of: what stands directly in the main part, and what stands around it.
+walk.parts = () => [...document.body.children].flatMap((it) => (it.matches("main") ? [...it.children] : [it]));
+// Elements without their words, or with them: names, addresses and what forms hold differ and change no look.
+const withoutValues = (html) => html.replace(/ (value|href|action|formaction|datetime|content|id|for|aria-\w+by)="[^"]+"/g, ' $1="x"');
+walk.skeleton = (part) => withoutValues(part.outerHTML).replace(/ (title|aria-label)="[^"]+"/g, ' $1="x"').replace(/>[^<]*[^<\s][^<]*</g, ">x<");
+walk.outline = (part) => withoutValues(part.outerHTML);
+
 walk.isSeen = (element) => element.checkVisibility({ visibilityProperty: true, contentVisibilityAuto: true });
 walk.start = (element) => element.outerHTML.replace(/\s+/g, " ").slice(0, 160);
 // Parts for screen readers alone are cut to nothing.
