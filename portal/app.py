@@ -23,6 +23,7 @@ from portal.pages.activate import pin_of_link
 from portal.pages.activate.linked_views import bp as activate_linked
 from portal.pages.activate.views import bp as activate
 from portal.pages.auth import authorization_code
+from portal.pages.auth.forgotten_password_views import bp as forgotten_password
 from portal.pages.auth.handoff import sign_in as handoff
 from portal.pages.auth.views import bp as auth
 from portal.pages.devices.views import bp as devices
@@ -59,6 +60,7 @@ from portal.settings.settings import Settings
 from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
 from portal.viewers.directory import Directory
+from portal.viewers.password_mails import PasswordMails
 from portal.viewers.preferences import ViewerPreferences
 from portal.viewers.sign_out import SignOut
 from portal.viewers.tv_numbers import TVNumbers
@@ -87,7 +89,7 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
     authorization_code.init_app(app, settings)
     handoff.init_app(app, settings)
     staff_oidc.init_app(app, settings)
-    for blueprint in (ops, auth, activate, activate_linked, devices):
+    for blueprint in (ops, auth, forgotten_password, activate, activate_linked, devices):
         app.register_blueprint(blueprint)
     if settings.has_console:
         for blueprint in (
@@ -158,6 +160,7 @@ def create_services(settings: Settings, is_draining: Callable[[], bool] = lambda
         budgets=Budgets(database, settings),
         preferences=preferences,
         directory=Directory(settings, ledger, history, preferences, TVNumbers(database), zype),
+        password_mails=PasswordMails(settings, ledger, zype),
         agents=Agents(database, sessions, ledger),
         second_factor=SecondFactor(database, settings, ledger),
         is_draining=is_draining,

@@ -20,6 +20,7 @@ from portal.settings.settings import Settings
 from portal.staff.agents import Agents
 from portal.staff.second_factor import SecondFactor
 from portal.viewers.directory import Directory
+from portal.viewers.password_mails import PasswordMails
 from portal.viewers.preferences import ViewerPreferences
 from portal.viewers.sign_out import SignOut
 from portal.zype.client import ZypeClient
@@ -47,6 +48,7 @@ class Services:
     budgets: Budgets
     preferences: ViewerPreferences
     directory: Directory
+    password_mails: PasswordMails
     agents: Agents
     second_factor: SecondFactor
     # Whether the server will stop soon, so that it is to get no new requests.

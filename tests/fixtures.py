@@ -22,6 +22,7 @@ from portal.services import EXTENSION, Services
 from portal.settings.environment import variable
 from portal.settings.loading import load
 from portal.settings.settings import Settings
+from portal.viewers import password_mails
 from tests.harness import postgres, servers
 from tests.harness.chromium import chromium
 from tests.harness.commands import fork_with
@@ -48,6 +49,8 @@ share_compiled_statements()
 hash_at_smallest_costs()
 servers.remember_versions()
 read_templates_once()
+# How long an answer waits that must not tell by its time whether there is an account.
+password_mails.STEP_SECONDS = 0.001
 
 
 def pytest_unconfigure() -> None:

@@ -54,6 +54,19 @@ class LookUpOutcome(StrEnum):
     MISCONFIGURED = "misconfigured"
 
 
+class PasswordMailOutcome(StrEnum):
+    """How a request for Zype's mail to set a new password ended."""
+
+    # Zype took the request.
+    SENT = "sent"
+    # Zype knows no account with that email, or a rule of its own forbids it.
+    REFUSED = "refused"
+    TOO_MANY = "too_many"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"
+    MISCONFIGURED = "misconfigured"
+
+
 class ExportOutcome(StrEnum):
     """How an export of the history ended: its file was sent."""
 
@@ -88,6 +101,7 @@ class Action(StrEnum):
     UNLINK = "unlink"
     UNDO = "undo"
     SIGN_IN = "sign_in"
+    FORGOTTEN_PASSWORD = "forgotten_password"  # noqa: S105 - the name of an action
     LOOK_UP = "look_up"
     EXPORT = "export"
     REPORT = "report"
@@ -109,6 +123,7 @@ OUTCOMES: dict[Action, tuple[str, ...]] = {
     Action.UNLINK: tuple(UnlinkOutcome),
     Action.UNDO: tuple(UnlinkOutcome),
     Action.SIGN_IN: tuple(SignInOutcome),
+    Action.FORGOTTEN_PASSWORD: tuple(PasswordMailOutcome),
     Action.LOOK_UP: tuple(LookUpOutcome),
     Action.EXPORT: tuple(ExportOutcome),
     Action.REPORT: tuple(ReportOutcome),

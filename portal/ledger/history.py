@@ -21,7 +21,7 @@ CHUNK_SIZE = 500
 # What a viewer's activity consists of. Which agent looked at the account is for supervisors to know.
 _VIEWER_ACTIONS = (
     *(Action.LINK, Action.UNLINK, Action.UNDO, Action.REPORT),
-    *(Action.SIGN_IN, Action.SIGN_OUT_EVERYWHERE),
+    *(Action.SIGN_IN, Action.FORGOTTEN_PASSWORD, Action.SIGN_OUT_EVERYWHERE),
 )
 
 

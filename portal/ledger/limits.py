@@ -18,7 +18,9 @@ from portal.ledger.tables import (
     counted_or_busy,
     failed,
     ledger,
+    mailed,
     malformed,
+    password_mails,
     pending,
     spent,
     stopped,
@@ -42,6 +44,8 @@ class Counts(Enum):
     ALL_OF_AN_AGENT = auto()
     # Sign-ins whose password was right.
     SUCCESSES = auto()
+    # Mails to set a new password that may have been sent, to an account that exists or not.
+    MAILS = auto()
     # What no PIN, address or id can be.
     MALFORMED = auto()
     MALFORMED_BY_AN_AGENT = auto()
@@ -53,6 +57,7 @@ _CONDITIONS = {
     Counts.GUESSES_AND_BUSY: (failed, counted_or_busy),
     Counts.ALL_OF_AN_AGENT: (by_agent, spent),
     Counts.SUCCESSES: (authenticated,),
+    Counts.MAILS: (password_mails, mailed),
     Counts.MALFORMED: (failed, malformed),
     Counts.MALFORMED_BY_AN_AGENT: (by_agent, malformed),
 }

@@ -4,7 +4,14 @@ import sqlalchemy as sa
 
 from portal.database.schema import APPEND_ONLY, UTCDateTime, metadata
 from portal.domain.actors import ActorKind
-from portal.domain.outcomes import CHANGED_NOTHING, Action, LookUpOutcome, Outcome, SignInOutcome
+from portal.domain.outcomes import (
+    CHANGED_NOTHING,
+    Action,
+    LookUpOutcome,
+    Outcome,
+    PasswordMailOutcome,
+    SignInOutcome,
+)
 
 
 def _is_one_of(*outcomes: str) -> sa.TextClause:
@@ -25,8 +32,14 @@ failed = _is_one_of(*COUNTED, SignInOutcome.BUSY, Outcome.TOO_MANY, Outcome.MALF
 # Sign-ins whose password was right.
 authenticated = _is_one_of(SignInOutcome.SIGNED_IN, SignInOutcome.SECOND_FACTOR_REQUIRED)
 # Outcomes that use up an agent's day: all of calls to Zype. With a stolen account, successes do harm too.
-SPENT = (Outcome.LINKED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, LookUpOutcome.FOUND)
+SPENT = (
+    *(Outcome.LINKED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN),
+    *(LookUpOutcome.FOUND, PasswordMailOutcome.SENT),
+)
 spent = _is_one_of(*SPENT)
+# Requests for the mail to set a new password; each that may have reached Zype counts, since each may be a mail.
+password_mails = sa.text(f"action = '{Action.FORGOTTEN_PASSWORD}'")
+mailed = _is_one_of(PasswordMailOutcome.SENT, PasswordMailOutcome.REFUSED, PasswordMailOutcome.UNKNOWN)
 archives = sa.text(f"action = '{Action.ARCHIVE}'")
 by_agent = sa.text(f"actor_kind = '{ActorKind.AGENT}'")
 
@@ -65,6 +78,16 @@ ledger = sa.Table(
         "address_hash",
         sqlite_where=authenticated,
         postgresql_where=authenticated,
+    ),
+    *(
+        sa.Index(
+            f"ix_ledger_password_mail_{column}",
+            column,
+            "at",
+            sqlite_where=password_mails,
+            postgresql_where=password_mails,
+        )
+        for column in ("subject_hash", "address_hash", "site_hash")
     ),
     sa.Index("ix_ledger_agent", "actor_id", "action", "at", sqlite_where=by_agent, postgresql_where=by_agent),
     sa.Index("ix_ledger_at", "at"),

@@ -133,6 +133,11 @@ class Settings(BaseModel):
         return self.zype_api_key is not None
 
     @property
+    def sends_password_mails(self) -> bool:
+        """Whether viewers have a password at Zype, and the operator has no page of their own to set a new one."""
+        return "password" in self.sign_in and self.brand_forgotten_password_url is None
+
+    @property
     def console_url(self) -> str:
         """The origin at which support staff reach the console."""
         return self.staff_url or self.public_url

@@ -4,7 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
+from portal.domain.actors import Actor
+from portal.settings.addresses import network_prefix
 from portal.zype.errors import Unavailable, ZypeError
 
 FAILURES_TO_OPEN = 10
@@ -90,3 +93,18 @@ class Breaker:
                 if subject is not None:
                     self._subjects.add(subject)
                 self._probe_at = self._clock() + SECONDS_OPEN
+
+
+@dataclass
+class Origin:
+    """A host of Zype's, with its breaker."""
+
+    url: str
+    breaker: Breaker = field(default_factory=Breaker)
+
+
+def subject_of(caller: Actor | None) -> str | None:
+    """Return for whom a failure of Zype's counts once: the viewer or agent, or the address of somebody else."""
+    if caller is None:
+        return None
+    return f"{caller.kind} {caller.id}" if caller.id else network_prefix(caller.address)

@@ -4,16 +4,14 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlencode
 
 from portal.domain.actors import Actor
 from portal.domain.pins import Pin
-from portal.settings.addresses import network_prefix
 from portal.settings.settings import Settings
 from portal.zype import payloads
-from portal.zype.breaker import Breaker
+from portal.zype.breaker import Origin, subject_of
 from portal.zype.bulkhead import Bulkhead, Pool
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
@@ -27,14 +25,6 @@ Parsed = TypeVar("Parsed")
 
 # Zype's ids are 24 hexadecimal characters. What can't be one segment of a path can't be an id.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-@dataclass
-class _Origin:
-    """A host of Zype's, with its breaker."""
-
-    url: str
-    breaker: Breaker = field(default_factory=Breaker)
 
 
 class ZypeClient:
@@ -62,8 +52,8 @@ class ZypeClient:
         self._find_caller = find_caller
         self._transport = Transport(settings)
         self._bulkhead = Bulkhead(settings.zype_concurrency, on_full)
-        self._api = _Origin(settings.zype_api_url)
-        self._login = _Origin(settings.zype_login_url)
+        self._api = Origin(settings.zype_api_url)
+        self._login = Origin(settings.zype_login_url)
 
     def link(self, pin: Pin, consumer_id: str, deadline: Deadline | None = None) -> DevicePin:
         """Link the device that shows a PIN to a viewer.
@@ -99,13 +89,21 @@ class ZypeClient:
         call = self._new_call(deadline, {"email": email, "per_page": "100", **self._admin_key()})
         return self._send("consumers_by_email", self._api, "GET", "/consumers", call, payloads.consumers)
 
+    def forgot_password(self, email: str, deadline: Deadline | None = None) -> None:
+        """Have Zype send a viewer its mail to set a new password; Refused or NotFound if it has no such account.
+
+        Raises besides what ``link`` raises.
+        """
+        # Not in the query: what stands there ends up in logs.
+        call = self._new_call(deadline, self._app_or_admin_key(), {"email": email})
+        path, subject = "/consumers/forgot_password", _account(email)
+        self._send("forgot_password", self._api, "PUT", path, call, lambda answer: None, subject)
+
     def token(self, email: str, password: str, deadline: Deadline | None = None) -> Token:
         """Return a token for a viewer's email and password; BadCredentials if they are wrong."""
         form = {"grant_type": "password", "username": email, "password": password, **self._client_fields()}
         call = self._new_call(deadline, form=form)
-        # The same account in any spelling, so that one account for which Zype fails can't open the breaker for all.
-        subject = email.strip().casefold()
-        return self._send("token", self._login, "POST", TOKEN_PATH, call, payloads.token, subject)
+        return self._send("token", self._login, "POST", TOKEN_PATH, call, payloads.token, _account(email))
 
     def token_info(self, access_token: str, deadline: Deadline | None = None) -> TokenInfo:
         """Return the owner of a token; BadCredentials if the token is not valid."""
@@ -178,10 +176,13 @@ class ZypeClient:
         return Call(deadline or Deadline(self._settings.zype_deadline), urlencode(query or {}), form or {})
 
     def _pin_call(self, deadline: Deadline | None, query: Mapping[str, str]) -> Call:
-        """Return a call about a PIN, by the App key if there is one: it opens one app, the Admin key the property."""
+        """Return a call about a PIN."""
+        return self._new_call(deadline, {**query, **self._app_or_admin_key()})
+
+    def _app_or_admin_key(self) -> dict[str, str]:
+        """Return the App key if there is one: it opens one app, the Admin key the property."""
         app_key = self._settings.zype_app_key
-        key = {"app_key": app_key.get_secret_value()} if app_key else self._admin_key()
-        return self._new_call(deadline, {**query, **key})
+        return {"app_key": app_key.get_secret_value()} if app_key else self._admin_key()
 
     def _admin_key(self) -> dict[str, str]:
         key = self._settings.zype_api_key
@@ -198,7 +199,7 @@ class ZypeClient:
     def _send(
         self,
         name: str,
-        origin: _Origin,
+        origin: Origin,
         method: str,
         path: str,
         call: Call,
@@ -210,7 +211,7 @@ class ZypeClient:
 
     @contextmanager
     def _guard(
-        self, name: str, origin: _Origin, method: str, path: str, call: Call, subject: str | None = None
+        self, name: str, origin: Origin, method: str, path: str, call: Call, subject: str | None = None
     ) -> Iterator[None]:
         """Put a call under bulkhead and breaker, and report its result to the observer.
 
@@ -218,7 +219,7 @@ class ZypeClient:
             subject: the account that the call is about; none for that of the caller.
         """
         caller = self._find_caller()
-        subject = subject or _subject(caller)
+        subject = subject or subject_of(caller)
         start = time.monotonic()
         result = ZypeError.label
         try:
@@ -239,8 +240,6 @@ class ZypeClient:
             self._observe(name, result, time.monotonic() - start)
 
 
-def _subject(caller: Actor | None) -> str | None:
-    """Return for whom a failure of Zype's counts once: the viewer or agent, or the address of somebody else."""
-    if caller is None:
-        return None
-    return f"{caller.kind} {caller.id}" if caller.id else network_prefix(caller.address)
+def _account(email: str) -> str:
+    """Return an account in one spelling: if Zype fails for it alone, that must not open the breaker for all."""
+    return email.strip().casefold()

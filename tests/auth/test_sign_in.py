@@ -296,7 +296,9 @@ def test_the_page_says_what_comes_next_and_leads_on_to_where_the_operator_says(
     assert {link["href"].rpartition("/")[2]: link.text for link in page.select("main a[href^=https]")} == ELSEWHERE
     wrong = sign_in(plain, 422, seed.ALICE.email)
     assert wrong.summary == f"{WRONG} Check both and try again.", "no more than two lines"
-    assert "ask support" in wrong.text("main")
-    assert "support" not in sign_in(theirs, 422, seed.ALICE.email).text("main"), "there is a page for it"
+    assert wrong.text('[formaction="/sign-in/forgotten"]') == ELSEWHERE["forgotten_password"]
+    assert not sign_in(theirs, 422, seed.ALICE.email).select("[formaction^='/sign-in/forgotten']"), (
+        "there is a page for it"
+    )
     # No PIN comes after it.
     assert not plain.get("/sign-in?next=/devices").select(".step, #next-step")

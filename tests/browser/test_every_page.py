@@ -71,6 +71,7 @@ def viewers(app: Flask, browse: Browse) -> Iterator[Alice]:
 
 def pages_of_viewers(app: Flask, browse: Browse, sandbox: SimulatedZype) -> Pages:
     yield from viewer_pages.pages_of_signing_in(Alice(browse(app, "192.0.2.7")))
+    yield from viewer_pages.pages_of_forgotten_password(Alice(browse(app, "192.0.2.7")))
     alice, *others = islice(viewers(app, browse), 5)
     yield from viewer_pages.pages_of_tvs(alice, sandbox)
     yield from viewer_pages.pages_of_typing(others[0])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from portal.sandbox import seed
 from tests.harness.faulty_zype import answering
 from tests.harness.page import Page
 from tests.harness.people import SIGN_OUT, Alice
@@ -29,6 +30,18 @@ def pages_of_signing_in(alice: Alice) -> Pages:
     yield "sign-in not possible", browser.submit(alice.opens("/activate").page, "/sign-in", 503, **down)
     for number, status in enumerate((422, 422, 422, 429)):
         yield f"wrong password {number}", alice.signs_in("wrong", status).page
+
+
+def pages_of_forgotten_password(alice: Alice) -> Pages:
+    """Lead somebody to the page for a forgotten password, from which three mails may be asked for."""
+    browser, form = alice.browser, alice.opens("/sign-in/forgotten").page
+    yield "forgotten password", form
+    yield "no email", browser.submit(form, form.path, 422, email="alice")
+    yield "stale email", browser.submit(form, form.path, 422, email=seed.ALICE.email, **STALE)
+    for _ in range(3):
+        sent = browser.submit(form, form.path, 303, email=seed.ALICE.email)
+    yield "mail on its way", browser.follow(sent)
+    yield "too many mails", browser.submit(form, form.path, 429, email=seed.ALICE.email)
 
 
 def pages_of_typing(alice: Alice) -> Pages:

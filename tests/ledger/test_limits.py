@@ -12,7 +12,7 @@ import time_machine
 from limits import parse
 
 from portal.database.database import Database
-from portal.domain.outcomes import Action, LookUpOutcome, Outcome, SignInOutcome, UnlinkOutcome
+from portal.domain.outcomes import Action, LookUpOutcome, Outcome, PasswordMailOutcome, SignInOutcome, UnlinkOutcome
 from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited
 from portal.ledger.ledger import Ledger
 from portal.ledger.limits import Counts, Limit, address_limits
@@ -340,6 +340,11 @@ def test_counting_reads_an_index_and_never_the_whole_ledger(ledger: Ledger, data
         tried = Attempt(Action.LINK, agent("bob", "2001:db8::1"), "alice", subject_hash="a" * 64)
         if ledger.begin(tried, limits, slow_past=Limit(("subject_hash",), items)) == Begun():
             ledger.finish(tried, Outcome.NOT_FOUND)
+    mail = Attempt(Action.FORGOTTEN_PASSWORD, agent("bob", "2001:db8::1"), subject_hash="a" * 64)
+    mails = (*address_limits(items, Counts.MAILS), Limit(("subject_hash",), items, counts=Counts.MAILS))
+    ledger.begin(mail, mails)
+    ledger.finish(mail, PasswordMailOutcome.SENT)
+    assert isinstance(ledger.begin(replace(mail, id="b" * 32), mails), RateLimited)
     begun = ledger.begin(replace(tried, actor=agent("carol", "192.0.2.1")), slow_past=Limit(("subject_hash",), items))
     ledger.record(tried, Outcome.MALFORMED, Limit(("consumer_id",), items, counts=Counts.MALFORMED))
     ledger.record(tried, Outcome.MALFORMED, replace(day, counts=Counts.MALFORMED_BY_AN_AGENT))
@@ -353,5 +358,6 @@ def test_counting_reads_an_index_and_never_the_whole_ledger(ledger: Ledger, data
         for name in (
             *("failed_consumer_id", "failed_address_hash", "failed_subject_hash", "failed_site_hash"),
             *("agent", "authenticated"),
+            *("password_mail_subject_hash", "password_mail_address_hash", "password_mail_site_hash"),
         )
     }

@@ -62,6 +62,12 @@ FORMS: dict[type[PortalForm], Sent] = {
         {"email": "alice@example.com", "password": "wrong", "next": "/devices"},
         {"email": "alice", "password": "a" * 1001},
     ),
+    auth.ForgottenPasswordForm: Sent(
+        NOBODY,
+        "/sign-in/forgotten",
+        {"email": "alice@example.com", "next": "/devices", "of_sign_in": ""},
+        {"email": "alice"},
+    ),
     auth.SignOutForm: Sent(VIEWER, "/sign-out", {"keep_pin": "y"}),
     devices.NameTVForm: Sent(VIEWER, "/devices/<device>/name", {"name": "Kitchen"}),
     staff.StaffSignInForm: Sent(

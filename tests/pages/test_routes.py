@@ -25,6 +25,7 @@ OPEN = {
     # It shows the ways to sign in and nothing else.
     ("GET", "/activate"): 200,
     ("GET", "/sign-in"): 200,
+    ("GET", "/sign-in/forgotten"): 200,
     ("GET", "/sign-in/code"): 302,
     ("GET", "/sign-in/code/callback"): 200,
     ("GET", "/support/sign-in"): 200,
@@ -39,6 +40,7 @@ OPEN_FORMS = {
     ("POST", "/activate"),
     ("POST", "/activate/discard"),
     ("POST", "/sign-in"),
+    ("POST", "/sign-in/forgotten"),
     ("POST", "/sign-out"),
     ("POST", "/language"),
     ("POST", "/support/sign-in"),

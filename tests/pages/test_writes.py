@@ -146,6 +146,7 @@ def test_without_a_session_nothing_is_written_or_called_past_a_limit(
 
     assert reached >= {
         ("POST", "/sign-in"),
+        ("POST", "/sign-in/forgotten"),
         ("GET", "/sign-in/code"),
         ("POST", "/sign-in/handoff"),
         ("POST", "/support/sign-in"),

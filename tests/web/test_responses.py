@@ -3,7 +3,7 @@
 from portal.domain.outcomes import OUTCOMES
 from portal.pages.web.responses import STATUSES
 
-SUCCESSES = {"linked", "unlinked", "signed_in", "half", "found", "exported", "done", "reported", "archived"}
+SUCCESSES = {"linked", "unlinked", "sent", "signed_in", "half", "found", "exported", "done", "reported", "archived"}
 
 
 def test_every_outcome_but_success_has_a_status() -> None:

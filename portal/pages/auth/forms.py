@@ -46,6 +46,15 @@ class SignInForm(PortalForm):
     next = HiddenField()
 
 
+class ForgottenPasswordForm(PortalForm):
+    """Email of a viewer's account."""
+
+    email = EmailField(filters=[email_or_text], validators=[DataRequired(_("Enter your email address.")), is_email])
+    next = HiddenField()
+    # The button in the form to sign in, which only brings along the email that was typed there.
+    of_sign_in = HiddenField()
+
+
 class SignOutForm(PortalForm):
     """A button. With keep_pin it is the one that switches the account."""
 

@@ -34,6 +34,7 @@ class Flash(StrEnum):
     DAMAGED_LINK = "damaged_link"
     DISCARDED = "discarded"
     NAMED = "named"
+    PASSWORD_MAIL = "password_mail"  # noqa: S105 - a message, not a password
     REPORTED = "reported"
     UNLINKED = "unlinked"
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"

@@ -26,7 +26,7 @@ DATABASE_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 5
 # The methods of the client, and what another client calls through it.
 ZYPE_CALLS = (
     *("link", "unlink", "pin_status", "consumer", "consumers_by_email"),
-    *("token", "token_info", "revoke", "login"),
+    *("token", "token_info", "revoke", "login", "forgot_password"),
 )
 BY_VIEWER_OR_AGENT = (ActorKind.VIEWER, ActorKind.AGENT)
 # Others are counted together: a client may send any word as a method, and each would be a time series of its own.
@@ -134,7 +134,7 @@ def _make_series() -> None:
     for call, result in product(ZYPE_CALLS, ("ok", Misconfigured.label, ContractBroken.label)):
         ZYPE.labels(call, result)
     for action, actor in (
-        *product((Action.LINK, Action.SIGN_IN), BY_VIEWER_OR_AGENT),
+        *product((Action.LINK, Action.SIGN_IN, Action.FORGOTTEN_PASSWORD), BY_VIEWER_OR_AGENT),
         (Action.LOOK_UP, ActorKind.AGENT),
     ):
         STOPPED.labels(action, actor)

@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.database.database import describe
 from portal.database.schema import SchemaState, state_of
 from portal.pages.web.origins import is_console_origin
+from portal.pages.web.paths import FORGOTTEN_PASSWORD
 from portal.pages.web.responses import see_other
 from portal.services import services
 
@@ -37,4 +38,6 @@ def change_password() -> Response:
     """Lead on from where browsers look for it (W3C, A Well-Known URL for Changing Passwords)."""
     if is_console_origin():
         return see_other("/support/account/password")
-    return see_other(services().settings.brand_forgotten_password_url or "/sign-in")
+    settings = services().settings
+    own_page = FORGOTTEN_PASSWORD if settings.sends_password_mails else "/sign-in"
+    return see_other(settings.brand_forgotten_password_url or own_page)

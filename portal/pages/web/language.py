@@ -18,7 +18,7 @@ from portal.pages.identity import viewer as identity
 from portal.pages.web.error_pages import error_page
 from portal.pages.web.forms import PortalForm, is_from_another_site, on_stale_form, stale_reason
 from portal.pages.web.origins import CONSOLE, is_console_origin, is_console_path
-from portal.pages.web.paths import FILTERED_HISTORY, HOME
+from portal.pages.web.paths import FILTERED_HISTORY, FORGOTTEN_PASSWORD, HOME
 from portal.pages.web.responses import see_other
 from portal.services import services
 from portal.settings.package_data import TRANSLATIONS, languages
@@ -28,7 +28,7 @@ bp = Blueprint("language", __name__)
 log = structlog.get_logger("portal.web")
 
 _PAGES = (
-    *("/activate", "/activate/compare", "/activate/done", "/devices", "/sign-in", "/styleguide"),
+    *("/activate", "/activate/compare", "/activate/done", "/devices", "/sign-in", "/sign-in/forgotten", "/styleguide"),
     *("/support", "/support/account", "/support/account/password", "/support/history"),
     *("/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
@@ -37,7 +37,9 @@ _VIEWER_PAGE = re.compile(
 )
 _TV_PAGE = re.compile("/devices/[0-9a-f]{32}/(name|unlink)")
 # Sign-in itself decides whether it knows the path in the query.
-_SIGN_IN_PAGE = re.compile(r"(/support)?/sign-in(/second-factor|/enrol)?\?next=[A-Za-z0-9/._~%-]{1,500}(&again=1)?")
+_SIGN_IN_PAGE = re.compile(
+    r"(/support)?/sign-in(/second-factor|/enrol|/forgotten)?\?next=[A-Za-z0-9/._~%-]{1,500}(&again=1)?"
+)
 _COOKIE = "activate-language"
 _COOKIE_SECONDS = 365 * 24 * 3600
 
@@ -69,7 +71,7 @@ def choose_language() -> Response:
 
 def _keep_typed(response: Response, page: str) -> None:
     """Keep what stands in the form whose button was pressed, for the page that is shown again."""
-    if "password" in request.form:
+    if "password" in request.form or page.startswith(FORGOTTEN_PASSWORD):
         identity.keep_typed(request.form)
     elif is_console_path(page):
         draft.keep_sent(response, page)

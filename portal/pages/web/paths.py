@@ -8,6 +8,7 @@ from flask import current_app, request
 from werkzeug.exceptions import HTTPException
 
 HOME = "/activate"
+FORGOTTEN_PASSWORD = "/sign-in/forgotten"  # noqa: S105 - a path, not a password
 # The one page of the console whose query is kept on the way through a sign-in: the history with its filter.
 FILTERED_HISTORY = re.compile(r"/support/history\?[A-Za-z0-9&=%+._~:-]{1,1000}")
 # The page with the form for a path that only takes a POST, where that is not the nearest page above it.
