@@ -40,8 +40,10 @@ def replaced(name: str, old: str, new: str) -> str:
 
 
 def test_our_own_files_are_sound(tmp_path: Path) -> None:
+    # The other folders have templates of the same kinds, and take as long again.
+    others = shutil.ignore_patterns("styleguide", "staff", "support")
     for folder in (TEMPLATES, STATIC):
-        shutil.copytree(folder, tmp_path / folder.name)
+        shutil.copytree(folder, tmp_path / folder.name, ignore=others)
     assert faults(tmp_path) == []
 
 
