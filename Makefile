@@ -4,6 +4,7 @@
 # make test-image : set up what is missing, then build the image of docs/deploy and run it
 # make soak : set up what is missing, then send 10,000 PINs to each database while everything fails at random
 # make bench-page : set up what is missing, then measure how soon the page is seen on a slow phone, beside a bare page
+# make screenshots : set up what is missing, then draw the pictures of README.md and docs; ARGS=--check compares them
 # make lint : set up what is missing, then check style, types, layers, dead code, dependencies, templates and manifests
 # make mutants : set up what is missing, then run mutation tests on a sample of each room
 # make translations : bring new texts of the pages into every catalogue, then tell which still need words
@@ -19,7 +20,7 @@ BABEL   = $(BIN)/python -m babel.messages.frontend -q
 TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deployment test-image soak bench-page lint mutants translations
+.PHONY: help demo test test-deployment test-image soak bench-page screenshots lint mutants translations
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -74,6 +75,9 @@ soak: $(VENV)/.test $(TEXTS:.po=.mo)
 
 bench-page: $(VENV)/.test $(TEXTS:.po=.mo)
 	$(BIN)/python -m tests.benchmarks.page_paint
+
+screenshots: $(VENV)/.test $(TEXTS:.po=.mo)
+	$(BIN)/python -m tests.screenshots.make_screenshots $(ARGS)
 
 $(VENV)/.mutants: requirements/mutants.txt $(VENV)/.test
 	$(BIN)/$(INSTALL) requirements/mutants.txt

@@ -182,6 +182,15 @@ def test_broken_links_are_found() -> None:
     assert broken_links(ROOT / "README.md", '<img src="docs/img/nothing.png" alt="">') == ["docs/img/nothing.png"]
 
 
+def test_every_picture_is_shown_with_a_text_in_its_place() -> None:
+    shown = re.findall(
+        r"!\[[^\]]{20,}\]\(img/([\w-]+\.png)\)|<img src=\"docs/img/([\w-]+\.png)\"[^>]* alt=\"[^\"]{20,}\"",
+        "".join(page.read_text(encoding="utf-8") for page in PAGES),
+    )
+    names = sorted("".join(found) for found in shown)
+    assert names == sorted(picture.name for picture in (ROOT / "docs/img").iterdir())
+
+
 @each("page", PAGES)
 def test_no_page_has_a_broken_link(page: Path) -> None:
     assert broken_links(page, page.read_text(encoding="utf-8")) == []

@@ -106,7 +106,7 @@ def _default_settings() -> Settings:
     return Settings()
 
 
-def _new_state(public_url: str) -> Sandbox:
+def new_state(public_url: str) -> Sandbox:
     """Return a sandbox with the credentials of the default settings."""
     defaults = _default_settings()
     return Sandbox(
@@ -123,7 +123,7 @@ def _new_state(public_url: str) -> Sandbox:
 @cache
 def _template_app() -> Flask:
     """Return an application that is never served, so that routes and templates are compiled once a process."""
-    return create_app(_new_state(""))
+    return create_app(new_state(""))
 
 
 def new_app(state: Sandbox) -> Flask:
@@ -138,7 +138,7 @@ def new_app(state: Sandbox) -> Flask:
 @contextmanager
 def simulated_zype(public_url: str) -> Iterator[SimulatedZype]:
     """Run a sandbox with the credentials of the default settings while the block runs."""
-    state = _new_state(public_url)
+    state = new_state(public_url)
     app = new_app(state)
     server = listen(app, "127.0.0.1", 0)
     with acceptor().accepting(server), requests.Session() as http:
