@@ -17,7 +17,7 @@ from tests.fixtures import services_of
 from tests.harness import people
 from tests.harness.page import Page, PageClient
 from tests.harness.page_loads import PageLoads, faults_of_loading
-from tests.harness.page_walk import VIEWS_OF_A_LANGUAGE, VIEWS_OF_ENTRY, PageWalk
+from tests.harness.page_walk import VIEWS_OF_A_LANGUAGE, VIEWS_OF_ENTRY, VIEWS_OF_STYLEGUIDE, PageWalk
 from tests.harness.people import Alice
 from tests.harness.pseudo_locale import CODE, speak_pseudo
 from tests.harness.simulated_zype import SimulatedZype
@@ -103,14 +103,16 @@ def test_every_page_fits_and_can_be_read_and_pressed(
     live: str, app: Flask, browse: Browse, phone: playwright.Page, sandbox: SimulatedZype
 ) -> None:
     pages = [*pages_of_viewers(app, browse, sandbox), *pages_of_staff(app, browse, sandbox)]
+    # Of those that have the same heading the one that has most to show is loaded too.
+    loaded = {page.heading: (name, page) for name, page in sorted(pages, key=lambda named: len(named[1].source))}
     pages += [*other_pages.pages_of_errors(app), *other_pages.pages_of_provider(app)]
     assert [name for name, page in pages if "⟦" not in page.source] == []
-    phone.goto(f"{live}/activate")
+    # A page without scripts, which would go on while others are shown in its place.
+    phone.goto(f"{live}/no-such-page")
+    walk = PageWalk(phone)
 
-    faults = PageWalk(phone).faults(pages)
+    faults = walk.faults(pages) + walk.faults([("styleguide", browse(app).get("/styleguide"))], VIEWS_OF_STYLEGUIDE)
     faults += [f"{name}: {text}" for name, page in pages for text in translated(page, VERBATIM)]
-    # Of those that have the same heading, and failed or did not, the last one.
-    loaded = {(page.heading, page.status < 400): (name, page) for name, page in pages}
     faults += PageLoads(app, live, phone).faults(loaded.values())
 
     assert not faults, "\n".join(faults)

@@ -52,13 +52,19 @@ VIEWS_OF_ENTRY = (
     View(1280, 800, "light", ("width", "band", "clipping", "fold", "screen")),
     View(320, 256, "light", ("width", "clipping")),
 )
+# For a page of components: the colours of those are looked at on the pages that have them.
+VIEWS_OF_STYLEGUIDE = (
+    View(360, 740, "light", ("width", "clipping")),
+    View(1280, 800, "dark", ("width", "clipping")),
+    View(320, 256, "light", ("width", "clipping", "buttons"), forced_colours=True),
+)
 
 
 class PageWalk:
     """Checks pages of a portal in one of its own, where all of them find their stylesheets.
 
     Args:
-        tab: in Chromium, with a page of the portal open.
+        tab: in Chromium, with a page of the portal open that has no scripts.
     """
 
     def __init__(self, tab: playwright.Page) -> None:
