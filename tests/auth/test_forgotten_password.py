@@ -15,7 +15,7 @@ from tests.harness.simulated_zype import SimulatedZype
 
 PATH = "/sign-in/forgotten"
 ZYPE = "/consumers/forgot_password"
-ON_ITS_WAY = "If there is an account with that email, a mail is on its way."
+ON_ITS_WAY = "If there is an account with that email, a message is on its way."
 
 
 def ask(browser: PageClient, status: int = 303, email: str = seed.ALICE.email, path: str = PATH) -> Page:
@@ -72,8 +72,8 @@ def test_it_leads_back_to_the_tvs(client: PageClient) -> None:
 @pytest.mark.parametrize(
     ("answer", "outcome", "said"),
     [
-        (429, "unavailable", "No mail can be sent right now"),
-        (401, "misconfigured", "No mail can be sent right now"),
+        (429, "unavailable", "No message can be sent right now"),
+        (401, "misconfigured", "No message can be sent right now"),
         (500, "unknown", "We did not hear back"),
     ],
 )
