@@ -1,5 +1,5 @@
-// While a form is under way, its button says so, and keeps its size. It stays a button: the server knows a second
-// click, and a viewer whose connection is gone can try again.
+// While a form is under way, its primary button says so, and keeps its size. It stays a button: the server knows a
+// second click, and a viewer whose connection is gone can try again.
 const LATER_MS = 4000;
 let pressed;
 let restore = () => {};
@@ -7,10 +7,10 @@ let restore = () => {};
 addEventListener("click", ({ target }) => (pressed = target));
 addEventListener("submit", ({ target: form }) => {
   const note = form.querySelector(".under-way");
-  // A button of another form's part, such as the language, leads elsewhere.
-  if (!note || (pressed && pressed.hasAttribute("formaction"))) return;
+  const button = form.querySelector(".button--primary");
+  // Another button, such as a language or another answer, does something else. Enter presses one without a class.
+  if (!note || (pressed && pressed.closest("[formaction], .button:not(.button--primary)"))) return;
   restore();
-  const button = form.querySelector(".button");
   const label = button.textContent;
   const say = (text) => (button.textContent = note.textContent = text);
   const later = setTimeout(() => say(note.dataset.later), LATER_MS);

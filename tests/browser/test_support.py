@@ -102,6 +102,11 @@ def test_an_agent_links_a_tv_and_a_supervisor_verifies_the_history(
     bob.get_by_label("What happened").fill("She cannot type on her remote.")
     press(bob, "Read the PIN back")
     expect(bob.get_by_text(pin, exact=True)).to_be_visible()
+    # As if the answer took its time: the button of the answer says so, and no other.
+    bob.evaluate("addEventListener('submit', event => event.preventDefault(), {once: true})")
+    bob.get_by_role("button", name="Yes, link this TV").click()
+    expect(bob.locator("main button")).to_have_text(["No, go back", "Linking …"])
+    bob.reload()
     press(bob, "Yes, link this TV")
     expect(bob.get_by_role("heading", level=1)).to_have_text("The TV is linked")
     expect(tv.get_by_text("Alice").first).to_be_visible(timeout=TV_MILLISECONDS)
