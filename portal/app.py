@@ -38,6 +38,7 @@ from portal.pages.staff_auth.views import bp as staff
 from portal.pages.styleguide.views import bp as styleguide
 from portal.pages.support.history_views import bp as support_history
 from portal.pages.support.linking_views import bp as support_linking
+from portal.pages.support.password_mail_views import bp as support_password_mail
 from portal.pages.support.sign_out_views import bp as support_sign_out
 from portal.pages.support.unlinking_views import bp as support_unlinking
 from portal.pages.support.views import bp as support
@@ -94,7 +95,7 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
     if settings.has_console:
         for blueprint in (
             *(staff, staff_password, staff_oidc_pages),
-            *(support, support_linking, support_unlinking, support_sign_out, support_history),
+            *(support, support_linking, support_unlinking, support_sign_out, support_password_mail, support_history),
         ):
             app.register_blueprint(blueprint)
     if settings.mode == "sandbox":

@@ -16,7 +16,7 @@ from tests.support.conftest import UNLINK_WHY, VIEWER, WHY, Bob
 
 # How Zype answers, and the status of the page.
 ANSWERS = {404: 422, 500: 503, 401: 503, 503: 503}
-ALL, SIGN_OUT = f"{VIEWER}/unlink-all", f"{VIEWER}/sign-out"
+ALL, SIGN_OUT, MAIL = f"{VIEWER}/unlink-all", f"{VIEWER}/sign-out", f"{VIEWER}/password-mail"
 SIGN_OUT_WHY = WHY | {"reason": "other"}
 Pages = Iterator[tuple[str, Page]]
 
@@ -113,6 +113,13 @@ def pages_of_unlinking(bob: Bob, sandbox: SimulatedZype) -> Pages:
     yield "sign a viewer out", bob.opens(SIGN_OUT).page
     yield "no reason to sign out", browser.submit(bob.page, SIGN_OUT, 422)
     yield "viewer signed out", browser.follow(browser.submit(bob.page, SIGN_OUT, 303, **SIGN_OUT_WHY))
+    yield "send a mail", bob.opens(MAIL).page
+    why = SIGN_OUT_WHY | {"reason": "forgotten"}
+    for answer, status in {422: 422, 401: 503, 500: 503}.items():
+        with answering(sandbox, "/consumers/forgot_password", answer):
+            yield f"mail answered by {answer}", browser.submit(bob.page, MAIL, status, **why)
+    yield "mail sent", browser.follow(browser.submit(bob.page, MAIL, 303, **why))
+    yield "mails past a limit", browser.submit(bob.page, MAIL, 429, **why)
 
 
 def pages_of_history(supervisor: PageClient) -> Pages:

@@ -37,11 +37,11 @@ def pages_of_forgotten_password(alice: Alice) -> Pages:
     browser, form = alice.browser, alice.opens("/sign-in/forgotten").page
     yield "forgotten password", form
     yield "no email", browser.submit(form, form.path, 422, email="alice")
-    yield "stale email", browser.submit(form, form.path, 422, email=seed.ALICE.email, **STALE)
+    yield "stale email", browser.submit(form, form.path, 422, email=seed.MALLORY.email, **STALE)
     for _ in range(3):
-        sent = browser.submit(form, form.path, 303, email=seed.ALICE.email)
+        sent = browser.submit(form, form.path, 303, email=seed.MALLORY.email)
     yield "mail on its way", browser.follow(sent)
-    yield "too many mails", browser.submit(form, form.path, 429, email=seed.ALICE.email)
+    yield "too many mails", browser.submit(form, form.path, 429, email=seed.MALLORY.email)
 
 
 def pages_of_typing(alice: Alice) -> Pages:

@@ -104,6 +104,12 @@ FORMS: dict[type[PortalForm], Sent] = {
         WHY,
         {"reason": "rubbish", "details": "short", "identity_checked": None},
     ),
+    support.PasswordMailForm: Sent(
+        AGENT,
+        f"{V}/password-mail",
+        WHY,
+        {"reason": "rubbish", "details": "short", "identity_checked": None},
+    ),
     support.LinkForViewerForm: Sent(
         AGENT,
         f"{V}/link",

@@ -59,6 +59,8 @@ MATRIX: dict[tuple[str, str], frozenset[str]] = {
     ("POST", f"{V}/unlink-all"): FRESH,
     ("GET", f"{V}/sign-out"): STAFF,
     ("POST", f"{V}/sign-out"): STAFF,
+    ("GET", f"{V}/password-mail"): STAFF,
+    ("POST", f"{V}/password-mail"): STAFF,
     ("GET", "/support/history"): SUPERVISORS,
     ("POST", "/support/history"): SUPERVISORS,
     ("POST", "/support/history/export"): SUPERVISORS,

@@ -75,6 +75,8 @@ CLOSED = {
     ("POST", "/support/viewers/<consumer_id>/unlink-all"),
     ("GET", "/support/viewers/<consumer_id>/sign-out"),
     ("POST", "/support/viewers/<consumer_id>/sign-out"),
+    ("GET", "/support/viewers/<consumer_id>/password-mail"),
+    ("POST", "/support/viewers/<consumer_id>/password-mail"),
     ("GET", "/support/account"),
     ("POST", "/support/account/recovery-codes"),
     ("GET", "/support/account/password"),

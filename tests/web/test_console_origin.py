@@ -85,7 +85,7 @@ def test_what_both_have(client: PageClient, at_staff: Callable[[], PageClient]) 
             with flask_client(browser).get(path, base_url=PUBLIC if browser is client else STAFF) as answer:
                 assert answer.status_code == 200, path
     assert staff.get("/.well-known/change-password", 303).location == "/support/account/password"
-    assert client.get("/.well-known/change-password", 303).location == "/sign-in"
+    assert client.get("/.well-known/change-password", 303).location == "/sign-in/forgotten"
 
 
 def test_pages_lead_to_pages_of_their_own_origin(client: PageClient, at_staff: Callable[[], PageClient]) -> None:

@@ -8,11 +8,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.domain.actors import Reason
 from portal.domain.errors import LedgerUnavailable
-from portal.domain.outcomes import LinkResult, LookUpOutcome, Outcome, UnlinkOutcome
+from portal.domain.outcomes import LinkResult, LookUpOutcome, Outcome, PasswordMailOutcome, UnlinkOutcome
 from portal.pages.identity.agent import Agent
 from portal.pages.web.error_pages import RETRY_SECONDS
 from portal.services import services
 from portal.viewers.directory import LookUpResult
+from portal.viewers.password_mails import PasswordMailResult
 
 Result = TypeVar("Result")
 MaybeFound = TypeVar("MaybeFound", bound=LookUpResult | None)
@@ -20,6 +21,7 @@ MaybeFound = TypeVar("MaybeFound", bound=LookUpResult | None)
 log = structlog.get_logger("portal.support")
 
 NO_LOOK_UP = LookUpResult(LookUpOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
+NOT_SENT = PasswordMailResult(PasswordMailOutcome.UNAVAILABLE, retry_after=RETRY_SECONDS)
 NOT_LINKED = LinkResult(Outcome.UNAVAILABLE, "", retry_after=RETRY_SECONDS)
 
 
@@ -56,6 +58,11 @@ def undo(attempt_id: str, consumer_id: str, agent: Agent) -> UnlinkOutcome:
     """Unlink the TV that an attempt has just linked."""
     unlinking = services().unlinking
     return _or(UnlinkOutcome.UNAVAILABLE, lambda: unlinking.undo(attempt_id, consumer_id, agent.actor))
+
+
+def send_password_mail(email: str, consumer_id: str, agent: Agent, reason: Reason) -> PasswordMailResult:
+    """Have Zype send a viewer its mail to set a new password."""
+    return _or(NOT_SENT, lambda: services().password_mails.send(email, consumer_id, agent.actor, reason))
 
 
 def _or(unavailable: Result, call: Callable[[], Result]) -> Result:

@@ -33,6 +33,11 @@ SIGN_OUT_REASONS = {
     "fraud": _("Somebody talked the viewer into linking a TV"),
     "other": _("Other"),
 }
+PASSWORD_MAIL_REASONS = {
+    "forgotten": _("The viewer forgot their password"),
+    "known": _("Somebody else may know the password"),
+    "other": _("Other"),
+}
 MIN_DETAILS, MAX_DETAILS = 10, 500
 # The column of the ledger is this long, whatever pattern an operator sets.
 MAX_TICKET = 200
@@ -131,6 +136,12 @@ class SignViewerOutForm(ReasonForm):
     """Why an agent signs a viewer out everywhere."""
 
     reasons = SIGN_OUT_REASONS
+
+
+class PasswordMailForm(ReasonForm):
+    """Why an agent has a mail sent by which the viewer sets a new password."""
+
+    reasons = PASSWORD_MAIL_REASONS
 
 
 class LinkForViewerForm(ReasonForm):

@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec
 from flask import Blueprint, Response, request
 
 from portal.domain.actors import ActorKind
-from portal.domain.outcomes import Action, ChangeOutcome, LookUpOutcome, UnlinkOutcome
+from portal.domain.outcomes import Action, ChangeOutcome, LookUpOutcome, PasswordMailOutcome, UnlinkOutcome
 from portal.ledger.attempts import PastAttempt
 from portal.ledger.history import AttemptPage
 from portal.pages.auth.guards import agent_required
@@ -117,6 +117,8 @@ def viewer_page(agent: Agent, viewer: Viewer, *, status: int = 200) -> Response:
         activity=activity,
         reports=services().history.reports(viewer.consumer.id, REPORT_SHOWN, limit=1),
         just_unlinked=_just_did(agent, activity, Action.UNLINK, UnlinkOutcome.UNLINKED),
+        can_mail_password=bool(viewer.consumer.email and services().settings.sends_password_mails),
+        just_mailed=_just_did(agent, activity, Action.FORGOTTEN_PASSWORD, PasswordMailOutcome.SENT),
         just_signed_out=_just_did(agent, activity, Action.SIGN_OUT_EVERYWHERE, ChangeOutcome.DONE),
     )
 

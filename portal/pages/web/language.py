@@ -33,7 +33,7 @@ _PAGES = (
     *("/support/sign-in", "/support/sign-in/second-factor", "/support/sign-in/enrol"),
 )
 _VIEWER_PAGE = re.compile(
-    "/support/viewers/[A-Za-z0-9]{1,64}(?:/link|/unlink-all|/sign-out|/devices/[0-9a-f]{32}/unlink)?"
+    "/support/viewers/[A-Za-z0-9]{1,64}(?:/link|/unlink-all|/sign-out|/password-mail|/devices/[0-9a-f]{32}/unlink)?"
 )
 _TV_PAGE = re.compile("/devices/[0-9a-f]{32}/(name|unlink)")
 # Sign-in itself decides whether it knows the path in the query.
