@@ -46,6 +46,7 @@ class Studio:
             viewport={"width": width, "height": height},
             is_mobile=is_mobile,
             has_touch=is_mobile,
+            reduced_motion="reduce",
             locale="en",
             timezone_id="UTC",
         )
@@ -54,7 +55,7 @@ class Studio:
 
     def open(self, page: Page, path: str, theme: Theme = "light", language: str = "en") -> Page:
         """Show a page of the portal in a window."""
-        page.context.set_extra_http_headers({"Accept-Language": language})
+        page.context.add_cookies([{"name": "activate-language", "value": language, "url": self._url}])
         page.emulate_media(color_scheme=theme)
         # Otherwise a new fragment alone would load nothing.
         page.goto("about:blank")

@@ -17,8 +17,8 @@ FRAMES = """<!DOCTYPE html><style>
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Pixels that differ by less in each of their colours are the same: the kept ones have fewer colours.
 ALIKE, MOST_DIFFERENT = 40, 0.0005
-# A file with a palette has a quarter of the bytes, and room for so many colours.
-COLOURS = 256
+# A file with a palette has a quarter of the bytes. It could have 256 colours, but each makes it larger.
+COLOURS = 192
 PIXELS = """async (picture) => {
   const image = new Image();
   image.src = `data:image/png;base64,${picture}`;
@@ -45,7 +45,7 @@ PALETTE = """async ([picture, most]) => {
     });
     return [found, least];
   };
-  for (const apart of [40, 20, 10, 5, 2, 0])
+  for (const apart of [40, 20, 1, 0])
     for (const colour of colours)
       if (palette.length < most && nearest(colour)[1] > apart) palette.push(colour);
   const key = (colour) => (colour[0] | (colour[1] << 8) | (colour[2] << 16) | (colour[3] << 24)) >>> 0;
