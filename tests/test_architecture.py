@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +90,14 @@ def test_nothing_else_stands_at_the_top() -> None:
         *("pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md", "hatch_build.py"),
         *("portal", "templates", "static", "tests", "requirements", "docs", ".ci", ".gitignore"),
     }
+
+
+def test_what_the_package_links_to_goes_into_the_image_and_the_sdist_too() -> None:
+    links = [path.resolve() for path in (ROOT / "portal").rglob("*") if path.is_symlink()]
+    assert links
+    image = re.findall(r"^COPY (?!-)(.*) \S+$", (ROOT / "docs/deploy/Containerfile").read_text("utf-8"), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    sdist = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    for names in (" ".join(image).split(), [name.strip("/") for name in sdist]):
+        folders = {(ROOT / name).resolve() for name in names}
+        assert [link for link in links if folders.isdisjoint((link, *link.parents))] == []

@@ -90,6 +90,7 @@ def browsers(app: Flask, browse: Callable[..., PageClient], sandbox: SimulatedZy
 
 
 def test_a_get_changes_nothing(app: Flask, browsers: dict[str, PageClient], sandbox: SimulatedZype) -> None:
+    # Here the TV gets its number, which the first page that shows a TV writes; after that, a page writes none.
     tv = services_of(app).directory.tvs(seed.ALICE.id)[0].handle
     before, calls = tables(app), sandbox.record()
     made_up = {"code": "c", "state": "s", "error": "e", "next": "/devices", "again": "1", "before": "9"}
