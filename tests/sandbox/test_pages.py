@@ -71,6 +71,14 @@ def test_it_lists_the_magic_pins_and_the_sign_ins_on_its_front_page(calls: Calls
     assert shown.select(f'main a[href="{PORTAL}/styleguide"]')
 
 
+def test_each_cell_of_a_table_has_the_name_of_its_column_for_narrow_windows(calls: Calls) -> None:
+    for path in ("/", "/authenticator"):
+        for table in parsed(calls.http.get(path).text).select("table"):
+            names = [head.text.strip() for head in table.select("thead th")]
+            for row in table.select("tbody tr"):
+                assert [cell.get("data-label") for cell in row.select("td")] == names[1:], path
+
+
 def test_every_page_leads_to_every_other_and_to_the_portal(calls: Calls, app: Flask) -> None:
     app.extensions[EXTENSION].console_url = f"{PORTAL}/support"
     pages = ["/", "/tv", "/living-room", "/mail", "/video-service", "/authenticator"]

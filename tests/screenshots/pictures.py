@@ -18,7 +18,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Pixels that differ by less in each of their colours are the same: the kept ones have fewer colours.
 ALIKE, MOST_DIFFERENT = 40, 0.0005
 # A file with a palette has a quarter of the bytes. It could have 256 colours, but each makes it larger.
-COLOURS = 192
+COLOURS = 160
 PIXELS = """async (picture) => {
   const image = new Image();
   image.src = `data:image/png;base64,${picture}`;
