@@ -61,4 +61,7 @@ def test_without_one_the_console_is_off(make_app: MakeApp, browse: Browse) -> No
     paths = {rule.rule for rule in app.url_map.iter_rules()}
     assert not [path for path in paths if path.startswith("/support")]
     for path in ("/support", "/support/sign-in", "/Support/", f"/support/viewers/{ALICE.id}"):
-        assert "There is no such page" in browser.get(path, 404).title, path
+        page = browser.get(path, 404)
+        assert "There is no such page" in page.title, path
+        # The way on leads to a page that there is.
+        assert {link["href"] for link in page.select("main a, .site-brand")} == {"/activate"}

@@ -15,10 +15,11 @@ def is_console_origin() -> bool:
 
 
 def is_for_staff() -> bool:
-    """Tell whether this request is for the console."""
-    if services().settings.staff_url:
+    """Tell whether this request is for the console, if there is one."""
+    settings = services().settings
+    if settings.staff_url:
         return is_console_origin()
-    return is_console_path(request.path)
+    return settings.has_console and is_console_path(request.path)
 
 
 def is_console_path(path: str) -> bool:
