@@ -26,7 +26,7 @@ BUTTON = f'a[href="{MAIL}"]'
 def test_zype_sends_the_mail_and_the_record_says_who_asked_and_why(
     bob: Bob, app: Flask, sandbox: SimulatedZype
 ) -> None:
-    assert bob.opens(VIEWER).page.text(BUTTON) == "Send a mail to set a new password"
+    assert bob.opens(VIEWER).page.text(BUTTON) == "Send a message to set a new password"
     bob.opens(MAIL)
     with recording_calls(sandbox) as calls:
         answer = bob.browser.submit(bob.page, MAIL, 303, **MAIL_WHY)
@@ -34,7 +34,7 @@ def test_zype_sends_the_mail_and_the_record_says_who_asked_and_why(
     assert [path for path, _ in calls if path == ZYPE] == [ZYPE]
     page = bob.browser.follow(answer)
     assert page.path == VIEWER
-    assert "Zype sends the mail" in page.text("[role=status]")
+    assert "Zype sends the message" in page.text("[role=status]")
     assert REASON in page.text()
     begun, ended = [row for row in rows(app, ledger) if row["action"] == "forgotten_password"]
     for row in (begun, ended):
@@ -59,10 +59,10 @@ def test_without_a_reason_or_with_a_stale_form_nothing_is_sent(bob: Bob, app: Fl
 @pytest.mark.parametrize(
     ("answer", "status", "outcome", "said"),
     [
-        (422, 422, "refused", "Zype sends no mail to this viewer"),
-        (429, 503, "unavailable", "No mail can be sent right now"),
+        (422, 422, "refused", "Zype sends no message to this viewer"),
+        (429, 503, "unavailable", "No message can be sent right now"),
         (403, 503, "misconfigured", "Zype does not accept our key"),
-        (500, 503, "unknown", "ask the viewer to look into their mailbox first"),
+        (500, 503, "unknown", "ask the viewer to check their inbox first"),
     ],
 )
 def test_each_answer_of_zype_has_its_message(
@@ -77,7 +77,7 @@ def test_each_answer_of_zype_has_its_message(
     assert outcomes(app, "forgotten_password") == [outcome]
     with answering(sandbox, f"/consumers/{seed.ALICE.id}", 503):
         page = bob.browser.submit(bob.page, MAIL, 503, **MAIL_WHY)
-    assert "No mail can be sent right now" in page.summary, "whose email it is can't be asked"
+    assert "No message can be sent right now" in page.summary, "whose email it is can't be asked"
 
 
 def test_past_a_limit_the_agent_waits(make_app: Callable[..., Flask], browse: Callable[..., PageClient]) -> None:
