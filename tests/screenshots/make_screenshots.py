@@ -32,9 +32,9 @@ Theme = Literal["light", "dark"]
 class Studio:
     """Windows of both sizes, in which Alice and a supervisor are signed in, and one in which nobody is."""
 
-    def __init__(self, browser: Browser, scene: Scene) -> None:
+    def __init__(self, browser: Browser, scene: Scene, url: str) -> None:
         self._browser = browser
-        self._url = scene.url
+        self._url = url
         self.stranger, self.phone = self._window(PHONE, is_mobile=True), self._window(PHONE, is_mobile=True)
         self.desktop, self.tv = self._window(DESKTOP), self._window(TV)
         for page in (self.phone, self.desktop):
@@ -80,8 +80,9 @@ class Studio:
         yield self.open(page, "/devices", theme, language).screenshot()
 
 
-def pictures(studio: Studio, scene: Scene) -> Iterator[tuple[str, bytes]]:
+def pictures(browser: Browser, scene: Scene) -> Iterator[tuple[str, bytes]]:
     """Yield each picture with its name."""
+    studio = Studio(browser, scene, scene.url)
     draw = studio.stranger.context.new_page()
     studio.tv.goto(f"{scene.sandbox.url}/tv?embedded")
     pin = studio.tv.inner_text("#pin:visible")
@@ -95,6 +96,16 @@ def pictures(studio: Studio, scene: Scene) -> Iterator[tuple[str, bytes]]:
     viewer = f"/support/viewers/{seed.ALICE.id}"
     yield "console-viewer", studio.open(studio.desktop, viewer).screenshot()
     yield "console-history", studio.open(studio.desktop, "/support/history", "dark").screenshot()
+    yield "brand-example", framed(draw, [*in_another_brand(Studio(browser, scene, scene.branded_url), scene)])
+
+
+def in_another_brand(studio: Studio, scene: Scene) -> Iterator[bytes]:
+    """Yield a page without an account, one with it, and one on a dark phone."""
+    pin = scene.sandbox.tv().pin
+    yield studio.open(studio.stranger, "/activate").screenshot()
+    yield studio.enter(studio.phone, pin).screenshot()
+    _, done, _ = studio.journey(pin, "dark", "en")
+    yield done
 
 
 def main(arguments: list[str]) -> int:
@@ -106,7 +117,7 @@ def main(arguments: list[str]) -> int:
         played = stack.enter_context(scene(Path(stack.enter_context(TemporaryDirectory()))))
         browser = stack.enter_context(chromium())
         compare = browser.new_page()
-        for name, shot in pictures(Studio(browser, played), played):
+        for name, shot in pictures(browser, played):
             file = FOLDER / f"{name}.png"
             if "--check" not in arguments:
                 file.write_bytes(small(compare, shot))

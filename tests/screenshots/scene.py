@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ import time_machine
 from flask import Flask
 
 from portal.app import create_app
+from portal.commands.brand_folder import read_brand
 from portal.database.migration import upgrade
 from portal.domain.actors import Actor, ActorKind, Reason, Role
 from portal.domain.outcomes import Action, Outcome
@@ -37,6 +38,10 @@ NOW = datetime(2026, 11, 27, 20, 15, tzinfo=UTC)
 # With it the first TV shows a PIN with letters and digits that look different.
 SEED = 7
 WHY = Reason("The viewer needs a hand with the remote: no letters are left on it.", "T-4711")
+# A portal, and its origin.
+Portal = tuple[Flask, str]
+PLAIN = {"PORTAL_BRAND_SUPPORT_URL": "mailto:support@example.com"}
+EXAMPLE = Path(__file__).parent.parent.parent / "docs/examples/brand"
 # How long ago, by whom and how.
 HISTORY = (
     (timedelta(hours=26), "carol", Outcome.LINKED),
@@ -54,9 +59,11 @@ class Scene:
 
     Args:
         url: the portal's origin.
+        branded_url: the origin of the same portal in the brand that ships as an example.
     """
 
     url: str
+    branded_url: str
     sandbox: SimulatedZype
     app: Flask
     alice: Alice
@@ -85,13 +92,18 @@ def scene(folder: Path) -> Iterator[Scene]:
         sandbox = SimulatedZype(stack.enter_context(requests.Session()), origin, served)
         url = f"sqlite:///{folder / 'portal.db'}"
         upgrade(url)
-        port = Port()
-        environ = portal_environ(port, origin, url) | {"PORTAL_BRAND_SUPPORT_URL": "mailto:support@example.com"}
-        app = create_app(load(live_environ(environ | {"PORTAL_SIGN_IN": "password"})))
-        stack.callback(services_of(app).database.dispose)
-        stack.callback(services_of(app).zype.close)
-        stack.enter_context(servers.serving(app, port))
-        yield _played(app, port.url, sandbox, clock)
+        portals = [_portal(stack, origin, url, look) for look in (PLAIN, read_brand(EXAMPLE))]
+        yield _played(portals, sandbox, clock)
+
+
+def _portal(stack: ExitStack, sandbox: str, database: str, look: Mapping[str, str]) -> Portal:
+    """Serve a portal until the stack is closed; all have the same sessions. Browsers give its cookies to all ports."""
+    port = Port()
+    environ = portal_environ(port, sandbox, database) | {"PORTAL_SIGN_IN": "password"}
+    app = create_app(load(live_environ({**environ, **look})))
+    stack.callback(services_of(app).database.dispose)
+    stack.callback(services_of(app).zype.close)
+    return app, stack.enter_context(servers.serving(app, port))
 
 
 def _browser(app: Flask) -> PageClient:
@@ -99,8 +111,9 @@ def _browser(app: Flask) -> PageClient:
     return PageClient(InProcess(app, settings.public_url, "127.0.0.1"), settings)
 
 
-def _played(app: Flask, url: str, sandbox: SimulatedZype, clock: time_machine.Traveller) -> Scene:
+def _played(portals: list[Portal], sandbox: SimulatedZype, clock: time_machine.Traveller) -> Scene:
     """Let time pass until now, with all that happened in it."""
+    (app, url), (_, branded_url) = portals
     alice = Alice(_browser(app)).signs_in().types_pin("good4711")
     named = alice.page.select('form[action$="/name"]')[0]
     alice.browser.submit(alice.page, f'form[action="{named["action"]}"]', 303, name="Bedroom")
@@ -113,7 +126,7 @@ def _played(app: Flask, url: str, sandbox: SimulatedZype, clock: time_machine.Tr
     clock.move_to(NOW)
     sign_in_staff(app, supervisor := _browser(app), "supervisor", Role.SUPERVISOR)
     Bob(supervisor).has_found()
-    return Scene(url, sandbox, app, Alice(_browser(app)).signs_in(), supervisor, clock)
+    return Scene(url, branded_url, sandbox, app, Alice(_browser(app)).signs_in(), supervisor, clock)
 
 
 def _write(app: Flask, agent: str, outcome: Outcome) -> None:
