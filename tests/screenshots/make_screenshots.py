@@ -73,8 +73,10 @@ class Studio:
         page.press("#pin", "Enter")
         yes = page.locator('form[action="/activate/confirm"] button')
         yes.wait_for()
+        page.wait_for_load_state()
         yield page.screenshot()
-        yes.click()
+        # A mouse would stay over the next page, which may notice it or not.
+        yes.press("Enter")
         page.wait_for_url("**/activate/done*")
         yield page.screenshot()
         yield self.open(page, "/devices", theme, language).screenshot()
