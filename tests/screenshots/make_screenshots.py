@@ -89,7 +89,10 @@ def pictures(browser: Browser, scene: Scene) -> Iterator[tuple[str, bytes]]:
     studio.tv.goto(f"{scene.sandbox.url}/tv?embedded")
     pin = studio.tv.inner_text("#pin:visible")
     studio.tv.locator("#qr svg").wait_for()
-    yield "tv-and-phone", framed(draw, [studio.tv.screenshot(), studio.enter(studio.phone, pin).screenshot()], "tv")
+    tv = studio.tv.screenshot()
+    # Once it is linked it would sign in, at some moment, and the PINs of others be other ones.
+    studio.tv.close()
+    yield "tv-and-phone", framed(draw, [tv, studio.enter(studio.phone, pin).screenshot()], "tv")
     sign_in = studio.open(studio.stranger, "/activate").screenshot()
     yield "journey", framed(draw, [sign_in, *studio.journey(pin, "light", "en")])
     yield "journey-arabic-dark", framed(draw, [*studio.journey(scene.sandbox.tv().pin, "dark", "ar")])
