@@ -18,7 +18,7 @@ def link(services: Services, pin: str, consumer_id: str = seed.ALICE.id, by: Act
 
 
 def test_only_calls_to_zype_are_spent() -> None:
-    assert set(SPENT) == {"linked", "not_found", "refused", "unknown", "found"}
+    assert set(SPENT) == {"linked", "not_found", "refused", "unknown", "found", "sent"}
 
 
 def test_successes_count_towards_the_day(make_services: MakeServices, sandbox: SimulatedZype) -> None:

@@ -181,7 +181,7 @@ def test_a_password_manager_finds_where_a_password_is_changed(
     client: PageClient, make_app: Callable[..., Flask], browse: Callable[..., PageClient]
 ) -> None:
     address = "/.well-known/change-password"
-    assert client.get(address, 303).location == "/sign-in"
+    assert client.get(address, 303).location == "/sign-in/forgotten"
     theirs = browse(make_app(brand_forgotten_password_url="https://example.com/password"))
     assert theirs.get(address, 303).location == "https://example.com/password"
     # How a browser tells whether a host answers everything below /.well-known with success.
