@@ -3,9 +3,11 @@
 import contextlib
 import gc
 import importlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -13,17 +15,29 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
-from tests.harness.run_folder import make_run_folder, remove_run_folder
+from tests.harness.run_folder import make_run_folder, remove_run_folder, run_folder
 
 TESTS = Path(__file__).parent
 # Where tests take seconds.
 STORIES = ("faults", "stories")
+GROUPS = "groups.json"
 MEMORY = Path("/dev/shm")  # noqa: S108 - Pytest makes a folder of its own there.
 MEMORY_BYTES = 2**30
 
 
 class Scheduling(LoadGroupScheduling):
-    """Shares tests out by group, and forgets a group that is done: xdist counts all that it remembers at every test."""
+    """Shares tests out by group, and forgets a group that is done: xdist counts all that it remembers at every test.
+
+    Workers tell the groups by a file. xdist adds them to the ids of the tests, which since pytest 9.2 changes nothing.
+    """
+
+    @cached_property
+    def _groups(self) -> dict[str, str]:
+        groups: dict[str, str] = json.loads((run_folder() / GROUPS).read_text("utf-8"))
+        return groups
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self._groups.get(nodeid, nodeid)
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
         """Mark a test as completed, and give its worker more to do."""
@@ -76,7 +90,7 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Keep tests that share what is slow to start in one worker: Chromium, hypothesis, or what a module starts once.
 
     Stories come first: one that came last would keep a worker busy for seconds while the others have nothing to do.
@@ -91,8 +105,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
                 item.add_marker(pytest.mark.xdist_group("hypothesis"))
             elif any(definitions[-1].scope == "module" for definitions in fixtures.values()):
                 item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if hasattr(config, "workerinput"):
+        write_groups(items)
     yield
     items.sort(key=lambda item: item.path.parent.name not in STORIES)
+
+
+def write_groups(items: list[pytest.Item]) -> None:
+    """Write the group of each test that has one; all workers of a run write the same."""
+    marks = ((item.nodeid, item.get_closest_marker("xdist_group")) for item in items)
+    groups = {nodeid: mark.args[0] for nodeid, mark in marks if mark}
+    file = run_folder() / f"{GROUPS}.{os.getpid()}"
+    file.write_text(json.dumps(groups), encoding="utf-8")
+    file.rename(run_folder() / GROUPS)
 
 
 def pytest_collection_finish() -> None:
