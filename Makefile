@@ -1,5 +1,5 @@
 # make demo : set up what is missing, then run the portal with a simulated Zype and a simulated TV; BRAND=FOLDER dresses it
-# make test : set up what is missing, then run all tests but those in tests/deployment
+# make test : set up what is missing, then run all tests but those in tests/deployment and the soak
 # make test-deployment : set up what is missing, then test what docs/deploy has for other servers
 # make test-image : set up what is missing, then build the image of docs/deploy and run it
 # make soak : set up what is missing, then send 10,000 PINs to each database while everything fails at random
@@ -54,7 +54,7 @@ demo: $(VENV)/.run $(TEXTS:.po=.mo)
 # three processes, since one of them waits for a deadline or a process most of the time.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test $(TEXTS:.po=.mo)
-	$(BIN)/python -m pytest -n 3 --dist=loadgroup --ignore=tests/deployment $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist=loadgroup --ignore=tests/deployment --ignore=tests/faults/test_soak.py $(ARGS)
 
 # The lock names no registry, so that npm takes the one that this machine is set up for.
 $(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json

@@ -7,7 +7,7 @@ from flask import Flask
 from playwright.sync_api import Browser
 
 from tests.harness.page import Page
-from tests.harness.page_walk import VIEWS, VIEWS_OF_ENTRY, PageWalk
+from tests.harness.page_walk import VIEWS, VIEWS_OF_ENTRY, PageWalk, kind
 from tests.harness.servers import Port, serving
 from tests.harness.transports import Answer
 
@@ -86,6 +86,11 @@ def test_a_sound_page_passes_and_each_fault_is_found(walk: PageWalk) -> None:
     for old, new, fault in FAULTS:
         found = [text for text in faults if text.startswith(f"{old} as {new}: ")]
         assert any(fault in text for text in found), (old, fault, found)
+
+
+def test_pages_are_of_one_kind_if_their_texts_alone_differ() -> None:
+    other = SOUND.replace("Sound", "Other").replace("Press", "Push")
+    assert kind(SOUND) == kind(other) != kind(spoilt("class=one", 'class="one button"'))
 
 
 def test_a_page_has_its_own_stylesheets_and_none_of_another(walk: PageWalk) -> None:

@@ -124,11 +124,11 @@ def each_tv_has_one_owner(sent: list[Post], shown: list[Response], tvs: list[TV]
     assert all(owners[tv.pin] == [tv.owner()] for tv in tvs)
 
 
-def test_pages_ledger_and_zype_agree_on_two_hundred_pins_from_32_threads(
+def test_pages_ledger_and_zype_agree_on_a_hundred_pins_from_32_threads(
     processes: Processes, clients: ViewerClients, sandbox: SimulatedZype, settings: Settings
 ) -> None:
     tvs = [sandbox.tv() for _ in range(40)]
-    sent = posts(200, tvs)
+    sent = posts(100, tvs)
     shown = send_all(clients, sent, THREADS)
     compare(sent, shown, rows_of(settings), sandbox, settings)
     each_tv_has_one_owner(sent, shown, tvs)
@@ -147,11 +147,11 @@ class TestOnPostgreSQL:
         """The same, on PostgreSQL."""
         return environ | {"PORTAL_DATABASE_URL": postgresql_url}
 
-    def test_pages_ledger_and_zype_agree_on_a_hundred_pins_from_16_threads(
+    def test_pages_ledger_and_zype_agree_on_fifty_pins_from_16_threads(
         self, processes: Processes, clients: ViewerClients, sandbox: SimulatedZype, settings: Settings
     ) -> None:
         tvs = [sandbox.tv() for _ in range(15)]
-        sent = posts(100, tvs)
+        sent = posts(50, tvs)
         # Half as many, since for each of them a worker opens a connection to PostgreSQL.
         shown = send_all(clients, sent, THREADS // 2)
         compare(sent, shown, rows_of(settings), sandbox, settings)
