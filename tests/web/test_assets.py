@@ -82,6 +82,15 @@ def test_the_stylesheet_is_put_together_in_order_with_the_accent_last(served: Se
     assert style.endswith(stylesheet(Accent.of("#ffee00")))
 
 
+def test_the_head_of_a_page_names_its_stylesheet_and_that_of_a_redirect_does_not(client: PageClient) -> None:
+    for path, status in (("/sign-in", 200), ("/nowhere", 404)):
+        page = client.get(path, status)
+        [link] = page.headers("Link")
+        assert link == f"<{page.select('link[rel=stylesheet]')[0]['href']}>; rel=preload; as=style"
+    assert client.get("/devices", 303).headers("Link") == []
+    assert client.get("/healthz").headers("Link") == []
+
+
 def test_only_pages_of_the_console_load_its_stylesheet(client: PageClient) -> None:
     def loaded(path: str) -> list[str]:
         return re.findall(r"/static/(\w+)\.\w+\.css", client.get(path).source)

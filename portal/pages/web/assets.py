@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, Response
 
 from portal.pages.web import icons
 from portal.pages.web.accent import Accent, stylesheet
@@ -82,6 +82,15 @@ def init_app(app: Flask, settings: Settings) -> Assets:
     logos = (settings.brand_logo, settings.brand_logo_dark)
     assets = _assets(settings.brand_accent, logos, settings.brand_icon, overrides)
     app.wsgi_app = StaticFiles(app.wsgi_app, assets.files, immutable=URL)  # type: ignore[method-assign]
+    preload = f"<{assets.url('site.css')}>; rel=preload; as=style"
+
+    @app.after_request
+    def name_stylesheet(response: Response) -> Response:
+        """Let browsers ask for the stylesheet when they have the head of a page, before they have read the page."""
+        if response.mimetype == "text/html" and not response.location:
+            response.headers["Link"] = preload
+        return response
+
     return assets
 
 
