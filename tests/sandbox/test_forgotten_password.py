@@ -28,6 +28,7 @@ def signs_in(calls: Calls, password: str) -> bool:
 def test_the_link_sets_a_new_password_once(calls: Calls) -> None:
     assert asked_for(calls, seed.ALICE.email.upper()) == 200
     path = link_in_the_mail(calls)
+    assert f'<a href="http://localhost{path}"' in calls.http.get("/mail").text
     assert "<form" in calls.http.get(path).text
     assert calls.http.post(path, data={"password": ""}).status_code == 422
     assert signs_in(calls, seed.ALICE.password)
