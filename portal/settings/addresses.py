@@ -57,16 +57,17 @@ def url_host(host: str) -> str:
 
 
 def sandbox_smtp_url(zype_url: str) -> str | None:
-    """Return where the sandbox takes mail if nothing else is set: on its own host, 24 ports above its own.
+    """Return where the sandbox takes mail if nothing else is set: on loopback, 24 ports above its own.
 
+    TVs on the same network may reach the sandbox itself; mail comes from this machine alone.
     A port that does not exist is replaced by one 24 below. None if the URL of the sandbox is not valid.
     """
     try:
         parts = urlsplit(zype_url)
-        port = (parts.port or 80) + 24
+        host, port = parts.hostname or "", (parts.port or 80) + 24
     except ValueError:
         return None
-    return f"smtp://{url_host(parts.hostname or '')}:{port if port < 65536 else port - 48}"
+    return f"smtp://{url_host(host) if is_loopback(host) else '127.0.0.1'}:{port if port < 65536 else port - 48}"
 
 
 def plain_smtp_address(smtp_url: str) -> tuple[str, int] | None:

@@ -118,7 +118,7 @@ def _credential_rules(settings: Settings, names: Collection[str]) -> Iterator[tu
 def _sandbox_rules(settings: Settings, names: Collection[str]) -> Iterator[tuple[str, str]]:
     for name in ("zype_api_url", "zype_login_url"):
         if not is_in_own_network(_host(getattr(settings, name))):
-            yield name, "must stay on this machine in sandbox mode; set PORTAL_MODE=live for Zype"
+            yield name, "must stay on this machine or a private network in sandbox mode; set PORTAL_MODE=live for Zype"
     elsewhere = reachable_from_elsewhere(settings)
     if elsewhere and settings.sandbox_public == "no":
         # A lost PORTAL_MODE=live is enough to get here.

@@ -130,13 +130,16 @@ class TestSandboxMode:
 
     @pytest.mark.parametrize("name", ["PORTAL_ZYPE_API_URL", "PORTAL_ZYPE_LOGIN_URL"])
     def test_it_must_stay_on_this_machine(self, name: str, faults_of: FaultsOf) -> None:
-        assert faults_of({name: "https://api.zype.com"})[name].startswith("must stay on this machine in sandbox mode")
+        fault = faults_of({name: "https://api.zype.com"})[name]
+        assert fault.startswith("must stay on this machine or a private network in sandbox mode")
 
     def test_tvs_of_the_same_network_reach_it_only_if_that_is_wanted(self, faults_of: FaultsOf) -> None:
         for host in ("192.168.1.10", "10.0.0.7", "[fd00::7]"):
             sandbox = {"PORTAL_ZYPE_API_URL": f"http://{host}:8001"}
             assert faults_of(sandbox).keys() == {"PORTAL_SANDBOX_PUBLIC"}, host
-            assert load(sandbox | {"PORTAL_SANDBOX_PUBLIC": "yes"}).zype_login_url == f"http://{host}:8001"
+            settings = load(sandbox | {"PORTAL_SANDBOX_PUBLIC": "yes"})
+            assert settings.zype_login_url == f"http://{host}:8001"
+            assert settings.sandbox_mail_address == ("127.0.0.1", 8025), host
         for host in ("tv.example.com", "203.0.113.7.example.com", "8.8.8.8"):
             sandbox = {"PORTAL_ZYPE_API_URL": f"http://{host}:8001", "PORTAL_SANDBOX_PUBLIC": "yes"}
             assert "PORTAL_ZYPE_API_URL" in faults_of(sandbox), host
