@@ -85,6 +85,7 @@ class SingleFlight:
     def _wait(self, attempt_id: str) -> Entry | None:
         end = time.monotonic() + self._seconds
         while (entry := self._history.outcome(attempt_id)) is None and time.monotonic() < end:
+            # Another process may have the attempt, so only the ledger tells that it has ended.
             time.sleep(POLL_SECONDS)
         return entry
 

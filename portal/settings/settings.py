@@ -112,6 +112,7 @@ class Settings(BaseModel):
             filled.setdefault("zype_login_url", "https://login.zype.com")
         else:
             filled.setdefault("zype_login_url", raw.get("zype_api_url", SANDBOX_URL))
+            # Elsewhere the site would be plain http, which this setting takes on loopback alone.
             if is_loopback_url(raw.get("zype_api_url", SANDBOX_URL)):
                 filled.setdefault("handoff_url", f"{raw.get('zype_api_url', SANDBOX_URL).rstrip('/')}/video-service")
             filled.setdefault("handoff_issuer", SANDBOX_HANDOFF_ISSUER)

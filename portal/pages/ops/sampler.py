@@ -55,4 +55,5 @@ class Sampler:
     def _run(self) -> None:
         while True:
             self.sample()
+            # Nobody stops it: as a daemon it ends with the process.
             time.sleep(INTERVAL_SECONDS)
