@@ -82,12 +82,6 @@ FORMS: dict[type[PortalForm], Sent] = {
     staff.ChangePasswordForm: Sent(
         AGENT,
         "/support/account/password",
-        {"present": "", "password": "seven wet umbrellas sing", "again": "seven wet umbrellas sing", "next": ""},
-        {"password": "short", "again": "another"},
-    ),
-    staff.ChangePasswordForm: Sent(
-        AGENT,
-        "/support/account/password",
         {"present": "wrong", "password": "wrong", "again": "wrong", "next": ""},
         {"password": "short", "again": "b"},
     ),
@@ -95,12 +89,6 @@ FORMS: dict[type[PortalForm], Sent] = {
     support.ReasonForm: Sent(
         AGENT,
         f"{V}/devices/<device>/unlink",
-        WHY,
-        {"reason": "rubbish", "details": "short", "identity_checked": None},
-    ),
-    support.SignViewerOutForm: Sent(
-        AGENT,
-        f"{V}/sign-out",
         WHY,
         {"reason": "rubbish", "details": "short", "identity_checked": None},
     ),
