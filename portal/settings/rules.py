@@ -44,7 +44,7 @@ def faults_between(settings: Settings, names: Collection[str]) -> Iterator[tuple
         yield "pin_pattern", "is required with PORTAL_PIN_CASE=upper: the default matches no capital letter"
     yield from _brand_rules(settings)
     yield from _handoff_rules(settings)
-    yield from _staff_url_rules(settings.staff_url or "", settings.public_url)
+    yield from _staff_url_rules(settings)
     if any(getattr(settings, name) for name in OIDC_CREDENTIALS):
         for name in OIDC_CREDENTIALS:
             if not getattr(settings, name):
@@ -53,9 +53,15 @@ def faults_between(settings: Settings, names: Collection[str]) -> Iterator[tuple
         yield "staff_oidc_supervisor_role", "must differ from PORTAL_STAFF_OIDC_AGENT_ROLE"
 
 
-def _staff_url_rules(staff_url: str, public_url: str) -> Iterator[tuple[str, str]]:
+def _staff_url_rules(settings: Settings) -> Iterator[tuple[str, str]]:
+    staff_url, public_url = settings.staff_url, settings.public_url
     if not staff_url:
         return
+    if not settings.has_console:
+        yield (
+            "staff_url",
+            "has no effect without PORTAL_ZYPE_API_KEY, which the console needs; set that or leave this out",
+        )
     if _host(staff_url) == _host(public_url):
         yield (
             "staff_url",

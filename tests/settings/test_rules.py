@@ -95,6 +95,14 @@ def test_the_console_s_origin_is_one_of_its_own(faults_of: FaultsOf) -> None:
         assert (name, fault[: len(start)]) == ("PORTAL_STAFF_URL", start)
 
 
+def test_the_console_s_origin_needs_a_console(faults_of: FaultsOf) -> None:
+    without = {name: value for name, value in LIVE.items() if name != "PORTAL_ZYPE_API_KEY"}
+    app_key = {"PORTAL_ZYPE_APP_KEY": "a1b2c3d4" * 4}
+    load(without | app_key)
+    [(name, fault)] = faults_of(without | app_key | {"PORTAL_STAFF_URL": "https://support.example.com"}).items()
+    assert (name, fault[:46]) == ("PORTAL_STAFF_URL", "has no effect without PORTAL_ZYPE_API_KEY, whi")
+
+
 class TestHandoff:
     """Hand-off sign-in needs an issuer, an address and one key; the sandbox's site has them."""
 
