@@ -1,6 +1,7 @@
 // A TV: activate-tv.js gets its PIN and waits until it is linked; this shows what happens.
 import { deviceType, sender, viewer } from "./apps.js";
 import { record } from "./calls.js";
+import { keptId } from "./device.js";
 import * as screen from "./screen.js";
 
 const { activateUrl, app, appKey, clientId } = document.body.dataset;
@@ -8,14 +9,7 @@ const kept = `device-${app}${location.search}`;
 const call = sender(app, record);
 let isNew = sessionStorage.getItem(kept) === null;
 
-// Each tab is another TV, so its id is not kept where activate-tv.js would keep it.
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return `tv-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-}
-
-const deviceId = sessionStorage.getItem(kept) || newId();
-sessionStorage.setItem(kept, deviceId);
+const deviceId = keptId(kept);
 
 // Zype can't know a TV that is new: to ask would only put an error on the console.
 function send(method, url, fields, done) {
