@@ -24,7 +24,7 @@ from tests.harness.ledger import actor
 from tests.ledger.conftest import on_any_database
 from tests.ledger.rows import insert_attempt, insert_rows, now, tamper
 
-CAROL = Actor(ActorKind.OPERATOR, "carol", "", "command-line")
+BOB = Actor(ActorKind.OPERATOR, "bob", "", "command-line")
 Faults = Callable[..., dict[str, list[str]]]
 
 
@@ -38,7 +38,7 @@ def archives(database: Database, ledger: Ledger, tmp_path: Path) -> list[Path]:
             attempt = Attempt(Action.LINK, actor("alice"), "alice")
             insert_attempt(database, ledger, attempt, Outcome.NOT_FOUND, timedelta(days=years * 365))
         before = now(database) - timedelta(days=(years - 1) * 365 + 100)
-        made += (archived.file for archived in archiving.archive(before, tmp_path, CAROL))
+        made += (archived.file for archived in archiving.archive(before, tmp_path, BOB))
     return made
 
 
@@ -127,7 +127,7 @@ def test_an_export_is_verified_by_the_ledger_and_the_archives(
     file = tmp_path / "history.jsonl"
     file.write_bytes(b"".join(lines))
     archiving = Archiving(database, ledger, Archivable(database, SHORTEST), sleep=lambda _: None)
-    archives = [archived.file for archived in archiving.archive(now(database), tmp_path, CAROL)]
+    archives = [archived.file for archived in archiving.archive(now(database), tmp_path, BOB)]
 
     def verify(archives: list[Path]) -> int:
         rows = ArchiveVerification(database, ledger.keyring).rows(archives)

@@ -36,7 +36,7 @@ from tests.harness.ledger import actor, agent, ledger_on
 from tests.ledger.conftest import on_any_database
 from tests.ledger.rows import insert_attempt, insert_rows, now, tamper
 
-CAROL = Actor(ActorKind.OPERATOR, "carol", "", "command-line")
+BOB = Actor(ActorKind.OPERATOR, "bob", "", "command-line")
 YEAR = timedelta(days=365)
 Archive = Callable[[], list[int]]
 
@@ -48,7 +48,7 @@ def archive(database: Database, ledger: Ledger, tmp_path: Path) -> Archive:
 
     def run() -> list[int]:
         before = now(database) - timedelta(days=100)
-        return [archived.rows for archived in archiving.archive(before, tmp_path, CAROL)]
+        return [archived.rows for archived in archiving.archive(before, tmp_path, BOB)]
 
     return run
 
@@ -100,7 +100,7 @@ def test_old_attempts_move_into_a_signed_file(
     assert (manifest["first_id"], manifest["last_id"], manifest["key_id"]) == (1, 4, ledger.keyring.current.id)
     assert file.stat().st_mode & 0o777 == 0o600
     trace = History(database).page(AttemptFilter()).attempts[0]
-    assert (trace.action, trace.outcome, trace.actor_id) == (Action.ARCHIVE, "archived", "carol")
+    assert (trace.action, trace.outcome, trace.actor_id) == (Action.ARCHIVE, "archived", "bob")
     assert trace.reason == f"{file.name}: number 1, 4 rows, ids 1 to 4, signature {manifest['signature']}"
     assert verification.ledger().faults == []
     assert archive() == []
@@ -176,7 +176,7 @@ def test_an_interrupted_archive_is_finished_with_nothing_lost_and_nothing_twice(
     interrupted = Archiving(database, ledger, Archivable(database, SHORTEST), sleep=interrupt)
 
     with pytest.raises(Interrupted):
-        list(interrupted.archive(now(database) - timedelta(days=100), tmp_path, CAROL))
+        list(interrupted.archive(now(database) - timedelta(days=100), tmp_path, BOB))
     (file,) = files(tmp_path)
     assert len(rows(database)) == len(before) - MIN_SIZE + 1
     assert rows_in(file) == before[:98]
@@ -220,13 +220,13 @@ def test_of_two_archives_at_once_one_is_made(
             with pytest.raises(ArchiveFailed, match="Another archive is being made in"):
                 archive()
             assert (
-                len(list(Archiving(database, ledger, Archivable(database, SHORTEST)).archive(before, elsewhere, CAROL)))
+                len(list(Archiving(database, ledger, Archivable(database, SHORTEST)).archive(before, elsewhere, BOB)))
                 == 1
             )
             yield from found
 
     with pytest.raises(ArchiveFailed, match="Another archive has been made meanwhile"):
-        list(Archiving(database, ledger, Slow(database, SHORTEST)).archive(before, tmp_path, CAROL))
+        list(Archiving(database, ledger, Slow(database, SHORTEST)).archive(before, tmp_path, BOB))
     assert archive() == []
     assert len(rows_in(*files(elsewhere))) == 8
 
@@ -338,7 +338,7 @@ def test_only_the_owner_of_the_tables_archives(postgresql_url: str, ledger: Ledg
     archiving = Archiving(role, ledger, Archivable(role, SHORTEST))
     try:
         with pytest.raises(ArchiveFailed, match="may not remove rows from the ledger"):
-            list(archiving.archive(now(role), tmp_path, CAROL))
+            list(archiving.archive(now(role), tmp_path, BOB))
         for database, statement in ((role, table.delete()), (owner, table.update().values(reason="forged"))):
             with pytest.raises(DBAPIError, match="append-only"):
                 say_that_it_archives(database, statement)

@@ -345,7 +345,9 @@ def test_counting_reads_an_index_and_never_the_whole_ledger(ledger: Ledger, data
     ledger.begin(mail, mails)
     ledger.finish(mail, PasswordMailOutcome.SENT)
     assert isinstance(ledger.begin(replace(mail, id="b" * 32), mails), RateLimited)
-    begun = ledger.begin(replace(tried, actor=agent("carol", "192.0.2.1")), slow_past=Limit(("subject_hash",), items))
+    begun = ledger.begin(
+        replace(tried, actor=agent("supervisor", "192.0.2.1")), slow_past=Limit(("subject_hash",), items)
+    )
     ledger.record(tried, Outcome.MALFORMED, Limit(("consumer_id",), items, counts=Counts.MALFORMED))
     ledger.record(tried, Outcome.MALFORMED, replace(day, counts=Counts.MALFORMED_BY_AN_AGENT))
 

@@ -264,7 +264,7 @@ class TestNearTheLimit:
     def test_both_budgets_of_an_agent_near_a_limit_are_listed(
         self, app: Flask, bob: Bob, supervisor: PageClient
     ) -> None:
-        other = Actor(ActorKind.AGENT, "eve", "192.0.2.9", "request-9")
+        other = Actor(ActorKind.AGENT, "supervisor", "192.0.2.9", "request-9")
         write(app, *[Outcome.LINKED] * 4)
         write(app, *[Outcome.LINKED] * 3, actor=other)
         write(app, *[Outcome.LINKED] * 5, actor=Actor(ActorKind.VIEWER, seed.ALICE.id, "192.0.2.9", "request-9"))

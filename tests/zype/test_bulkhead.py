@@ -101,7 +101,7 @@ def test_one_viewer_or_agent_has_three_calls_in_flight(who: Actor, for_link: boo
         elsewhere = Actor(who.kind, who.id, "198.51.100.1", "request-4")
         with in_thread(bulkhead, elsewhere, for_link=True) as refusal:
             assert "for this viewer or agent" in refusal
-        assert held(bulkhead, stack, [actor("mallory"), agent("carol"), agent("alice")], for_link=True) == 3
+        assert held(bulkhead, stack, [actor("mallory"), agent("supervisor"), agent("alice")], for_link=True) == 3
 
 
 def test_one_address_has_eight_calls_in_flight() -> None:
