@@ -113,8 +113,9 @@ class Scene:
         path = rule
         for name, value in self.paths.items():
             path = path.replace(f"<{name}>", value)
-        token = str(browser.get("/activate").select("[name=csrf_token]")[0]["value"])
-        given = {"csrf_token": token} if method == "POST" else {}
+        given = {}
+        if method == "POST":
+            given["csrf_token"] = str(browser.get("/activate").select("[name=csrf_token]")[0]["value"])
         return Page(path, browser.transport.send(method, path, given, {}))
 
 
