@@ -44,12 +44,12 @@ PLAIN = {"PORTAL_BRAND_SUPPORT_URL": "mailto:support@example.com"}
 EXAMPLE = Path(__file__).parent.parent.parent / "docs/examples/brand"
 # How long ago, by whom and how.
 HISTORY = (
-    (timedelta(hours=26), "carol", Outcome.LINKED),
-    (timedelta(hours=25), "carol", Outcome.NOT_FOUND),
+    (timedelta(hours=26), "supervisor", Outcome.LINKED),
+    (timedelta(hours=25), "supervisor", Outcome.NOT_FOUND),
     (timedelta(hours=7), "bob", Outcome.REFUSED),
     (timedelta(hours=6), "bob", Outcome.LINKED),
-    (timedelta(hours=5), "carol", Outcome.UNKNOWN),
-    (timedelta(hours=4), "carol", Outcome.LINKED),
+    (timedelta(hours=5), "supervisor", Outcome.UNKNOWN),
+    (timedelta(hours=4), "supervisor", Outcome.LINKED),
 )
 
 
