@@ -47,7 +47,7 @@ showPin();
 ["hashchange", "pageshow"].forEach((event) => addEventListener(event, showPin));
 addEventListener("click", ({ target }) => (pressed = target));
 addEventListener("submit", ({ target }) => {
-  if (pressed && pressed.hasAttribute("formaction")) return; // The form goes elsewhere, with its PIN.
+  if (pressed && pressed.closest("[formaction]")) return; // The form goes elsewhere, with its PIN.
   if (target.matches("[data-forget-pin]")) forget();
 });
 // Only where nothing of a link's PIN stays in the field, what comes next is the viewer's own.

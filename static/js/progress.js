@@ -11,8 +11,10 @@ addEventListener("submit", ({ target: form }) => {
   // Another button, such as a language or another answer, does something else. Enter presses one without a class.
   if (!note || (pressed && pressed.closest("[formaction], .button:not(.button--primary)"))) return;
   restore();
-  const label = button.textContent;
-  const say = (text) => (button.textContent = note.textContent = text);
+  // What is in the button stays its own element, to which its looks belong.
+  const words = button.firstElementChild || button;
+  const label = words.textContent;
+  const say = (text) => (words.textContent = note.textContent = text);
   const later = setTimeout(() => say(note.dataset.later), LATER_MS);
   button.style.minHeight = `${button.getBoundingClientRect().height}px`;
   document.body.classList.add("is-waiting");
@@ -20,7 +22,7 @@ addEventListener("submit", ({ target: form }) => {
   restore = () => {
     clearTimeout(later);
     document.body.classList.remove("is-waiting");
-    button.textContent = label;
+    words.textContent = label;
     note.textContent = "";
   };
 });
