@@ -234,7 +234,8 @@ def test_a_stale_form_without_a_session_asks_to_sign_in(client: PageClient) -> N
 def test_the_first_page_has_focus_in_its_field(bob: Bob) -> None:
     field = bob.opens("/support").page.select_one("#who")
 
-    assert field.has_attr("autofocus")
+    assert field.has_attr("data-autofocus")
+    assert not field.has_attr("autofocus")
     assert {"autocomplete": "off", "spellcheck": "false"}.items() <= dict(field.attrs).items()
 
 

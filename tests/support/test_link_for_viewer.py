@@ -333,6 +333,7 @@ def test_the_form_has_focus_in_its_field(bob: Bob) -> None:
     field = page.select_one("#pin")
     wanted = {"type": "text", "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
     assert wanted.items() <= dict(field.attrs).items()
-    assert field.has_attr("autofocus")
+    assert field.has_attr("data-autofocus")
+    assert not field.has_attr("autofocus")
     assert page.text(".viewer-bar") == "Alice alice@example.com"
     assert page.select('script[src^="/static/js/phonetic."]')

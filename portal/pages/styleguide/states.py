@@ -16,7 +16,7 @@ _NAME = re.compile(r"^\{# (.+) #\}\n", re.MULTILINE)
 _ID = re.compile(r'\sid="([^"]+)"')
 _REFERENCE = re.compile(r'(\s(?:id|for|form|aria-(?:describedby|labelledby|controls))="|\shref="#)([^"]*)"')
 _LANDMARK = re.compile(r"<(?:nav|aside)\b(.*?)</(?:nav|aside)>", re.DOTALL)
-_AUTOFOCUS = re.compile(r"\s+autofocus(?=[\s>])")
+_AUTOFOCUS = re.compile(r"\s+(?:data-)?autofocus(?=[\s>])")
 
 
 @dataclass(frozen=True)
