@@ -52,7 +52,7 @@ class LazyGroup(click.Group):
             return super().main(*args, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
-        # Here too, because click ends at a closed pipe too, but leaves what would fail again at the end of the process.
+        # click itself ends at a closed pipe, but leaves output that would fail again when the process ends.
         with guarded_output(), redacted_output():
             return super().invoke(ctx)
 

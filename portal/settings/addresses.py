@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 NO_ADDRESS = "unknown"
 # IPv4 addresses as NAT64 writes them: RFC 6052, section 2.1.
 _NAT64 = ip_network("64:ff9b::/96")
+# Not all that ipaddress calls private: clouds have their metadata at a link-local address.
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 # No address is longer, with port, brackets, quotes and zone.
 MAX_LENGTH = 80
 
@@ -25,10 +27,13 @@ def is_loopback(host: str) -> bool:
 
 def is_in_own_network(host: str) -> bool:
     """Return whether a host is this machine, or an address of a private network (RFC 1918, RFC 4193)."""
+    if is_loopback(host):
+        return True
     try:
-        return ip_address(host).is_private
+        address = ip_address(host)
     except ValueError:
-        return is_loopback(host)
+        return False
+    return any(address in network for network in _PRIVATE)
 
 
 def is_loopback_url(url: str) -> bool:

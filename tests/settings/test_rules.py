@@ -148,7 +148,14 @@ class TestSandboxMode:
             settings = load(sandbox | {"PORTAL_SANDBOX_PUBLIC": "yes"})
             assert settings.zype_login_url == f"http://{host}:8001"
             assert settings.sandbox_mail_address == ("127.0.0.1", 8025), host
-        for host in ("tv.example.com", "203.0.113.7.example.com", "8.8.8.8"):
+        for host in (
+            "tv.example.com",
+            "203.0.113.7.example.com",
+            "8.8.8.8",
+            "203.0.113.7",
+            "169.254.169.254",
+            "0.0.0.0",
+        ):
             sandbox = {"PORTAL_ZYPE_API_URL": f"http://{host}:8001", "PORTAL_SANDBOX_PUBLIC": "yes"}
             assert "PORTAL_ZYPE_API_URL" in faults_of(sandbox), host
         faults = faults_of(LIVE | {"PORTAL_ZYPE_API_URL": "http://192.168.1.10:8001"})
