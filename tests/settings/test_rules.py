@@ -154,7 +154,6 @@ class TestSandboxMode:
             "8.8.8.8",
             "203.0.113.7",
             "169.254.169.254",
-            "0.0.0.0",
         ):
             sandbox = {"PORTAL_ZYPE_API_URL": f"http://{host}:8001", "PORTAL_SANDBOX_PUBLIC": "yes"}
             assert "PORTAL_ZYPE_API_URL" in faults_of(sandbox), host
