@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 import psycopg
 import pytest
@@ -49,7 +50,7 @@ def run(script: str, folder: Path, **environ: str) -> str:
     """Run commands in a folder, as an operator whose PATH has zype-activate; return what they print."""
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
-    (programs / "zype-activate").write_text(f'#!/bin/sh\nexec {sys.executable} -m portal "$@"\n')
+    (programs / "zype-activate").write_text(f'#!/bin/sh\nexec {quote(sys.executable)} -m portal "$@"\n')
     (programs / "zype-activate").chmod(0o700)
     path = f"{programs}:{os.environ['PATH']}:{Path(need('pg_dump')).parent}"
     done = subprocess.run(

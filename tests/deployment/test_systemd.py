@@ -22,7 +22,7 @@ def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def verify(text: str, folder: Path) -> str:
     """Return what systemd says about a unit whose command is a program of this machine."""
     unit = folder / UNIT.name
-    unit.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", text, flags=re.MULTILINE))
+    unit.write_text(re.sub(r"^ExecStart=\S+", f'ExecStart="{sys.executable}"', text, flags=re.MULTILINE))
     done = analyze("verify", unit)
     return done.stdout + done.stderr
 
