@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, current_app, redirect, request
-from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -16,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from portal.domain.errors import LedgerUnavailable, NotAllowed, NotSignedIn, PasswordChangeRequired, StaffNotSignedIn
 from portal.pages.identity import draft
 from portal.pages.web.forms import stale_pages, stale_reason
-from portal.pages.web.limits import seconds_to_wait
+from portal.pages.web.limits import TooManyRequests
 from portal.pages.web.origins import is_for_staff
 from portal.pages.web.paths import canonical_address, canonical_path, page_of_form, takes_get
 from portal.pages.web.refused_requests import log_csrf_refused, log_not_allowed
@@ -46,7 +45,7 @@ def init_app(app: Flask) -> None:
         NotAllowed: _not_allowed,
         LedgerUnavailable: lambda _: error_page(503, "unavailable", RETRY_SECONDS),
         SQLAlchemyError: _database_failed,
-        RateLimitExceeded: lambda _: error_page(429, "too_many", seconds_to_wait()),
+        TooManyRequests: lambda error: error_page(429, "too_many", error.seconds_to_wait),
         NotFound: _not_found,
         MethodNotAllowed: _method_not_allowed,
         HTTPException: _http_exception,

@@ -5,75 +5,40 @@ import time
 from collections import OrderedDict
 from time import monotonic
 
-from limits.storage import Storage
-
 # Some 30 MB. With more addresses than that at once the oldest windows are forgotten: a limit of each address would not
 # stop such a flood anyway.
 MAX_WINDOWS = 100_000
 _NO_WINDOW = (0, float("-inf"))
 
 
-class RequestCounts(Storage):
-    """A storage of ``limits`` for fixed windows.
+class RequestCounts:
+    """Counts requests in fixed windows.
 
-    The one that comes with ``limits`` starts a thread for each request, which looks at every address that it knows:
+    The storage that comes with ``limits`` starts a thread for each request, which looks at every address that it knows:
     a sixth of the time of a page, and more the more addresses there are. It also keeps an address out for an hour more
     if the clock is set back an hour.
-
-    Args:
-        uri: of the storage; nothing of it is used.
-        wrap_exceptions: as every storage takes it; this one raises none.
     """
 
-    STORAGE_SCHEME = ["worker"]  # noqa: RUF012 - limits declares it as an attribute of objects.
-
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **_: str) -> None:
-        super().__init__(uri, wrap_exceptions)
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         # By key, the number of requests and the end of the window, by the clock that nobody sets. The newest is last.
         self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    @property
-    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """What a storage that fails raises; this one does not fail."""
-        return ()
-
-    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count requests, in a new window of ``expiry`` seconds if there is none, and return how many there are now."""
+    def incr(self, key: str, expiry: int) -> int:
+        """Count a request, in a new window of ``expiry`` seconds if there is none, and return how many it has now."""
         now = monotonic()
         with self._lock:
             count, end = self._windows.get(key, _NO_WINDOW)
             if end <= now:
                 self._make_room(key, now)
                 count, end = 0, now + expiry
-            self._windows[key] = count + amount, end
-            return count + amount
-
-    def get(self, key: str) -> int:
-        """Return the requests of the current window."""
-        count, end = self._windows.get(key, _NO_WINDOW)
-        return count if end > monotonic() else 0
+            self._windows[key] = count + 1, end
+            return count + 1
 
     def get_expiry(self, key: str) -> float:
         """Return when the current window ends, in seconds since the epoch; now if there is none."""
         _, end = self._windows.get(key, _NO_WINDOW)
         return time.time() + max(0.0, end - monotonic())
-
-    def check(self) -> bool:
-        """Tell that the storage works."""
-        return True
-
-    def clear(self, key: str) -> None:
-        """Forget an address."""
-        with self._lock:
-            self._windows.pop(key, None)
-
-    def reset(self) -> int:
-        """Forget all addresses, and return how many there were."""
-        with self._lock:
-            known = len(self._windows)
-            self._windows.clear()
-            return known
 
     def _make_room(self, key: str, now: float) -> None:
         """Forget the old window of a key, so that its new one is the last, and the first ones that have ended."""
