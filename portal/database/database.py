@@ -15,7 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from portal.database.engine import AUTOCOMMIT, PRIVATE, WRITE, DatabaseUnusable, TimeLimits, make_engine
+from portal.database.engine import (
+    PRIVATE,
+    DatabaseUnusable,
+    TimeLimits,
+    begin_reading,
+    begin_writing,
+    make_engine,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -60,12 +67,6 @@ class Database:
         self._limits = limits or TIME_LIMITS
         self._observe = observe
         self._engine = make_engine(parsed, connections, self._limits)
-        self._reader = self._engine
-        self._writer = self._engine
-        if self.is_sqlite:
-            self._writer = self._engine.execution_options(**{WRITE: True})
-        else:
-            self._reader = self._engine.execution_options(isolation_level=AUTOCOMMIT)
         # SQLite has one writer. Threads of a process wait here, rather than sleep and poll in SQLite's busy handler,
         # which then only waits for other processes.
         self._write_lock = threading.Lock()
@@ -77,8 +78,9 @@ class Database:
         It is without a transaction, except on PostgreSQL behind a pooler, where each of them needs its time limits.
         """
         with self._waiting(Wait.READ):
-            opened = self._reader.connect()
+            opened = self._engine.connect()
         with opened as connection:
+            begin_reading(connection)
             yield connection
 
     @contextmanager
@@ -93,7 +95,8 @@ class Database:
                 if self.is_sqlite:
                     self._take_write_lock()
                     stack.callback(self._write_lock.release)
-                connection = stack.enter_context(self._writer.begin())
+                connection = stack.enter_context(self._engine.begin())
+                begin_writing(connection)
             yield connection
 
     def scalar(self, query: sa.Select[Value]) -> Value | None:

@@ -12,15 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 # The mode of a database's file: it holds names, email addresses and hashes that are worth a try.
 PRIVATE = 0o600
-# The execution option of a unit of work that writes on SQLite.
-WRITE = "write"
-# The isolation level of one that reads on PostgreSQL.
-AUTOCOMMIT = "AUTOCOMMIT"
+# The isolation level of a unit of work that reads on PostgreSQL.
+_AUTOCOMMIT = "AUTOCOMMIT"
 # A statement that was executed so often on a connection is prepared: planning those of a link takes PostgreSQL three
 # times as long as executing them.
 PREPARE_THRESHOLD = 5
-# Whether the server at the other end of a connection may be another one in each transaction.
-_HAS_POOLER = "has_pooler"
+# What each transaction has to set, in the info of a connection whose server may be another one each time.
+_LOCAL_SETTINGS = "local_settings"
 # As libpq takes them in `options`: "-c name=value", "-cname=value" or "--name=value".
 _SERVER_OPTION = re.compile(r"(?:^|\s)(?:-c\s*|--)(?P<name>[\w-]+)=(?P<value>[\w.]+)")
 
@@ -56,13 +54,34 @@ def make_engine(url: URL, connections: int, limits: TimeLimits) -> Engine:
     return _postgresql(url, options, limits)
 
 
+def begin_reading(connection: Connection) -> None:
+    """Begin a unit of work that reads, on a connection of this engine that was just opened.
+
+    This and ``begin_writing`` are no listeners for events of SQLAlchemy: an engine with a single one looks for
+    listeners at every step of every statement, which takes as long as all that it does for one besides.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    connection.execution_options(isolation_level=_AUTOCOMMIT)
+    if settings := connection.info[_LOCAL_SETTINGS]:
+        connection.exec_driver_sql(f"BEGIN; {settings}")
+
+
+def begin_writing(connection: Connection) -> None:
+    """Begin a unit of work that writes, on a connection whose transaction has had no statement yet."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # psycopg begins the transaction itself.
+    elif settings := connection.info[_LOCAL_SETTINGS]:
+        connection.exec_driver_sql(settings)
+
+
 def _sqlite(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine:
     # A connection of the pool is used by many threads, but never by two at once.
     arguments = {"check_same_thread": False, "timeout": limits.lock_seconds}
     engine = sa.create_engine(url, **options, connect_args=arguments)
     sa.event.listen(engine, "do_connect", _create_privately)
     sa.event.listen(engine, "connect", _configure_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -102,11 +121,6 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get(WRITE):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
 def _postgresql(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine:
     """Return an engine that works as well through a pooler, such as PgBouncer, in transaction mode.
 
@@ -126,21 +140,15 @@ def _postgresql(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine
 
     def configure(connection: Any, record: Any) -> None:
         connection.set_autocommit(True)
-        record.info[_HAS_POOLER] = has_pooler = _server_pid(connection) != connection.info.backend_pid
+        has_pooler = _server_pid(connection) != connection.info.backend_pid
+        record.info[_LOCAL_SETTINGS] = "; ".join(f"SET LOCAL {setting}" for setting in settings) if has_pooler else ""
         if not has_pooler:
             connection.execute("; ".join(f"SET {setting}" for setting in settings))
             connection.prepare_threshold = PREPARE_THRESHOLD
         connection.set_autocommit(False)
 
-    def begin(connection: Connection) -> None:
-        if connection.info[_HAS_POOLER]:
-            # For a unit of work that writes, psycopg begins the transaction itself.
-            statements = ["BEGIN"] if connection.get_execution_options().get("isolation_level") == AUTOCOMMIT else []
-            connection.exec_driver_sql("; ".join([*statements, *(f"SET LOCAL {setting}" for setting in settings)]))
-
     engine = sa.create_engine(url, **options, pool_pre_ping=True, connect_args=arguments)
     sa.event.listen(engine, "connect", configure)
-    sa.event.listen(engine, "begin", begin)
     return engine
 
 
