@@ -54,6 +54,7 @@ from portal.pages.web import (
     logs,
     templating,
 )
+from portal.pages.web.page_environment import PageEnvironment
 from portal.services import EXTENSION, Services
 from portal.settings.keys import keyring
 from portal.settings.package_data import data_dir
@@ -107,6 +108,7 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
 
 
 def _configure(app: Flask, settings: Settings) -> None:
+    app.jinja_environment = PageEnvironment
     # A redirect of Werkzeug's would keep a PIN in the query; portal.pages.web.paths leads on from such paths.
     app.url_map.merge_slashes = False
     app.session_interface = SessionCookies()

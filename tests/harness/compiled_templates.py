@@ -22,6 +22,10 @@ class CompiledTemplates(FileSystemBytecodeCache):
         super().__init__(str(folder))
         self._code: dict[tuple[str, str], CodeType] = {}
 
+    def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
+        """Return the place of a template in a language."""
+        return super().get_bucket(environment, f"{_language(environment)}/{name}", filename, source)
+
     def load_bytecode(self, bucket: Bucket) -> None:
         """Give the code of a template, if it was compiled before from the same source."""
         bucket.code = self._code.get((bucket.key, bucket.checksum))
@@ -42,7 +46,7 @@ class CompiledTemplates(FileSystemBytecodeCache):
 class ReadOnce(DispatchingJinjaLoader):
     """Loads the portal's own templates from their files once a process, and those of an operator each time."""
 
-    _code: dict[str, CodeType] = {}  # noqa: RUF012 - All portals of the process share it.
+    _code: dict[tuple[str | None, str], CodeType] = {}  # noqa: RUF012 - All portals of the process share it.
 
     def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> Template:
         """Return a template."""
@@ -50,13 +54,18 @@ class ReadOnce(DispatchingJinjaLoader):
         is_ours = isinstance(loader, FileSystemLoader) and loader.searchpath == [str(data_dir("templates"))]
         if not is_ours or cache is None:
             return super().load(environment, name, globals)
-        if name not in self._code:
+        key = _language(environment), name
+        if key not in self._code:
             super().load(environment, name, globals)
             source, file, _ = self.get_source(environment, name)
             code = cache.get_bucket(environment, name, file, source).code
             assert code is not None, f"{name} was loaded, and is not in the cache"
-            self._code[name] = code
-        return environment.template_class.from_code(environment, self._code[name], globals or {})
+            self._code[key] = code
+        return environment.template_class.from_code(environment, self._code[key], globals or {})
+
+
+def _language(environment: Environment) -> str | None:
+    return getattr(environment, "language", None)
 
 
 def read_templates_once() -> None:

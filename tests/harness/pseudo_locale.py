@@ -10,6 +10,8 @@ from babel.support import NullTranslations
 from flask import Flask
 from flask_babel import Domain
 
+from portal.pages.web.page_environment import page_environment
+
 CODE = "de"
 # Longer than English by as much as German often is.
 LENGTH = 1.4
@@ -52,6 +54,6 @@ def speak_pseudo(app: Flask) -> None:
     domain = Domain()
     domain.cache[CODE, "messages"] = translations
     app.before_request_funcs.setdefault(None, []).insert(0, domain.as_default)
-    texts = {"gettext": translations.gettext, "ngettext": translations.ngettext}
-    app.jinja_env.install_gettext_callables(**texts, newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"]
+    # Its templates are not those in German, which are kept for all portals.
+    app.jinja_env.bytecode_cache = None
+    page_environment(app).catalogue_of = lambda _: translations

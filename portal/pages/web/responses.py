@@ -3,8 +3,10 @@
 from math import ceil
 from typing import Any
 
-from flask import Response, current_app, make_response, redirect, render_template
-from flask_babel import ngettext
+from flask import Response, current_app, make_response, redirect
+from flask_babel import get_locale, ngettext
+
+from portal.pages.web.page_environment import PageEnvironment, page_environment
 
 # The status of the page that says why something did not work, by the outcome or by the page's own name for it.
 _STATUSES = {
@@ -38,10 +40,17 @@ def render_page(template: str, status: int = 200, *, retry_after: int | None = N
             title: it follows the status unless it is given.
     """
     context = {"status": status, "failed": status >= 400, "wait": in_words(retry_after), **context}
-    response = make_response(render_template(template, **context), status)
+    current_app.update_template_context(context)
+    page = page_templates().get_template(template).render(context)
+    response = make_response(page, status)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def page_templates() -> PageEnvironment:
+    """Return what loads the templates in the language of this page."""
+    return page_environment(current_app).in_language(get_locale())
 
 
 def in_words(seconds: int | None) -> str | None:

@@ -13,6 +13,7 @@ from portal.pages.web.assets import Assets
 from portal.pages.web.components import Components
 from portal.pages.web.indentation import UnindentedPages
 from portal.pages.web.origins import CONSOLE, is_console_origin
+from portal.pages.web.page_environment import page_environment
 from portal.pages.web.paths import HOME
 from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings
@@ -26,14 +27,16 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     """
     language.init_app(app, settings)
     times.register(app.jinja_env)
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.add_extension(UnindentedPages)
-    app.jinja_env.trim_blocks = True
-    app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals["asset"] = assets.url
+    templates = page_environment(app)
+    templates.undefined = StrictUndefined
+    templates.add_extension(UnindentedPages)
+    templates.trim_blocks = True
+    templates.lstrip_blocks = True
+    templates.globals["asset"] = assets.url
     folders = [data_dir("templates"), *([settings.overrides_dir / "templates"] if settings.overrides_dir else [])]
     app.jinja_loader = FileSystemLoader(folders[::-1])
-    app.jinja_env.globals["ui"] = Components(app.jinja_env, tuple(folders))
+    templates.folders = tuple(folders)
+    templates.globals["ui"] = Components(templates, templates.folders)
     brand = {
         "name": settings.brand_name,
         "initial": next(filter(str.isalnum, settings.brand_name), "")[:1].upper(),

@@ -1,0 +1,94 @@
+"""The Jinja of pages: it compiles each template once a language, and translates its texts while it does."""
+
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
+from typing import Any, Self, cast
+
+from babel import Locale
+from babel.support import NullTranslations
+from flask import Flask
+from flask.templating import Environment
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.visitor import NodeTransformer
+
+from portal.pages.web.components import Components
+
+
+class Texts(NodeTransformer):
+    """Puts the translation in the place of ``_("…")`` and of ``{% trans %}``, for which Jinja writes ``gettext("…")``.
+
+    What is shown is what Jinja's own ``gettext`` would have returned: the translation is markup, what it names is
+    escaped. Texts that count something, and those that are in a variable, are looked up when they are shown.
+    """
+
+    def __init__(self, translate: Callable[[str], str]) -> None:
+        self._translate = translate
+
+    def visit_Call(self, call: nodes.Call) -> nodes.Expr:
+        self.generic_visit(call)
+        text = _constant_text(call)
+        if text is None:
+            return call
+        translated = nodes.MarkSafeIfAutoescape(nodes.Const(self._translate(text)))
+        named = [nodes.Pair(nodes.Const(named.key), named.value) for named in call.kwargs]
+        return nodes.Mod(translated, nodes.Dict(named), lineno=call.lineno)
+
+
+def _constant_text(call: nodes.Call) -> str | None:
+    """Return the text that a call translates; none if it does something else, or the text is in a variable."""
+    match call:
+        case nodes.Call(
+            node=nodes.Name(name="_" | "gettext"), args=[nodes.Const(value=str(text))], dyn_args=None, dyn_kwargs=None
+        ):
+            return text
+    return None
+
+
+class PageCode(CodeGenerator):
+    """Writes the Python code of a template."""
+
+    environment: "PageEnvironment"
+
+    def visit_Template(self, template: nodes.Template, frame: Frame | None = None) -> None:
+        if self.environment.catalogue:
+            Texts(self.environment.catalogue.ugettext).visit(template)
+        super().visit_Template(template, frame)
+
+
+class PageEnvironment(Environment):
+    """What loads the templates of pages.
+
+    Its own templates look their texts up when they are shown, and those of ``in_language`` have them.
+    """
+
+    code_generator_class = PageCode
+    # Set while the portal is built.
+    folders: tuple[Path, ...]
+    catalogue_of: Callable[[Locale], NullTranslations]
+    catalogue: NullTranslations | None = None
+    language: str | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._languages: dict[Locale, Self] = {}
+
+    def in_language(self, locale: Locale) -> Self:
+        """Return what loads the same templates in a language."""
+        environment = self._languages.get(locale)
+        if environment is None:
+            environment = self.overlay()
+            environment.globals = self.globals | {"ui": Components(environment, self.folders)}
+            environment.catalogue = self.catalogue_of(locale)
+            environment.language = str(locale)
+            self._languages[locale] = environment
+        return environment
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Return a template's globals: those of all, if it has none of its own, which each page then copies faster."""
+        return super().make_globals(d) if d else self.globals
+
+
+def page_environment(app: Flask) -> PageEnvironment:
+    """Return a portal's own Jinja."""
+    return cast(PageEnvironment, app.jinja_env)
