@@ -13,6 +13,7 @@ import structlog
 import time_machine
 
 from portal.pages.web import logs, request_counts
+from portal.pages.web.log_lines import access_log
 from portal.settings.loading import load
 from tests.harness.redis_server import Redis
 
@@ -58,6 +59,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
         return [json.loads(line) for line in captured.out.splitlines()]
 
     yield written
+    access_log.is_open = False
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
     logging.captureWarnings(False)

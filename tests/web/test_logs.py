@@ -94,6 +94,16 @@ def test_a_strange_request_id_is_replaced(sent: str, client: FlaskClient, lines:
     assert sent not in str(lines())
 
 
+@each("method, sent", [("ZIZM529", "a-plain-id"), ("PIN=ZIZM529", "a-plain-id"), ("GET", "203.0.113.9")])
+def test_what_a_client_chose_in_the_line_of_a_request_is_redacted(
+    method: str, sent: str, client: FlaskClient, lines: Lines
+) -> None:
+    client.open("/pages/a", method=method, headers={"X-Request-ID": sent})
+    [line] = access(lines())
+    assert line["method"] == method.replace("PIN=ZIZM529", "PIN=[redacted]")
+    assert line["request_id"] == sent.replace("203.0.113.9", "[redacted]")
+
+
 def test_every_request_has_an_id_of_its_own(client: FlaskClient, lines: Lines) -> None:
     client.get("/pages/a")
     client.get("/missing")

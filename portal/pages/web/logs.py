@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from structlog.typing import Processor
 from werkzeug.wsgi import ClosingIterator
 
+from portal.pages.web.log_lines import METHODS, access_log, write_line
 from portal.pages.web.redaction import Redactor
 from portal.settings.settings import Settings
 
@@ -32,17 +32,6 @@ log = structlog.get_logger("portal.access")
 
 CountRequest = Callable[[str | None, str, int, float], None]
 
-_write_lock = threading.Lock()
-
-
-def _write(line: str) -> None:
-    # Tests replace standard output, so it is looked up for each line.
-    # A full disk under the log, or nobody at the other end, is no reason to fail a page or to leave an outcome out.
-    with _write_lock, suppress(OSError):
-        # The line is redacted already.
-        getattr(sys.stdout, "unredacted", sys.stdout).write(line + "\n")
-        sys.stdout.flush()
-
 
 class _Logger:
     """Receives the finished lines of structlog."""
@@ -51,7 +40,7 @@ class _Logger:
         self.name = name
 
     def msg(self, line: str) -> None:
-        _write(line)
+        write_line(line)
 
     debug = info = warning = error = critical = msg
 
@@ -61,14 +50,14 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            _write(self.format(record))
+            write_line(self.format(record))
         except Exception:
             # As every handler does: what can't be written, for whatever reason, fails nobody's page.
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
         # The default prints the record's arguments, past the redaction.
-        _write(f'{{"event": "unwritable_record", "logger": "{record.name}", "level": "error"}}')
+        write_line(f'{{"event": "unwritable_record", "logger": "{record.name}", "level": "error"}}')
 
 
 class _RecordFactory:
@@ -109,6 +98,7 @@ _SHARED_PROCESSORS: list[Processor] = [
 def configure(settings: Settings, level: int = logging.INFO) -> None:
     """Send every log of this process from this level on to standard output, without the secrets of the settings."""
     redactor = Redactor(settings.secret_values, _own_addresses(settings))
+    access_log.is_open = level <= logging.INFO
     output: list[Processor] = [
         lambda _logger, _method, event: redactor.event(event),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -171,12 +161,18 @@ def init_app(app: Flask, count: CountRequest) -> None:
         context: dict[str, Any] = g.__dict__
         # Both are missing if the request failed before the first handler.
         seconds = time.perf_counter() - context.get("request_start", time.perf_counter())
-        response.headers["X-Request-ID"] = context.get("request_id", "none")
+        request_id = context.get("request_id", "none")
+        response.headers["X-Request-ID"] = request_id
         # The rule, never the path, which may contain a PIN that was typed into the address bar.
         rule = request.url_rule.rule if request.url_rule else None
-        count(rule, request.method, response.status_code, seconds)
+        method, status = request.method, response.status_code
+        count(rule, method, status, seconds)
         milliseconds = round(seconds * 1000, 1)
-        log.info("request", method=request.method, rule=rule, status=response.status_code, ms=milliseconds)
+        # An id with dots may be an address, and a method is what a client sent.
+        if method in METHODS and "." not in request_id:
+            access_log.write(method, rule, status, milliseconds, request_id)
+        else:
+            log.info("request", method=method, rule=rule, status=status, ms=milliseconds)
         return response
 
     app.wsgi_app = _OwnContext(app.wsgi_app)  # type: ignore[method-assign]
