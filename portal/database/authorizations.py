@@ -115,8 +115,7 @@ class Authorizations:
             # Of what belongs to an address, the smaller first everywhere, so that no deadlock is possible.
             limited = [("address_hash", limits), ("site_hash", times(limits, SITE_FACTOR))]
             limited = [(name, items) for name, items in limited if row[name]]
-            self._database.lock(connection, [row[name] or "" for name, _ in limited])
-            now = self._database.now(connection)
+            now = self._database.lock(connection, [row[name] or "" for name, _ in limited])
             connection.execute(authorizations.delete().where(authorizations.c.created_at < now - LIFETIME))
             until = [
                 _blocked_until(connection, authorizations.c[name] == row[name], items, now) for name, items in limited

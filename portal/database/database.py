@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, make_url
@@ -118,7 +119,7 @@ class Database:
         if self.is_sqlite:
             return datetime.now(UTC)
         with nullcontext(connection) if connection else self.read() as reader:
-            now: datetime = reader.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+            now: datetime = reader.execute(_NOW).scalar_one()
         return now.astimezone(UTC)
 
     def insert(self, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
@@ -128,20 +129,18 @@ class Database:
         insert: sqlite.Insert | postgresql.Insert = dialect.insert(table)
         return insert
 
-    def lock(self, connection: Connection, names: Sequence[str]) -> None:
-        """Take the locks of these names in their order, and hold them until the transaction ends.
+    def lock(self, connection: Connection, names: Sequence[str]) -> datetime:
+        """Take the locks of these names in their order, hold them until the transaction ends, and return ``now``.
 
         Args:
             connection: of a unit of work that writes. On SQLite there is only one, so there is nothing to lock.
             names: of any length; the same name is the same lock everywhere.
         """
-        if self.is_sqlite:
-            return
+        if self.is_sqlite or not names:
+            return self.now(connection)
         with self._waiting(Wait.LOCK):
-            for name in names:
-                # PostgreSQL's locks have numbers of eight bytes.
-                number = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+            now: datetime = connection.execute(_lock(len(names)), _lock_numbers(names)).one()[-1]
+        return now.astimezone(UTC)
 
     @contextmanager
     def _waiting(self, wait: Wait) -> Iterator[None]:
@@ -164,6 +163,22 @@ class Database:
         path = self._engine.url.database
         files = [Path(f"{path}{suffix}") for suffix in ("", "-wal", "-shm")] if self.is_sqlite else []
         return [file for file in files if file.exists() and file.stat().st_mode & ~PRIVATE & 0o777]
+
+
+_NOW = sa.select(sa.func.clock_timestamp())
+
+
+@cache
+def _lock(count: int) -> sa.Select[Any]:
+    """Return the query that takes so many of PostgreSQL's locks, from left to right, and then tells the time."""
+    numbers = (sa.bindparam(f"lock_{place}", type_=sa.BigInteger) for place in range(count))
+    return sa.select(*(sa.func.pg_advisory_xact_lock(number) for number in numbers), sa.func.clock_timestamp())
+
+
+def _lock_numbers(names: Sequence[str]) -> dict[str, int]:
+    # PostgreSQL's locks have numbers of eight bytes.
+    numbers = (int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True) for name in names)
+    return {f"lock_{place}": number for place, number in enumerate(numbers)}
 
 
 def describe(error: SQLAlchemyError) -> str:

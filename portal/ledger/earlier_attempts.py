@@ -32,6 +32,11 @@ _LAST_WITH_PIN = (
     .order_by(ledger.c.id.desc())
     .limit(1)
 )
+# Whether any of the queries here can find a row.
+has_earlier = sa.or_(
+    _IN_FLIGHT.exists(),
+    sa.exists().where(*(ledger.c[name] == sa.bindparam(name) for name in _PIN_COLUMNS)),
+)
 # Zype may have refused the PIN because the consumer had too many TVs.
 _UNLINKED_SINCE = sa.select(ledger.c.id).where(
     ledger.c.consumer_id == sa.bindparam("consumer_id"),
@@ -51,12 +56,14 @@ def earlier_attempt(
         join_within: how young an attempt in flight for the same consumer and PIN or TV must be.
         now: the database's time, UTC.
     """
-    values = {name: row[name] for name in _SAME_COLUMNS} | {
-        "since": now - join_within,
-        "until": now + join_within,
-    }
-    attempt_id = connection.execute(_IN_FLIGHT, values).scalar()
+    attempt_id = connection.execute(_IN_FLIGHT, values_of_earlier(row, join_within, now)).scalar()
     return InFlight(attempt_id) if attempt_id else _repeated(connection, row, now)
+
+
+def values_of_earlier(row: Mapping[str, Any], join_within: timedelta, now: datetime) -> dict[str, Any]:
+    """Return the parameters of ``has_earlier``; the arguments are those of ``earlier_attempt``."""
+    values = {name: row[name] for name in _SAME_COLUMNS}
+    return values | {"since": now - join_within, "until": now + join_within}
 
 
 def _repeated(connection: Connection, row: Mapping[str, Any], now: datetime) -> Repeated | None:

@@ -15,8 +15,10 @@ from portal.domain.actors import OPERATOR, Actor, Reason
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ChangeOutcome, Outcome
 from portal.ledger.attempts import Attempt, Begun, InFlight, RateLimited, Repeated
+from portal.ledger.blocking import Blocked, blocked, has_authenticated, has_row
 from portal.ledger.earlier_attempts import earlier_attempt
-from portal.ledger.limits import Blocked, Limit, blocked, has_authenticated, has_row
+from portal.ledger.first_look import is_clear
+from portal.ledger.limits import Limit
 from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger, pending
 from portal.settings.keys import Keyring
@@ -81,22 +83,28 @@ class Ledger:
         locks = [limit.lock_name(row) for limit in locked]
         try:
             with self._database.write() as connection:
-                self._database.lock(connection, locks)
-                now = self._database.now(connection)
-                same = earlier_attempt(connection, row, join_within, now) if join_within else None
-                if same:
-                    return same
-                if reached := blocked(connection, row, limits, now):
-                    return self._stop(connection, row, reached, now)
-                is_slow = bool(slow_past and blocked(connection, row, (slow_past,), now))
-                addresses = self.keyring.addresses(attempt.actor.address)
-                is_slow = is_slow and not has_authenticated(connection, attempt.subject_hash, addresses)
+                now = self._database.lock(connection, locks)
+                if not is_clear(connection, row, limits, join_within, now):
+                    same = earlier_attempt(connection, row, join_within, now) if join_within else None
+                    if same:
+                        return same
+                    if reached := blocked(connection, row, limits, now):
+                        return self._stop(connection, row, reached, now)
+                is_slow = slow_past is not None and self._is_slow(connection, attempt, row, slow_past, now)
                 self._append_pending(connection, row, now)
                 return Begun(is_slow)
         except SQLAlchemyError as error:
             log.error("ledger_failed", attempt_id=attempt.id, action=attempt.action, why=describe(error))
             self._on_failure()
             raise LedgerUnavailable("the attempt could not be written") from error
+
+    def _is_slow(
+        self, connection: Connection, attempt: Attempt, row: Mapping[str, Any], slow_past: Limit, now: datetime
+    ) -> bool:
+        if not blocked(connection, row, (slow_past,), now):
+            return False
+        addresses = self.keyring.addresses(attempt.actor.address)
+        return not has_authenticated(connection, attempt.subject_hash, addresses)
 
     def _stop(self, connection: Connection, row: dict[str, Any], reached: Blocked, now: datetime) -> RateLimited:
         """Write an attempt that a limit stops, if it is the first in the window of that limit, and count it."""
@@ -132,8 +140,7 @@ class Ledger:
         """
         row = row_of(attempt, self.keyring)
         with self._log_failure(attempt, outcome), self._database.write() as connection:
-            self._database.lock(connection, [at_most.lock_name(row)] if at_most else [])
-            now = self._database.now(connection)
+            now = self._database.lock(connection, [at_most.lock_name(row)] if at_most else [])
             if at_most and blocked(connection, row, (at_most,), now):
                 self._on_stop(row["action"], row["actor_kind"])
             else:

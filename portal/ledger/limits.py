@@ -1,15 +1,13 @@
-"""Limits on attempts, counted from the ledger in the transaction that writes the attempt."""
+"""Limits on attempts: how many with the same values, in which time window, and which attempts count."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum, auto
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from limits import RateLimitItem
-from sqlalchemy.engine import Connection
 
 from portal.ledger.tables import (
     authenticated,
@@ -17,11 +15,10 @@ from portal.ledger.tables import (
     counted,
     counted_or_busy,
     failed,
-    ledger,
+    has_value,
     mailed,
     malformed,
     password_mails,
-    pending,
     spent,
     stopped,
 )
@@ -29,8 +26,6 @@ from portal.settings.rates import SITE_FACTOR, times
 
 # An attempt without an outcome counts for this long; after that its process must have crashed.
 PENDING_TIMEOUT = timedelta(seconds=60)
-# When to try again if attempts in flight fill the limit: most end sooner.
-PENDING_RETRY = timedelta(seconds=10)
 
 
 class Counts(Enum):
@@ -61,6 +56,13 @@ _CONDITIONS = {
     Counts.MALFORMED: (failed, malformed),
     Counts.MALFORMED_BY_AN_AGENT: (by_agent, malformed),
 }
+
+
+class Kind(NamedTuple):
+    """The values of an attempt in the columns that have few."""
+
+    action: str
+    actor_kind: str
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,13 @@ class Limit:
         """Return the name of the lock that attempts with the same values share."""
         return "|".join(f"{column}={attempt[column]}" for column in self.columns)
 
-    def same_values(self, table: sa.Table) -> list[sa.ColumnElement[bool]]:
-        """Return the conditions for rows that this limit counts together with an attempt."""
-        return [table.c[name] == sa.bindparam(name) for name in ("action", *self.shared_columns)]
+    def same_values(self, table: sa.Table, kind: Kind) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions for rows that this limit counts together with an attempt of a kind."""
+        written = {"action": kind.action, "actor_kind": kind.actor_kind}
+        return [
+            has_value(table.c[name], written[name]) if name in written else table.c[name] == sa.bindparam(name)
+            for name in ("action", *self.shared_columns)
+        ]
 
     @property
     def counted(self) -> tuple[sa.TextClause, ...]:
@@ -115,116 +121,3 @@ def address_limits(items: tuple[RateLimitItem, ...], counts: Counts = Counts.GUE
         Limit(("address_hash",), items, counts=counts),
         Limit(("site_hash",), times(items, SITE_FACTOR), counts=counts),
     )
-
-
-@dataclass(frozen=True)
-class Blocked:
-    """Which limits stop an attempt, each with its time window, and when it may be tried again."""
-
-    reached: tuple[tuple[Limit, timedelta], ...]
-    until: datetime
-
-
-def blocked(
-    connection: Connection, attempt: Mapping[str, Any], limits: tuple[Limit, ...], now: datetime
-) -> Blocked | None:
-    """Return which of the limits stop this attempt, or none if it may go on.
-
-    Args:
-        connection: in a transaction that holds the limits' locks, or the count is not exact.
-        attempt: the attempt's columns, by name. It is not in the ledger yet.
-        limits: that apply to the attempt.
-        now: the database's time, UTC.
-    """
-    if not any(limit.items for limit in limits):
-        return None
-    values = _values(attempt, limits)
-    in_flight = connection.execute(_in_flight(limits), values | {"since": now - PENDING_TIMEOUT}).one()
-    pairs = [(limit, timedelta(seconds=item.get_expiry())) for limit in limits for item in limit.items]
-    rooms = [item.amount - n for limit, n in zip(limits, in_flight, strict=True) for item in limit.items]
-    if any(room <= 0 for room in rooms):
-        full = tuple(pair for pair, room in zip(pairs, rooms, strict=True) if room <= 0)
-        return Blocked(full, now + PENDING_RETRY)
-    for number, (room, (_, window)) in enumerate(zip(rooms, pairs, strict=True)):
-        # If the window has at least as many attempts as there is room for, the room-th newest has to leave it first.
-        values |= {f"offset_{number}": room - 1, f"since_{number}": now - window}
-    found = connection.execute(_blocking_attempts(limits), values).one()
-    reached = tuple((pair, at) for pair, at in zip(pairs, found, strict=True) if at)
-    if not reached:
-        return None
-    return Blocked(tuple(pair for pair, _ in reached), max(at + window for (_, window), at in reached))
-
-
-def has_row(connection: Connection, attempt: Mapping[str, Any], stop: Blocked, now: datetime) -> bool:
-    """Tell whether an attempt that one of these limits stopped has a row already, in its window.
-
-    The first has; the others would let anybody fill the ledger, and say nothing new.
-    """
-    limits = tuple(limit for limit, _ in stop.reached)
-    since = {f"since_{number}": now - window for number, (_, window) in enumerate(stop.reached)}
-    return any(connection.execute(_stopped_attempts(limits), _values(attempt, limits) | since).one())
-
-
-def has_authenticated(connection: Connection, subject_hash: str | None, address_hashes: Sequence[str]) -> bool:
-    """Tell whether the subject of a sign-in has given the right password from this address before."""
-    values = {"subject_hash": subject_hash, "address_hashes": list(address_hashes)}
-    return connection.execute(_AUTHENTICATED, values).first() is not None
-
-
-def _values(attempt: Mapping[str, Any], limits: Sequence[Limit]) -> dict[str, Any]:
-    return {name: attempt[name] for name in ("action", *{c for limit in limits for c in limit.shared_columns})}
-
-
-_AUTHENTICATED = (
-    sa.select(ledger.c.id)
-    .where(
-        ledger.c.subject_hash == sa.bindparam("subject_hash"),
-        ledger.c.address_hash.in_(sa.bindparam("address_hashes", expanding=True)),
-        authenticated,
-    )
-    .limit(1)
-)
-
-
-# The statements below are cached, since building one costs more than running it.
-
-
-@cache
-def _in_flight(limits: tuple[Limit, ...]) -> sa.Select[Any]:
-    """Return the query for the number of attempts in flight, one column for each limit."""
-    return sa.select(
-        *(
-            sa.select(sa.func.count())
-            .select_from(pending)
-            .where(pending.c.at > sa.bindparam("since"), *limit.same_values(pending))
-            .scalar_subquery()
-            for limit in limits
-        )
-    )
-
-
-@cache
-def _blocking_attempts(limits: tuple[Limit, ...]) -> sa.Select[Any]:
-    """Return the query for the time of the attempt that has to leave the window, one column for each item."""
-    pairs = [limit for limit in limits for _ in limit.items]
-    return sa.select(
-        *(
-            sa.select(ledger.c.at)
-            .where(ledger.c.at > sa.bindparam(f"since_{number}"), *limit.same_values(ledger), *limit.counted)
-            .order_by(ledger.c.at.desc())
-            .offset(sa.bindparam(f"offset_{number}", type_=sa.Integer))
-            .limit(1)
-            .scalar_subquery()
-            for number, limit in enumerate(pairs)
-        )
-    )
-
-
-@cache
-def _stopped_attempts(limits: tuple[Limit, ...]) -> sa.Select[Any]:
-    """Return the query for whether there is a row of a stopped attempt, one column for each limit."""
-    found: list[Any] = [
-        sa.exists().where(ledger.c.at > sa.bindparam(f"since_{number}"), *limit.same_values(ledger), *limit.stopped)
-        for number, limit in enumerate(limits)
-    ]
-    return sa.select(*found)

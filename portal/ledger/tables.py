@@ -1,5 +1,7 @@
 """The ledger's tables. Triggers, made by the migrations, refuse UPDATE and DELETE on the ledger itself."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from portal.database.schema import APPEND_ONLY, UTCDateTime, metadata
@@ -17,6 +19,19 @@ from portal.domain.outcomes import (
 def _is_one_of(*outcomes: str) -> sa.TextClause:
     """Return a condition as SQL text without parameters, so that the database can use a partial index on such rows."""
     return sa.text("outcome IN ({})".format(", ".join(f"'{outcome}'" for outcome in outcomes)))
+
+
+def _is_none_of(*outcomes: str) -> sa.TextClause:
+    return sa.text("ledger.outcome NOT IN ({})".format(", ".join(f"'{outcome}'" for outcome in outcomes)))
+
+
+def has_value(column: sa.Column[Any], value: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a column has a value of a closed set, which stands in the SQL text itself.
+
+    If it were a parameter, and a partial index had a condition on the same column, SQLite would plan a statement anew
+    each time it is executed, because the value decides whether that index can be used.
+    """
+    return column == sa.literal_column(f"'{value}'")
 
 
 # Outcomes that count against the limits on attempts: each may have been a guess.
@@ -122,5 +137,5 @@ decisive = sa.case(
         ledger.c.outcome.is_(None),
         ~sa.exists().where(_ended.c.attempt_id == ledger.c.attempt_id, _ended.c.outcome.is_not(None)),
     ),
-    else_=ledger.c.outcome.not_in(CHANGED_NOTHING),
+    else_=_is_none_of(*CHANGED_NOTHING),
 )

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
-from portal.ledger.tables import ledger
+from portal.ledger.tables import has_value, ledger
 from portal.mail.outbox import UNKNOWN_NOTICES, NoticeKind, NoticeState, outbox
 from portal.viewers.preferences import tv_names
 
@@ -30,9 +30,9 @@ _LINKED_FROM_ADDRESS = (
     sa.select(ledger.c.id)
     .where(
         ledger.c.consumer_id == sa.bindparam("consumer_id"),
-        ledger.c.actor_kind == ActorKind.VIEWER,
-        ledger.c.action == Action.LINK,
-        ledger.c.outcome == Outcome.LINKED,
+        has_value(ledger.c.actor_kind, ActorKind.VIEWER),
+        has_value(ledger.c.action, Action.LINK),
+        has_value(ledger.c.outcome, Outcome.LINKED),
         ledger.c.address_hash.in_(sa.bindparam("address_hashes", expanding=True)),
     )
     .limit(1)

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property, lru_cache
 
 from cryptography.fernet import Fernet, MultiFernet
 from pydantic import SecretStr
@@ -48,7 +49,7 @@ class LedgerKey:
 
     secret: bytes
 
-    @property
+    @cached_property
     def id(self) -> str:
         """A short name of the key for the ledger's rows, which does not reveal the key."""
         return self.digest(Purpose.KEY_ID, "")[:8]
@@ -114,6 +115,7 @@ def _ledger_key(secret: SecretStr) -> LedgerKey:
     return LedgerKey(secret.get_secret_value().encode())
 
 
+@lru_cache(maxsize=256)
 def derive(secret: bytes, purpose: Purpose) -> bytes:
     """Return the 32 bytes of the key for one purpose."""
     return hmac.digest(secret, f"zype-activate {purpose}".encode(), hashlib.sha256)
