@@ -1,6 +1,7 @@
 """Builds the portal from its settings, in the order in which the parts need each other."""
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 
@@ -69,6 +70,13 @@ from portal.viewers.tv_numbers import TVNumbers
 from portal.zype.client import ZypeClient
 
 
+class _Portal(Flask):
+    """Flask without coroutines: it would look for one in everything that it calls for a request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: False) -> Flask:
     """Build the portal from its settings; nothing else is read from the environment.
 
@@ -76,7 +84,7 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
         settings: the portal's.
         is_draining: tells whether the server will stop soon, so that it is to get no new requests.
     """
-    app = Flask(__name__, template_folder=str(data_dir("templates")), static_folder=None)
+    app = _Portal(__name__, template_folder=str(data_dir("templates")), static_folder=None)
     _configure(app, settings)
     app.extensions[EXTENSION] = create_services(settings, is_draining)
     logs.init_app(app, metrics.count_request)
@@ -84,6 +92,7 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
     console_origin.init_app(app, settings)
     bodies.init_app(app)
     forms.init_app(app)
+    headers.secure_pages(app)
     static_files = assets.init_app(app, settings)
     templating.init_app(app, settings, static_files)
     error_pages.init_app(app)

@@ -22,6 +22,7 @@ def client_of() -> Callable[..., FlaskClient]:
 
     def make(public_url: str) -> FlaskClient:
         app = Flask("tests", static_folder=None)
+        headers.secure_pages(app)
         headers.init_app(
             app, load({"PORTAL_SANDBOX_PUBLIC": "yes", "PORTAL_PUBLIC_URL": public_url, "PORTAL_SECRET_KEY": KEY})
         )

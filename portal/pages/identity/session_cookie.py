@@ -19,10 +19,15 @@ class _AgelessSigner(TimestampSigner):
 
 
 class SessionCookies(SecureCookieSessionInterface):
-    """Reads and writes the cookie as Flask does, with that signer."""
+    """Reads and writes the cookie of one application as Flask does, with that signer."""
+
+    def __init__(self) -> None:
+        self._serializer: URLSafeTimedSerializer | None = None
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        serializer = super().get_signing_serializer(app)
-        if serializer:
-            serializer.signer = _AgelessSigner
-        return serializer
+        """Return what signs with the keys that the application had at its first request."""
+        if self._serializer is None:
+            self._serializer = super().get_signing_serializer(app)
+            if self._serializer:
+                self._serializer.signer = _AgelessSigner
+        return self._serializer

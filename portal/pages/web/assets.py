@@ -87,8 +87,9 @@ def init_app(app: Flask, settings: Settings) -> Assets:
     @app.after_request
     def name_stylesheet(response: Response) -> Response:
         """Let browsers ask for the stylesheet when they have the head of a page, before they have read the page."""
-        if response.mimetype == "text/html" and not response.location:
-            response.headers["Link"] = preload
+        headers = response.headers
+        if headers.get("Content-Type", "").startswith("text/html") and "Location" not in headers:
+            headers["Link"] = preload
         return response
 
     return assets

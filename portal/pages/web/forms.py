@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 from flask import Flask, Response, g, request
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from werkzeug.exceptions import BadRequest
 from wtforms import Field, Form, HiddenField, StringField
 
@@ -53,6 +53,11 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
     fields_with_line_breaks: ClassVar[frozenset[str]] = frozenset()
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        # Flask-WTF would ask the configuration for each form.
+        csrf = True
+        csrf_field_name = "csrf_token"
+        csrf_time_limit = None
+
         def wrap_formdata(self, form: Form, formdata: object) -> Mapping[str, Any] | None:
             """Read form fields only, so that every value is text: no upload and no JSON."""
             return request.form if formdata is not None else None
@@ -79,6 +84,12 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
 def as_typed(field: Field) -> str:
     """Return what was typed; if the field was sent twice, joined by a character that no valid value contains."""
     return "\0".join(map(str, field.raw_data or []))
+
+
+def csrf_token() -> str:
+    """Return the CSRF token of this page."""
+    token: str = g.get(PortalForm.Meta.csrf_field_name) or generate_csrf()
+    return token
 
 
 def on_stale_form(*names: str) -> Callable[[StalePage], StalePage]:

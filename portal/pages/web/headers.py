@@ -54,16 +54,16 @@ REFUSAL = (
 )
 
 
+def secure_pages(app: Flask) -> None:
+    """Set the headers of every page. Call it before what answers for static files, which have others."""
+    app.wsgi_app = SameHeaders(app.wsgi_app, PAGE)  # type: ignore[method-assign]
+
+
 def init_app(app: Flask, settings: Settings) -> None:
-    """Refuse every host but those of PORTAL_PUBLIC_URL and PORTAL_STAFF_URL, and set the headers of every page.
+    """Refuse every host but those of PORTAL_PUBLIC_URL and PORTAL_STAFF_URL, and set the headers of every answer.
 
     Call it last: the host check wraps the WSGI application as it is, static files included.
     """
-
-    @app.after_request
-    def secure(response: Response) -> Response:
-        response.headers.extend(PAGE)
-        return response
 
     app.wsgi_app = HostCheck(app.wsgi_app, settings.public_url, settings.staff_url)  # type: ignore[method-assign]
     app.wsgi_app = SameHeaders(app.wsgi_app, for_every_answer(settings))  # type: ignore[method-assign]
@@ -85,9 +85,9 @@ def refusal(status: int, sentence: str) -> Response:
 class SameHeaders:
     """WSGI middleware that adds headers to every answer of an application."""
 
-    def __init__(self, application: "WSGIApplication", headers: list[tuple[str, str]]) -> None:
+    def __init__(self, application: "WSGIApplication", headers: Iterable[tuple[str, str]]) -> None:
         self._application = application
-        self._headers = headers
+        self._headers = tuple(headers)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:

@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Any
 
-from flask import Response, current_app, make_response, redirect
+from flask import Response, current_app, redirect
 from flask_babel import get_locale, ngettext
 
 from portal.pages.web.page_environment import PageEnvironment, page_environment
@@ -42,7 +42,7 @@ def render_page(template: str, status: int = 200, *, retry_after: int | None = N
     context = {"status": status, "failed": status >= 400, "wait": in_words(retry_after), **context}
     current_app.update_template_context(context)
     page = page_templates().get_template(template).render(context)
-    response = make_response(page, status)
+    response = current_app.response_class(page, status)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
     return response
