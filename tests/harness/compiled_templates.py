@@ -23,8 +23,9 @@ class CompiledTemplates(FileSystemBytecodeCache):
         self._code: dict[tuple[str, str], CodeType] = {}
 
     def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
-        """Return the place of a template in a language."""
-        return super().get_bucket(environment, f"{_language(environment)}/{name}", filename, source)
+        """Return the place of a template in a language, written out with the components of these folders."""
+        key = f"{_language(environment)}/{getattr(environment, 'folders', ())}/{name}"
+        return super().get_bucket(environment, key, filename, source)
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Give the code of a template, if it was compiled before from the same source."""

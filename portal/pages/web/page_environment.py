@@ -1,6 +1,7 @@
 """The Jinja of pages: it compiles each template once a language, and translates its texts while it does."""
 
 from collections.abc import Callable, MutableMapping
+from itertools import count
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -8,11 +9,14 @@ from babel import Locale
 from babel.support import NullTranslations
 from flask import Flask
 from flask.templating import Environment
-from jinja2 import nodes
+from jinja2 import BaseLoader, nodes
 from jinja2.compiler import CodeGenerator, Frame
+from jinja2.nodes import EvalContext
 from jinja2.visitor import NodeTransformer
 
-from portal.pages.web.components import Components
+from portal.pages.web.components import Components, files_of_macros
+from portal.pages.web.expansion import Component, Expansion, Place, component_of
+from portal.pages.web.syntax_trees import join_outputs
 
 
 class Texts(NodeTransformer):
@@ -51,8 +55,7 @@ class PageCode(CodeGenerator):
     environment: "PageEnvironment"
 
     def visit_Template(self, template: nodes.Template, frame: Frame | None = None) -> None:
-        if self.environment.catalogue:
-            Texts(self.environment.catalogue.ugettext).visit(template)
+        self.environment.prepare(template, EvalContext(self.environment, self.name))
         super().visit_Template(template, frame)
 
 
@@ -72,6 +75,7 @@ class PageEnvironment(Environment):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._languages: dict[Locale, Self] = {}
+        self._trees: dict[str, nodes.Template] = {}
 
     def in_language(self, locale: Locale) -> Self:
         """Return what loads the same templates in a language."""
@@ -83,6 +87,33 @@ class PageEnvironment(Environment):
             environment.language = str(locale)
             self._languages[locale] = environment
         return environment
+
+    def prepare(self, template: nodes.Template, eval_ctx: EvalContext) -> None:
+        """Translate a template before it is compiled, and write out the components that it calls."""
+        if self.catalogue is None:
+            return
+        self._translate(template)
+        if eval_ctx.autoescape and not template.find(nodes.EvalContextModifier):
+            Expansion(self._place, self._component, eval_ctx, {}, count()).visit(template)
+            join_outputs(template)
+
+    def _place(self, name: str) -> Place | None:
+        template = files_of_macros(self.folders).get(name)
+        return (template, name) if template else None
+
+    def _component(self, place: Place) -> Component | None:
+        """Return a component in the language. Those of pages are few, and each is read once."""
+        template = place[0]
+        if template not in self._trees:
+            source, file, _ = cast(BaseLoader, self.loader).get_source(self, template)
+            self._trees[template] = self.parse(source, template, file)
+        component = component_of(self._trees[template], place)
+        if component:
+            self._translate(component.macro)
+        return component
+
+    def _translate(self, tree: nodes.Node) -> None:
+        Texts(cast(NullTranslations, self.catalogue).ugettext).visit(tree)
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """Return a template's globals: those of all, if it has none of its own, which each page then copies faster."""
