@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.sansio.http import parse_cookie
+from werkzeug.utils import cached_property
 
 from portal.database.authorizations import Authorizations
 from portal.database.database import Database
@@ -70,8 +73,18 @@ from portal.viewers.tv_numbers import TVNumbers
 from portal.zype.client import ZypeClient
 
 
+class _Request(Request):
+    """A request whose cookies are found at once: Werkzeug goes through all headers for them."""
+
+    @cached_property
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        return parse_cookie(self.environ.get("HTTP_COOKIE"), cls=self.dict_storage_class)  # type: ignore[return-value]
+
+
 class _Portal(Flask):
     """Flask without coroutines: it would look for one in everything that it calls for a request."""
+
+    request_class = _Request
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

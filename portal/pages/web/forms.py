@@ -132,6 +132,8 @@ def init_app(app: Flask) -> None:
         WTF_I18N_ENABLED=False,
     )
     csrf.init_app(app)
+    # Flask-WTF's own asks the configuration again for each form of a page.
+    app.jinja_env.globals["csrf_token"] = csrf_token
 
     @app.before_request
     def protect() -> None:

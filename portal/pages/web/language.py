@@ -1,7 +1,7 @@
 """The language of the pages: the one that was chosen, else one that the browser asks for, else the operator's."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import structlog
 from babel import Locale
@@ -9,6 +9,8 @@ from babel.support import NullTranslations, Translations
 from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel, get_locale
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 from wtforms import HiddenField
 
 from portal.database.database import describe
@@ -164,10 +166,16 @@ def _chosen(settings: Settings) -> str:
     chosen = request.cookies.get(settings.cookie_name(_COOKIE))
     if chosen in languages():
         return chosen
+    return _asked_for(request.headers.get("Accept-Language", "")) or settings.language
+
+
+@lru_cache(maxsize=256)
+def _asked_for(header: str) -> str | None:
+    """Return the first of our languages that a header asks for; most browsers send one of a few."""
     # Werkzeug's best_match prefers an exact match to the browser's order: English for "pt-PT, pt;q=0.9, en;q=0.8".
-    tags = (tag.lower() for tag, quality in request.accept_languages if quality > 0)
+    tags = (tag.lower() for tag, quality in parse_accept_header(header, LanguageAccept) if quality > 0)
     supported = (_tags().get(tag) or _tags().get(tag.partition("-")[0]) for tag in tags)
-    return next(filter(None, supported), settings.language)
+    return next(filter(None, supported), None)
 
 
 @cache
