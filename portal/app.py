@@ -50,6 +50,7 @@ from portal.pages.web import (
     assets,
     bodies,
     client_address,
+    compression,
     console_origin,
     error_pages,
     forms,
@@ -109,6 +110,7 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
     static_files = assets.init_app(app, settings)
     templating.init_app(app, settings, static_files)
     error_pages.init_app(app)
+    compression.init_app(app)
     pin_of_link.init_app(app)
     authorization_code.init_app(app, settings)
     handoff.init_app(app, settings)

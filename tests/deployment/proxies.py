@@ -13,7 +13,7 @@ from requests.adapters import HTTPAdapter
 
 from tests.deployment.files import DEPLOY
 from tests.harness.certificates import Authority, make_authority
-from tests.harness.programs import need, need_file
+from tests.harness.programs import need
 from tests.harness.servers import Port, free_port
 from tests.harness.starting import accepts, wait_until_it_answers
 from tests.harness.timing import is_soon
@@ -22,10 +22,7 @@ from tests.harness.transports import OverHTTP
 LOG_SECONDS = 5.0
 # A client that has sent half a request is given up after this instead of ten seconds.
 CLIENT_SECONDS = 1
-BROTLI = Path("/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so")
-BROTLI_LINES = 3
 NGINX = """
-{modules}
 daemon off;
 user {user};
 worker_processes 1;
@@ -148,19 +145,14 @@ def nginx(
     certificate: Path,
     bundle: Path,
     folder: Path,
-    with_brotli: bool = False,
     changes: Mapping[str, str] | None = None,
 ) -> Iterator[Proxy]:
-    """Run nginx while the block runs; with Brotli, the lines for it are no comments, and its module is there."""
+    """Run nginx while the block runs."""
     http = free_port()
     site = _changed(nginx_site(portal, https.number, http, certificate, folder), changes or {})
-    if with_brotli:
-        site, count = re.subn(r"(?m)^( +)#(?=[a-z])", r"\1", site)
-        assert count == BROTLI_LINES
     (folder / "site.conf").write_text(site)
     user = pwd.getpwuid(os.geteuid()).pw_name
-    modules = f"load_module {need_file(BROTLI)};" if with_brotli else ""
-    (folder / "nginx.conf").write_text(NGINX.format(modules=modules, user=user, folder=folder))
+    (folder / "nginx.conf").write_text(NGINX.format(user=user, folder=folder))
     https.close()
     command = [need("nginx"), "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "start.log"]
     with _running(command, folder, Proxy(https.number, bundle, folder, http)) as proxy:

@@ -219,7 +219,10 @@ def test_a_browser_that_has_a_file_is_told_so(served: Served) -> None:
         assert head.content_length == len(first.data)
 
 
-@pytest.mark.parametrize(("accepted", "encoding"), [("", None), ("gzip;q=0", None), ("br", None), ("br, gzip", "gzip")])
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("", None), ("gzip;q=0, br;q=0", None), ("gzip, br;q=0", "gzip"), ("gzip, deflate, br", "br"), ("zstd", None)],
+)
 def test_compression_is_for_those_who_accept_it(accepted: str, encoding: str | None, served: Served) -> None:
     files, client = served()
     with client.get(files.url("site.css"), headers={"Accept-Encoding": accepted}) as answer:

@@ -1,6 +1,5 @@
 """Serves files from memory before Flask is asked, so that nothing that happens to a folder can take them away."""
 
-import gzip
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
-from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import get_path_info
 
+from portal.pages.web.compression import Encoding, accepted_encoding, compress_file
 from portal.pages.web.headers import STATIC
 
 if TYPE_CHECKING:
@@ -54,8 +53,8 @@ class StaticFile:
         self._type = TYPES.get(ending, "application/octet-stream")
         self._content = content
         self._read_at = datetime.now(UTC)
-        # Without the time, so that the files of all workers are equal.
-        self._compressed = gzip.compress(content, mtime=0) if ending in COMPRESSED else None
+        self._is_text = ending in COMPRESSED
+        self._compressed: dict[Encoding, bytes] = {}
 
     def response(self, environ: "WSGIEnvironment", is_immutable: bool) -> Response:
         """Return the answer to a request.
@@ -70,11 +69,11 @@ class StaticFile:
         age = f"max-age={YEAR_SECONDS}, public, immutable" if is_immutable else f"max-age={DAY_SECONDS}, public"
         headers = Headers([("Content-Type", self._type), ("Cache-Control", age), *STATIC])
         content = self._content
-        if self._compressed:
+        if self._is_text:
             headers["Vary"] = "Accept-Encoding"
-            if parse_accept_header(environ.get("HTTP_ACCEPT_ENCODING")).quality("gzip") > 0:
-                headers["Content-Encoding"] = "gzip"
-                content = self._compressed
+            if encoding := accepted_encoding(environ.get("HTTP_ACCEPT_ENCODING")):
+                headers["Content-Encoding"] = encoding
+                content = self._in_encoding(encoding)
         response = Response(content, headers=headers)
         # Weak, since it is the same with and without compression.
         response.set_etag(self.digest, weak=True)
@@ -83,6 +82,12 @@ class StaticFile:
             return response.make_conditional(environ, accept_ranges=True, complete_length=len(content))
         except RequestedRangeNotSatisfiable:
             return Response(status=416, headers=[("Content-Range", f"bytes */{len(content)}"), *STATIC])
+
+    def _in_encoding(self, encoding: Encoding) -> bytes:
+        """Return the content compressed, which is done for the first client that accepts it: Brotli takes a while."""
+        if encoding not in self._compressed:
+            self._compressed[encoding] = compress_file(self._content, encoding)
+        return self._compressed[encoding]
 
 
 class StaticFiles:

@@ -1,0 +1,68 @@
+"""Compression of pages and files: Brotli for a client that accepts it, else gzip."""
+
+import gzip
+from enum import StrEnum
+from functools import lru_cache
+
+import brotli
+from flask import Flask, Response, request
+from werkzeug.http import parse_accept_header
+
+from portal.pages.web.forms import is_from_another_site
+
+# In less there is nothing to gain.
+MIN_BYTES = 256
+# A page is compressed for each request. Higher levels save a tenth of its bytes for three times the time.
+PAGE_QUALITY = 3
+PAGE_GZIP_LEVEL = 5
+
+
+class Encoding(StrEnum):
+    """What the portal compresses with, the best first, by the names of HTTP."""
+
+    BROTLI = "br"
+    GZIP = "gzip"
+
+
+@lru_cache(maxsize=256)
+def accepted_encoding(header: str | None) -> Encoding | None:
+    """Return the best encoding that an Accept-Encoding header allows; none if it allows none of ours."""
+    accepted = parse_accept_header(header)
+    return next((encoding for encoding in Encoding if accepted.quality(encoding) > 0), None)
+
+
+def compress_file(content: bytes, encoding: Encoding) -> bytes:
+    """Return the content of a file, as small as it gets: this is done once a process."""
+    if encoding is Encoding.BROTLI:
+        return bytes(brotli.compress(content, mode=brotli.MODE_TEXT))
+    # Without the time, so that the files of all workers are equal.
+    return gzip.compress(content, mtime=0)
+
+
+def compress_page(content: bytes, encoding: Encoding) -> bytes:
+    """Return the content of a page, compressed in a fraction of the time that the page took."""
+    if encoding is Encoding.BROTLI:
+        return bytes(brotli.compress(content, mode=brotli.MODE_TEXT, quality=PAGE_QUALITY))
+    return gzip.compress(content, PAGE_GZIP_LEVEL, mtime=0)
+
+
+def init_app(app: Flask) -> None:
+    """Compress the pages of an app.
+
+    A page that another site made the browser ask for is sent as it is: that site may have chosen a part of it, such as
+    the PIN of a link, and the size of the whole would tell somebody on the network about the rest (BREACH).
+    """
+
+    @app.after_request
+    def compress(response: Response) -> Response:
+        if response.mimetype != "text/html" or response.is_streamed:
+            return response
+        content = response.get_data()
+        if len(content) < MIN_BYTES:
+            return response
+        response.vary.add("Accept-Encoding")
+        encoding = accepted_encoding(request.headers.get("Accept-Encoding"))
+        if encoding and not is_from_another_site():
+            response.set_data(compress_page(content, encoding))
+            response.content_encoding = encoding
+        return response
