@@ -33,17 +33,17 @@ def accepted_encoding(header: str | None) -> Encoding | None:
 
 def compress_file(content: bytes, encoding: Encoding) -> bytes:
     """Return the content of a file, as small as it gets: this is done once a process."""
-    if encoding is Encoding.BROTLI:
-        return bytes(brotli.compress(content, mode=brotli.MODE_TEXT))
-    # Without the time, so that the files of all workers are equal.
-    return gzip.compress(content, mtime=0)
+    if encoding is Encoding.GZIP:
+        # Without the time, so that the files of all workers are equal.
+        return gzip.compress(content, mtime=0)
+    return bytes(brotli.compress(content, mode=brotli.MODE_TEXT))
 
 
 def compress_page(content: bytes, encoding: Encoding) -> bytes:
     """Return the content of a page, compressed in a fraction of the time that the page took."""
-    if encoding is Encoding.BROTLI:
-        return bytes(brotli.compress(content, mode=brotli.MODE_TEXT, quality=PAGE_QUALITY))
-    return gzip.compress(content, PAGE_GZIP_LEVEL, mtime=0)
+    if encoding is Encoding.GZIP:
+        return gzip.compress(content, PAGE_GZIP_LEVEL, mtime=0)
+    return bytes(brotli.compress(content, mode=brotli.MODE_TEXT, quality=PAGE_QUALITY))
 
 
 def init_app(app: Flask) -> None:
@@ -64,5 +64,5 @@ def init_app(app: Flask) -> None:
         encoding = accepted_encoding(request.headers.get("Accept-Encoding"))
         if encoding and not is_from_another_site():
             response.set_data(compress_page(content, encoding))
-            response.content_encoding = encoding
+            response.headers["Content-Encoding"] = encoding
         return response
