@@ -11,6 +11,7 @@ from portal.pages.identity.viewer import cached_viewer
 from portal.pages.web import language, times
 from portal.pages.web.assets import Assets
 from portal.pages.web.components import Components
+from portal.pages.web.forms import csrf_token
 from portal.pages.web.indentation import UnindentedPages
 from portal.pages.web.origins import CONSOLE, is_console_origin
 from portal.pages.web.page_environment import page_environment
@@ -60,6 +61,8 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
             "home_path": CONSOLE if is_console_origin() else HOME,
             "is_sandbox": settings.mode == "sandbox",
             "sandbox_url": settings.zype_api_url if has_own_sandbox else None,
+            # Here too: Flask-WTF gives pages its own, before this.
+            "csrf_token": csrf_token,
             "identity": cached_viewer(),
             "agent": cached_agent(),
             "languages": languages,
