@@ -33,17 +33,21 @@ def accepted_encoding(header: str | None) -> Encoding | None:
 
 def compress_file(content: bytes, encoding: Encoding) -> bytes:
     """Return the content of a file, as small as it gets: this is done once a process."""
-    if encoding is Encoding.GZIP:
-        # Without the time, so that the files of all workers are equal.
-        return gzip.compress(content, mtime=0)
-    return bytes(brotli.compress(content, mode=brotli.MODE_TEXT))
+    match encoding:
+        case Encoding.BROTLI:
+            return bytes(brotli.compress(content, mode=brotli.MODE_TEXT))
+        case Encoding.GZIP:
+            # Without the time, so that the files of all workers are equal.
+            return gzip.compress(content, mtime=0)
 
 
 def compress_page(content: bytes, encoding: Encoding) -> bytes:
     """Return the content of a page, compressed in a fraction of the time that the page took."""
-    if encoding is Encoding.GZIP:
-        return gzip.compress(content, PAGE_GZIP_LEVEL, mtime=0)
-    return bytes(brotli.compress(content, mode=brotli.MODE_TEXT, quality=PAGE_QUALITY))
+    match encoding:
+        case Encoding.BROTLI:
+            return bytes(brotli.compress(content, mode=brotli.MODE_TEXT, quality=PAGE_QUALITY))
+        case Encoding.GZIP:
+            return gzip.compress(content, PAGE_GZIP_LEVEL, mtime=0)
 
 
 def init_app(app: Flask) -> None:
