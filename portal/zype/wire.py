@@ -8,7 +8,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, resolve_proxies
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.exceptions import TimeoutError as TransportTimeout
@@ -144,10 +144,7 @@ class Transport:
             connect_seconds=settings.zype_connect_timeout,
             call_seconds=settings.zype_deadline,
         )
-        self._session = requests.Session()
-        self._session.trust_env = settings.outbound_proxy
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, self.adapter)
+        self._has_proxy = settings.outbound_proxy
 
     def send(self, method: str, origin: str, path: str, call: Call) -> Answer:
         """Send a call and return its answer, which is a 200.
@@ -172,12 +169,13 @@ class Transport:
 
     def close(self) -> None:
         """Close every connection that is kept open."""
-        self._session.close()
+        self.adapter.close()
 
     def _attempt(self, request: requests.PreparedRequest, call: Call) -> requests.Response | requests.RequestException:
         with call.active():
             try:
-                return self._session.send(request, allow_redirects=False)
+                # A session would look for cookies, redirects and hooks as well; there are none.
+                return self.adapter.send(request, proxies=resolve_proxies(request, {}, self._has_proxy))
             except requests.RequestException as error:
                 return error
 
