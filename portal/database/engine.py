@@ -5,6 +5,7 @@ import re
 import select
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,13 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    # The name that it has on PostgreSQL. SQLite runs in this process, so this is the database's time.
+    connection.create_function("clock_timestamp", 0, _clock_timestamp)
+
+
+def _clock_timestamp() -> str:
+    """Return the time in UTC, as SQLAlchemy writes it for SQLite."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _postgresql(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine:

@@ -44,6 +44,10 @@ class UTCDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+# The database's time when a row is read, as ``Database.now`` returns it.
+clock = sa.func.clock_timestamp(type_=UTCDateTime)
+
+
 class SchemaState(Enum):
     """How the schema of a database compares with the one that this version of the portal needs."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database
-from portal.database.schema import UTCDateTime, metadata
+from portal.database.schema import UTCDateTime, clock, metadata
 from portal.domain.actors import SessionKind
 from portal.settings.addresses import network_prefix
 from portal.settings.keys import LedgerKey, Purpose
@@ -72,7 +72,7 @@ class Session:
     authenticated_at: datetime | None
 
 
-_FIND = sa.select(*(sessions.c[field.name] for field in fields(Session))).where(
+_FIND = sa.select(clock, *(sessions.c[field.name] for field in fields(Session))).where(
     sessions.c.id_hash == sa.bindparam("id_hash")
 )
 
@@ -149,10 +149,10 @@ class Sessions:
         id_hash = self._hash(session_id)
         with self._database.read() as connection:
             row = connection.execute(_FIND, {"id_hash": id_hash}).one_or_none()
-            now = self._database.now(connection)
         if row is None:
             return None
-        session = Session(SessionKind(row.kind), *row[1:])
+        now, kind, *others = row
+        session = Session(SessionKind(kind), *others)
         lifetime = LIFETIMES[session.kind]
         if now - session.created_at > lifetime.absolute or now - session.seen_at > lifetime.idle:
             return None
