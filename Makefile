@@ -3,6 +3,7 @@
 # make test-deployment : set up what is missing, then test what docs/deploy has for other servers
 # make test-image : set up what is missing, then build the image of docs/deploy and run it
 # make soak : set up what is missing, then send 10,000 PINs to each database while everything fails at random
+# make bench : set up what is missing, then measure the portal beside the least that could do its job; ARGS=--quick is short
 # make bench-page : set up what is missing, then measure how soon the page is seen on a slow phone, beside a bare page
 # make screenshots : set up what is missing, then draw the pictures of README.md and docs; ARGS=--check compares them
 # make lint : set up what is missing, then check style, types, layers, dead code, dependencies, templates and manifests
@@ -20,7 +21,7 @@ BABEL   = $(BIN)/python -m babel.messages.frontend -q
 TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deployment test-image soak bench-page screenshots lint mutants translations
+.PHONY: help demo test test-deployment test-image soak bench bench-page screenshots lint mutants translations
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -72,6 +73,9 @@ test-image: $(VENV)/.test $(TEXTS:.po=.mo)
 # SEED=… repeats what was random in the faults of another run.
 soak: $(VENV)/.test $(TEXTS:.po=.mo)
 	SOAK_ATTEMPTS=$(or $(ATTEMPTS),10000) SOAK_SEED=$(SEED) $(BIN)/python -m pytest -n 0 -s -q tests/faults/test_soak.py $(ARGS)
+
+bench: $(VENV)/.test $(TEXTS:.po=.mo)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 bench-page: $(VENV)/.test $(TEXTS:.po=.mo)
 	$(BIN)/python -m tests.benchmarks.page_paint

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,12 @@ class Cluster:
             self._process.wait(timeout=10)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The process id of its server, which has started all others."""
+        assert self._process
+        return self._process.pid
+
     def url(self, name: str) -> str:
         """Return a database's address as PORTAL_DATABASE_URL wants it."""
         return f"postgresql+psycopg://portal@127.0.0.1:{self._port}/{name}"
@@ -84,8 +90,12 @@ def lets_in(conninfo: str) -> bool:
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """Run a PostgreSQL while the block runs; it drops root, under which PostgreSQL refuses to start."""
+def running(settings: Sequence[str] = CARELESS) -> Iterator[Cluster]:
+    """Run a PostgreSQL while the block runs; it drops root, under which PostgreSQL refuses to start.
+
+    Args:
+        settings: as in its configuration file, in the place of those for tests.
+    """
     postgres = need("postgres")
     # Not pytest's own folder: that one is closed to every other user.
     folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
@@ -95,12 +105,12 @@ def running() -> Iterator[Cluster]:
     try:
         _fill(data, options)
         port = free_port()
-        given = (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *CARELESS)
-        settings = [word for setting in given for word in ("-c", setting)]
+        given = (f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *settings)
+        words = [word for setting in given for word in ("-c", setting)]
 
         def launch() -> subprocess.Popen[bytes]:
             with (folder / "log").open("a") as log:
-                return subprocess.Popen([postgres, "-D", data, *settings], stderr=log, **options)
+                return subprocess.Popen([postgres, "-D", data, *words], stderr=log, **options)
 
         cluster = Cluster(port, folder / "log", launch)
         try:
