@@ -238,6 +238,7 @@ def _end_of(begun: Mapping[str, Any], outcome: str) -> dict[str, Any]:
 
 _SET_ON_APPEND = ("id", "at", "key_id", "row_hash")
 _PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "at")
-_APPEND = ledger.insert()
-_ADD_PENDING = pending.insert()
+# Without asking for the id of the new row, which nobody needs.
+_APPEND = ledger.insert().inline()
+_ADD_PENDING = pending.insert().inline()
 _REMOVE_PENDING = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
