@@ -101,14 +101,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if "browser" in fixtures:
                 item.add_marker(pytest.mark.xdist_group("chromium"))
             elif getattr(item.obj, "is_hypothesis_test", False):
-                # In each process it first reads the constants of all modules of the portal, in two seconds.
+                # In each process that has such a test hypothesis first reads all modules of the portal, in two seconds.
                 item.add_marker(pytest.mark.xdist_group("hypothesis"))
             elif any(definitions[-1].scope == "module" for definitions in fixtures.values()):
                 item.add_marker(pytest.mark.xdist_group(item.path.stem))
     if hasattr(config, "workerinput"):
         write_groups(items)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        # Each worker has collected such tests, and one runs them: ``pytest_runtest_setup`` reads the modules there.
+        patch.setattr("hypothesis.internal.conjecture.providers._get_local_constants", lambda: None)
+        yield
     items.sort(key=lambda item: item.path.parent.name not in STORIES)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Read the constants for hypothesis before its clock runs."""
+    if item.get_closest_marker("hypothesis"):
+        importlib.import_module("hypothesis.internal.conjecture.providers")._get_local_constants()
 
 
 def write_groups(items: list[pytest.Item]) -> None:
