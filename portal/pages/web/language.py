@@ -117,7 +117,12 @@ def _catalogue(locale: Locale) -> NullTranslations:
 
 def current_language() -> str:
     """Return the code of the language of this page, such as ``pt-BR``."""
-    return str(get_locale()).replace("_", "-")
+    return code(get_locale())
+
+
+def code(locale: Locale) -> str:
+    """Return the code of a language, such as ``pt-BR``."""
+    return str(locale).replace("_", "-")
 
 
 def choices() -> list[tuple[str, str]]:

@@ -1,7 +1,10 @@
 """What every template is given, and a Jinja that raises on undefined names."""
 
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
+from babel import Locale
 from flask import Flask, request
 from flask_babel import get_locale
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -38,35 +41,43 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     app.jinja_loader = FileSystemLoader(folders[::-1])
     templates.folders = tuple(folders)
     templates.globals["ui"] = Components(templates, templates.folders)
-    brand = {
-        "name": settings.brand_name,
-        "initial": next(filter(str.isalnum, settings.brand_name), "")[:1].upper(),
-        "logo_url": assets.logo,
-        "logo_dark_url": assets.logo_dark,
-        "icon_links": assets.icon_links,
-        "support_url": settings.brand_support_url,
-        "terms_url": settings.brand_terms_url,
-        "privacy_url": settings.brand_privacy_url,
-        "forgotten_password_url": settings.brand_forgotten_password_url,
-        "sign_up_url": settings.brand_sign_up_url,
-    }
-    languages = language.choices()
+    # Attributes: Jinja looks for them before it looks for keys.
+    brand = SimpleNamespace(
+        name=settings.brand_name,
+        initial=next(filter(str.isalnum, settings.brand_name), "")[:1].upper(),
+        logo_url=assets.logo,
+        logo_dark_url=assets.logo_dark,
+        icon_links=assets.icon_links,
+        support_url=settings.brand_support_url,
+        terms_url=settings.brand_terms_url,
+        privacy_url=settings.brand_privacy_url,
+        forgotten_password_url=settings.brand_forgotten_password_url,
+        sign_up_url=settings.brand_sign_up_url,
+    )
     # Only who is at this machine can open the sandbox itself.
     has_own_sandbox = settings.mode == "sandbox" and settings.sandbox_public == "no"
+
+    of_every_page = {
+        "brand": brand,
+        "is_sandbox": settings.mode == "sandbox",
+        "sandbox_url": settings.zype_api_url if has_own_sandbox else None,
+        "languages": language.choices(),
+        # Here too: Flask-WTF gives pages its own, before this.
+        "csrf_token": csrf_token,
+    }
 
     @app.context_processor
     def page_context() -> dict[str, Any]:
         return {
-            "brand": brand,
+            **of_every_page,
+            **_of_language(get_locale()),
             "home_path": CONSOLE if is_console_origin() else HOME,
-            "is_sandbox": settings.mode == "sandbox",
-            "sandbox_url": settings.zype_api_url if has_own_sandbox else None,
-            # Here too: Flask-WTF gives pages its own, before this.
-            "csrf_token": csrf_token,
             "identity": cached_viewer(),
             "agent": cached_agent(),
-            "languages": languages,
-            "current_language": language.current_language(),
-            "text_direction": get_locale().text_direction,
             "return_path": language.page_to_return_to(request.path),
         }
+
+
+@cache
+def _of_language(locale: Locale) -> dict[str, str]:
+    return {"current_language": language.code(locale), "text_direction": locale.text_direction}
