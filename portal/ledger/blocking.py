@@ -51,7 +51,9 @@ def blocked(
     reached = tuple((pair, at) for pair, at in zip(pairs, found, strict=True) if at)
     if not reached:
         return None
-    return Blocked(tuple(pair for pair, _ in reached), max(at + window for (_, window), at in reached))
+    # On PostgreSQL an outcome may have been written since ``now``: it takes no locks.
+    until = max(min(at, now) + window for (_, window), at in reached)
+    return Blocked(tuple(pair for pair, _ in reached), until)
 
 
 def is_full(limits: tuple[Limit, ...], kind: Kind) -> sa.ColumnElement[bool]:
