@@ -1,5 +1,6 @@
 """Runs gunicorn with the portal, and the mailer and the sandbox as child processes."""
 
+import gc
 import http.client
 import logging
 import sys
@@ -74,7 +75,7 @@ def run_server(
                 mailer = stack.enter_context(
                     ChildProcess(["mailer", *quiet], environ, metrics.files.take() if metrics else None)
                 )
-            _Server(settings, environ, on_ready, mailer, metrics).run()
+            PortalServer(settings, environ, on_ready, mailer, metrics).run()
     except FolderUnusable as error:
         fail(f"The server can't start: {error}.")
     except OSError as error:
@@ -111,7 +112,7 @@ def _is_healthy(origin: str) -> bool:
             return False
 
 
-class _Server(BaseApplication):  # type: ignore[misc]
+class PortalServer(BaseApplication):  # type: ignore[misc]
     """gunicorn, configured by the settings alone: no files or variables of its own are read."""
 
     def __init__(
@@ -151,6 +152,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "timeout": grace + 30,
             "keepalive": 75,
             "control_socket_disable": True,
+            # One app is built, and the workers are forked from it: they start at once, and share its memory.
+            "preload_app": True,
             # ProxyFix and PORTAL_PROXY_HOPS alone decide which proxies are trusted.
             "forwarded_allow_ips": "",
             "accesslog": None,
@@ -163,18 +166,21 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
+        """Build the app that the workers are forked from: it opens no connection and starts no thread."""
         try:
             app = create_app(self._settings, is_draining=self.state.is_draining)
         except Exception as error:
             # gunicorn would print the exception itself, without redaction.
             log.critical("worker_failed", exc_info=error)
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
-        if self._metrics:
-            services = app.extensions[EXTENSION]
-            Sampler(services.database, services.zype).start()
+        # A collection in a worker writes to every object that it looks at, and so to a copy of its page of memory.
+        gc.freeze()
         return app
 
     def _init_worker(self, worker: Any) -> None:
+        if self._metrics:
+            services = worker.wsgi.extensions[EXTENSION]
+            Sampler(services.database, services.zype).start()
         # In the first worker, because the arbiter forks: workers would inherit the locks that a thread of it holds.
         if worker.age == 1:
             threading.Thread(target=self._call_on_ready, daemon=True).start()

@@ -1,14 +1,16 @@
-"""What the process that starts the workers does when the system refuses something."""
+"""The process that starts the workers: what it does when something is refused, and the app that it gives them."""
 
+import gc
 import os
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
 from portal.commands.arbiter import PortalArbiter
-from portal.commands.serve import PortalLogger
+from portal.commands.serve import PortalLogger, PortalServer
 from portal.commands.stopping import ServerState
 from portal.commands.worker import WholeRequestWorker
+from portal.settings.settings import Settings
 from tests.harness.internals import logged
 
 
@@ -36,3 +38,12 @@ def test_a_worker_that_can_not_be_started_stops_nothing() -> None:
         ("worker_not_started", "[Errno 11] Resource temporarily unavailable")
     ]
     assert not arbiter.WORKERS
+
+
+def test_workers_are_forked_from_one_app(settings: Settings) -> None:
+    server = PortalServer(settings, {}, lambda: None, None, None)
+    app = server.wsgi()
+    gc.unfreeze()
+    assert server.cfg.preload_app
+    server.reload()
+    assert server.wsgi() is app
