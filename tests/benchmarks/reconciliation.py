@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 # The page says that Zype was asked, or that it may have been.
@@ -16,21 +17,27 @@ class Sent(NamedTuple):
     Args:
         consumer_id: whose session sent it.
         page: what its answer showed; ``no_answer`` if there was none.
-        is_repeat: a second click, while the first was under way.
     """
 
     consumer_id: str
     pin: str
     page: str
-    is_repeat: bool = False
 
 
 class Call(NamedTuple):
-    """One call that arrived at Zype; its status is none if the caller was gone before it was answered."""
+    """One call that arrived at Zype.
+
+    Args:
+        status: of the answer; none if the caller was gone before it.
+        began: seconds, when it arrived.
+        ended: when it was answered, or the caller was gone; none if it was still waiting.
+    """
 
     consumer_id: str
     pin: str
     status: int | None
+    began: float
+    ended: float | None
 
 
 def disagreements(sent: Iterable[Sent], calls: Iterable[Call]) -> list[str]:
@@ -49,11 +56,11 @@ def faults(posts: Sequence[Sent], calls: Sequence[Call]) -> Iterator[str]:
     strangers = {call.consumer_id for call in calls} - {post.consumer_id for post in posts}
     contradictions = {
         "it was sent for another viewer, or by nobody": strangers,
-        "it was sent more than once": len(calls) > most_calls(posts),
+        "it was sent more often than viewers sent it": len(calls) > most_calls(posts),
+        "it was sent twice at once": overlap(calls),
         "a page says linked, and Zype did not link it once": LINKED in pages and statuses.count(200) != 1,
         "Zype linked it, and no page may say so": 200 in statuses and not {LINKED, UNKNOWN, NO_ANSWER} & pages,
         "a page says not found, and Zype did not": NOT_FOUND in pages and 404 not in statuses,
-        "the pages say that nothing was sent, and Zype was asked": pages <= NOTHING_SENT and calls,
         "a page says that we did not hear back, and Zype was never asked": UNKNOWN in pages and not calls,
         "a page shows something else": pages - NOTHING_SENT - {LINKED, NOT_FOUND, UNKNOWN, NO_ANSWER},
     }
@@ -63,7 +70,11 @@ def faults(posts: Sequence[Sent], calls: Sequence[Call]) -> Iterator[str]:
 
 
 def most_calls(posts: Sequence[Sent]) -> int:
-    """Return how often a PIN may have reached Zype: once, and again where its viewer tried again without an answer."""
-    tries = [post for post in posts if not post.is_repeat and post.page not in NOTHING_SENT]
-    lost = [post for post in tries if post.page in (UNKNOWN, NO_ANSWER)]
-    return max(1, min(len(tries), len(lost) + 1))
+    """Return how often a PIN may have reached Zype: for each page that does not say that nothing was sent."""
+    return sum(post.page not in NOTHING_SENT for post in posts)
+
+
+def overlap(calls: Sequence[Call]) -> bool:
+    """Tell whether one call arrived while another was under way."""
+    in_order = sorted(calls, key=lambda call: call.began)
+    return any(first.ended is None or first.ended > second.began for first, second in pairwise(in_order))

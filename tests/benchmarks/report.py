@@ -1,11 +1,10 @@
 """Writes what was measured as tables into the documentation, between the marks of their sections."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.benchmarks.figures import BARE, DURABLE, PORTAL, POSTGRESQL, SQLITE, Figures, Setting, Spread
-from tests.benchmarks.machine import machine, sync_milliseconds
+from tests.benchmarks.machine import heading
 from tests.benchmarks.targets import TARGETS, Target
 from tests.harness.fork_server import ROOT
 
@@ -147,12 +146,6 @@ def others(figures: Figures) -> str:
         f"{figures.posts:,} PINs were sent; {len(figures.faults)} pages disagreed with what arrived at Zype.",
     )
     return "\n".join(sentences).format_map({name: found.get(name, "–") for name in SINGLE})
-
-
-def heading() -> str:
-    """Return when and where it was measured."""
-    today = datetime.now(UTC).date().isoformat()
-    return f"Measured on {today}: {machine()}; the disk takes {sync_milliseconds():.1f} ms to keep a page."
 
 
 def sections(figures: Figures) -> dict[tuple[str, str], str]:

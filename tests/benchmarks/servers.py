@@ -23,8 +23,10 @@ SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 START_SECONDS, STOP_SECONDS = 30.0, 3.0
 WORKERS, THREADS = 2, 32
 READ_TIMEOUT, DEADLINE = 8.0, 8.5
-NO_LIMIT = "10000000/minute"
-LIMITS = ("VIEWER", "AGENT", "LOOKUP", "ADDRESS", "SIGN_IN", "FLOOD")
+# Visitors who do one thing over and over send more in a minute than viewers do in a year.
+NO_LIMITS = {
+    f"PORTAL_LIMIT_{limit}": "10000000/minute" for limit in ("VIEWER", "AGENT", "LOOKUP", "ADDRESS", "SIGN_IN", "FLOOD")
+}
 # Each worker of the portal opens up to 36 connections, and each thread of the durable floor one.
 POSTGRES = ("max_connections=300",)
 
@@ -73,6 +75,8 @@ def running(
                 raise SystemExit(f"{name} did not start:\n{log.read_text()}")
             time.sleep(0.005)
         yield Server(name, port, process.pid, time.perf_counter() - began, environ)
+        if process.poll() is not None:
+            raise SystemExit(f"{name} ended by itself:\n{log.read_text()}")
     finally:
         stop(process)
 
@@ -122,7 +126,9 @@ def floor(name: str, database: str, zype: Server, folder: Path) -> Iterator[Serv
 
 
 @contextmanager
-def portal(name: str, database_url: str, zype: Server, folder: Path) -> Iterator[Server]:
+def portal(
+    name: str, database_url: str, zype: Server, folder: Path, limits: Mapping[str, str] = NO_LIMITS
+) -> Iterator[Server]:
     """Run the portal as an operator does while the block runs: ``zype-activate serve``, with everything on."""
     port = free_port()
     environ = {
@@ -141,8 +147,7 @@ def portal(name: str, database_url: str, zype: Server, folder: Path) -> Iterator
         "PORTAL_ZYPE_CLIENT_SECRET": "secret",
         "PORTAL_ZYPE_READ_TIMEOUT": str(READ_TIMEOUT),
         "PORTAL_SIGN_IN": "password",
-        # All visitors come from one address, and send more in a minute than viewers do in a year.
-        **{f"PORTAL_LIMIT_{limit}": NO_LIMIT for limit in LIMITS},
+        **limits,
     }
     upgraded = run_command(["db", "upgrade"], environ, folder, start_python)
     if upgraded.returncode:

@@ -13,13 +13,14 @@ from tests.harness.cases import each
 ALICE, MALLORY = "a" * 24, "b" * 24
 
 
-def sent(*pages: str, is_repeat: bool = False) -> list[Sent]:
+def sent(*pages: str) -> list[Sent]:
     """Return what Alice was shown for one PIN, which she sent as often."""
-    return [Sent(ALICE, "g1", page, is_repeat and i > 0) for i, page in enumerate(pages)]
+    return [Sent(ALICE, "g1", page) for page in pages]
 
 
-def calls(*statuses: int | None, consumer_id: str = ALICE) -> list[Call]:
-    return [Call(consumer_id, "g1", status) for status in statuses]
+def calls(*statuses: int | None, consumer_id: str = ALICE, seconds: float = 1) -> list[Call]:
+    """Return calls for that PIN, one each second, which took so long."""
+    return [Call(consumer_id, "g1", status, began, began + seconds) for began, status in enumerate(statuses)]
 
 
 AGREEING = [
@@ -30,7 +31,8 @@ AGREEING = [
     (sent("unknown"), calls(200)),
     (sent("no_answer"), calls(200)),
     (sent("no_answer"), calls()),
-    (sent("linked", "linked", is_repeat=True), calls(200)),
+    (sent("linked", "linked"), calls(200)),
+    (sent("linked", "linked"), calls(200, 404)),
     (sent("unavailable", "linked"), calls(200)),
     (sent("unknown", "linked"), calls(None, 200)),
 ]
@@ -45,7 +47,9 @@ DISAGREEING = [
     (sent("unavailable"), calls(200)),
     (sent("unavailable"), calls(None)),
     (sent("unknown"), calls()),
-    (sent("unknown", "unknown", is_repeat=True), calls(None, None)),
+    (sent("linked", "linked"), calls(200, 404, seconds=1.5)),
+    (sent("unknown", "unavailable"), calls(None, None)),
+    (sent("unknown", "unknown"), [Call(ALICE, "g1", None, 0, None), Call(ALICE, "g1", None, 9, 10)]),
     (sent("stale"), calls()),
     ([], calls(200)),
 ]

@@ -45,10 +45,20 @@ class Visitor:
             self.page = answer.body
         return answer
 
+    def twin(self) -> "Visitor":
+        """Return another connection of this browser, with its cookies and its page."""
+        other = Visitor(self.number, self._port, self._timeout)
+        other.cookies, other.page = self.cookies, self.page
+        return other
+
     def leave(self) -> None:
-        """Close the browser."""
+        """Close the browser, and forget its cookies."""
         self.cookies.clear()
         self.page = b""
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the connection."""
         if self._connection:
             self._connection.close()
             self._connection = None

@@ -1,14 +1,16 @@
 """A fast stand-in for Zype and its login service, in one process: it answers at once, or after a delay, and remembers
 every call that links.
 
-A PIN exists if it begins with "g". Viewer N is ``uN@example.com`` with the password ``pw-N``. ``POST /stand-in/delay``
-has the seconds that each answer takes as its body, ``POST /stand-in/forget`` forgets the calls, and
-``GET /stand-in/calls`` returns them: consumer, PIN, and the status that was sent, or none if the caller had gone.
+A PIN exists if it begins with "g", until it is linked. Viewer N is ``uN@example.com`` with the password ``pw-N``.
+``POST /stand-in/delay`` has the seconds that each answer takes as its body, ``POST /stand-in/forget`` forgets the
+calls, and ``GET /stand-in/calls`` returns them: consumer, PIN, the status that was sent, or none if the caller had gone,
+when the call arrived, and when it ended, or none if it has not.
 """
 
 import asyncio
 import json
 import sys
+import time
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -75,7 +77,7 @@ class StandIn:
 
     def _link(self, given: dict[str, str]) -> tuple[int, Any]:
         owner, pin = given.get("consumer_id", ""), given.get("pin", "")
-        if not pin.startswith(EXISTS):
+        if not pin.startswith(EXISTS) or pin in self.owners:
             return NOT_FOUND
         self.owners[pin] = owner
         self.tvs.setdefault(owner, []).append(f"tv-{pin}")
@@ -114,11 +116,17 @@ class Connection(asyncio.Protocol):
     def __init__(self, stand_in: StandIn) -> None:
         self._stand_in = stand_in
         self._received = b""
+        self._call: list[Any] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the connection."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Note that the caller is gone."""
+        if self._call and self._call[4] is None:
+            self._call[4] = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request, and answer it once it is whole."""
@@ -144,20 +152,20 @@ class Connection(asyncio.Protocol):
             given |= json.loads(body)
         elif body:
             given |= dict(parse_qsl(body.decode()))
-        call = [given.get("consumer_id", ""), given.get("pin", ""), None]
+        self._call = [given.get("consumer_id", ""), given.get("pin", ""), None, time.monotonic(), None]
         if path == "/pin/link":
-            self._stand_in.calls.append(call)
+            self._stand_in.calls.append(self._call)
         if self._stand_in.delay:
             loop = asyncio.get_running_loop()
-            loop.call_later(self._stand_in.delay, self._answer, method, path, given, call)
+            loop.call_later(self._stand_in.delay, self._answer, method, path, given)
         else:
-            self._answer(method, path, given, call)
+            self._answer(method, path, given)
 
-    def _answer(self, method: str, path: str, given: dict[str, str], call: list[Any]) -> None:
+    def _answer(self, method: str, path: str, given: dict[str, str]) -> None:
         # Whoever has given up is told nothing, and nothing is done.
         if not self._transport.is_closing():
             status, content = self._stand_in.answer(method, path, given)
-            call[2] = status
+            self._call[2], self._call[4] = status, time.monotonic()
             self._send(status, content)
 
     def _send(self, status: int, content: Any) -> None:

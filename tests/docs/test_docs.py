@@ -184,7 +184,7 @@ def test_broken_links_are_found() -> None:
 
 def test_every_picture_is_shown_with_a_text_in_its_place() -> None:
     shown = re.findall(
-        r"!\[[^\]]{20,}\]\(img/([\w-]+\.png)\)|<img src=\"docs/img/([\w-]+\.png)\"[^>]* alt=\"[^\"]{20,}\"",
+        r"!\[[^\]]{20,}\]\(img/([\w-]+\.(?:png|svg))\)|<img src=\"docs/img/([\w-]+\.png)\"[^>]* alt=\"[^\"]{20,}\"",
         "".join(page.read_text(encoding="utf-8") for page in PAGES),
     )
     names = sorted("".join(found) for found in shown)
