@@ -46,6 +46,15 @@ def test_the_sixth_wrong_pin_of_a_viewer_is_limited(ledger: Ledger) -> None:
     assert 890 < sixth.retry_after <= 900
 
 
+def test_nobody_waits_longer_than_the_window_for_attempts_that_end_meanwhile(ledger: Ledger) -> None:
+    with time_machine.travel("2026-05-04T12:00:00Z", tick=False) as clock:
+        for n in range(5):
+            attempt_once(ledger, attempt(n))
+        clock.shift(-0.004)
+
+        assert ledger.begin(attempt(5), (VIEWER,)) == RateLimited(900)
+
+
 def test_each_viewer_has_a_limit_of_their_own(ledger: Ledger) -> None:
     for n in range(6):
         attempt_once(ledger, attempt(n))
