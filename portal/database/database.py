@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from portal.database.engine import (
@@ -24,6 +24,7 @@ from portal.database.engine import (
     begin_writing,
     make_engine,
 )
+from portal.database.turns import Turns
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -32,6 +33,7 @@ Value = TypeVar("Value")
 
 # Of the portal while it serves, and of every command but those that change the schema.
 TIME_LIMITS = TimeLimits()
+_TOO_LONG = "another unit of work has been writing for too long"
 
 
 class DatabaseLocked(DatabaseUnusable):
@@ -68,9 +70,10 @@ class Database:
         self._limits = limits or TIME_LIMITS
         self._observe = observe
         self._engine = make_engine(parsed, connections, self._limits)
-        # SQLite has one writer. Threads of a process wait here, rather than sleep and poll in SQLite's busy handler,
-        # which then only waits for other processes.
+        # SQLite has one writer. Threads of a process wait here, and the first of them for the turn of its process. The
+        # busy handler of SQLite, which sleeps for long, then only waits for other programs.
         self._write_lock = threading.Lock()
+        self._turns = Turns(_file(parsed), PRIVATE)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -94,8 +97,7 @@ class Database:
         with ExitStack() as stack:
             with self._waiting(Wait.WRITE):
                 if self.is_sqlite:
-                    self._take_write_lock()
-                    stack.callback(self._write_lock.release)
+                    stack.enter_context(self._turn_to_write())
                 connection = stack.enter_context(self._engine.begin())
                 begin_writing(connection)
             yield connection
@@ -150,13 +152,26 @@ class Database:
         finally:
             self._observe(wait, time.monotonic() - start)
 
-    def _take_write_lock(self) -> None:
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        """Let no other thread write while the block runs, nor any other process of the portal."""
+        end = time.monotonic() + self._limits.lock_seconds
         if not self._write_lock.acquire(timeout=self._limits.lock_seconds):
-            raise DatabaseLocked("another unit of work has been writing for too long")
+            raise DatabaseLocked(_TOO_LONG)
+        try:
+            if not self._turns.take(end - time.monotonic()):
+                raise DatabaseLocked(_TOO_LONG)
+            try:
+                yield
+            finally:
+                self._turns.end()
+        finally:
+            self._write_lock.release()
 
     def dispose(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        self._turns.close()
 
     def shared_files(self) -> list[Path]:
         """Return the files of an SQLite database that other accounts of the machine can read or write."""
@@ -179,6 +194,12 @@ def _lock_numbers(names: Sequence[str]) -> dict[str, int]:
     # PostgreSQL's locks have numbers of eight bytes.
     numbers = (int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True) for name in names)
     return {f"lock_{place}": number for place, number in enumerate(numbers)}
+
+
+def _file(url: URL) -> Path | None:
+    """Return the file of an SQLite database, or none if it is in memory or not SQLite."""
+    is_file = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:"))
+    return Path(url.database or "") if is_file else None
 
 
 def describe(error: SQLAlchemyError) -> str:

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 from portal.database.database import Database
 from portal.ledger.tables import ledger
 
-# How long a transaction should hold the database, and how long others then have it for themselves. A process that
-# waits for SQLite looks after 1, 3, 8, 18 and 33 milliseconds.
+# How long a transaction should hold the database, and how long others then have it for themselves. A program that
+# takes no turns and waits for SQLite looks after 1, 3, 8, 18 and 33 milliseconds.
 HELD_SECONDS = 0.005
 PAUSE_SECONDS = 0.025
 MIN_SIZE, MAX_SIZE = 20, 400

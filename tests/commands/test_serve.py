@@ -217,7 +217,7 @@ def test_it_needs_no_file_that_somebody_could_remove_and_leaves_none_behind_if_i
     http.get(f"{server.url}/activate", timeout=5)
     wait_for_children(server, 4)
     nameless = re.compile(r"(socket|pipe|anon_inode|/memfd):.*|/dev/(null|urandom)|.* \(deleted\)")
-    own = re.compile(rf"{server.folder}/(serve\.log|zype-activate\.db(-wal|-shm)?)")
+    own = re.compile(rf"{server.folder}/(serve\.log|zype-activate\.db(-wal|-shm|-turn)?)")
 
     def needs_no_other(process: int) -> bool:
         files = open_files(process)

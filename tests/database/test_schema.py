@@ -57,4 +57,4 @@ def test_a_new_database_is_for_this_account_alone(tmp_path: Path) -> None:
         database.dispose()
     finally:
         os.umask(before)
-    assert modes == dict.fromkeys(("portal.db", "portal.db-wal", "portal.db-shm"), 0o600)
+    assert modes == dict.fromkeys(("portal.db", "portal.db-wal", "portal.db-shm", "portal.db-turn"), 0o600)
