@@ -3,8 +3,8 @@ every call that links.
 
 A PIN exists if it begins with "g", until it is linked. Viewer N is ``uN@example.com`` with the password ``pw-N``.
 ``POST /stand-in/delay`` has the seconds that each answer takes as its body, ``POST /stand-in/forget`` forgets the
-calls, and ``GET /stand-in/calls`` returns them: consumer, PIN, the status that was sent, or none if the caller had gone,
-when the call arrived, and when it ended, or none if it has not.
+calls, and ``GET /stand-in/calls`` returns them: consumer, PIN, the status that was sent, or none if the caller had
+gone, when the call arrived, and when it ended, or none if it has not.
 """
 
 import asyncio
