@@ -12,6 +12,7 @@ from cryptography.fernet import InvalidToken
 from limits import RateLimitItem
 from sqlalchemy.engine import Connection
 
+from portal.database.clearing import delete_some
 from portal.database.database import Database
 from portal.database.schema import UTCDateTime, metadata
 from portal.settings.keys import Purpose, encryption, keyring
@@ -116,7 +117,7 @@ class Authorizations:
             limited = [("address_hash", limits), ("site_hash", times(limits, SITE_FACTOR))]
             limited = [(name, items) for name, items in limited if row[name]]
             now = self._database.lock(connection, [row[name] or "" for name, _ in limited])
-            connection.execute(authorizations.delete().where(authorizations.c.created_at < now - LIFETIME))
+            connection.execute(delete_some(authorizations, authorizations.c.created_at < now - LIFETIME))
             until = [
                 _blocked_until(connection, authorizations.c[name] == row[name], items, now) for name, items in limited
             ]

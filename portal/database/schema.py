@@ -11,7 +11,7 @@ from portal.database.database import Database
 from portal.domain.errors import PortalError
 
 # The newest migration's.
-REVISION = "0011"
+REVISION = "0012"
 VERSIONS = Path(__file__).parent / "migrations/versions"
 
 # In the info of a table to which the portal only adds rows.

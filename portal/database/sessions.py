@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.database.clearing import delete_some
 from portal.database.database import Database
 from portal.database.schema import UTCDateTime, clock, metadata
 from portal.domain.actors import SessionKind
@@ -28,7 +29,7 @@ sessions = sa.Table(
     sa.Column("address_hash", sa.String(64), nullable=False),
     sa.Column("authenticated_at", UTCDateTime),
     sa.Index("ix_sessions_kind_principal_id", "kind", "principal_id"),
-    sa.Index("ix_sessions_created_at", "created_at"),
+    sa.Index("ix_sessions_kind_created_at", "kind", "created_at"),
 )
 
 # Sessions of one principal at a time. Nobody has that many browsers. Without a bound, whoever has an account could fill
@@ -83,6 +84,10 @@ _SURPLUS = (
     .offset(MAX_SESSIONS - 1)
 )
 
+_DELETE_EXPIRED = delete_some(
+    sessions, sessions.c.kind == sa.bindparam("of_kind"), sessions.c.created_at < sa.bindparam("before")
+)
+
 
 class Sessions:
     """The sessions. Where the database fails, a method raises sqlalchemy.exc.SQLAlchemyError and has changed nothing.
@@ -104,7 +109,7 @@ class Sessions:
         address: str,
         authenticated_at: datetime | None = None,
     ) -> str:
-        """Create a session, delete those that have expired, and return the random id for the cookie.
+        """Create a session, delete some that have expired, and return the random id for the cookie.
 
         Of more than MAX_SESSIONS sessions of one principal the oldest ends.
 
@@ -117,8 +122,7 @@ class Sessions:
         with self._database.write() as connection:
             now = self._database.now(connection)
             for each, lifetime in LIFETIMES.items():
-                has_expired = (sessions.c.kind == each, sessions.c.created_at < now - lifetime.absolute)
-                connection.execute(sessions.delete().where(*has_expired))
+                connection.execute(_DELETE_EXPIRED, {"of_kind": each, "before": now - lifetime.absolute})
             self._end_oldest(connection, kind, principal_id)
             connection.execute(
                 sessions.insert(),

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from portal.database.clearing import delete_some
 from portal.database.database import Database
 from portal.database.schema import UTCDateTime, metadata
 from portal.settings.keys import LedgerKey, Purpose
@@ -28,11 +29,11 @@ class UsedTokens:
         self._key = key
 
     def use(self, token_id: str) -> bool:
-        """Mark the token with an id as used, and tell whether it was not; delete what nobody can use any more."""
+        """Mark the token with an id as used, and tell whether it was not; delete some that nobody can use any more."""
         token_hash = self._key.digest(Purpose.HANDOFF_TOKEN, token_id)
         with self._database.write() as connection:
             now = self._database.now(connection)
-            connection.execute(used_tokens.delete().where(used_tokens.c.expires_at < now))
+            connection.execute(delete_some(used_tokens, used_tokens.c.expires_at < now))
             unless_used = self._database.insert(used_tokens).on_conflict_do_nothing()
             row = {"token_hash": token_hash, "expires_at": now + KEPT}
             # Otherwise SQLAlchemy keeps the count of an INSERT on SQLite alone.

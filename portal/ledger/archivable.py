@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from portal.database.database import Database
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action, Outcome, SignInOutcome, UnlinkOutcome
-from portal.ledger.tables import authenticated, ledger
+from portal.ledger.tables import authenticated, began, ledger
 from portal.ledger.verification import select_rows
 from portal.settings.settings import Settings
 
@@ -47,7 +47,8 @@ class Archivable:
         not_shown = sa.or_(_ended.c.action != Action.REPORT, _ended.c.at < self.database.now() - REPORTS)
         query = _ARCHIVABLE.where(_began.c.at < before, _ended.c.at < before, not_shown).order_by(_began.c.id)
         newest_first = (ledger.c.at.desc(), ledger.c.id.desc())
-        last = self.database.scalar(sa.select(ledger.c.id).where(ledger.c.at < before).order_by(*newest_first).limit(1))
+        began_before = sa.select(ledger.c.id).where(began, ledger.c.at < before)
+        last = self.database.scalar(began_before.order_by(*newest_first).limit(1))
         first: int | None = 0
         # By ranges of ids, so that no statement reads much.
         while first := self.database.scalar(sa.select(sa.func.min(ledger.c.id)).where(ledger.c.id > first)):

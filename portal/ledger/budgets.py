@@ -57,9 +57,28 @@ class Budgets:
         """Return how often each agent did something in the time window of a limit."""
         with self._database.read() as connection:
             since = self._database.now(connection) - timedelta(seconds=item.get_expiry())
-            query = (
-                sa.select(ledger.c.actor_id, sa.func.count())
-                .where(by_agent, spent, ledger.c.action == action, ledger.c.at > since)
-                .group_by(ledger.c.actor_id)
-            )
-            return [(agent_id, used) for agent_id, used in connection.execute(query)]
+            rows = connection.execute(_USED, {"action": action, "since": since}).all()
+        return [(agent_id, used) for agent_id, used in rows if used]
+
+
+def _agents() -> sa.CTE:
+    """Return every agent who is in the ledger: from one to the next by the index, not by all that each has done."""
+    first = sa.select(sa.func.min(ledger.c.actor_id).label("id")).where(by_agent)
+    found = first.cte("agent", recursive=True)
+    following = sa.select(sa.func.min(ledger.c.actor_id)).where(by_agent, ledger.c.actor_id > found.c.id)
+    return found.union_all(sa.select(following.scalar_subquery()).where(found.c.id.is_not(None)))
+
+
+_agent = _agents()
+_uses = (
+    sa.select(sa.func.count())
+    .select_from(ledger)
+    .where(
+        by_agent,
+        spent,
+        ledger.c.actor_id == _agent.c.id,
+        ledger.c.action == sa.bindparam("action"),
+        ledger.c.at > sa.bindparam("since"),
+    )
+)
+_USED = sa.select(_agent.c.id, _uses.scalar_subquery()).where(_agent.c.id.is_not(None))

@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from portal.database.database import Database
+from portal.database.schema import UTCDateTime
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.outcomes import Action, LookUpOutcome, Outcome, ReportOutcome, SignInOutcome, UnlinkOutcome
-from portal.ledger.attempt_query import ATTEMPTS, NO_OUTCOME, AttemptFilter, conditions_of, ended
+from portal.ledger.attempt_query import NO_OUTCOME, AttemptFilter, Listing, last_rows, listing
 from portal.ledger.attempts import Entry, PastAttempt
 from portal.ledger.limits import PENDING_TIMEOUT
 from portal.ledger.rows import ENTRY_COLUMNS, from_row
-from portal.ledger.tables import decisive, ledger
+from portal.ledger.tables import by_agent, decisive, has_outcome, ledger
 
 PAGE_SIZE = 50
 CHUNK_SIZE = 500
@@ -31,7 +32,7 @@ class AttemptPage:
 
     Args:
         attempts: at most ``PAGE_SIZE``.
-        before: the ``before`` of the next older page, or none if this is the last.
+        before: that of the next older page, the id of a row, or none if this is the last.
         now: the database's time of the query, UTC.
     """
 
@@ -43,6 +44,16 @@ class AttemptPage:
     def crashed_before(self) -> datetime:
         """An attempt without an outcome that began before this has lost its process."""
         return self.now - PENDING_TIMEOUT
+
+
+class Key(NamedTuple):
+    """What lists of attempts are ordered by: the time and the id of the row by which an attempt is listed."""
+
+    at: datetime
+    id: int
+
+
+Listed = tuple[Key, PastAttempt]
 
 
 class History:
@@ -113,7 +124,7 @@ class History:
     def has_looked_up(self, actor: Actor, consumer_id: str, within: timedelta) -> bool:
         """Tell whether an agent found this viewer recently, so that opening the page again is the same look-up."""
         return self._exists(
-            ledger.c.actor_kind == actor.kind,
+            by_agent,
             ledger.c.actor_id == actor.id,
             ledger.c.action == Action.LOOK_UP,
             ledger.c.at > self._database.now() - within,
@@ -128,7 +139,7 @@ class History:
             ledger.c.address_hash.in_(address_hashes),
             ledger.c.actor_kind == ActorKind.VIEWER,
             ledger.c.action == Action.SIGN_IN,
-            ledger.c.outcome == SignInOutcome.SIGNED_IN,
+            has_outcome(ledger, SignInOutcome.SIGNED_IN),
         )
 
     def reports(self, consumer_id: str, within: timedelta, limit: int) -> list[Entry]:
@@ -143,51 +154,66 @@ class History:
 
     def activity(self, consumer_id: str, limit: int) -> AttemptPage:
         """Return the last attempts on a viewer's account, theirs and agents', the last to begin or end first."""
-        conditions = (*conditions_of(AttemptFilter(viewer=consumer_id)), ledger.c.action.in_(_VIEWER_ACTIONS))
-        last_row_id = sa.func.coalesce(ended.c.id, ledger.c.id)
-        return AttemptPage(
-            tuple(self._attempts(*conditions, order=last_row_id.desc(), limit=limit)), None, self._database.now()
-        )
+        found = self._newest(last_rows(consumer_id), ledger.c.action.in_(_VIEWER_ACTIONS), limit=limit)
+        return AttemptPage(tuple(attempt for _, attempt in found), None, self._database.now())
 
     def page(self, filters: AttemptFilter, before: int | None = None) -> AttemptPage:
-        """Return the newest attempts that match, with an id below ``before``: new attempts don't shift the pages."""
-        older = ledger.c.id < before if before is not None else sa.true()
-        found = self._attempts(older, *conditions_of(filters), order=ledger.c.id.desc(), limit=PAGE_SIZE + 1)
+        """Return the newest attempts that match.
+
+        Args:
+            filters: what they match.
+            before: of the page before this one: new attempts don't shift the pages.
+        """
+        listed = listing(filters)
+        older = self._is_before(listed, before) if before is not None else sa.true()
+        found = self._newest(listed, older, limit=PAGE_SIZE + 1)
         shown = found[:PAGE_SIZE]
-        return AttemptPage(tuple(shown), shown[-1].id if len(found) > PAGE_SIZE else None, self._database.now())
+        last_key = shown[-1][0].id if len(found) > PAGE_SIZE else None
+        return AttemptPage(tuple(attempt for _, attempt in shown), last_key, self._database.now())
 
     def all(self, filters: AttemptFilter) -> Iterator[PastAttempt]:
         """Yield every attempt that matches and exists now, oldest first, without holding them all in memory."""
-        with self._database.read() as connection:
-            last: int = connection.execute(sa.select(sa.func.max(ledger.c.id))).scalar() or 0
-        conditions = tuple(conditions_of(filters))
-        after = 0
-        while found := self._attempts(
-            ledger.c.id.between(after + 1, last), *conditions, order=ledger.c.id, limit=CHUNK_SIZE
-        ):
-            yield from found
-            after = found[-1].id
+        last = self._database.scalar(sa.select(sa.func.max(ledger.c.id))) or 0
+        listed = listing(filters)
+        query = listed.query.where(listed.row.c.id <= last).order_by(*listed.key).limit(CHUNK_SIZE)
+        found = self._attempts(listed, query)
+        while found:
+            yield from (attempt for _, attempt in found)
+            found = self._attempts(listed, query.where(sa.tuple_(*listed.key) > _position(*found[-1][0])))
 
     def without_outcome(self, older_than: timedelta) -> list[PastAttempt]:
         """Return the attempts without an outcome that are older than this, as a crash leaves them; oldest first."""
-        conditions = (
-            *conditions_of(AttemptFilter(outcome=NO_OUTCOME)),
-            ledger.c.at < self._database.now() - older_than,
-        )
-        return self._attempts(*conditions, order=ledger.c.id.desc(), limit=1000)[::-1]
+        crashed = ledger.c.at < self._database.now() - older_than
+        found = self._newest(listing(AttemptFilter(outcome=NO_OUTCOME)), crashed, limit=1000)
+        return [attempt for _, attempt in reversed(found)]
 
-    def _exists(self, *conditions: sa.ColumnElement[bool]) -> bool:
+    def _exists(self, *conditions: sa.ColumnElement[bool] | sa.TextClause) -> bool:
         return bool(self._entries(*conditions, limit=1))
 
-    def _entries(self, *conditions: sa.ColumnElement[bool], limit: int) -> list[Entry]:
+    def _entries(self, *conditions: sa.ColumnElement[bool] | sa.TextClause, limit: int) -> list[Entry]:
         """Return rows, newest first."""
         query = sa.select(*ENTRY_COLUMNS).where(*conditions).order_by(ledger.c.id.desc()).limit(limit)
         with self._database.read() as connection:
-            return [from_row(Entry, row) for row in connection.execute(query).mappings()]
+            return [from_row(Entry, dict(row)) for row in connection.execute(query).mappings()]
 
-    def _attempts(
-        self, *conditions: sa.ColumnElement[bool], order: sa.ColumnElement[Any], limit: int
-    ) -> list[PastAttempt]:
-        query = ATTEMPTS.where(*conditions).order_by(order).limit(limit)
+    def _is_before(self, listed: Listing, before: int) -> sa.ColumnElement[bool]:
+        """Return the condition for rows that are listed after the one with an id; it may be in an archive by now."""
+        nearest = sa.select(ledger.c.at).where(ledger.c.id <= before).order_by(ledger.c.id.desc()).limit(1)
+        at = self._database.scalar(nearest)
+        return sa.tuple_(*listed.key) < _position(at, before) if at else sa.false()
+
+    def _newest(self, listed: Listing, *conditions: sa.ColumnElement[bool], limit: int) -> list[Listed]:
+        newest_first = [column.desc() for column in listed.key]
+        return self._attempts(listed, listed.query.where(*conditions).order_by(*newest_first).limit(limit))
+
+    def _attempts(self, listed: Listing, query: sa.Select[Any]) -> list[Listed]:
+        """Return attempts, each with the key by which it is listed."""
+        at, row_id = listed.key
+        query = query.add_columns(at.label("key_at"), row_id.label("key_id"))
         with self._database.read() as connection:
-            return [from_row(PastAttempt, row) for row in connection.execute(query).mappings()]
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return [(Key(row.pop("key_at"), row.pop("key_id")), from_row(PastAttempt, row)) for row in rows]
+
+
+def _position(at: datetime, row_id: int) -> sa.ColumnElement[Any]:
+    return sa.tuple_(sa.literal(at, UTCDateTime), sa.literal(row_id))

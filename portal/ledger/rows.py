@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
-
 from portal.domain.actors import ActorKind
 from portal.domain.outcomes import Action
 from portal.ledger.attempts import Attempt, Entry, PastAttempt
@@ -55,6 +53,6 @@ def canonical(row: Mapping[str, Any]) -> str:
     return json.dumps([*(values[name] for name in _SIGNED), *added], separators=(",", ":"))
 
 
-def from_row(kind: type[Record], row: sa.RowMapping) -> Record:
+def from_row(kind: type[Record], row: dict[str, Any]) -> Record:
     """Return an entry or a past attempt from a row that was read with exactly its columns."""
-    return kind(**dict(row) | {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])})
+    return kind(**row | {"action": Action(row["action"]), "actor_kind": ActorKind(row["actor_kind"])})

@@ -34,6 +34,11 @@ def has_value(column: sa.Column[Any], value: str) -> sa.ColumnElement[bool]:
     return column == sa.literal_column(f"'{value}'")
 
 
+def has_outcome(rows: sa.FromClause, outcome: str) -> sa.ColumnElement[bool]:
+    """Return the condition for rows with an outcome, by the index that has these rows of everybody by their times."""
+    return sa.and_(rows.c.outcome == outcome, rows.c.outcome != sa.literal_column("''"))
+
+
 # Outcomes that count against the limits on attempts: each may have been a guess.
 COUNTED = (Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.UNKNOWN, SignInOutcome.WRONG)
 counted = _is_one_of(*COUNTED)
@@ -57,6 +62,11 @@ password_mails = sa.text(f"action = '{Action.FORGOTTEN_PASSWORD}'")
 mailed = _is_one_of(PasswordMailOutcome.SENT, PasswordMailOutcome.REFUSED, PasswordMailOutcome.UNKNOWN)
 archives = sa.text(f"action = '{Action.ARCHIVE}'")
 by_agent = sa.text(f"actor_kind = '{ActorKind.AGENT}'")
+# The two rows of an attempt. SQLite uses the index of the latter for conditions alone that say the same: for any other
+# outcome it would take it too, and read those of all viewers for a limit on one.
+began = sa.text("outcome IS NULL")
+ended = sa.text("outcome <> ''")
+of_viewer = sa.text("consumer_id IS NOT NULL")
 
 ledger = sa.Table(
     "ledger",
@@ -88,9 +98,10 @@ ledger = sa.Table(
         for column in ("consumer_id", "address_hash", "subject_hash", "site_hash")
     ),
     sa.Index(
-        "ix_ledger_authenticated",
+        "ix_ledger_authenticated_at",
         "subject_hash",
         "address_hash",
+        "at",
         sqlite_where=authenticated,
         postgresql_where=authenticated,
     ),
@@ -105,7 +116,11 @@ ledger = sa.Table(
         for column in ("subject_hash", "address_hash", "site_hash")
     ),
     sa.Index("ix_ledger_agent", "actor_id", "action", "at", sqlite_where=by_agent, postgresql_where=by_agent),
-    sa.Index("ix_ledger_at", "at"),
+    # The pages of the history go by these: each row is in one of the first two.
+    sa.Index("ix_ledger_began", "at", "id", sqlite_where=began, postgresql_where=began),
+    sa.Index("ix_ledger_ended", "outcome", "at", "id", sqlite_where=ended, postgresql_where=ended),
+    sa.Index("ix_ledger_of_viewer", "consumer_id", "at", "id", sqlite_where=of_viewer, postgresql_where=of_viewer),
+    sa.Index("ix_ledger_of_agent", "actor_id", "at", "id", sqlite_where=by_agent, postgresql_where=by_agent),
     sa.Index("ix_ledger_archives", "id", sqlite_where=archives, postgresql_where=archives),
     info={APPEND_ONLY: True},
     sqlite_autoincrement=True,

@@ -171,4 +171,6 @@ _DUE = (
 )
 # The first try of some is an hour after what they are about.
 _FIRST_DUE_AT = sa.case((outbox.c.tries > 0, outbox.c.at), else_=outbox.c.due_at)
-_OLD = sa.select(outbox.c.attempt_id).where(outbox.c.state != NoticeState.WAITING).limit(DELETED_AT_ONCE)
+# Named one by one, so that the index on states is of use.
+_DONE = [state for state in NoticeState if state is not NoticeState.WAITING]
+_OLD = sa.select(outbox.c.attempt_id).where(outbox.c.state.in_(_DONE)).limit(DELETED_AT_ONCE)

@@ -368,7 +368,7 @@ def test_counting_reads_an_index_and_never_the_whole_ledger(ledger: Ledger, data
         f"SEARCH ledger USING INDEX ix_ledger_{name}"
         for name in (
             *("failed_consumer_id", "failed_address_hash", "failed_subject_hash", "failed_site_hash"),
-            *("agent", "authenticated"),
+            *("agent", "authenticated_at"),
             *("password_mail_subject_hash", "password_mail_address_hash", "password_mail_site_hash"),
         )
     }
