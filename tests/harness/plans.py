@@ -88,7 +88,9 @@ def pretend_to_be_large(connection: Connection) -> None:
 
 
 def _fault_of_step(step: str) -> str | None:
-    if (found := re.match(r"SCAN (\w+)", step)) and found[1] not in SMALL:
+    found = re.match(r"SCAN (\w+)", step)
+    # The rows of a subquery, which has a step of its own.
+    if found and found[1] not in SMALL and not found[1].startswith("anon_"):
         return step
     return step if step.startswith("USE TEMP B-TREE") else None
 
