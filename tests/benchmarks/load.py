@@ -181,6 +181,8 @@ class Run:
     def compare(self) -> None:
         """Note what was wrong: pages that should not have come, and what pages and Zype tell differently."""
         self.result.posts = len(self.steps.sent)
+        if not self.result.times:
+            self.result.faults.append("nobody was answered in the seconds that were measured")
         self.result.faults += [f"{count} times the page {page}" for page, count in self.wrong.items()]
         if self.plan.stand_in_port:
             calls = [Call(*call) for call in self.ask_stand_in("GET", "calls")]

@@ -67,12 +67,19 @@ def test_each_disagreement_is_found(pages: list[Sent], arrived: list[Call]) -> N
 
 def test_a_page_that_should_not_have_come_is_a_fault_of_the_run() -> None:
     run = Run(Plan(port=0, stand_in_port=0, case="entry"))
+    run.result.add("entry", 0.1)
     run.expect("entry", {"entry"})
     run.compare()
     assert run.result.faults == []
     run.expect("sign_in", {"entry"})
     run.compare()
     assert run.result.faults == ["1 times the page sign_in"]
+
+
+def test_a_run_without_an_answer_is_void() -> None:
+    run = Run(Plan(port=0, stand_in_port=0, case="entry"))
+    run.compare()
+    assert run.result.faults == ["nobody was answered in the seconds that were measured"]
 
 
 PAGES = [
