@@ -20,7 +20,6 @@ from requests.adapters import HTTPAdapter
 UPSTREAM = os.environ["FLOOR_UPSTREAM"]
 DATABASE = os.environ.get("FLOOR_DATABASE", "")
 THREADS = 32
-TABLE = "CREATE TABLE IF NOT EXISTS attempts (consumer_id text, pin text, outcome text)"
 INSERT = "INSERT INTO attempts (consumer_id, pin, outcome) VALUES ({0}, {0}, {0})"
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Link your TV</title></head><body>
 <h1>Link your TV</h1>
@@ -99,9 +98,3 @@ def send_pin() -> tuple[str, int]:
     status = http.put(f"{UPSTREAM}/pin/link", params=query, timeout=(3, 8)).status_code
     record(consumer_id, pin, str(status))
     return page.render(token=token(), message=MESSAGES.get(status, BUSY), pin=pin), 200 if status in MESSAGES else 503
-
-
-if DATABASE:
-    connection().execute(TABLE)
-    connection().close()
-    del own.connection

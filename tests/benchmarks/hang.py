@@ -19,7 +19,7 @@ POSTERS, PAUSE_SECONDS = 200, 3.0
 # Longer than the portal waits for any call.
 HANG_SECONDS = 30.0
 # For the posts to fill every place for calls to Zype.
-BEFORE_SECONDS = 2.0
+BEFORE_SECONDS = 3.0
 
 
 def measure_hang(figures: Figures, seconds: float) -> None:
@@ -30,8 +30,8 @@ def measure_hang(figures: Figures, seconds: float) -> None:
         portal = stack.enter_context(servers.portal("portal", f"sqlite:///{folder}/portal.db", zype, folder))
         watched = {"server": portal.pid, "zype": zype.pid}
         reads = Plan(portal.port, 0, "entry", visitors=READERS, rate=READS_A_SECOND, seconds=seconds)
-        posts = Plan(portal.port, zype.port, "link", first=READERS, visitors=POSTERS, warm_up=BEFORE_SECONDS)
-        posts = replace(posts, seconds=seconds, delay=HANG_SECONDS, pause=PAUSE_SECONDS, any_page=True)
+        posts = Plan(portal.port, zype.port, "link", first=READERS, visitors=POSTERS, warm_up=0.0)
+        posts = replace(posts, seconds=BEFORE_SECONDS + seconds, delay=HANG_SECONDS, pause=PAUSE_SECONDS, any_page=True)
         # Nobody can sign in while it hangs.
         waiting = [ready_load(replace(plan, watched=watched)) for plan in (posts, reads, reads)]
         posters, idle_readers, readers = waiting

@@ -132,16 +132,16 @@ class Run:
 
     async def act(self, visitor: Visitor, index: int) -> None:
         """Let one visitor act until the end."""
-        due = time.perf_counter()
-        if self.plan.rate:
-            due += index / self.plan.rate
+        between = self.plan.visitors / self.plan.rate if self.plan.rate else self.plan.pause
+        # They do not begin all at once.
+        due = time.perf_counter() + between * index / self.plan.visitors
         while True:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             began = due if self.plan.rate else time.perf_counter()
             if began >= self.end:
                 return
             await self.act_once(visitor, began)
-            due = due + self.plan.visitors / self.plan.rate if self.plan.rate else time.perf_counter() + self.plan.pause
+            due = between + (due if self.plan.rate else time.perf_counter())
 
     async def act_once(self, visitor: Visitor, began: float) -> None:
         """Do the step of the case once, and count it if it began and ended in time; an open loop counts to its end."""
