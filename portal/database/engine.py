@@ -131,6 +131,8 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
         "recursive_triggers=ON",
         # What it sorts would be in a folder for temporary files, which may be full.
         "temp_store=MEMORY",
+        # An index made for one statement means reading the whole table.
+        "automatic_index=OFF",
     ):
         connection.execute(f"PRAGMA {pragma}")
     # The name that it has on PostgreSQL. SQLite runs in this process, so this is the database's time.

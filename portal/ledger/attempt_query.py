@@ -76,7 +76,7 @@ class Listing:
     @property
     def key(self) -> tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]:
         """What the order goes by: the time of the row, and of the same moment its id."""
-        return self.row.c.at, self.row.c.id
+        return self.row.c.at, (ledger if self.row is pending else self.row).c.id
 
 
 def listing(filters: AttemptFilter) -> Listing:
@@ -86,7 +86,9 @@ def listing(filters: AttemptFilter) -> Listing:
     none of these, and for attempts that have no outcome, it is by the row that began the attempt.
     """
     query, row = _listed(filters)
-    return Listing(query.where(ledger.c.outcome.is_(None), *_conditions(filters), *_days(filters, row)), row)
+    # As an expression for pending attempts, or SQLite would walk the index of all rows that began one.
+    began = sa.func.coalesce(ledger.c.outcome, "") == "" if row is pending else ledger.c.outcome.is_(None)
+    return Listing(query.where(began, *_conditions(filters), *_days(filters, row)), row)
 
 
 def last_rows(viewer: str) -> Listing:
@@ -99,8 +101,9 @@ def last_rows(viewer: str) -> Listing:
 def _listed(filters: AttemptFilter) -> tuple[sa.Select[Any], sa.FromClause]:
     if filters.outcome == NO_OUTCOME:
         # The ledger decides all the same, but would have to be searched from one end to the other.
-        of_pending = _ATTEMPTS.join(pending, pending.c.attempt_id == ledger.c.attempt_id)
-        return sa.select(*_COLUMNS).select_from(of_pending), ledger
+        # First, since SQLite moves no table to before an outer join.
+        of_pending = pending.join(ledger, ledger.c.attempt_id == pending.c.attempt_id).outerjoin(ended, _IS_END)
+        return sa.select(*_COLUMNS).select_from(of_pending), pending
     if filters.viewer is not None:
         is_first = sa.or_(_named.c.outcome.is_(None), ledger.c.consumer_id.is_distinct_from(filters.viewer))
         return _by_name(_named.c.consumer_id == filters.viewer, is_first), _named

@@ -175,7 +175,7 @@ class History:
         """Yield every attempt that matches and exists now, oldest first, without holding them all in memory."""
         last = self._database.scalar(sa.select(sa.func.max(ledger.c.id))) or 0
         listed = listing(filters)
-        query = listed.query.where(listed.row.c.id <= last).order_by(*listed.key).limit(CHUNK_SIZE)
+        query = listed.query.where(listed.key[1] <= last).order_by(*listed.key).limit(CHUNK_SIZE)
         found = self._attempts(listed, query)
         while found:
             yield from (attempt for _, attempt in found)

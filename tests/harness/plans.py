@@ -92,7 +92,7 @@ def _fault_of_step(step: str) -> str | None:
     # The rows of a subquery, which has a step of its own.
     if found and found[1] not in SMALL and not found[1].startswith("anon_"):
         return step
-    return step if step.startswith("USE TEMP B-TREE") else None
+    return step if step.startswith("USE TEMP B-TREE") or "AUTOMATIC" in step else None
 
 
 def _faults_of_node(node: Mapping[str, Any]) -> Iterator[str]:
