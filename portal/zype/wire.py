@@ -2,8 +2,9 @@
 
 import io
 import ssl
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -38,10 +39,14 @@ class ZypeAdapter(HTTPAdapter):
     """
 
     def __init__(self, *, connections: int, connect_seconds: float, call_seconds: float) -> None:
-        self._context = _tls_context(ssl.get_default_verify_paths())
         self._connect_seconds = connect_seconds
         self._call_seconds = call_seconds
         super().__init__(pool_maxsize=connections)
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """What verifies chain and name of every connection."""
+        return _tls_context(ssl.get_default_verify_paths())
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -56,7 +61,10 @@ class ZypeAdapter(HTTPAdapter):
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[Any, Any]:
         host, _ = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {"cert_reqs": "CERT_REQUIRED", "ssl_context": self._context}
+        if host["scheme"] == "http":
+            # To a stand-in on loopback, which no proxy is used for.
+            return host, {}
+        return host, {"cert_reqs": "CERT_REQUIRED", "ssl_context": self.context}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Do nothing: the shared context verifies chain and name, whatever a caller asks for."""
@@ -120,7 +128,7 @@ class ZypeAdapter(HTTPAdapter):
 def _tls_context(_paths: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
     """Return a context that verifies chain and name, made once a process from the certificates at these paths.
 
-    requests would read them again for every new connection, which takes 30 ms each time.
+    requests would read them again for every new connection. It takes 30 to 100 ms each time.
     """
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
@@ -144,6 +152,9 @@ class Transport:
             connect_seconds=settings.zype_connect_timeout,
             call_seconds=settings.zype_deadline,
         )
+        if "https" in {urlsplit(url).scheme for url in (settings.zype_api_url, settings.zype_login_url)}:
+            # Read before the workers are forked, so that they share it, and no viewer waits for it.
+            _ = self.adapter.context
         self._has_proxy = settings.outbound_proxy
 
     def send(self, method: str, origin: str, path: str, call: Call) -> Answer:

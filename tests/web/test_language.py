@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
+from babel import Locale
 from flask import Flask
 
 from portal.pages.web.language import choices
@@ -118,8 +119,9 @@ def test_the_switch_is_there_where_there_is_something_to_choose(client: PageClie
 
 
 def test_each_language_has_its_own_name() -> None:
-    assert ("en", "English") in choices()
-    assert len({name for _, name in choices()}) == len(languages())
+    names = {code: Locale.parse(code, sep="-").get_display_name() for code in languages()}
+
+    assert choices() == [(code, name[0].upper() + name[1:]) for code, name in names.items() if name]
 
 
 def test_the_choice_on_a_page_of_one_tv_leads_back_to_it_and_else_to_all_of_them(client: PageClient) -> None:

@@ -118,7 +118,27 @@ def test_a_tls_handshake_that_hangs_ends_after_the_connect_time_out_and_is_not_r
     assert server.connections == 1
 
 
-def test_the_certificates_are_read_once_a_process(
+def refuse_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("certificates were read")
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", read)
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", read)
+
+
+def test_without_tls_no_certificates_are_read(
+    authority: Authority,
+    server: ScriptedServer,
+    make_client: Callable[..., ZypeClient],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_certificates(monkeypatch)
+    server.replies = [LINKED]
+
+    make_client(server.url).link(PIN, "consumer")
+
+
+def test_the_certificates_are_read_once_a_process_when_the_client_is_made(
     authority: Authority,
     serve_tls: ServeTLS,
     make_client: Callable[..., ZypeClient],
@@ -126,12 +146,7 @@ def test_the_certificates_are_read_once_a_process(
 ) -> None:
     server = serve_tls(authority.server_context("127.0.0.1"))
     client = make_client(server.url)
-
-    def read_again(*_: object, **__: object) -> None:
-        raise AssertionError("the bundle of certificates was read again")
-
-    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", read_again)
-    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", read_again)
+    refuse_certificates(monkeypatch)
 
     def answer_and_close(connection: Connection) -> None:
         LINKED(connection)

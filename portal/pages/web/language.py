@@ -42,6 +42,17 @@ _TV_PAGE = re.compile("/devices/[0-9a-f]{32}/(name|unlink)")
 _SIGN_IN_PAGE = re.compile(
     r"(/support)?/sign-in(/second-factor|/enrol|/forgotten)?\?next=[A-Za-z0-9/._~%-]{1,500}(&again=1)?"
 )
+# As Babel has them, which would read all that it knows of each language, for a tenth of a second at every start. With a
+# capital letter: within a sentence some languages write their own name without.
+NAMES = {
+    "en": "English",
+    "ar": "العربية",
+    "de": "Deutsch",
+    "es": "Español",
+    "fr": "Français",
+    "ja": "日本語",
+    "pt-BR": "Português (Brasil)",
+}
 _COOKIE = "activate-language"
 _COOKIE_SECONDS = 365 * 24 * 3600
 
@@ -127,9 +138,7 @@ def code(locale: Locale) -> str:
 
 def choices() -> list[tuple[str, str]]:
     """Return each language's code and its name in that language, for a list."""
-    names = {code: _locale(code).get_display_name() or code for code in languages()}
-    # Within a sentence some languages write their own name in lower case.
-    return [(code, name[0].upper() + name[1:]) for code, name in names.items()]
+    return [(code, NAMES[code]) for code in languages()]
 
 
 def page_to_return_to(path: str) -> str:
