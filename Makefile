@@ -4,6 +4,7 @@
 # make test-image : set up what is missing, then build the image of docs/deploy and run it
 # make soak : set up what is missing, then send 10,000 PINs to each database while everything fails at random
 # make bench : set up what is missing, then measure the portal beside the least that could do its job; ARGS=--quick is short
+# make bench-growth : set up what is missing, then measure links with ten million rows beside none; ARGS=--rows=1000000 is shorter
 # make bench-launch : set up what is missing, then draw what viewers see on the night of a launch; ARGS=--quick is short
 # make bench-page : set up what is missing, then measure how soon the page is seen on a slow phone, beside a bare page
 # make screenshots : set up what is missing, then draw the pictures of README.md and docs; ARGS=--check compares them
@@ -22,7 +23,7 @@ BABEL   = $(BIN)/python -m babel.messages.frontend -q
 TEXTS  := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deployment test-image soak bench bench-launch bench-page screenshots lint mutants translations
+.PHONY: help demo test test-deployment test-image soak bench bench-growth bench-launch bench-page screenshots lint mutants translations
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -81,6 +82,9 @@ bench: $(VENV)/.test $(TEXTS:.po=.mo)
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.test
 	$(BIN)/$(INSTALL) requirements/bench.txt
 	@touch $@
+
+bench-growth: $(VENV)/.bench $(TEXTS:.po=.mo)
+	$(BIN)/python -m tests.benchmarks.growth $(ARGS)
 
 bench-launch: $(VENV)/.bench $(TEXTS:.po=.mo)
 	$(BIN)/python -m tests.benchmarks.launch $(ARGS)
