@@ -34,6 +34,7 @@ from portal.settings.keys import Keyring, LedgerKey
 from tests.benchmarks.grown_database import VIEWERS, Size, grow, session_hash, viewer_id
 from tests.benchmarks.growth_plot import draw
 from tests.harness import postgres
+from tests.harness.run_folder import make_run_folder, remove_run_folder
 
 KEYRING = Keyring(LedgerKey(b"a key for the benchmark of growth"))
 LIMITS = (
@@ -43,6 +44,7 @@ LIMITS = (
 JOIN_WITHIN = timedelta(seconds=60)
 # In each round so many of each unit, on one database and then on the other.
 LINKS, OTHERS = 100, 20
+SERVER = ("shared_buffers=1GB", "max_wal_size=4GB", "maintenance_work_mem=512MB")
 PICTURE = Path("docs/img/growth.svg")
 
 Milliseconds = list[float]
@@ -125,10 +127,14 @@ def on_postgresql(folder: Path, filled: str | None) -> Iterator[tuple[str, str]]
     if filled:
         yield filled.replace("grown", "empty"), filled
         return
-    with postgres.running(("shared_buffers=1GB", "max_wal_size=4GB", "maintenance_work_mem=512MB")) as cluster:
-        for name in ("empty", "grown"):
-            cluster.create(name)
-        yield cluster.url("empty"), cluster.url("grown")
+    make_run_folder(None)
+    try:
+        with postgres.running(SERVER) as cluster:
+            for name in ("empty", "grown"):
+                cluster.create(name)
+            yield cluster.url("empty"), cluster.url("grown")
+    finally:
+        remove_run_folder()
 
 
 def fill(url: str, size: Size) -> None:
