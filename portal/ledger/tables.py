@@ -62,11 +62,8 @@ password_mails = sa.text(f"action = '{Action.FORGOTTEN_PASSWORD}'")
 mailed = _is_one_of(PasswordMailOutcome.SENT, PasswordMailOutcome.REFUSED, PasswordMailOutcome.UNKNOWN)
 archives = sa.text(f"action = '{Action.ARCHIVE}'")
 by_agent = sa.text(f"actor_kind = '{ActorKind.AGENT}'")
-# The two rows of an attempt. SQLite uses the index of the latter for conditions alone that say the same: for any other
-# outcome it would take it too, and read those of all viewers for a limit on one.
+# The first of the two rows of an attempt.
 began = sa.text("outcome IS NULL")
-ended = sa.text("outcome <> ''")
-of_viewer = sa.text("consumer_id IS NOT NULL")
 
 ledger = sa.Table(
     "ledger",
@@ -93,35 +90,7 @@ ledger = sa.Table(
     sa.Column("site_hash", sa.String(64)),
     sa.Index("ix_ledger_attempt_id", "attempt_id"),
     sa.Index("ix_ledger_consumer_id_pin_fingerprint", "consumer_id", "pin_fingerprint"),
-    *(
-        sa.Index(f"ix_ledger_failed_{column}", "action", column, "at", sqlite_where=failed, postgresql_where=failed)
-        for column in ("consumer_id", "address_hash", "subject_hash", "site_hash")
-    ),
-    sa.Index(
-        "ix_ledger_authenticated_at",
-        "subject_hash",
-        "address_hash",
-        "at",
-        sqlite_where=authenticated,
-        postgresql_where=authenticated,
-    ),
-    *(
-        sa.Index(
-            f"ix_ledger_password_mail_{column}",
-            column,
-            "at",
-            sqlite_where=password_mails,
-            postgresql_where=password_mails,
-        )
-        for column in ("subject_hash", "address_hash", "site_hash")
-    ),
-    sa.Index("ix_ledger_agent", "actor_id", "action", "at", sqlite_where=by_agent, postgresql_where=by_agent),
-    # The pages of the history go by these: each row is in one of the first two.
-    sa.Index("ix_ledger_began", "at", "id", sqlite_where=began, postgresql_where=began),
-    sa.Index("ix_ledger_ended", "outcome", "at", "id", sqlite_where=ended, postgresql_where=ended),
-    sa.Index("ix_ledger_of_viewer", "consumer_id", "at", "id", sqlite_where=of_viewer, postgresql_where=of_viewer),
-    sa.Index("ix_ledger_of_agent", "actor_id", "at", "id", sqlite_where=by_agent, postgresql_where=by_agent),
-    sa.Index("ix_ledger_archives", "id", sqlite_where=archives, postgresql_where=archives),
+    # Those with a condition are in partial_indexes.
     info={APPEND_ONLY: True},
     sqlite_autoincrement=True,
 )

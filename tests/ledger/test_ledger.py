@@ -17,6 +17,7 @@ from portal.ledger.attempt_query import AttemptFilter
 from portal.ledger.attempts import Attempt, Begun
 from portal.ledger.history import History
 from portal.ledger.ledger import Ledger
+from portal.ledger.partial_indexes import PARTIAL_INDEXES
 from portal.ledger.rows import canonical
 from portal.ledger.tables import ledger as table
 from portal.ledger.tables import pending
@@ -157,6 +158,8 @@ def test_only_an_attempt_without_an_outcome_is_resolved(ledger: Ledger, state: s
 
 @on_any_database
 def test_the_migrations_make_the_schema_of_the_code(database: Database) -> None:
+    # What imports them adds them to the table.
+    assert set(PARTIAL_INDEXES) < table.indexes
     with database.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
