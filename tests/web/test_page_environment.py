@@ -1,8 +1,14 @@
 """Templates are compiled once a language, and say the same as if each text were looked up when it is shown."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import CodeType
+
 import pytest
+from babel import Locale
 from flask import Flask
 from flask_babel import get_locale
+from jinja2 import DictLoader, Environment
 
 from portal.pages.web.page_environment import page_environment
 
@@ -47,3 +53,22 @@ def test_each_language_has_its_own_components(app: Flask) -> None:
             )
             shown.append(template.render(text="<").strip())
     assert shown[0] == shown[2] != shown[1]
+
+
+def test_threads_that_need_a_template_at_once_compile_it_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+
+    def compile_slowly(*arguments: object) -> CodeType:
+        compiled.append(arguments[2])
+        time.sleep(0.05)
+        return compile_once(*arguments)  # type: ignore[arg-type]
+
+    compile_once = Environment.compile
+    monkeypatch.setattr(Environment, "compile", compile_slowly)
+    templates = page_environment(app)
+    templates.loader = DictLoader({"one.html": "1"})
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: templates.in_language(Locale("de")).get_template("one.html"), range(4)))
+
+    assert [template.render() for template in found] == ["1"] * 4
+    assert compiled == ["one.html"]

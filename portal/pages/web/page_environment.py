@@ -3,6 +3,8 @@
 from collections.abc import Callable, MutableMapping
 from itertools import count
 from pathlib import Path
+from threading import RLock
+from types import CodeType
 from typing import Any, Self, cast
 
 from babel import Locale
@@ -62,7 +64,8 @@ class PageCode(CodeGenerator):
 class PageEnvironment(Environment):
     """What loads the templates of pages.
 
-    Its own templates look their texts up when they are shown, and those of ``in_language`` have them.
+    Its own templates look their texts up when they are shown, and those of ``in_language`` have them. One thread compiles
+    a template, and others that need it wait: right after the start all would take their time to compile the same.
     """
 
     code_generator_class = PageCode
@@ -75,18 +78,38 @@ class PageEnvironment(Environment):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._languages: dict[Locale, Self] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = RLock()
         self._trees: dict[str, nodes.Template] = {}
+        self._codes: dict[str, CodeType] = {}
 
     def in_language(self, locale: Locale) -> Self:
         """Return what loads the same templates in a language."""
-        environment = self._languages.get(locale)
-        if environment is None:
-            environment = self.overlay()
-            environment.globals = self.globals | {"ui": Components(environment, self.folders)}
-            environment.catalogue = self.catalogue_of(locale)
-            environment.language = str(locale)
-            self._languages[locale] = environment
-        return environment
+        return self._languages.get(locale) or self._new_language(locale)
+
+    def _new_language(self, locale: Locale) -> Self:
+        with self._lock:
+            if locale not in self._languages:
+                environment = self.overlay()
+                environment._begin()
+                environment.globals = self.globals | {"ui": Components(environment, self.folders)}
+                environment.catalogue = self.catalogue_of(locale)
+                environment.language = str(locale)
+                self._languages[locale] = environment
+            return self._languages[locale]
+
+    def compile(
+        self, source: Any, name: str | None = None, filename: str | None = None, *rest: Any, **options: Any
+    ) -> Any:
+        """Return the code of a template. The portal knows each by its name, and reads its file once."""
+        if name is None or rest or options:
+            return super().compile(source, name, filename, *rest, **options)
+        with self._lock:
+            if name not in self._codes:
+                self._codes[name] = super().compile(source, name, filename)
+            return self._codes[name]
 
     def prepare(self, template: nodes.Template, eval_ctx: EvalContext) -> None:
         """Translate a template before it is compiled, and write out the components that it calls."""

@@ -41,6 +41,21 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     app.jinja_loader = FileSystemLoader(folders[::-1])
     templates.folders = tuple(folders)
     templates.globals["ui"] = Components(templates, templates.folders)
+    of_every_page = _of_every_page(settings, assets)
+
+    @app.context_processor
+    def page_context() -> dict[str, Any]:
+        return {
+            **of_every_page,
+            **_of_language(get_locale()),
+            "home_path": CONSOLE if is_console_origin() else HOME,
+            "identity": cached_viewer(),
+            "agent": cached_agent(),
+            "return_path": language.page_to_return_to(request.path),
+        }
+
+
+def _of_every_page(settings: Settings, assets: Assets) -> dict[str, Any]:
     # Attributes: Jinja looks for them before it looks for keys.
     brand = SimpleNamespace(
         name=settings.brand_name,
@@ -56,8 +71,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     )
     # Only who is at this machine can open the sandbox itself.
     has_own_sandbox = settings.mode == "sandbox" and settings.sandbox_public == "no"
-
-    of_every_page = {
+    return {
         "brand": brand,
         "is_sandbox": settings.mode == "sandbox",
         "sandbox_url": settings.zype_api_url if has_own_sandbox else None,
@@ -65,17 +79,6 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
         # Here too: Flask-WTF gives pages its own, before this.
         "csrf_token": csrf_token,
     }
-
-    @app.context_processor
-    def page_context() -> dict[str, Any]:
-        return {
-            **of_every_page,
-            **_of_language(get_locale()),
-            "home_path": CONSOLE if is_console_origin() else HOME,
-            "identity": cached_viewer(),
-            "agent": cached_agent(),
-            "return_path": language.page_to_return_to(request.path),
-        }
 
 
 @cache
