@@ -64,8 +64,8 @@ class PageCode(CodeGenerator):
 class PageEnvironment(Environment):
     """What loads the templates of pages.
 
-    Its own templates look their texts up when they are shown, and those of ``in_language`` have them. One thread compiles
-    a template, and others that need it wait: right after the start all would take their time to compile the same.
+    Its own templates look their texts up when they are shown, and those of ``in_language`` have them. One thread
+    compiles a template, and others that need it wait: right after the start all would be busy compiling the same.
     """
 
     code_generator_class = PageCode
