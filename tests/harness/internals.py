@@ -1,6 +1,8 @@
 """What tests read behind the pages: the rows of the portal's tables, and the cookies of a browser."""
 
 import contextlib
+import io
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from flask.testing import FlaskClient
 
 from portal.database.sessions import sessions
 from portal.ledger.tables import ledger
+from portal.pages.web.log_lines import access_log
 from tests.fixtures import services_of
 from tests.harness.page import Page, PageClient
 from tests.harness.transports import Answer, InProcess
@@ -62,11 +65,29 @@ def send_body(browser: PageClient, path: str, body: bytes, content_type: str) ->
     return page
 
 
+class _Lines(io.StringIO):
+    """Standard output that keeps the lines of requests as structlog keeps what it is told."""
+
+    def __init__(self, events: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self._events = events
+
+    def write(self, text: str) -> int:
+        """Keep a line, which is written whole."""
+        event = json.loads(text)
+        self._events.append({"log_level": event.pop("level"), **event})
+        return len(text)
+
+
 @contextlib.contextmanager
 def logged() -> Iterator[list[dict[str, Any]]]:
-    """Yield the list to which every event of our own log is added while the block runs."""
-    with structlog.testing.capture_logs() as events:
-        yield events
+    """Yield the list to which every event of our own log, and the line of every request, is added in the block."""
+    was_open, access_log.is_open = access_log.is_open, True
+    try:
+        with structlog.testing.capture_logs() as events, contextlib.redirect_stdout(_Lines(events)):
+            yield events
+    finally:
+        access_log.is_open = was_open
 
 
 def _host(browser: PageClient) -> str:
