@@ -1,6 +1,6 @@
 """A bulkhead with shares: a slow Zype can't occupy all threads, and nobody can occupy all calls.
 
-It never waits, and holds no lock during a call: a call goes ahead or is refused at once.
+It holds no lock during a call. A call goes ahead or is refused at once; only a few who sign in wait a moment.
 """
 
 import threading
@@ -17,6 +17,8 @@ from portal.zype.errors import Busy
 # Calls in flight for one viewer or agent, and for one address: a household or an office.
 CALLS_OF_ONE = 3
 CALLS_OF_ADDRESS = 8
+# How long who signs in waits for a place: when an event begins, more people sign in at once than there are places.
+WAIT_SECONDS = 2.0
 # When to try again after a refusal: a call in flight seldom takes longer.
 _RETRY_AFTER = 1.0
 
@@ -43,9 +45,10 @@ class Bulkhead:
     Args:
         places: calls in flight in all.
         on_full: called with the pool that has no place left for a call, which is refused.
+        waiting: how many people who are not signed in may wait for a place, each in a thread.
     """
 
-    def __init__(self, places: int, on_full: Callable[[Pool], None] = lambda pool: None) -> None:
+    def __init__(self, places: int, on_full: Callable[[Pool], None] = lambda pool: None, waiting: int = 0) -> None:
         quarter = places // 4
         self._sizes = {
             Pool.ALL: places,
@@ -56,7 +59,8 @@ class Bulkhead:
             Pool.ADDRESS: CALLS_OF_ADDRESS,
         }
         self._on_full = on_full
-        self._lock = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(waiting) if waiting else None
+        self._changed = threading.Condition()
         self._taken: Counter[Hashable] = Counter()
 
     @contextmanager
@@ -73,8 +77,10 @@ class Bulkhead:
             yield
             return
         shares = _shares(caller, for_link=for_link)
-        with self._lock:
-            full = [pool for pool, share in shares.items() if self._taken[share] >= self._sizes[pool]]
+        with self._changed:
+            full = self._full(shares)
+            if full == [Pool.SIGNED_OUT]:
+                full = self._wait(shares)
             if not full:
                 self._taken.update(shares.values())
         if full:
@@ -85,9 +91,22 @@ class Bulkhead:
             yield
         finally:
             _bulkhead_of_place.reset(token)
-            with self._lock:
+            with self._changed:
                 self._taken.subtract(shares.values())
                 self._taken = +self._taken
+                self._changed.notify_all()
+
+    def _full(self, shares: Mapping[Pool, Hashable]) -> list[Pool]:
+        return [pool for pool, share in shares.items() if self._taken[share] >= self._sizes[pool]]
+
+    def _wait(self, shares: Mapping[Pool, Hashable]) -> list[Pool]:
+        """Wait for a place of those who are not signed in, if there is room to wait, and return what is full then."""
+        if self._waiting and self._waiting.acquire(blocking=False):
+            try:
+                self._changed.wait_for(lambda: self._full(shares) != [Pool.SIGNED_OUT], WAIT_SECONDS)
+            finally:
+                self._waiting.release()
+        return self._full(shares)
 
 
 _bulkhead_of_place: ContextVar[Bulkhead | None] = ContextVar("bulkhead_of_place", default=None)

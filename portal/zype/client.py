@@ -51,7 +51,9 @@ class ZypeClient:
         self._observe = observe
         self._find_caller = find_caller
         self._transport = Transport(settings)
-        self._bulkhead = Bulkhead(settings.zype_concurrency, on_full)
+        # Half of the threads that call nobody, so that the others answer pages.
+        waiting = (settings.threads - settings.zype_concurrency) // 2
+        self._bulkhead = Bulkhead(settings.zype_concurrency, on_full, waiting)
         self._api = Origin(settings.zype_api_url)
         self._login = Origin(settings.zype_login_url)
 

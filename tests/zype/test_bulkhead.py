@@ -1,13 +1,16 @@
 """The bulkhead: how many calls it lets through, for whom, and that it refuses the others at once."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
 from portal.domain.actors import Actor, ActorKind
 from portal.domain.pins import Pin
+from portal.zype import bulkhead as bulkhead_module
 from portal.zype.bulkhead import Bulkhead, Pool
 from portal.zype.client import ZypeClient
 from portal.zype.errors import Busy, Unavailable, Unknown
@@ -69,6 +72,23 @@ def test_it_refuses_one_call_too_many_at_once() -> None:
         assert caught.value.retry_after
     with in_thread(bulkhead, None) as first, in_thread(bulkhead, None) as second:
         assert first == second == ""
+
+
+def test_a_few_who_sign_in_wait_for_a_place_and_others_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulkhead_module, "WAIT_SECONDS", 5)
+    bulkhead = Bulkhead(4, waiting=1)
+    with ExitStack() as stack:
+        first = ExitStack()
+        assert held(bulkhead, first, [stranger("192.0.2.1")]) == 1
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(held, bulkhead, stack, [stranger("192.0.2.2")])
+            while bulkhead._waiting and bulkhead._waiting._value:
+                time.sleep(0.001)
+            assert held(bulkhead, stack, [stranger("192.0.2.3")]) == 0, "there is no room left to wait"
+            first.close()
+            assert second.result(10) == 1
+        monkeypatch.setattr(bulkhead_module, "WAIT_SECONDS", 0.01)
+        assert held(bulkhead, stack, [stranger("192.0.2.4")]) == 0, "nobody waits longer"
 
 
 def test_it_frees_the_place_however_a_call_ends() -> None:
