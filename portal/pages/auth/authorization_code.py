@@ -1,14 +1,11 @@
 """Signing in at Zype's own page: authorization code with PKCE, through Authlib."""
 
-from typing import Any
+from importlib import import_module
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import structlog
-from authlib.common.security import generate_token
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
-from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc8414 import get_well_known_url
 from flask import Flask, current_app, request
 
 from portal.database.authorizations import Authorization, AuthorizationKind
@@ -16,6 +13,7 @@ from portal.domain.actors import Actor
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt
 from portal.pages.auth import pending_authorizations
+from portal.pages.auth.authorization_errors import AuthorizationRefused
 from portal.pages.auth.sign_in_attempts import SignInResult, run_attempt, sign_in_address_limits
 from portal.pages.auth.zype_login import result_of_error, result_of_token
 from portal.pages.identity.viewer import Viewer
@@ -25,61 +23,25 @@ from portal.zype.deadline import Deadline
 from portal.zype.errors import Busy, ContractBroken, Misconfigured, ZypeError, map_answer
 from portal.zype.payloads import Token
 
+if TYPE_CHECKING:
+    from portal.pages.auth.login_client import LoginClient
+
 log = structlog.get_logger("portal.auth")
 
 CALLBACK_PATH = "/sign-in/code/callback"
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a token
 ENDPOINTS = ("authorization_endpoint", "token_endpoint")
-# All members that are used. Authlib hands each on to requests, which would obey "verify": false.
-MEMBERS = ("issuer", *ENDPOINTS, "authorization_response_iss_parameter_supported")
-# RFC 7636, section 4.1: a verifier has 43 characters at least.
-STATE_LENGTH, VERIFIER_LENGTH = 30, 48
+# In bytes. RFC 7636, section 4.1: a verifier has 43 characters at least, which 33 bytes are.
+STATE_BYTES, VERIFIER_BYTES = 24, 36
 _EXTENSION = "portal.authorization_code"
 
 
-class _Session(OAuth2Session):  # type: ignore[misc]
-    """A requests session over the adapter of our client to Zype: its time-outs, its TLS and no redirects."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.trust_env = services().settings.outbound_proxy
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, services().zype.login_adapter)
-
-
-class _App(FlaskOAuth2App):  # type: ignore[misc]
-    """Authlib's client, with the members of the metadata that are used and no other."""
-
-    client_cls = _Session
-    server_metadata: dict[str, Any]
-
-    def load_server_metadata(self) -> dict[str, Any]:
-        """Return the metadata; they are loaded once. Raises what requests raises, and TypeError for no document."""
-        if not self.server_metadata:
-            with self._get_session() as session:
-                answer = session.request("GET", self._server_metadata_url, withhold_token=True)
-                answer.raise_for_status()
-                document = answer.json()
-            self.server_metadata = {name: document[name] for name in MEMBERS if name in document}
-        return self.server_metadata
-
-
 def init_app(app: Flask, settings: Settings) -> None:
-    """Register the login service with Authlib."""
-    app.extensions[_EXTENSION] = OAuth(app).register(
-        "zype",
-        client_cls=_App,
-        client_id=settings.zype_client_id,
-        client_secret=settings.zype_client_secret.get_secret_value(),
-        server_metadata_url=get_well_known_url(settings.zype_login_url, external=True),
-        client_kwargs={
-            "scope": "consumer_profile.read",
-            "code_challenge_method": "S256",
-            # As for every other call with the secret, which Zype documents in this form alone.
-            "token_endpoint_auth_method": "client_secret_post",
-        },
-    )
+    """Set up the client of the login service, if this is a way to sign in."""
+    if "code" in settings.sign_in:
+        # Only then is Authlib imported, which takes a tenth of the time in which the portal starts.
+        app.extensions[_EXTENSION] = import_module("portal.pages.auth.login_client").make_client(app, settings)
 
 
 def check_metadata() -> dict[str, Any]:
@@ -106,7 +68,7 @@ def authorization_url(next_path: str) -> str | SignInResult[Viewer]:
     What its callback needs is stored first, so that requests are limited whether or not the login service answers.
     Raises as ``check_metadata``, and sqlalchemy.exc.SQLAlchemyError if it can't be stored.
     """
-    state, code_verifier = generate_token(STATE_LENGTH), generate_token(VERIFIER_LENGTH)
+    state, code_verifier = token_urlsafe(STATE_BYTES), token_urlsafe(VERIFIER_BYTES)
     content = {"code_verifier": code_verifier}
     retry_after = pending_authorizations.begin(AuthorizationKind.VIEWER, state, next_path, content)
     if retry_after is not None:
@@ -146,9 +108,9 @@ def _sign_in(code: str, code_verifier: str) -> SignInResult[Viewer]:
     try:
         _check_issuer(check_metadata())
         with services().zype.login_call("POST", TOKEN_PATH):
-            answer = _client().fetch_access_token(_redirect_uri(), code=code, code_verifier=code_verifier)
+            answer = _client().exchange(_redirect_uri(), code, code_verifier)
         token = Token(answer["access_token"], answer.get("refresh_token"))
-    except (OAuthError, KeyError) as error:
+    except (AuthorizationRefused, KeyError) as error:
         refusal = map_answer("POST", TOKEN_PATH, 400, oauth_error=getattr(error, "error", None))
         if isinstance(refusal, Misconfigured):
             return result_of_error(refusal)
@@ -160,8 +122,8 @@ def _sign_in(code: str, code_verifier: str) -> SignInResult[Viewer]:
     return result_of_token(services(), token, Deadline(services().settings.zype_deadline))
 
 
-def _client() -> _App:
-    client: _App = current_app.extensions[_EXTENSION]
+def _client() -> "LoginClient":
+    client: LoginClient = current_app.extensions[_EXTENSION]
     return client
 
 
@@ -170,11 +132,11 @@ def _redirect_uri() -> str:
 
 
 def _check_issuer(metadata: dict[str, Any]) -> None:
-    """Raise OAuthError for an authorization that another issuer sent: RFC 9207."""
+    """Raise AuthorizationRefused for an authorization that another issuer sent: RFC 9207."""
     sent = request.args.get("iss")
     is_required = metadata.get("authorization_response_iss_parameter_supported")
     if sent != metadata["issuer"] and (sent is not None or is_required):
-        raise OAuthError("issuer_mismatch")
+        raise AuthorizationRefused("issuer_mismatch")
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -1,6 +1,9 @@
 """Signing in a viewer whom the operator's site hands over: an attempt in the ledger, as every other way to sign in."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
@@ -11,8 +14,6 @@ from portal.domain.hosts import without_default_port
 from portal.domain.outcomes import Action, SignInOutcome
 from portal.ledger.attempts import Attempt
 from portal.pages.auth.handoff.errors import KeysUnavailable, TokenRefused
-from portal.pages.auth.handoff.keys import Keys, keys_of
-from portal.pages.auth.handoff.token import HandedOff, read_token
 from portal.pages.auth.sign_in_attempts import RETRY_SECONDS, SignInResult, run_attempt, sign_in_address_limits
 from portal.pages.auth.zype_login import viewer_of
 from portal.pages.identity import viewer as identity
@@ -21,19 +22,25 @@ from portal.services import services
 from portal.settings.settings import Settings
 from portal.zype.deadline import Deadline
 
+if TYPE_CHECKING:
+    from portal.pages.auth.handoff.keys import Keys
+    from portal.pages.auth.handoff.token import HandedOff
+
 log = structlog.get_logger("portal.auth")
 
 PATH = "/sign-in/handoff"
 # The way from a hand-off to the next page takes no longer.
 JUST_NOW = timedelta(minutes=1)
 _EXTENSION = "portal.handoff"
+_READER = "portal.handoff.reader"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Set up the keys, if this is a way to sign in."""
-    keys = keys_of(settings)
-    if "handoff" in settings.sign_in and keys:
-        app.extensions[_EXTENSION] = keys
+    """Set up the keys and what reads a token, if this is a way to sign in."""
+    if "handoff" in settings.sign_in:
+        # Only then is joserfc imported, which takes a twentieth of the time in which the portal starts.
+        app.extensions[_EXTENSION] = import_module("portal.pages.auth.handoff.keys").keys_of(settings)
+        app.extensions[_READER] = import_module("portal.pages.auth.handoff.token").read_token
 
 
 def sign_in(token: str, actor: Actor) -> SignInResult[Viewer]:
@@ -61,7 +68,7 @@ def is_without_cookies() -> bool:
 def _result(token: str) -> SignInResult[Viewer]:
     try:
         _check_origin()
-        handed_off = read_token(token, services().settings, _keys())
+        handed_off = _read(token)
         if not services().used_tokens.use(handed_off.token_id):
             raise TokenRefused("used before")
     except TokenRefused as error:
@@ -73,7 +80,7 @@ def _result(token: str) -> SignInResult[Viewer]:
     return SignInResult(SignInOutcome.SIGNED_IN, _viewer(handed_off), pin=handed_off.pin)
 
 
-def _viewer(handed_off: HandedOff) -> Viewer:
+def _viewer(handed_off: "HandedOff") -> Viewer:
     if handed_off.name or handed_off.email:
         return Viewer(handed_off.consumer_id, handed_off.name, handed_off.email)
     return viewer_of(services(), handed_off.consumer_id, Deadline(services().settings.zype_deadline))
@@ -104,6 +111,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{without_default_port(parts.netloc, parts.scheme)}"
 
 
-def _keys() -> Keys:
+def _read(token: str) -> "HandedOff":
     keys: Keys = current_app.extensions[_EXTENSION]
-    return keys
+    read_token: Callable[[str, Settings, Keys], HandedOff] = current_app.extensions[_READER]
+    return read_token(token, services().settings, keys)

@@ -7,8 +7,7 @@ import structlog
 from portal.database.sessions import LIFETIMES
 from portal.domain.actors import SessionKind
 from portal.domain.errors import AccountError
-from portal.pages.staff_auth.oidc.claims import Claims
-from portal.pages.staff_auth.oidc.id_token import LEEWAY_SECONDS
+from portal.pages.staff_auth.oidc.claims import LEEWAY_SECONDS, Claims
 from portal.pages.staff_auth.oidc.problems import Problem, ProviderSignIn, refused
 from portal.services import services
 

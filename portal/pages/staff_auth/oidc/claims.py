@@ -9,6 +9,8 @@ from portal.domain.actors import Role
 from portal.settings.settings import Settings
 
 MAX_NAME = 200
+# The clocks of provider and portal may differ by this much.
+LEEWAY_SECONDS = 60
 # Claims to display as the agent's name, best first.
 NAME_CLAIMS = ("name", "preferred_username", "email")
 

@@ -9,9 +9,9 @@ from joserfc.jwk import Key
 from joserfc.jws import JWSRegistry, extract_compact
 
 from portal.pages.auth.signatures import ED25519, SignatureRegistry, find_key
+from portal.pages.staff_auth.oidc.claims import LEEWAY_SECONDS
 from portal.pages.staff_auth.oidc.errors import ProviderMisconfigured, ProviderRefused
 
-LEEWAY_SECONDS = 60
 # OpenID Connect Core, section 2: a sub is no longer.
 MAX_SUBJECT = 255
 
