@@ -11,13 +11,14 @@ from portal.domain.actors import Actor
 from portal.domain.pins import Pin
 from portal.settings.settings import Settings
 from portal.zype import payloads
+from portal.zype.adapter import ZypeAdapter
 from portal.zype.breaker import Origin, subject_of
 from portal.zype.bulkhead import Bulkhead, Pool
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
 from portal.zype.errors import TOKEN_INFO_PATH, TOKEN_PATH, Busy, Misconfigured, NotFound, Unavailable, ZypeError
 from portal.zype.payloads import Answer, Consumer, DevicePin, Token, TokenInfo
-from portal.zype.wire import Transport, ZypeAdapter, map_login
+from portal.zype.wire import Transport, map_login
 
 Observe = Callable[[str, str, float], None]
 FindCaller = Callable[[], Actor | None]

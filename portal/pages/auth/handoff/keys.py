@@ -13,9 +13,9 @@ from joserfc.jwk import Key, OctKey
 from portal.pages.auth.handoff.errors import KeysUnavailable, TokenRefused
 from portal.pages.auth.signatures import ALGORITHMS, find_key, public_key
 from portal.settings.settings import Settings
+from portal.zype.adapter import ZypeAdapter
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
-from portal.zype.wire import ZypeAdapter
 
 log = structlog.get_logger("portal.auth")
 

@@ -26,9 +26,9 @@ from portal.pages.staff_auth.oidc.errors import (
 from portal.pages.staff_auth.oidc.id_token import claims_of
 from portal.pages.staff_auth.oidc.metadata import scope, validated
 from portal.settings.settings import Settings
+from portal.zype.adapter import ZypeAdapter
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
-from portal.zype.wire import ZypeAdapter
 
 METADATA_PATH = "/.well-known/openid-configuration"
 # When the provider changes its metadata, the portal notices after this long at most.
