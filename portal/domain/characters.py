@@ -58,6 +58,8 @@ def is_punctuation(character: str) -> bool:
 
 def visible(text: str) -> str:
     """Return a text without what can't be seen: it could not be corrected in a field."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(c for c in text if not is_invisible(c) and (not is_control(c) or is_white_space(c)))
 
 

@@ -20,6 +20,8 @@ _SEPARATORS = frozenset(" -_\u00b7")
 _MIN_SIGNS = 4
 
 _LINK = re.compile(r"(?:https?://)?(?P<host>[^/?#]+)(?:/+activate)?/*(?P<rest>[?#].*)", re.IGNORECASE)
+# What a link has before the PIN in it: the sign of the query or of the fragment, or a percent sign, if that is encoded.
+_AFTER_PATH = frozenset("?#%")
 
 
 class MalformedPin(ValueError):
@@ -72,7 +74,7 @@ class PinRules:
         linked = self._pin_in_link(text)
         text = self._undecorated(_plain(linked) if linked is not None else text)
         # Before the case is folded: a long s and a Kelvin sign would become ASCII letters.
-        if len(text) > MAX_LENGTH or not all(" " <= character <= "~" for character in text):
+        if len(text) > MAX_LENGTH or not (text.isascii() and text.isprintable()):
             raise MalformedPin("too long, or not printable ASCII")
         text = {"lower": text.lower(), "upper": text.upper(), "keep": text}[self.case]
         if not self.pattern.fullmatch(text):
@@ -99,6 +101,8 @@ class PinRules:
 
     def _pin_in_link(self, text: str) -> str | None:
         """Return the PIN in an activation link of the portal, in its query or fragment; none if it is no such link."""
+        if not _AFTER_PATH & set(text):
+            return None
         address = self._unquoted(text.replace(" ", ""))
         # Some programs encode the sign of the query or the fragment too.
         link = (_LINK.fullmatch(address) or _LINK.fullmatch(unquote(address))) if self.public_url else None

@@ -77,8 +77,11 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
         return is_valid and not spoilt
 
     def _is_spoilt(self, field: Field) -> bool:
+        text = as_typed(field)
+        if text.isprintable():
+            return False
         allowed = "\t\r\n" if field.short_name in self.fields_with_line_breaks else ""
-        return any(is_control(character) and character not in allowed for character in as_typed(field))
+        return any(is_control(character) and character not in allowed for character in text)
 
 
 def as_typed(field: Field) -> str:
