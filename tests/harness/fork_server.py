@@ -11,7 +11,6 @@ import pickle
 import selectors
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Generator, Mapping
@@ -23,7 +22,6 @@ from typing import Any
 import babel.localedata
 from flask import Flask
 
-from portal.zype import wire
 from tests.harness.compiled_templates import CompiledTemplates
 from tests.harness.forked_children import ForkingPopen, run_portal
 from tests.harness.forked_process import NUMBER, Command, ForkedProcess
@@ -141,9 +139,8 @@ def _import_everything() -> None:
     for module in MODULES:
         import_module(module)
     for messages in ROOT.glob("portal/translations/*/LC_MESSAGES"):
-        # It keeps what it has read, and so does what reads certificates.
+        # It keeps what it has read.
         babel.localedata.load(messages.parent.name)
-    wire._tls_context(ssl.get_default_verify_paths())
     Flask.jinja_options = {"bytecode_cache": CompiledTemplates()}
     subprocess.Popen = ForkingPopen  # type: ignore[misc]
 

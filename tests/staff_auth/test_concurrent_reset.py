@@ -79,7 +79,7 @@ def test_a_second_factor_that_was_offered_before_a_reset_can_not_be_enrolled(app
 
 def test_signing_out_everywhere_ends_a_sign_in_whose_code_was_just_right(app: Flask, enrolling: PageClient) -> None:
     form, code = enrolling.get(ENROL), code_for(enrolling)
-    with interrupted_after("SELECT sessions.", lambda: services_of(app).agents.end_sessions("newcomer")):
+    with interrupted_after("SELECT clock_timestamp()", lambda: services_of(app).agents.end_sessions("newcomer")):
         page = enrolling.submit(form, ENROL, 303, code=code)
     assert page.location == SIGN_IN
     assert newcomer_row(app)["totp_secret"], "The code was right, so the guard of the page did not refuse it"
