@@ -20,9 +20,10 @@ from tests.harness.people import Alice
 from tests.harness.simulated_zype import SimulatedZype
 from tests.harness.viewers import begin_session
 
-# Of Python's functions some depend on versions of libraries, so there is room for a few.
+# Of Python's functions some depend on versions of libraries, and SQLAlchemy does more once a test of the process has
+# listened to its events: a link is 2,430 functions alone, and 2,660 among all tests.
 GET = {"functions": 1300, "template functions": 15, "macro calls": 2, "statements": 1, "commits": 0}
-LINK = {"functions": 2500, "template functions": 0, "macro calls": 0, "statements": 9, "commits": 2}
+LINK = {"functions": 2800, "template functions": 0, "macro calls": 0, "statements": 9, "commits": 2}
 
 
 class Costs:
