@@ -97,9 +97,9 @@ def stopped(cluster: Cluster, url: str) -> Fault:
 
 
 def _end_connections(cluster: Cluster, url: str) -> None:
-    """End the portal's connections, since a database's settings apply to new ones only."""
+    """End the portal's connections, since the settings of a database apply to new ones only, and wait for their end."""
     name = sql.Literal(make_url(url).database)
-    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}"
+    end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = {}"
     cluster.run(sql.SQL(end).format(name))
 
 
