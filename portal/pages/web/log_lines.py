@@ -22,7 +22,7 @@ class AccessLog:
         self.is_open = False
 
     def write(self, method: str, rule: str | None, status: int, milliseconds: float, request_id: str) -> None:
-        """Write the line of a request as structlog writes it, but at a tenth of the cost.
+        """Write the line of a request as structlog writes it, but at a third of the cost.
 
         Nothing of it is redacted, so nothing of it may be what a client chose.
 
