@@ -1,6 +1,5 @@
 """One engine for SQLite or PostgreSQL, and on it units of work that read and units of work that write."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -14,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from portal.database.batches import Batches
 from portal.database.engine import (
     PRIVATE,
-    DatabaseUnusable,
+    DatabaseLocked,
     TimeLimits,
     begin_reading,
     begin_writing,
@@ -33,11 +32,6 @@ Value = TypeVar("Value")
 
 # Of the portal while it serves, and of every command but those that change the schema.
 TIME_LIMITS = TimeLimits()
-_TOO_LONG = "another unit of work has been writing for too long"
-
-
-class DatabaseLocked(DatabaseUnusable):
-    """Another unit of work has been writing for longer than the time limits allow."""
 
 
 class Wait(StrEnum):
@@ -72,8 +66,8 @@ class Database:
         self._engine = make_engine(parsed, connections, self._limits)
         # SQLite has one writer. Threads of a process wait here, and the first of them for the turn of its process. The
         # busy handler of SQLite, which sleeps for long, then only waits for other programs.
-        self._write_lock = threading.Lock()
         self._turns = Turns(_file(parsed), PRIVATE)
+        self._batches = Batches(self._turn_to_write, self._limits.lock_seconds)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -96,10 +90,7 @@ class Database:
         """
         with ExitStack() as stack:
             with self._waiting(Wait.WRITE):
-                if self.is_sqlite:
-                    stack.enter_context(self._turn_to_write())
-                connection = stack.enter_context(self._engine.begin())
-                begin_writing(connection)
+                connection = stack.enter_context(self._batches.unit() if self.is_sqlite else self._transaction())
             yield connection
 
     def scalar(self, query: sa.Select[Value]) -> Value | None:
@@ -153,20 +144,21 @@ class Database:
             self._observe(wait, time.monotonic() - start)
 
     @contextmanager
-    def _turn_to_write(self) -> Iterator[None]:
-        """Let no other thread write while the block runs, nor any other process of the portal."""
-        end = time.monotonic() + self._limits.lock_seconds
-        if not self._write_lock.acquire(timeout=self._limits.lock_seconds):
-            raise DatabaseLocked(_TOO_LONG)
+    def _transaction(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            begin_writing(connection)
+            yield connection
+
+    @contextmanager
+    def _turn_to_write(self, seconds: float) -> Iterator[Connection]:
+        """Yield a connection in a transaction, during which no other process of the portal writes."""
+        if not self._turns.take(seconds):
+            raise DatabaseLocked
         try:
-            if not self._turns.take(end - time.monotonic()):
-                raise DatabaseLocked(_TOO_LONG)
-            try:
-                yield
-            finally:
-                self._turns.end()
+            with self._transaction() as connection:
+                yield connection
         finally:
-            self._write_lock.release()
+            self._turns.end()
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -200,10 +192,3 @@ def _file(url: URL) -> Path | None:
     """Return the file of an SQLite database, or none if it is in memory or not SQLite."""
     is_file = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:"))
     return Path(url.database or "") if is_file else None
-
-
-def describe(error: SQLAlchemyError) -> str:
-    """Return the database's own message, without the statement: it is read-only, full, locked or gone."""
-    if isinstance(error, DatabaseUnusable):
-        return str(error)
-    return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 
 # The mode of a database's file: it holds names, email addresses and hashes that are worth a try.
 PRIVATE = 0o600
@@ -33,6 +33,13 @@ _SERVER_OPTION = re.compile(r"(?:^|\s)(?:-c\s*|--)(?P<name>[\w-]+)=(?P<value>[\w
 
 class DatabaseUnusable(SQLAlchemyError):
     """The database can't be used, for a reason that the portal itself found; the text says which."""
+
+
+class DatabaseLocked(DatabaseUnusable):
+    """Another unit of work has been writing for longer than the time limits allow."""
+
+    def __init__(self) -> None:
+        super().__init__("another unit of work has been writing for too long")
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,13 @@ def make_engine(url: URL, connections: int, limits: TimeLimits) -> Engine:
     return _postgresql(url, options, limits)
 
 
+def describe(error: SQLAlchemyError) -> str:
+    """Return the database's own message, without the statement: it is read-only, full, locked or gone."""
+    if isinstance(error, DatabaseUnusable):
+        return str(error)
+    return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
+
+
 def begin_reading(connection: Connection) -> None:
     """Begin a unit of work that reads, on a connection of this engine that was just opened.
 
@@ -88,6 +102,12 @@ def begin_writing(connection: Connection) -> None:
     # psycopg begins the transaction itself.
     elif settings := connection.info[_LOCAL_SETTINGS]:
         connection.exec_driver_sql(settings)
+
+
+def is_in_transaction(connection: Connection) -> bool:
+    """Tell whether SQLite still has the transaction, which it rolls back by itself after errors such as a full disk."""
+    sqlite: Any = connection.connection.dbapi_connection
+    return bool(sqlite.in_transaction)
 
 
 def _sqlite(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine:

@@ -4,7 +4,7 @@ import re
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from portal.database.database import describe
+from portal.database.engine import describe
 
 # libpq gives no code where a connection fails, so its English words decide. In another language, its own are shown.
 _REASONS = {

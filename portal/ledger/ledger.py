@@ -10,7 +10,8 @@ import structlog
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import Database, describe
+from portal.database.database import Database
+from portal.database.engine import describe
 from portal.domain.actors import OPERATOR, Actor, Reason
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ChangeOutcome, Outcome

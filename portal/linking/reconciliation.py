@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import describe
+from portal.database.engine import describe
 from portal.domain.outcomes import Action, LinkResult, Outcome, UnlinkOutcome
 from portal.domain.pins import MalformedPin, Pin
 from portal.ledger.attempts import Attempt, Entry

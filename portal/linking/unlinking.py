@@ -8,7 +8,7 @@ from math import ceil
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import describe
+from portal.database.engine import describe
 from portal.domain.actors import Actor, Reason
 from portal.domain.outcomes import Action, Outcome, UnlinkOutcome
 from portal.domain.pins import MalformedPin, Pin

@@ -7,7 +7,8 @@ from threading import Event, Thread
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import Database, describe
+from portal.database.database import Database
+from portal.database.engine import describe
 from portal.mail.messages import MessageWriter, NoAddress
 from portal.mail.outbox import DELETED_AT_ONCE, Notice, Outbox
 from portal.mail.smtp import NotSent, SMTPClient

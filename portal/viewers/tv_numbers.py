@@ -8,7 +8,8 @@ import structlog
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import Database, describe
+from portal.database.database import Database
+from portal.database.engine import describe
 from portal.database.schema import metadata
 
 log = structlog.get_logger("portal.viewers")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from portal.database.database import Database, DatabaseLocked
-from portal.database.engine import PRIVATE, TimeLimits
+from portal.database.database import Database
+from portal.database.engine import PRIVATE, DatabaseLocked, TimeLimits
 from portal.database.turns import Turns
 from tests.harness.timing import wait_until
 

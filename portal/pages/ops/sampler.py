@@ -8,7 +8,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.backlog import Backlog, backlog
-from portal.database.database import Database, describe
+from portal.database.database import Database
+from portal.database.engine import describe
 from portal.ledger.tables import pending
 from portal.mail.outbox import Outbox
 from portal.pages.ops import metrics

@@ -4,7 +4,7 @@ import structlog
 from flask import Blueprint, Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database.database import describe
+from portal.database.engine import describe
 from portal.database.schema import SchemaState, state_of
 from portal.pages.web.origins import is_console_origin
 from portal.pages.web.paths import FORGOTTEN_PASSWORD

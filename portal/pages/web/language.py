@@ -13,7 +13,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 from wtforms import HiddenField
 
-from portal.database.database import describe
+from portal.database.engine import describe
 from portal.pages.identity import draft, pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.web.error_pages import error_page
