@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.database.engine import DatabaseLocked, DatabaseUnusable, describe, is_in_transaction
 
 # A transaction takes in so many units of work at most, and none after so long: the first of them waits for the last.
-MAX_UNITS = 16
+# More would not only wait longer, but also ask Zype at the same moment.
+MAX_UNITS = 4
 MAX_SECONDS = 0.01
 
 
