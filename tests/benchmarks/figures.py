@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tests.benchmarks.reconciliation import TURNED_AWAY
+
 BARE, DURABLE, PORTAL = "bare", "durable", "portal"
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 
@@ -30,12 +32,13 @@ class Measured(NamedTuple):
     """One run.
 
     Args:
-        rate: answers a second.
+        rate: answers a second, without those that turned a visitor away.
         p50: milliseconds within which half of the answers came; so ``p99``.
         cpu: microseconds of CPU time that the server's processes took for an answer.
         database_cpu: those of PostgreSQL.
         load: the share of its core that load and stand-in used, with PostgreSQL.
         others: cores that other processes of the machine used meanwhile.
+        turned_away: the share of answers that told a visitor to try again, since every place for calls was taken.
     """
 
     rate: float
@@ -45,6 +48,7 @@ class Measured(NamedTuple):
     database_cpu: float
     load: float
     others: float
+    turned_away: float = 0.0
 
 
 class Spread(NamedTuple):
@@ -100,7 +104,9 @@ def percentile(times: Sequence[float], share: float) -> float:
 
 def measured(result: dict[str, Any]) -> Measured:
     """Return the figures of a run, from what its load printed. A run without one answer has none, and raises."""
-    times = [seconds for page in result["times"].values() for seconds in page]
+    pages = result["times"]
+    turned_away = len(pages.get(TURNED_AWAY, ()))
+    times = [seconds for page, found in pages.items() if page != TURNED_AWAY for seconds in found]
     cpu, seconds = result["cpu"], result["seconds"]
     beside = sum(cpu.get(name, 0.0) for name in ("load", "zype", "database"))
     return Measured(
@@ -111,4 +117,5 @@ def measured(result: dict[str, Any]) -> Measured:
         database_cpu=cpu.get("database", 0.0) / len(times) * 1e6,
         load=beside / seconds,
         others=cpu["others"] / seconds,
+        turned_away=turned_away / (turned_away + len(times)),
     )

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 # The page says that Zype was asked, or that it may have been.
 LINKED, NOT_FOUND, UNKNOWN, NO_ANSWER = "linked", "not_found", "unknown", "no_answer"
-# The page says that nothing was sent.
-NOTHING_SENT = frozenset({"unavailable", "too_many", "malformed"})
+# The page says that nothing was sent, for instance since every place for calls to Zype was taken.
+TURNED_AWAY = "unavailable"
+NOTHING_SENT = frozenset({TURNED_AWAY, "too_many", "malformed"})
 
 
 class Sent(NamedTuple):

@@ -72,7 +72,8 @@ def rates_table(figures: Figures) -> str:
     for setting in settings(figures):
         rates = [spread(figures.values(setting, server, "rate"), 0) for server in SERVERS]
         ratios = [spread(figures.ratios(setting, "rate", floor), 2) for floor in (BARE, DURABLE)]
-        rows.append((*names(setting), *rates, *ratios))
+        turned_away = f"{100 * Spread.of(figures.values(setting, PORTAL, 'turned_away')).median:.1f} %"
+        rows.append((*names(setting), *rates, *ratios, turned_away))
     head = (
         "",
         "users",
@@ -83,6 +84,7 @@ def rates_table(figures: Figures) -> str:
         "portal, /s",
         "of bare",
         "of durable",
+        "turned away",
     )
     return table(head, rows)
 

@@ -81,7 +81,7 @@ class Extent:
 
 
 QUICKLY = Extent(QUICK, rounds=1, seconds=1.0, warm_up=0.3, hang_seconds=6.0, paints=2, repeats=0)
-WHOLLY = Extent(WHOLE, rounds=5, seconds=3.0, warm_up=1.0, hang_seconds=25.0, paints=15, repeats=2)
+WHOLLY = Extent(WHOLE, rounds=5, seconds=2.0, warm_up=0.5, hang_seconds=25.0, paints=15, repeats=2)
 
 _run_numbers = count()
 
@@ -242,7 +242,8 @@ def line(setting: Setting, kind: str, found: Measured) -> str:
         f"{setting.case:<10} {setting.visitors:>3} users, Zype {setting.delay * 1000:>3.0f} ms, {setting.database:<10}"
     )
     times = f"{found.rate:7.1f}/s  p50 {found.p50:6.1f} ms  p99 {found.p99:6.1f} ms  CPU {found.cpu:6.0f} us"
-    return f"{load} {kind:<7} {times}  load core {found.load:.2f}  others {found.others:.2f}"
+    beside = f"turned away {found.turned_away:.3f}  load core {found.load:.2f}  others {found.others:.2f}"
+    return f"{load} {kind:<7} {times}  {beside}"
 
 
 @contextmanager

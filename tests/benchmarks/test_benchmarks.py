@@ -1,6 +1,6 @@
 """A page that says something else than what Zype did voids a benchmark, and its table has every target."""
 
-from tests.benchmarks.figures import BARE, PORTAL, Figures, Measured, Setting
+from tests.benchmarks.figures import BARE, PORTAL, Figures, Measured, Setting, measured
 from tests.benchmarks.http_connection import Answer, parse
 from tests.benchmarks.load import Plan, Run
 from tests.benchmarks.reconciliation import Call, Sent, disagreements
@@ -78,8 +78,15 @@ def test_a_page_that_should_not_have_come_is_a_fault_of_the_run() -> None:
 
 def test_a_run_without_an_answer_is_void() -> None:
     run = Run(Plan(port=0, stand_in_port=0, case="entry"))
+    run.result.add("unavailable", 0.1)
     run.compare()
     assert run.result.faults == ["nobody was answered in the seconds that were measured"]
+
+
+def test_an_answer_that_turns_a_visitor_away_is_told_and_counts_for_no_rate() -> None:
+    times = {"as_due": [0.1, 0.1, 0.1], "unavailable": [0.002]}
+    found = measured({"times": times, "cpu": {"server": 0.006, "others": 0.0}, "seconds": 1.0})
+    assert (found.rate, found.turned_away, round(found.p50)) == (3.0, 0.25, 100)
 
 
 PAGES = [
