@@ -40,6 +40,9 @@ START_SECONDS = 20.0
 MARGIN_SECONDS = 5
 # Of one worker. Each may hold a head and a body, and few systems allow a process more than 1,024 files.
 CONNECTIONS = 512
+# How many objects more there may be before Python looks for garbage among them. A page makes fewer than a thousand, nearly
+# all of which are gone with it, and looking every 700 took a twentieth of its time.
+COLLECT_AFTER = 10_000
 
 
 def run_server(
@@ -178,6 +181,7 @@ class PortalServer(BaseApplication):  # type: ignore[misc]
         return app
 
     def _init_worker(self, worker: Any) -> None:
+        gc.set_threshold(COLLECT_AFTER)
         if self._metrics:
             services = worker.wsgi.extensions[EXTENSION]
             Sampler(services.database, services.zype).start()
