@@ -40,8 +40,8 @@ START_SECONDS = 20.0
 MARGIN_SECONDS = 5
 # Of one worker. Each may hold a head and a body, and few systems allow a process more than 1,024 files.
 CONNECTIONS = 512
-# How many objects more there may be before Python looks for garbage among them. A page makes fewer than a thousand, nearly
-# all of which are gone with it, and looking every 700 took a twentieth of its time.
+# How many objects more there may be before Python looks for garbage among them. A page makes fewer than a thousand,
+# nearly all of which are gone with it, and looking every 700 took a twentieth of its time.
 COLLECT_AFTER = 10_000
 
 
