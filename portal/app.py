@@ -1,12 +1,8 @@
 """Builds the portal from its settings, in the order in which the parts need each other."""
 
 from collections.abc import Callable
-from typing import Any
 
-from flask import Flask, Request
-from werkzeug.datastructures import ImmutableMultiDict
-from werkzeug.sansio.http import parse_cookie
-from werkzeug.utils import cached_property
+from flask import Flask
 
 from portal.database.authorizations import Authorizations
 from portal.database.database import Database
@@ -50,7 +46,6 @@ from portal.pages.web import (
     assets,
     bodies,
     client_address,
-    compression,
     console_origin,
     error_pages,
     forms,
@@ -59,6 +54,7 @@ from portal.pages.web import (
     logs,
     templating,
 )
+from portal.pages.web.application import Portal
 from portal.pages.web.page_environment import PageEnvironment
 from portal.services import EXTENSION, Services
 from portal.settings.keys import keyring
@@ -74,23 +70,6 @@ from portal.viewers.tv_numbers import TVNumbers
 from portal.zype.client import ZypeClient
 
 
-class _Request(Request):
-    """A request whose cookies are found at once: Werkzeug goes through all headers for them."""
-
-    @cached_property
-    def cookies(self) -> ImmutableMultiDict[str, str]:
-        return parse_cookie(self.environ.get("HTTP_COOKIE"), cls=self.dict_storage_class)  # type: ignore[return-value]
-
-
-class _Portal(Flask):
-    """Flask without coroutines: it would look for one in everything that it calls for a request."""
-
-    request_class = _Request
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
-
-
 def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: False) -> Flask:
     """Build the portal from its settings; nothing else is read from the environment.
 
@@ -98,7 +77,7 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
         settings: the portal's.
         is_draining: tells whether the server will stop soon, so that it is to get no new requests.
     """
-    app = _Portal(__name__, template_folder=str(data_dir("templates")), static_folder=None)
+    app = Portal(__name__, template_folder=str(data_dir("templates")), static_folder=None)
     _configure(app, settings)
     app.extensions[EXTENSION] = create_services(settings, is_draining)
     logs.init_app(app, metrics.count_request)
@@ -110,7 +89,6 @@ def create_app(settings: Settings, is_draining: Callable[[], bool] = lambda: Fal
     static_files = assets.init_app(app, settings)
     templating.init_app(app, settings, static_files)
     error_pages.init_app(app)
-    compression.init_app(app)
     pin_of_link.init_app(app)
     authorization_code.init_app(app, settings)
     handoff.init_app(app, settings)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask, g, session
+from flask import Flask, g, request, session
 
 from portal.domain.actors import ActorKind, SessionKind
 from portal.pages.identity import viewer
+from portal.pages.identity.actor import REQUEST_ID
 from tests.fixtures import services_of
 
 
@@ -22,7 +23,7 @@ def test_the_viewer_is_the_one_who_signed_in() -> None:
 
     found = viewer.current_viewer()
     assert found == viewer.Viewer("alice", "Alice", "alice@example.com")
-    g.request_id = "request-1"
+    request.environ[REQUEST_ID] = "request-1"
     assert (found.actor.kind, found.actor.id) == (ActorKind.VIEWER, "alice")
 
 

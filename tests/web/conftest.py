@@ -61,7 +61,6 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Lines]:
     yield written
     access_log.is_open = False
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
     logging.captureWarnings(False)
     logging.setLogRecordFactory(logging.LogRecord)
     sys.excepthook, threading.excepthook, sys.unraisablehook = hooks

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMoreData
 
 from portal.pages.web import bodies
+from portal.pages.web.application import Portal
 from portal.pages.web.bodies import MAX_BODY_BYTES
 from tests.harness.cases import each
 from tests.harness.internals import flask_client, logged, outcomes
@@ -40,7 +41,7 @@ class Input(BytesIO):
 @pytest.fixture
 def reader() -> Iterator[FlaskClient]:
     """A client of an application with the rule and nothing else."""
-    app = Flask("tests", static_folder=None)
+    app = Portal("tests", static_folder=None)
     bodies.init_app(app)
 
     @app.route("/", methods=["GET", "POST"])

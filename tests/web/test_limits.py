@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import time_machine
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 
 from portal.pages.web import limits, shared_counts
+from portal.pages.web.application import Portal
 from portal.settings.loading import load
 from tests.harness.page import PageClient
 from tests.harness.redis_server import Redis
@@ -18,12 +19,12 @@ from tests.web.conftest import Lines
 
 def client_with(limit: str = "3/minute", **given: str) -> FlaskClient:
     """Return a client of an application with limits and nothing else."""
-    app = Flask("tests", static_folder=None)
+    app = Portal("tests", static_folder=None)
     limits.init_app(app, load({"PORTAL_LIMIT_FLOOD": limit, **given}))
 
     @app.get("/")
     def page() -> str:
-        return limits.client_address()
+        return request.remote_addr or ""
 
     @app.get("/healthz", endpoint="ops.healthz")
     def healthz() -> str:
@@ -46,7 +47,7 @@ def test_it_refuses_an_address_over_the_limit_and_nobody_else(clock: time_machin
 
 
 def test_each_refusal_is_counted_once(clock: time_machine.Traveller) -> None:
-    app = Flask("tests", static_folder=None)
+    app = Portal("tests", static_folder=None)
     refused: list[str] = []
     limits.init_app(app, load({"PORTAL_LIMIT_FLOOD": "1/minute;1/hour"}), lambda: refused.append("once"))
     app.add_url_rule("/", view_func=lambda: "page")

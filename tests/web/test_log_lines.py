@@ -11,10 +11,11 @@ from typing import BinaryIO, TextIO, cast
 
 import pytest
 import time_machine
+from flask import Flask
 from structlog import get_logger
-from structlog.contextvars import bind_contextvars
 
 from portal.commands.redacted_output import RedactedStream
+from portal.pages.identity.actor import REQUEST_ID
 from portal.pages.web import logs
 from portal.pages.web.log_lines import access_log, write_line
 from portal.settings.loading import load
@@ -75,8 +76,8 @@ def test_the_redaction_of_what_commands_print_does_not_hide_the_file() -> None:
 
 
 def test_the_line_of_a_request_is_what_structlog_would_write(lines: Lines, capsys: pytest.CaptureFixture[str]) -> None:
-    bind_contextvars(request_id="of-the-request_1")
-    with time_machine.travel(1_800_000_000.25, tick=False):
+    request = Flask("tests").test_request_context(environ_overrides={REQUEST_ID: "of-the-request_1"})
+    with request, time_machine.travel(1_800_000_000.25, tick=False):
         for rule in ("/support/viewers/<consumer_id>/devices/<device>/unlink", None):
             get_logger("portal.access").info("request", method="GET", rule=rule, status=200, ms=0.1)
             access_log.write("GET", rule, 200, 0.1, "of-the-request_1")

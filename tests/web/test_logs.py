@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import structlog
-from flask import Flask, Response, abort, g
+from flask import Flask, Response, abort, request
 from flask.testing import FlaskClient
 
+from portal.pages.identity.actor import REQUEST_ID
 from portal.pages.web import logs
+from portal.pages.web.application import Portal
 from tests.harness.cases import each
 from tests.web.conftest import LEAKS, SECRETS, Lines
 
@@ -21,14 +23,14 @@ from tests.web.conftest import LEAKS, SECRETS, Lines
 @pytest.fixture
 def app() -> Flask:
     """An application with logs and nothing else."""
-    app = Flask("tests")
+    app = Portal("tests")
     logs.init_app(app, lambda rule, method, status, seconds: None)
 
     @app.route("/pages/<name>", methods=["GET", "POST"])
     def page(name: str) -> str:
         structlog.get_logger("portal.tests").info("inside")
         logging.getLogger("library").info("inside too")
-        return str(g.request_id)
+        return str(request.environ[REQUEST_ID])
 
     @app.get("/breaks")
     def breaks() -> Response:

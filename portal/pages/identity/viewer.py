@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from flask import current_app, g, request, session
 from flask_babel import gettext as _
@@ -26,6 +27,7 @@ _TYPED_KEY = "typed"
 _TYPED = ("email", "name")
 _MAX_TYPED = 254
 _TYPED_TV_NAME = "typed_tv_name"
+_NOT_LOOKED_UP: Any = object()
 
 
 class Flash(StrEnum):
@@ -66,9 +68,10 @@ def has_cookie() -> bool:
 
 def current_viewer() -> Viewer | None:
     """Return the viewer who is signed in, looked up once a request."""
-    if "viewer" not in g:
-        g.viewer = _find_viewer()
-    return cached_viewer()
+    viewer: Viewer | None = g.get("viewer", _NOT_LOOKED_UP)
+    if viewer is _NOT_LOOKED_UP:
+        viewer = g.viewer = _find_viewer()
+    return viewer
 
 
 def cached_viewer() -> Viewer | None:

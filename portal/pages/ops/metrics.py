@@ -4,6 +4,7 @@ A gauge needs a ``multiprocess_mode``, by which the values of the processes beco
 at the start (``_make_series``), since increase() of Prometheus does not count the step from no series to one.
 """
 
+from functools import cache
 from itertools import product
 
 from prometheus_client import Counter, Gauge, Histogram, values
@@ -99,10 +100,15 @@ def observe_zype(call: str, result: str, seconds: float) -> None:
     ZYPE.labels(call, result).observe(seconds)
 
 
+@cache
+def _requests(rule: str, method: str, status: str) -> Histogram:
+    return REQUESTS.labels(rule, method, status)
+
+
 def count_request(rule: str | None, method: str, status: int, seconds: float) -> None:
     """Count a request, by the rule of its route (none if no route matched), its method and the class of its status."""
     method = method if method in METHODS else "other"
-    REQUESTS.labels(rule or "none", method, f"{status // 100}xx").observe(seconds)
+    _requests(rule or "none", method, f"{status // 100}xx").observe(seconds)
 
 
 def count_share_refusal(pool: Pool) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from flask import Flask, Response
+from flask import Flask
 
 from portal.pages.web import icons
 from portal.pages.web.accent import Accent, stylesheet
@@ -57,6 +57,8 @@ class Assets:
             self._add(f"brand/{name}{logo.suffix}", logo.read_bytes()) if logo else None
             for name, logo in zip(("logo", "logo-dark"), logos, strict=True)
         )
+        # The Link header of every page.
+        self.preload = f"<{self.url('site.css')}>; rel=preload; as=style"
         self.files |= {path: self.files[self.url(name)] for path, name in ROOT_FILES.items()}
 
     def url(self, name: str) -> str:
@@ -82,16 +84,6 @@ def init_app(app: Flask, settings: Settings) -> Assets:
     logos = (settings.brand_logo, settings.brand_logo_dark)
     assets = _assets(settings.brand_accent, logos, settings.brand_icon, overrides)
     app.wsgi_app = StaticFiles(app.wsgi_app, assets.files, immutable=URL)  # type: ignore[method-assign]
-    preload = f"<{assets.url('site.css')}>; rel=preload; as=style"
-
-    @app.after_request
-    def name_stylesheet(response: Response) -> Response:
-        """Let browsers ask for the stylesheet when they have the head of a page, before they have read the page."""
-        headers = response.headers
-        if headers.get("Content-Type", "").startswith("text/html") and "Location" not in headers:
-            headers["Link"] = preload
-        return response
-
     return assets
 
 

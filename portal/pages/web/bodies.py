@@ -7,8 +7,10 @@ a body that is too short without an error, and the end of a password or a PIN is
 from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
-from flask import Flask, request
+from flask import Request
 from werkzeug.exceptions import BadRequest, LengthRequired, RequestEntityTooLarge
+
+from portal.pages.web.application import Portal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -19,14 +21,14 @@ MAX_BODY_BYTES = 64 * 1024
 _MAX_DIGITS = 18
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Portal) -> None:
     """Answer a request whose body is too short, broken or too large with 400, 411 or 413.
 
     Call it before what reads forms.
     """
 
-    @app.before_request
-    def require_whole_body() -> None:
+    @app.check
+    def require_whole_body(request: Request) -> None:
         environ = request.environ
         body = _whole_body(environ)
         environ["wsgi.input"] = BytesIO(body)

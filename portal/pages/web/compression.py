@@ -5,10 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 import brotli
-from flask import Flask, Response, request
 from werkzeug.http import parse_accept_header
-
-from portal.pages.web.forms import is_from_another_site
 
 # In less there is nothing to gain.
 MIN_BYTES = 256
@@ -48,25 +45,3 @@ def compress_page(content: bytes, encoding: Encoding) -> bytes:
             return bytes(brotli.compress(content, mode=brotli.MODE_TEXT, quality=PAGE_QUALITY))
         case Encoding.GZIP:
             return gzip.compress(content, PAGE_GZIP_LEVEL, mtime=0)
-
-
-def init_app(app: Flask) -> None:
-    """Compress the pages of an app.
-
-    A page that another site made the browser ask for is sent as it is: that site may have chosen a part of it, such as
-    the PIN of a link, and the size of the whole would tell somebody on the network about the rest (BREACH).
-    """
-
-    @app.after_request
-    def compress(response: Response) -> Response:
-        if response.mimetype != "text/html" or response.is_streamed:
-            return response
-        content = response.get_data()
-        if len(content) < MIN_BYTES:
-            return response
-        response.vary.add("Accept-Encoding")
-        encoding = accepted_encoding(request.headers.get("Accept-Encoding"))
-        if encoding and not is_from_another_site():
-            response.set_data(compress_page(content, encoding))
-            response.headers["Content-Encoding"] = encoding
-        return response

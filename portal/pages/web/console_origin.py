@@ -1,9 +1,10 @@
 """Keeps the console on its own origin and viewers' pages on theirs, where PORTAL_STAFF_URL is set."""
 
-from flask import Flask, request
+from flask import Request
 from flask import redirect as redirect_to
 from werkzeug.wrappers import Response as AnyResponse
 
+from portal.pages.web.application import Portal
 from portal.pages.web.error_pages import error_page
 from portal.pages.web.origins import CONSOLE, is_console_origin, is_console_path
 from portal.pages.web.paths import canonical_path
@@ -13,13 +14,13 @@ from portal.settings.settings import Settings
 SHARED = frozenset({"/healthz", "/readyz", "/language", "/.well-known/change-password"})
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Portal, settings: Settings) -> None:
     """Answer with 404 what belongs to the other origin. Call it before what reads forms or keeps a PIN."""
     if settings.staff_url is None:
         return
 
-    @app.before_request
-    def keep_apart() -> AnyResponse | None:
+    @app.check
+    def keep_apart(request: Request) -> AnyResponse | None:
         path = request.url_rule.rule if request.url_rule else canonical_path(request.path) or request.path
         if path in SHARED or is_console_path(path) == is_console_origin():
             return None

@@ -10,7 +10,7 @@ session what the browser says of a form's origin is enough. No page of another s
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from flask import Flask, Response, g, request
+from flask import Request, Response, g, request
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
@@ -20,6 +20,7 @@ from wtforms import Field, Form, HiddenField, StringField
 from portal.domain.characters import is_control, visible
 from portal.pages.identity import agent as staff_identity
 from portal.pages.identity import viewer as identity
+from portal.pages.web.application import Portal
 from portal.pages.web.origins import is_for_staff
 from portal.services import services
 
@@ -123,7 +124,7 @@ def stale_reason() -> str:
     return "stale" if identity.has_cookie() else "no_cookies"
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Portal) -> None:
     """Protect every POST: one without the session's token reaches no view, only what ``on_stale_form`` registered."""
     app.config.update(
         WTF_CSRF_CHECK_DEFAULT=False,
@@ -138,8 +139,8 @@ def init_app(app: Flask) -> None:
     # Flask-WTF's own asks the configuration again for each form of a page.
     app.jinja_env.globals["csrf_token"] = csrf_token
 
-    @app.before_request
-    def protect() -> None:
+    @app.check
+    def protect(_request: Request) -> None:
         try:
             csrf.protect(apply_exemptions=True)
         except CSRFError:

@@ -7,7 +7,7 @@ import structlog
 from babel import Locale
 from babel.support import NullTranslations, Translations
 from flask import Blueprint, Flask, Response, request
-from flask_babel import Babel, get_locale
+from flask_babel import Babel
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -18,6 +18,7 @@ from portal.pages.identity import draft, pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.web.error_pages import error_page
 from portal.pages.web.forms import PortalForm, is_from_another_site, on_stale_form, stale_reason
+from portal.pages.web.locale import current_locale
 from portal.pages.web.origins import CONSOLE, is_console_origin, is_console_path
 from portal.pages.web.page_environment import PageEnvironment, page_environment
 from portal.pages.web.paths import FILTERED_HISTORY, FORGOTTEN_PASSWORD, HOME
@@ -114,8 +115,8 @@ def _translate_templates(templates: PageEnvironment) -> None:
     """Give templates their catalogues, for the texts that are translated when they are shown too."""
     templates.catalogue_of = _catalogue
     templates.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext=lambda text: templates.catalogue_of(get_locale()).ugettext(text),
-        ngettext=lambda one, several, number: templates.catalogue_of(get_locale()).ungettext(one, several, number),
+        gettext=lambda text: templates.catalogue_of(current_locale()).ugettext(text),
+        ngettext=lambda one, several, number: templates.catalogue_of(current_locale()).ungettext(one, several, number),
         newstyle=True,
     )
     templates.globals["_"] = templates.globals["gettext"]
@@ -128,7 +129,7 @@ def _catalogue(locale: Locale) -> NullTranslations:
 
 def current_language() -> str:
     """Return the code of the language of this page, such as ``pt-BR``."""
-    return code(get_locale())
+    return code(current_locale())
 
 
 def code(locale: Locale) -> str:
@@ -177,10 +178,10 @@ def remember(code: str) -> None:
 
 
 def _chosen(settings: Settings) -> str:
-    chosen = request.cookies.get(settings.cookie_name(_COOKIE))
-    if chosen in languages():
-        return chosen
-    return _asked_for(request.headers.get("Accept-Language", "")) or settings.language
+    cookies, name = request.cookies, settings.cookie_name(_COOKIE)
+    if name in cookies and cookies[name] in languages():
+        return cookies[name]
+    return _asked_for(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")) or settings.language
 
 
 @lru_cache(maxsize=256)

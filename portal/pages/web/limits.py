@@ -9,9 +9,10 @@ from math import ceil
 from typing import NamedTuple
 
 import structlog
-from flask import Flask, request
+from flask import Request
 from limits import RateLimitItem
 
+from portal.pages.web.application import Portal
 from portal.pages.web.request_counts import RequestCounts
 from portal.pages.web.shared_counts import SharedCounts
 from portal.settings.addresses import NO_ADDRESS, network_prefix, site_prefix
@@ -43,7 +44,7 @@ class _FloodLimit(NamedTuple):
     network: Callable[[str], str | None]
 
 
-def init_app(app: Flask, settings: Settings, on_refused: Callable[[], None] = lambda: None) -> None:
+def init_app(app: Portal, settings: Settings, on_refused: Callable[[], None] = lambda: None) -> None:
     """Raise TooManyRequests in the requests of an address that sends too many.
 
     For IPv6 the address is its /64 network; its /48 network may send ten times as many. They are counted in each
@@ -53,22 +54,18 @@ def init_app(app: Flask, settings: Settings, on_refused: Callable[[], None] = la
     counts = SharedCounts(settings.redis_url.get_secret_value()) if settings.redis_url else RequestCounts()
     limits = [(limit, limit.item.key_for(KEY_PREFIX), limit.item.get_expiry()) for limit in _limits(settings)]
 
-    @app.before_request
-    def refuse_floods() -> None:
+    @app.check
+    def refuse_floods(request: Request) -> None:
         if request.endpoint in EXEMPT:
             return
-        address = client_address()
+        # Never empty, because an empty one would not be counted.
+        address = request.remote_addr or NO_ADDRESS
         for limit, name, seconds in limits:
             network = limit.network(address)
             if network and counts.incr(f"{name}/{network}", seconds) > limit.item.amount:
                 on_refused()
                 log.info("too_many_requests", limit=str(limit.item))
                 raise TooManyRequests(max(1, ceil(counts.get_expiry(f"{name}/{network}") - time.time())))
-
-
-def client_address() -> str:
-    """Return the client's address; never empty, because an empty one would not be counted."""
-    return request.remote_addr or NO_ADDRESS
 
 
 def _limits(settings: Settings) -> list[_FloodLimit]:

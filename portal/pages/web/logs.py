@@ -6,25 +6,25 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, g, request
-from structlog.contextvars import bind_contextvars, clear_contextvars
-from structlog.typing import Processor
-from werkzeug.wsgi import ClosingIterator
+from flask import Request, Response, has_request_context
+from flask import request as current_request
+from structlog.typing import EventDict, Processor
 
+from portal.pages.identity.actor import REQUEST_ID
+from portal.pages.web.application import Portal
 from portal.pages.web.log_lines import METHODS, access_log, write_line
 from portal.pages.web.redaction import Redactor
 from portal.settings.settings import Settings
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Of when a request began, in its environ.
+_BEGAN_AT = "portal.began_at"
 # These write a line for each connection, request or migration, some with its query.
 VERBOSE_LOGGERS = ("urllib3", "werkzeug", "alembic", "asyncio")
 
@@ -87,8 +87,16 @@ class _RecordFactory:
         return message, self._redactor.foreign_text(message)
 
 
+def _add_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add the id of the request that this thread answers; what is logged between two requests belongs to none."""
+    request_id = current_request.environ.get(REQUEST_ID) if has_request_context() else None
+    if request_id:
+        event.setdefault("request_id", request_id)
+    return event
+
+
 _SHARED_PROCESSORS: list[Processor] = [
-    structlog.contextvars.merge_contextvars,
+    _add_request_id,
     structlog.stdlib.add_logger_name,
     structlog.processors.add_log_level,
     structlog.processors.format_exc_info,
@@ -142,27 +150,27 @@ def _own_addresses(settings: Settings) -> set[str]:
     return {settings.bind, settings.metrics_bind or "", *(urlsplit(url).netloc.rpartition("@")[2] for url in urls)}
 
 
-def init_app(app: Flask, count: CountRequest) -> None:
+def init_app(app: Portal, count: CountRequest) -> None:
     """Give every request an id, and log and count it.
 
     The X-Request-ID of a proxy is used if it is harmless, so that its logs and ours can be joined. ``count`` is called
     with the rule, the method, the status and the seconds of every request.
     """
 
-    @app.before_request
-    def begin() -> None:
-        sent = request.environ.get("HTTP_X_REQUEST_ID", "")
-        g.request_id = sent if REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
-        g.request_start = time.perf_counter()
-        bind_contextvars(request_id=g.request_id)
+    @app.check
+    def begin(request: Request) -> None:
+        environ = request.environ
+        sent = environ.get("HTTP_X_REQUEST_ID")
+        environ[REQUEST_ID] = sent if sent and _PLAIN_ID.fullmatch(sent) else secrets.token_hex(16)
+        environ[_BEGAN_AT] = time.perf_counter()
 
-    @app.after_request
-    def end(response: Response) -> Response:
-        context: dict[str, Any] = g.__dict__
-        # Both are missing if the request failed before the first handler.
-        seconds = time.perf_counter() - context.get("request_start", time.perf_counter())
-        request_id = context.get("request_id", "none")
-        response.headers["X-Request-ID"] = request_id
+    @app.on_answer
+    def end(request: Request, response: Response) -> None:
+        environ = request.environ
+        # Both are missing if the request failed before the first check.
+        seconds = time.perf_counter() - environ.get(_BEGAN_AT, time.perf_counter())
+        request_id = environ.get(REQUEST_ID, "none")
+        response.headers.add("X-Request-ID", request_id)
         # The rule, never the path, which may contain a PIN that was typed into the address bar.
         rule = request.url_rule.rule if request.url_rule else None
         method, status = request.method, response.status_code
@@ -173,24 +181,3 @@ def init_app(app: Flask, count: CountRequest) -> None:
             access_log.write(method, rule, status, milliseconds, request_id)
         else:
             log.info("request", method=method, rule=rule, status=status, ms=milliseconds)
-        return response
-
-    app.wsgi_app = _OwnContext(app.wsgi_app)  # type: ignore[method-assign]
-
-
-class _OwnContext:
-    """WSGI middleware that ends what is bound to the log lines of a request with that request.
-
-    Threads serve one request after another, and what a server logs between them belongs to none of them.
-    """
-
-    def __init__(self, application: "WSGIApplication") -> None:
-        self._application = application
-
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        clear_contextvars()
-        try:
-            return ClosingIterator(self._application(environ, start_response), clear_contextvars)
-        except BaseException:
-            clear_contextvars()
-            raise

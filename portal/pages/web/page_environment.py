@@ -71,6 +71,7 @@ class PageEnvironment(Environment):
     code_generator_class = PageCode
     # Set while the portal is built.
     folders: tuple[Path, ...]
+    preload: str
     catalogue_of: Callable[[Locale], NullTranslations]
     catalogue: NullTranslations | None = None
     language: str | None = None

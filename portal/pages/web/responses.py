@@ -3,10 +3,12 @@
 from math import ceil
 from typing import Any
 
-from flask import Response, current_app, redirect
-from flask_babel import get_locale, ngettext
+from flask import Response, current_app, request
+from flask_babel import ngettext
 
+from portal.pages.web.locale import current_locale
 from portal.pages.web.page_environment import PageEnvironment, page_environment
+from portal.pages.web.whole_response import page_response, redirect_response
 
 # The status of the page that says why something did not work, by the outcome or by the page's own name for it.
 _STATUSES = {
@@ -22,7 +24,7 @@ STATUSES = {problem: status for status, problems in _STATUSES.items() for proble
 
 def see_other(path: str) -> Response:
     """Return the redirect that follows a form: the browser gets the path, so that a reload sends nothing again."""
-    return current_app.make_response(redirect(path, 303))
+    return redirect_response(path, 303)
 
 
 def status_of(problem: str | None) -> int:
@@ -41,16 +43,14 @@ def render_page(template: str, status: int = 200, *, retry_after: int | None = N
     """
     context = {"status": status, "failed": status >= 400, "wait": in_words(retry_after), **context}
     current_app.update_template_context(context)
-    page = page_templates().get_template(template).render(context)
-    response = current_app.response_class(page, status)
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
-    return response
+    templates = page_templates()
+    page = templates.get_template(template).render(context)
+    return page_response(request, page, status, templates.preload, retry_after)
 
 
 def page_templates() -> PageEnvironment:
     """Return what loads the templates in the language of this page."""
-    return page_environment(current_app).in_language(get_locale())
+    return page_environment(current_app).in_language(current_locale())
 
 
 def in_words(seconds: int | None) -> str | None:

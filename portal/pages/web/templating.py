@@ -6,7 +6,6 @@ from typing import Any
 
 from babel import Locale
 from flask import Flask, request
-from flask_babel import get_locale
 from jinja2 import FileSystemLoader, StrictUndefined
 
 from portal.pages.identity.agent import cached_agent
@@ -16,6 +15,7 @@ from portal.pages.web.assets import Assets
 from portal.pages.web.components import Components
 from portal.pages.web.forms import csrf_token
 from portal.pages.web.indentation import UnindentedPages
+from portal.pages.web.locale import current_locale
 from portal.pages.web.origins import CONSOLE, is_console_origin
 from portal.pages.web.page_environment import page_environment
 from portal.pages.web.paths import HOME
@@ -40,6 +40,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     folders = [data_dir("templates"), *([settings.overrides_dir / "templates"] if settings.overrides_dir else [])]
     app.jinja_loader = FileSystemLoader(folders[::-1])
     templates.folders = tuple(folders)
+    templates.preload = assets.preload
     templates.globals["ui"] = Components(templates, templates.folders)
     of_every_page = _of_every_page(settings, assets)
 
@@ -47,7 +48,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     def page_context() -> dict[str, Any]:
         return {
             **of_every_page,
-            **_of_language(get_locale()),
+            **_of_language(current_locale()),
             "home_path": CONSOLE if is_console_origin() else HOME,
             "identity": cached_viewer(),
             "agent": cached_agent(),
