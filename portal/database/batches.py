@@ -3,13 +3,15 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.engine import DatabaseLocked, DatabaseUnusable, describe, is_in_transaction
+from portal.database.statements import execute
 
 # A transaction takes in so many units of work at most, and none after so long: the first of them waits for the last.
 # More would not only wait longer, but also ask Zype at the same moment.
@@ -21,13 +23,29 @@ class BatchLost(DatabaseUnusable):
     """Nothing of a unit of work was written, since the transaction failed that it shared with others."""
 
 
-class _Unit:
+class _Unit(AbstractContextManager[Connection]):
     """A unit of work, which waits first for its place, maybe in a batch, and then for what becomes of the batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, batches: "Batches") -> None:
+        # That of another unit of work, if this one gets its place from it.
         self.batch: _Batch | None = None
+        self._batches = batches
         self._woken = threading.Lock()
         self._woken.acquire()
+
+    def __enter__(self) -> Connection:
+        self._joined = self._batches.join(self)
+        try:
+            self._joined.begin_unit()
+        except BaseException as error:
+            self._batches.leave(self._joined, self, error)
+            raise
+        return self._joined.connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._batches.leave(self._joined, self, error)
 
     def wait(self, seconds: float = -1) -> bool:
         return self._woken.acquire(timeout=seconds)
@@ -49,7 +67,7 @@ class _Batch:
     def begin_unit(self) -> None:
         """Mark where the next unit of work begins, until COMMIT forgets the marks; all is rolled back for the first."""
         if self.ended:
-            self.connection.exec_driver_sql("SAVEPOINT unit_of_work")
+            execute(self.connection, "SAVEPOINT unit_of_work")
 
     def end_unit(self, unit: _Unit, error: BaseException | None) -> BaseException | None:
         """Roll the unit of work back if it failed; return why the whole batch fails, if it does."""
@@ -59,7 +77,7 @@ class _Batch:
             if not is_in_transaction(self.connection):
                 return error or BatchLost("SQLite has rolled back the transaction")
             if error and not is_first:
-                self.connection.exec_driver_sql("ROLLBACK TO unit_of_work")
+                execute(self.connection, "ROLLBACK TO unit_of_work")
         except SQLAlchemyError as failed:
             return failed
         return error if is_first else None
@@ -96,9 +114,8 @@ class Batches:
         self._waiting: deque[_Unit] = deque()
         self._is_taken = False
 
-    @contextmanager
-    def unit(self) -> Iterator[Connection]:
-        """Yield a connection for a unit of work, and return when it is committed.
+    def unit(self) -> AbstractContextManager[Connection]:
+        """Return a unit of work, which is committed when its block has ended.
 
         What the block raises is raised after the commit of the others too, whose rows it may come from.
 
@@ -106,17 +123,10 @@ class Batches:
             DatabaseLocked: it did not get its place in time.
             BatchLost: another unit of work of its batch, or their commit, failed and took it along.
         """
-        unit = _Unit()
-        batch = self._join(unit)
-        try:
-            batch.begin_unit()
-            yield batch.connection
-        except BaseException as error:
-            self._leave(batch, unit, error)
-            raise
-        self._leave(batch, unit, None)
+        return _Unit(self)
 
-    def _join(self, unit: _Unit) -> _Batch:
+    def join(self, unit: _Unit) -> _Batch:
+        """Wait for the place of a unit of work, and return the batch that it is in, or a new one."""
         end = time.monotonic() + self._lock_seconds
         self._wait_for_place(unit)
         if unit.batch:
@@ -152,7 +162,8 @@ class Batches:
         unit.wake()
         return True
 
-    def _leave(self, batch: _Batch, unit: _Unit, error: BaseException | None) -> None:
+    def leave(self, batch: _Batch, unit: _Unit, error: BaseException | None) -> None:
+        """End a unit of work: commit, or let the next one in and wait until it has committed."""
         failure = batch.end_unit(unit, error)
         if failure or not batch.has_room() or not self._give_place(batch):
             batch.end(failure)

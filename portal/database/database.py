@@ -1,29 +1,24 @@
 """One engine for SQLite or PostgreSQL, and on it units of work that read and units of work that write."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
 
 from portal.database.batches import Batches
-from portal.database.engine import (
-    PRIVATE,
-    DatabaseLocked,
-    TimeLimits,
-    begin_reading,
-    begin_writing,
-    make_engine,
-)
+from portal.database.engine import PRIVATE, TimeLimits, make_engine
+from portal.database.statements import Statement
 from portal.database.turns import Turns
+from portal.database.units_of_work import Reading, Timed, Transaction, TurnToWrite
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -69,29 +64,21 @@ class Database:
         self._turns = Turns(_file(parsed), PRIVATE)
         self._batches = Batches(self._turn_to_write, self._limits.lock_seconds)
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Yield a connection for reading: each statement sees what is committed by then.
+    def read(self) -> AbstractContextManager[Connection]:
+        """Return a unit of work with a connection for reading: each statement sees what is committed by then.
 
         It is without a transaction, except on PostgreSQL behind a pooler, where each of them needs its time limits.
         """
-        with self._waiting(Wait.READ):
-            opened = self._engine.connect()
-        with opened as connection:
-            begin_reading(connection)
-            yield connection
+        return Timed(Reading(self._engine), partial(self._observe, Wait.READ))
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Yield a connection in a transaction that is committed at the end, or rolled back on an error.
+    def write(self) -> AbstractContextManager[Connection]:
+        """Return a unit of work in a transaction that is committed at the end, or rolled back on an error.
 
         On SQLite it is the only one that writes (``BEGIN IMMEDIATE``), so what it reads can't be out of date when it
         writes. DatabaseLocked is raised if another one has been writing for too long.
         """
-        with ExitStack() as stack:
-            with self._waiting(Wait.WRITE):
-                connection = stack.enter_context(self._batches.unit() if self.is_sqlite else self._transaction())
-            yield connection
+        unit = self._batches.unit() if self.is_sqlite else Transaction(self._engine)
+        return Timed(unit, partial(self._observe, Wait.WRITE))
 
     def scalar(self, query: sa.Select[Value]) -> Value | None:
         """Return the first value that a query finds, or none."""
@@ -112,7 +99,7 @@ class Database:
         if self.is_sqlite:
             return datetime.now(UTC)
         with nullcontext(connection) if connection else self.read() as reader:
-            now: datetime = reader.execute(_NOW).scalar_one()
+            now: datetime = _NOW.one(reader, {})[0]
         return now.astimezone(UTC)
 
     def insert(self, table: sa.Table) -> "sqlite.Insert | postgresql.Insert":
@@ -131,34 +118,15 @@ class Database:
         """
         if self.is_sqlite or not names:
             return self.now(connection)
-        with self._waiting(Wait.LOCK):
-            now: datetime = connection.execute(_lock(len(names)), _lock_numbers(names)).one()[-1]
-        return now.astimezone(UTC)
-
-    @contextmanager
-    def _waiting(self, wait: Wait) -> Iterator[None]:
         start = time.monotonic()
         try:
-            yield
+            now: datetime = _lock(len(names)).one(connection, _lock_numbers(names))[-1]
         finally:
-            self._observe(wait, time.monotonic() - start)
+            self._observe(Wait.LOCK, time.monotonic() - start)
+        return now.astimezone(UTC)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._engine.begin() as connection:
-            begin_writing(connection)
-            yield connection
-
-    @contextmanager
-    def _turn_to_write(self, seconds: float) -> Iterator[Connection]:
-        """Yield a connection in a transaction, during which no other process of the portal writes."""
-        if not self._turns.take(seconds):
-            raise DatabaseLocked
-        try:
-            with self._transaction() as connection:
-                yield connection
-        finally:
-            self._turns.end()
+    def _turn_to_write(self, seconds: float) -> AbstractContextManager[Connection]:
+        return TurnToWrite(self._engine, self._turns, seconds)
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -172,14 +140,15 @@ class Database:
         return [file for file in files if file.exists() and file.stat().st_mode & ~PRIVATE & 0o777]
 
 
-_NOW = sa.select(sa.func.clock_timestamp())
+_NOW = Statement(sa.select(sa.func.clock_timestamp()))
 
 
 @cache
-def _lock(count: int) -> sa.Select[Any]:
+def _lock(count: int) -> Statement:
     """Return the query that takes so many of PostgreSQL's locks, from left to right, and then tells the time."""
     numbers = (sa.bindparam(f"lock_{place}", type_=sa.BigInteger) for place in range(count))
-    return sa.select(*(sa.func.pg_advisory_xact_lock(number) for number in numbers), sa.func.clock_timestamp())
+    locks = (sa.func.pg_advisory_xact_lock(number) for number in numbers)
+    return Statement(sa.select(*locks, sa.func.clock_timestamp()))
 
 
 def _lock_numbers(names: Sequence[str]) -> dict[str, int]:

@@ -16,13 +16,11 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 
 # The mode of a database's file: it holds names, email addresses and hashes that are worth a try.
 PRIVATE = 0o600
-# The isolation level of a unit of work that reads on PostgreSQL.
-_AUTOCOMMIT = "AUTOCOMMIT"
 # A statement that was executed so often on a connection is prepared: planning those of a link takes PostgreSQL three
 # times as long as executing them.
 PREPARE_THRESHOLD = 5
 # What each transaction has to set, in the info of a connection whose server may be another one each time.
-_LOCAL_SETTINGS = "local_settings"
+LOCAL_SETTINGS = "local_settings"
 # When a connection to PostgreSQL was used last, in its info, by a monotonic clock.
 _USED_AT = "used_at"
 # Past that, something on the way may have forgotten an idle connection.
@@ -80,28 +78,6 @@ def describe(error: SQLAlchemyError) -> str:
     if isinstance(error, DatabaseUnusable):
         return str(error)
     return f"{type(error).__name__}: {error.orig if isinstance(error, DBAPIError) else error}"
-
-
-def begin_reading(connection: Connection) -> None:
-    """Begin a unit of work that reads, on a connection of this engine that was just opened.
-
-    This and ``begin_writing`` are no listeners for events of SQLAlchemy: an engine with a single one looks for
-    listeners at every step of every statement, which takes as long as all that it does for one besides.
-    """
-    if connection.dialect.name == "sqlite":
-        return
-    connection.execution_options(isolation_level=_AUTOCOMMIT)
-    if settings := connection.info[_LOCAL_SETTINGS]:
-        connection.exec_driver_sql(f"BEGIN; {settings}")
-
-
-def begin_writing(connection: Connection) -> None:
-    """Begin a unit of work that writes, on a connection whose transaction has had no statement yet."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    # psycopg begins the transaction itself.
-    elif settings := connection.info[_LOCAL_SETTINGS]:
-        connection.exec_driver_sql(settings)
 
 
 def is_in_transaction(connection: Connection) -> bool:
@@ -184,7 +160,7 @@ def _postgresql(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine
     def configure(connection: Any, record: Any) -> None:
         connection.set_autocommit(True)
         has_pooler = _server_pid(connection) != connection.info.backend_pid
-        record.info[_LOCAL_SETTINGS] = "; ".join(f"SET LOCAL {setting}" for setting in settings) if has_pooler else ""
+        record.info[LOCAL_SETTINGS] = "; ".join(f"SET LOCAL {setting}" for setting in settings) if has_pooler else ""
         if not has_pooler:
             connection.execute("; ".join(f"SET {setting}" for setting in settings))
             connection.prepare_threshold = PREPARE_THRESHOLD

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.database.clearing import delete_some
 from portal.database.database import Database
 from portal.database.schema import UTCDateTime, clock, metadata
+from portal.database.statements import Statement
 from portal.domain.actors import SessionKind
 from portal.settings.addresses import network_prefix
 from portal.settings.keys import LedgerKey, Purpose
@@ -73,8 +74,10 @@ class Session:
     authenticated_at: datetime | None
 
 
-_FIND = sa.select(clock, *(sessions.c[field.name] for field in fields(Session))).where(
-    sessions.c.id_hash == sa.bindparam("id_hash")
+_FIND = Statement(
+    sa.select(clock, *(sessions.c[field.name] for field in fields(Session))).where(
+        sessions.c.id_hash == sa.bindparam("id_hash")
+    )
 )
 
 _SURPLUS = (
@@ -152,7 +155,7 @@ class Sessions:
         """Return the session with this id, or none if there is none or it has expired."""
         id_hash = self._hash(session_id)
         with self._database.read() as connection:
-            row = connection.execute(_FIND, {"id_hash": id_hash}).one_or_none()
+            row = _FIND.one_or_none(connection, {"id_hash": id_hash})
         if row is None:
             return None
         now, kind, *others = row

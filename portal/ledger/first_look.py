@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from portal.database.statements import Statement
 from portal.ledger.blocking import is_full, kind_of, values_of_rooms
 from portal.ledger.earlier_attempts import has_earlier, values_of_earlier
 from portal.ledger.limits import Kind, Limit
@@ -27,10 +28,11 @@ def is_clear(
     values = values_of_rooms(row, limits, now)
     if join_within:
         values |= values_of_earlier(row, join_within, now)
-    return not connection.execute(_obstacles(limits, kind_of(row), join_within is not None), values).scalar_one()
+    (is_obstructed,) = _obstacles(limits, kind_of(row), join_within is not None).one(connection, values)
+    return not is_obstructed
 
 
 @cache
-def _obstacles(limits: tuple[Limit, ...], kind: Kind, with_earlier: bool) -> sa.Select[tuple[bool]]:
+def _obstacles(limits: tuple[Limit, ...], kind: Kind, with_earlier: bool) -> Statement:
     full = is_full(limits, kind)
-    return sa.select(sa.or_(has_earlier, full) if with_earlier else full)
+    return Statement(sa.select(sa.or_(has_earlier, full) if with_earlier else full))

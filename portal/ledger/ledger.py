@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.database.database import Database
 from portal.database.engine import describe
+from portal.database.statements import Statement
 from portal.domain.actors import OPERATOR, Actor, Reason
 from portal.domain.errors import LedgerUnavailable
 from portal.domain.outcomes import OUTCOMES, Action, ChangeOutcome, Outcome
@@ -212,15 +213,15 @@ class Ledger:
 
     def _append_pending(self, connection: Connection, row: Mapping[str, Any], now: datetime) -> None:
         self._append(connection, [row], now)
-        connection.execute(_ADD_PENDING, {"at": now} | {name: row[name] for name in _PENDING_COLUMNS})
+        _ADD_PENDING.execute(connection, {**row, "at": now})
 
     def _append_end(self, connection: Connection, row: Mapping[str, Any], now: datetime) -> None:
         self._append(connection, [row], now)
-        connection.execute(_REMOVE_PENDING, {"ended": row["attempt_id"]})
+        _REMOVE_PENDING.execute(connection, {"ended": row["attempt_id"]})
 
     def _append(self, connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime) -> None:
-        signed = [sign(row, self.keyring.current, now) for row in rows]
-        connection.execute(_APPEND, signed[0] if len(signed) == 1 else signed)
+        for row in rows:
+            _APPEND.execute(connection, sign(row, self.keyring.current, now))
 
     @contextmanager
     def _log_failure(self, attempt: Attempt, outcome: str) -> Iterator[None]:
@@ -238,8 +239,7 @@ def _end_of(begun: Mapping[str, Any], outcome: str) -> dict[str, Any]:
 
 
 _SET_ON_APPEND = ("id", "at", "key_id", "row_hash")
-_PENDING_COLUMNS = tuple(column.name for column in pending.c if column.name != "at")
 # Without asking for the id of the new row, which nobody needs.
-_APPEND = ledger.insert().inline()
-_ADD_PENDING = pending.insert().inline()
-_REMOVE_PENDING = pending.delete().where(pending.c.attempt_id == sa.bindparam("ended"))
+_APPEND = Statement(ledger.insert().inline(), [column.name for column in ledger.c if column.name != "id"])
+_ADD_PENDING = Statement(pending.insert().inline(), pending.c.keys())
+_REMOVE_PENDING = Statement(pending.delete().where(pending.c.attempt_id == sa.bindparam("ended")))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 from portal.database.batches import BatchLost
 from portal.database.database import Database
 from portal.database.engine import DatabaseLocked, TimeLimits
+from tests.harness.sent_statements import noted
 from tests.harness.timing import wait_until
 
 SECONDS = 10.0
@@ -48,7 +49,6 @@ class Units:
         self.answered: list[int] = []
         # How many were answered, at each commit.
         self.answered_before: list[int] = []
-        sa.event.listen(database._engine, "before_cursor_execute", lambda *what: self.sent.append(what[2].split()[0]))
         sa.event.listen(database._engine, "commit", lambda _: self.answered_before.append(len(self.answered)))
 
     @property
@@ -106,10 +106,18 @@ def fill_the_disk(connection: Connection) -> None:
 
 
 @pytest.fixture
-def units(url: str) -> Iterator[Units]:
-    """Units of work on the database."""
+def units(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Units]:
+    """Units of work on the database, which may take as long as they do."""
+    monkeypatch.setattr("portal.database.batches.MAX_SECONDS", SECONDS)
     database = Database(url)
-    yield Units(database)
+    units = Units(database)
+
+    def note(text: str, _values: object) -> None:
+        if not text.startswith("PRAGMA"):
+            units.sent.append(text.split()[0])
+
+    with noted(database, note):
+        yield units
     database.dispose()
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from portal.database.database import Database
 from portal.database.engine import TimeLimits
+from tests.harness.sent_statements import sent
 from tests.harness.timing import is_soon
 
 
@@ -65,20 +66,13 @@ def test_exported_options_are_kept_and_their_time_limits_are_not(
 
 
 def test_a_unit_of_work_without_a_pooler_sends_its_own_statements_alone(direct: Database) -> None:
-    sent: list[str] = []
-
-    def add(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        sent.append(statement)
-
-    direct.scalar(sa.select(sa.literal(0)))
-    sa.event.listen(sa.Engine, "before_cursor_execute", add)
-    try:
+    with sent(direct) as texts:
+        direct.scalar(sa.select(sa.literal(0)))
+        texts.clear()
         for unit_of_work in (direct.read, direct.write):
             with unit_of_work() as connection:
                 connection.exec_driver_sql("SELECT 1")
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", add)
-    assert sent == ["SELECT 1", "SELECT 1"]
+    assert texts == ["SELECT 1", "SELECT 1", "COMMIT"]
 
 
 def test_the_server_is_asked_only_about_a_connection_that_was_idle(

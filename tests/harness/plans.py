@@ -15,10 +15,11 @@ from sqlalchemy.engine import Connection
 
 import portal
 from portal.database.database import Database
+from tests.harness.sent_statements import noted
 
 PORTAL = Path(portal.__file__).parent
 # Calls by which code asks a database.
-ASKS = {"execute", "scalar", "change", "_entries", "_exists", "_newest", "_attempts", "backlog"}
+ASKS = {"execute", "one", "one_or_none", "scalar", "change", "_entries", "_exists", "_newest", "_attempts", "backlog"}
 # As many as there are staff, attempts under way, or values of the statement itself.
 SMALL = {"agents", "recovery_codes", "alembic_version", "CONSTANT", "agent", "pending"}
 # Past that, the rows that are sorted are not those of one viewer.
@@ -44,14 +45,13 @@ def recorded(database: Database) -> Iterator[Statements]:
     """Yield what is asked of a database in the block."""
     statements = Statements()
 
-    def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+    def note(statement: str, values: Any) -> None:
         functions = frozenset(_functions(sys._getframe(1)))
         _, earlier = statements.asked.get(statement, (None, frozenset()))
-        statements.asked[statement] = (values[0] if isinstance(values, list) else values, functions | earlier)
+        statements.asked[statement] = (values, functions | earlier)
 
-    sa.event.listen(database._engine, "before_cursor_execute", note)
-    yield statements
-    sa.event.remove(database._engine, "before_cursor_execute", note)
+    with noted(database, note):
+        yield statements
 
 
 def asking_functions(rooms: Iterable[str]) -> set[str]:

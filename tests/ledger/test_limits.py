@@ -19,6 +19,7 @@ from portal.ledger.limits import Counts, Limit, address_limits
 from portal.ledger.rows import row_of, sign
 from portal.ledger.tables import ledger as table
 from tests.harness.ledger import actor, agent, ledger_on
+from tests.harness.sent_statements import noted
 from tests.ledger.conftest import on_any_database
 
 VIEWER = Limit(("consumer_id",), (parse("5/15minutes"), parse("20/day")))
@@ -334,7 +335,7 @@ def test_counting_reads_an_index_and_never_the_whole_ledger(ledger: Ledger, data
     """Under the lock of all writers, a search of a large ledger would stop the portal."""
     statements: list[tuple[str, tuple[object, ...]]] = []
 
-    def remember(_connection: object, _cursor: object, statement: str, values: tuple[object, ...], *_: object) -> None:
+    def remember(statement: str, values: tuple[object, ...]) -> None:
         if statement.startswith("SELECT") and " ledger" in statement:
             statements.append((statement, values))
 
@@ -344,21 +345,21 @@ def test_counting_reads_an_index_and_never_the_whole_ledger(ledger: Ledger, data
         *(VIEWER, *address_limits(items, Counts.GUESSES_AND_BUSY), day, Limit(("subject_hash",), items)),
         Limit(("subject_hash", "address_hash"), items, counts=Counts.SUCCESSES),
     )
-    sa.event.listen(database._engine, "before_cursor_execute", remember)
-    for _ in range(3):
-        tried = Attempt(Action.LINK, agent("bob", "2001:db8::1"), "alice", subject_hash="a" * 64)
-        if ledger.begin(tried, limits, slow_past=Limit(("subject_hash",), items)) == Begun():
-            ledger.finish(tried, Outcome.NOT_FOUND)
-    mail = Attempt(Action.FORGOTTEN_PASSWORD, agent("bob", "2001:db8::1"), subject_hash="a" * 64)
-    mails = (*address_limits(items, Counts.MAILS), Limit(("subject_hash",), items, counts=Counts.MAILS))
-    ledger.begin(mail, mails)
-    ledger.finish(mail, PasswordMailOutcome.SENT)
-    assert isinstance(ledger.begin(replace(mail, id="b" * 32), mails), RateLimited)
-    begun = ledger.begin(
-        replace(tried, actor=agent("supervisor", "192.0.2.1")), slow_past=Limit(("subject_hash",), items)
-    )
-    ledger.record(tried, Outcome.MALFORMED, Limit(("consumer_id",), items, counts=Counts.MALFORMED))
-    ledger.record(tried, Outcome.MALFORMED, replace(day, counts=Counts.MALFORMED_BY_AN_AGENT))
+    with noted(database, remember):
+        for _ in range(3):
+            tried = Attempt(Action.LINK, agent("bob", "2001:db8::1"), "alice", subject_hash="a" * 64)
+            if ledger.begin(tried, limits, slow_past=Limit(("subject_hash",), items)) == Begun():
+                ledger.finish(tried, Outcome.NOT_FOUND)
+        mail = Attempt(Action.FORGOTTEN_PASSWORD, agent("bob", "2001:db8::1"), subject_hash="a" * 64)
+        mails = (*address_limits(items, Counts.MAILS), Limit(("subject_hash",), items, counts=Counts.MAILS))
+        ledger.begin(mail, mails)
+        ledger.finish(mail, PasswordMailOutcome.SENT)
+        assert isinstance(ledger.begin(replace(mail, id="b" * 32), mails), RateLimited)
+        begun = ledger.begin(
+            replace(tried, actor=agent("supervisor", "192.0.2.1")), slow_past=Limit(("subject_hash",), items)
+        )
+        ledger.record(tried, Outcome.MALFORMED, Limit(("consumer_id",), items, counts=Counts.MALFORMED))
+        ledger.record(tried, Outcome.MALFORMED, replace(day, counts=Counts.MALFORMED_BY_AN_AGENT))
 
     assert begun == Begun(is_slow=True)
     with database.read() as connection:

@@ -3,10 +3,9 @@
 import sqlite3
 from collections import Counter
 
-import sqlalchemy as sa
-
 from portal.domain.outcomes import Outcome
 from portal.services import Services
+from tests.harness.sent_statements import sent
 from tests.harness.simulated_zype import SimulatedZype
 from tests.linking.attempts import link
 
@@ -15,20 +14,11 @@ def test_a_link_is_eight_statements_in_two_transactions(
     services_on_any_database: Services, sandbox: SimulatedZype
 ) -> None:
     services, pins = services_on_any_database, [sandbox.tv().pin for _ in range(2)]
-    assert link(services, pins[0]) == Outcome.LINKED
-    sent: list[str] = []
-    engine = services.database._engine
-
-    def add_statement(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        sent.append(statement)
-
-    def add_commit(_connection: object) -> None:
-        sent.append("COMMIT")
-
-    sa.event.listen(engine, "before_cursor_execute", add_statement)
-    sa.event.listen(engine, "commit", add_commit)
-    assert link(services, pins[1]) == Outcome.LINKED
-    verbs = Counter(statement.split()[0] for statement in sent)
+    with sent(services.database) as texts:
+        assert link(services, pins[0]) == Outcome.LINKED
+        texts.clear()
+        assert link(services, pins[1]) == Outcome.LINKED
+    verbs = Counter(text.split()[0] for text in texts)
     # SQLite is told to begin; PostgreSQL is asked for locks and its time instead.
     assert verbs.pop("BEGIN", 0) + verbs.pop("SELECT") == 4
     assert verbs == {"INSERT": 3, "DELETE": 1, "COMMIT": 2}
