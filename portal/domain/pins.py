@@ -70,9 +70,11 @@ class PinRules:
         """
         if len(typed) > _MAX_TYPED:
             raise MalformedPin("longer than any PIN")
-        text = _plain(typed)
-        linked = self._pin_in_link(text)
-        text = self._undecorated(_plain(linked) if linked is not None else text)
+        text, linked = typed, None
+        if not (typed.isascii() and typed.isalnum()):
+            text = _plain(typed)
+            linked = self._pin_in_link(text)
+            text = self._undecorated(_plain(linked) if linked is not None else text)
         # Before the case is folded: a long s and a Kelvin sign would become ASCII letters.
         if len(text) > MAX_LENGTH or not (text.isascii() and text.isprintable()):
             raise MalformedPin("too long, or not printable ASCII")

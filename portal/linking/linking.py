@@ -68,14 +68,15 @@ class Linking:
 
     def link(self, typed: str, consumer_id: str, actor: Actor, reason: Reason | None = None) -> LinkResult:
         """Link the TV that shows a PIN, as typed, to a consumer's account. Raises as ``Ledger.begin``."""
-        attempt = Attempt(Action.LINK, actor, consumer_id, reason=reason)
         try:
             pin = self._pin_rules.normalise(typed)
         except MalformedPin:
+            attempt = Attempt(Action.LINK, actor, consumer_id, reason=reason)
             self._ledger.record(attempt, Outcome.MALFORMED, self._malformed_rows[actor.kind])
             result = LinkResult(Outcome.MALFORMED, attempt.id)
         else:
-            attempt = replace(attempt, pin_fingerprint=self._ledger.keyring.fingerprint(pin))
+            fingerprint = self._ledger.keyring.fingerprint(pin)
+            attempt = Attempt(Action.LINK, actor, consumer_id, pin_fingerprint=fingerprint, reason=reason)
             result = self._attempt(pin, consumer_id, attempt)
         self._count(result.outcome, actor.kind)
         return result

@@ -41,22 +41,28 @@ class Breaker:
 
     @contextmanager
     def watch(
-        self, method: str, path: str, is_answered: Callable[[], bool], subject: str | None = None
+        self,
+        method: str,
+        path: str,
+        is_answered: Callable[[], bool],
+        find_subject: Callable[[], str | None] = lambda: None,
     ) -> Iterator[None]:
         """Watch one call, which the body of the with statement makes. Raises Unavailable if the breaker is open.
 
         At the end, ``is_answered`` says whether the origin was called at all and answered.
 
         Args:
-            subject: the account that the call is about, or who asks for it; none if that is not known.
+            find_subject: returns the account that the call is about, or who asks for it; none if that is not known.
         """
         is_probe = self._admit(method, path)
         failed: bool | None = None
+        subject: str | None = None
         try:
             yield
         except ZypeError as error:
             failed = error.status is None or error.status >= 500
-            subject = None if error.status is None else subject
+            if error.status is not None:
+                subject = find_subject()
             raise
         finally:
             if failed is None and is_answered():

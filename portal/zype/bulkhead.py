@@ -4,15 +4,16 @@ It holds no lock during a call. A call goes ahead or is refused at once; only a 
 """
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar, Token
 from enum import StrEnum
 
 from portal.domain.actors import Actor
 from portal.settings.addresses import network_prefix
 from portal.zype.errors import Busy
+
+FindCaller = Callable[[], Actor | None]
 
 # Calls in flight for one viewer or agent, and for one address: a household or an office.
 CALLS_OF_ONE = 3
@@ -59,56 +60,79 @@ class Bulkhead:
             Pool.ADDRESS: CALLS_OF_ADDRESS,
         }
         self._on_full = on_full
-        self._waiting = threading.BoundedSemaphore(waiting) if waiting else None
-        self._changed = threading.Condition()
-        self._taken: Counter[Hashable] = Counter()
+        self._max_waiting = waiting
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        # By share; none that has no call in flight.
+        self._taken: dict[Hashable, int] = {}
 
-    @contextmanager
-    def slot(self, method: str, path: str, caller: Actor | None = None, *, for_link: bool = False) -> Iterator[None]:
-        """Take a place for the length of the with statement. Raises Busy if there is none.
+    def slot(
+        self, method: str, path: str, find_caller: FindCaller = lambda: None, *, for_link: bool = False
+    ) -> AbstractContextManager[None]:
+        """Take a place and return it for a with statement, at whose end it is free again. Raises Busy if there is none.
 
         Inside another such statement of the same thread, the place of that one is enough.
 
         Args:
-            caller: who asks for the call, without an id if they are not signed in; none for the portal itself.
+            find_caller: returns who asks for the call, without an id if they are not signed in; none for the portal.
             for_link: the call is part of a link.
         """
         if _bulkhead_of_place.get() is self:
-            yield
-            return
-        shares = _shares(caller, for_link=for_link)
-        with self._changed:
+            return _SHARED_PLACE
+        shares = _shares(find_caller(), for_link=for_link)
+        with self._lock:
             full = self._full(shares)
             if full == [Pool.SIGNED_OUT]:
                 full = self._wait(shares)
             if not full:
-                self._taken.update(shares.values())
+                for share in shares.values():
+                    self._taken[share] = self._taken.get(share, 0) + 1
         if full:
             self._on_full(full[0])
             raise Busy(method, path, reason=full[0], retryable=True, retry_after=_RETRY_AFTER)
-        token = _bulkhead_of_place.set(self)
-        try:
-            yield
-        finally:
-            _bulkhead_of_place.reset(token)
-            with self._changed:
-                self._taken.subtract(shares.values())
-                self._taken = +self._taken
+        return _Place(self, shares)
+
+    def release(self, shares: Mapping[Pool, Hashable]) -> None:
+        """Free a place. The end of its with statement does that."""
+        with self._lock:
+            for share in shares.values():
+                self._taken[share] -= 1
+                if not self._taken[share]:
+                    del self._taken[share]
+            if self._waiting:
                 self._changed.notify_all()
 
     def _full(self, shares: Mapping[Pool, Hashable]) -> list[Pool]:
-        return [pool for pool, share in shares.items() if self._taken[share] >= self._sizes[pool]]
+        return [pool for pool, share in shares.items() if self._taken.get(share, 0) >= self._sizes[pool]]
 
     def _wait(self, shares: Mapping[Pool, Hashable]) -> list[Pool]:
         """Wait for a place of those who are not signed in, if there is room to wait, and return what is full then."""
-        if self._waiting and self._waiting.acquire(blocking=False):
+        if self._waiting < self._max_waiting:
+            self._waiting += 1
             try:
                 self._changed.wait_for(lambda: self._full(shares) != [Pool.SIGNED_OUT], WAIT_SECONDS)
             finally:
-                self._waiting.release()
+                self._waiting -= 1
         return self._full(shares)
 
 
+class _Place(AbstractContextManager[None]):
+    """A place that a thread has taken."""
+
+    def __init__(self, bulkhead: Bulkhead, shares: Mapping[Pool, Hashable]) -> None:
+        self._bulkhead = bulkhead
+        self._shares = shares
+
+    def __enter__(self) -> None:
+        self._token: Token[Bulkhead | None] = _bulkhead_of_place.set(self._bulkhead)
+
+    def __exit__(self, *_: object) -> None:
+        _bulkhead_of_place.reset(self._token)
+        self._bulkhead.release(self._shares)
+
+
+_SHARED_PLACE = nullcontext()
 _bulkhead_of_place: ContextVar[Bulkhead | None] = ContextVar("bulkhead_of_place", default=None)
 
 

@@ -3,17 +3,17 @@
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
-from portal.domain.actors import Actor
 from portal.domain.pins import Pin
 from portal.settings.settings import Settings
 from portal.zype import payloads
 from portal.zype.adapter import ZypeAdapter
 from portal.zype.breaker import Origin, subject_of
-from portal.zype.bulkhead import Bulkhead, Pool
+from portal.zype.bulkhead import Bulkhead, FindCaller, Pool
 from portal.zype.connections import Call
 from portal.zype.deadline import Deadline
 from portal.zype.errors import TOKEN_INFO_PATH, TOKEN_PATH, Busy, Misconfigured, NotFound, Unavailable, ZypeError
@@ -21,7 +21,6 @@ from portal.zype.payloads import Answer, Consumer, DevicePin, Token, TokenInfo
 from portal.zype.wire import Transport, map_login
 
 Observe = Callable[[str, str, float], None]
-FindCaller = Callable[[], Actor | None]
 Parsed = TypeVar("Parsed")
 
 # Zype's ids are 24 hexadecimal characters. What can't be one segment of a path can't be an id.
@@ -66,17 +65,17 @@ class ZypeClient:
             Refused, Unavailable, Misconfigured: if it was not done.
             Unknown: if it may have been done.
         """
-        call = self._pin_call(deadline, {"consumer_id": consumer_id, "pin": pin.secret})
+        call = self._pin_call(deadline, pin, consumer_id)
         return self._send("link", self._api, "PUT", "/pin/link", call, payloads.device_pin)
 
     def unlink(self, pin: Pin, consumer_id: str, deadline: Deadline | None = None) -> DevicePin:
         """Unlink the device with this PIN from a viewer. Raises what ``link`` raises."""
-        call = self._pin_call(deadline, {"consumer_id": consumer_id, "pin": pin.secret})
+        call = self._pin_call(deadline, pin, consumer_id)
         return self._send("unlink", self._api, "PUT", "/pin/unlink", call, payloads.device_pin)
 
     def pin_status(self, device_id: str, deadline: Deadline | None = None) -> DevicePin:
         """Return a device's PIN and the viewer it is linked to; NotFound if it has no PIN."""
-        call = self._pin_call(deadline, {"linked_device_id": device_id})
+        call = self._new_call(deadline, f"linked_device_id={quote_plus(device_id)}&{self._app_or_admin_key}")
         return self._send("pin_status", self._api, "GET", "/pin/status", call, payloads.device_pin)
 
     def consumer(self, consumer_id: str, deadline: Deadline | None = None) -> Consumer:
@@ -89,7 +88,7 @@ class ZypeClient:
 
     def consumers_by_email(self, email: str, deadline: Deadline | None = None) -> tuple[Consumer, ...]:
         """Return the accounts that Zype finds for an email; the caller checks that their email is the same."""
-        call = self._new_call(deadline, {"email": email, "per_page": "100", **self._admin_key()})
+        call = self._new_call(deadline, urlencode({"email": email, "per_page": "100", **self._admin_key()}))
         return self._send("consumers_by_email", self._api, "GET", "/consumers", call, payloads.consumers)
 
     def forgot_password(self, email: str, deadline: Deadline | None = None) -> None:
@@ -98,7 +97,7 @@ class ZypeClient:
         Raises besides what ``link`` raises.
         """
         # Not in the query: what stands there ends up in logs.
-        call = self._new_call(deadline, self._app_or_admin_key(), {"email": email})
+        call = self._new_call(deadline, self._app_or_admin_key, {"email": email})
         path, subject = "/consumers/forgot_password", _account(email)
         self._send("forgot_password", self._api, "PUT", path, call, lambda answer: None, subject)
 
@@ -110,7 +109,7 @@ class ZypeClient:
 
     def token_info(self, access_token: str, deadline: Deadline | None = None) -> TokenInfo:
         """Return the owner of a token; BadCredentials if the token is not valid."""
-        call = self._new_call(deadline, {"access_token": access_token})
+        call = self._new_call(deadline, urlencode({"access_token": access_token}))
         return self._send("token_info", self._login, "GET", TOKEN_INFO_PATH, call, payloads.token_info)
 
     def revoke(self, token: str, deadline: Deadline | None = None) -> None:
@@ -123,9 +122,8 @@ class ZypeClient:
         """What another client's requests session mounts to reach the login service, inside ``login_call``."""
         return self._transport.adapter
 
-    @contextmanager
-    def operation(self, name: str, method: str, path: str, *, for_link: bool = False) -> Iterator[None]:
-        """Make several calls, one after the other, in one place of the bulkhead: none of them is refused half-way.
+    def operation(self, name: str, method: str, path: str, *, for_link: bool = False) -> AbstractContextManager[None]:
+        """Return a place of the bulkhead for a with statement, whose calls share it: none is refused half-way.
 
         Raises Busy if there is no place.
 
@@ -133,13 +131,11 @@ class ZypeClient:
             name: of the first call, for the observer; so are method and path, for the error.
             for_link: they link a TV, so that they may take a place of those that are kept for links.
         """
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self._bulkhead.slot(method, path, self._find_caller(), for_link=for_link))
-            except Busy as error:
-                self._observe(name, error.label, 0.0)
-                raise
-            yield
+        try:
+            return self._bulkhead.slot(method, path, self._find_caller, for_link=for_link)
+        except Busy as error:
+            self._observe(name, error.label, 0.0)
+            raise
 
     @contextmanager
     def login_call(self, method: str, path: str, deadline: Deadline | None = None) -> Iterator[None]:
@@ -173,19 +169,18 @@ class ZypeClient:
             "client_secret": self._settings.zype_client_secret.get_secret_value(),
         }
 
-    def _new_call(
-        self, deadline: Deadline | None, query: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
-    ) -> Call:
-        return Call(deadline or Deadline(self._settings.zype_deadline), urlencode(query or {}), form or {})
+    def _new_call(self, deadline: Deadline | None, query: str = "", form: Mapping[str, str] | None = None) -> Call:
+        return Call(deadline or Deadline(self._settings.zype_deadline), query, form or {})
 
-    def _pin_call(self, deadline: Deadline | None, query: Mapping[str, str]) -> Call:
-        """Return a call about a PIN."""
-        return self._new_call(deadline, {**query, **self._app_or_admin_key()})
+    def _pin_call(self, deadline: Deadline | None, pin: Pin, consumer_id: str) -> Call:
+        query = f"consumer_id={quote_plus(consumer_id)}&pin={quote_plus(pin.secret)}&{self._app_or_admin_key}"
+        return self._new_call(deadline, query)
 
-    def _app_or_admin_key(self) -> dict[str, str]:
-        """Return the App key if there is one: it opens one app, the Admin key the property."""
+    @cached_property
+    def _app_or_admin_key(self) -> str:
+        """The App key if there is one, as in a query: it opens one app, the Admin key the property."""
         app_key = self._settings.zype_app_key
-        return {"app_key": app_key.get_secret_value()} if app_key else self._admin_key()
+        return urlencode({"app_key": app_key.get_secret_value()} if app_key else self._admin_key())
 
     def _admin_key(self) -> dict[str, str]:
         key = self._settings.zype_api_key
@@ -196,7 +191,7 @@ class ZypeClient:
     def _consumer(self, consumer_id: str, deadline: Deadline | None, key: Mapping[str, str]) -> Consumer:
         if not _ID.fullmatch(consumer_id):
             raise NotFound("GET", "/consumers/", reason="not the shape of an id")
-        call, path = self._new_call(deadline, key), f"/consumers/{consumer_id}"
+        call, path = self._new_call(deadline, urlencode(key)), f"/consumers/{consumer_id}"
         return self._send("consumer", self._api, "GET", path, call, payloads.consumer)
 
     def _send(
@@ -221,16 +216,16 @@ class ZypeClient:
         Args:
             subject: the account that the call is about; none for that of the caller.
         """
-        caller = self._find_caller()
-        subject = subject or subject_of(caller)
         start = time.monotonic()
         result = ZypeError.label
         try:
             if not call.deadline.remaining():
                 raise Unavailable(method, path, reason="no time left", retryable=True)
             with (
-                self._bulkhead.slot(method, path, caller),
-                origin.breaker.watch(method, path, call.is_answered, subject),
+                self._bulkhead.slot(method, path, self._find_caller),
+                origin.breaker.watch(
+                    method, path, call.is_answered, lambda: subject or subject_of(self._find_caller())
+                ),
             ):
                 yield
             result = "ok"

@@ -192,7 +192,7 @@ def test_a_late_failure_does_not_keep_the_breaker_open_for_longer(breaker: Break
 
 def call_about(breaker: Breaker, failure: ZypeError, subject: str | None) -> None:
     """Make a call about an account that fails so."""
-    with suppress(type(failure)), breaker.watch("POST", "/oauth/token", lambda: True, subject):
+    with suppress(type(failure)), breaker.watch("POST", "/oauth/token", lambda: True, lambda: subject):
         raise failure
 
 

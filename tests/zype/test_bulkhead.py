@@ -35,7 +35,7 @@ def in_thread(bulkhead: Bulkhead, caller: Actor | None, *, for_link: bool = Fals
 
     def hold() -> None:
         try:
-            with bulkhead.slot("GET", "/x", caller, for_link=for_link):
+            with bulkhead.slot("GET", "/x", lambda: caller, for_link=for_link):
                 ready.set()
                 done.wait(10)
         except Busy as error:
@@ -82,7 +82,7 @@ def test_a_few_who_sign_in_wait_for_a_place_and_others_are_refused_at_once(monke
         assert held(bulkhead, first, [stranger("192.0.2.1")]) == 1
         with ThreadPoolExecutor(1) as pool:
             second = pool.submit(held, bulkhead, stack, [stranger("192.0.2.2")])
-            while bulkhead._waiting and bulkhead._waiting._value:
+            while not bulkhead._waiting:
                 time.sleep(0.001)
             assert held(bulkhead, stack, [stranger("192.0.2.3")]) == 0, "there is no room left to wait"
             first.close()
@@ -94,16 +94,16 @@ def test_a_few_who_sign_in_wait_for_a_place_and_others_are_refused_at_once(monke
 def test_it_frees_the_place_however_a_call_ends() -> None:
     bulkhead = Bulkhead(1)
     for _ in range(3):
-        with suppress(KeyError), bulkhead.slot("GET", "/x", actor()):
+        with suppress(KeyError), bulkhead.slot("GET", "/x", actor):
             raise KeyError
     assert not bulkhead._taken
 
 
 def test_calls_of_one_operation_share_its_place() -> None:
     bulkhead = Bulkhead(1)
-    with bulkhead.slot("PUT", "/x", actor(), for_link=True):
+    with bulkhead.slot("PUT", "/x", actor, for_link=True):
         for _ in range(3):
-            with bulkhead.slot("GET", "/x", actor()):
+            with bulkhead.slot("GET", "/x", actor):
                 pass
         with in_thread(bulkhead, actor()) as refusal:
             assert "too many calls in flight" in refusal
