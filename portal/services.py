@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import current_app
+from flask import Flask, current_app
 
 from portal.database.authorizations import Authorizations
 from portal.database.database import Database
@@ -26,6 +26,8 @@ from portal.viewers.sign_out import SignOut
 from portal.zype.client import ZypeClient
 
 EXTENSION = "portal"
+# What the proxy would ask at each use, and then for its attribute.
+_current_app: Callable[[], Flask] = current_app._get_current_object  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -57,5 +59,5 @@ class Services:
 
 def services() -> Services:
     """Return the services of the app that answers this request."""
-    found: Services = current_app.extensions[EXTENSION]
+    found: Services = _current_app().extensions[EXTENSION]
     return found

@@ -26,12 +26,14 @@ def prefilled_pin(form: EnterPinForm) -> Pin | None:
     pin = _pin(as_typed(form.pin))
     if pin is None:
         return None
-    brought = (pin_cookie.read(), _pin(form.original.data or ""))
+    brought = (pin_cookie.read(), _pin(form.original.data))
     is_close = any(other and is_one_edit_away(pin.secret, other.secret) for other in brought)
     return pin if pin.is_from_link or is_close or form.source.data == LINK else None
 
 
-def _pin(text: str) -> Pin | None:
+def _pin(text: str | None) -> Pin | None:
+    if not text:
+        return None
     try:
         return services().settings.pin_rules.normalise(text)
     except MalformedPin:

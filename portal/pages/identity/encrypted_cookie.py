@@ -33,12 +33,12 @@ class EncryptedCookie:
 
     def read_text(self, owner: str = "") -> str:
         """Return the text in this request's cookie; empty if there is none for this owner, or it has expired."""
-        settings = services().settings
-        value = request.cookies.get(self._name(settings))
-        if value is None:
+        settings, cookies = services().settings, request.cookies
+        name = self._name(settings)
+        if name not in cookies:
             return ""
         try:
-            text = encryption(settings, self.purpose).decrypt(value.encode(), ttl=LIFETIME_SECONDS).decode()
+            text = encryption(settings, self.purpose).decrypt(cookies[name].encode(), ttl=LIFETIME_SECONDS).decode()
         except (InvalidToken, UnicodeError):
             return ""
         label = _labelled(owner, "")

@@ -44,8 +44,9 @@ class PinCookie(EncryptedCookie):
 
     def read(self, owner: str = "") -> Pin | None:
         """Return the PIN in this request's cookie; none if it has expired, has another owner or is no whole PIN."""
+        text = self.read_text(owner)
         try:
-            return services().settings.pin_rules.normalise(self.read_text(owner))
+            return services().settings.pin_rules.normalise(text) if text else None
         except MalformedPin:
             return None
 

@@ -6,6 +6,7 @@ at the start (``_make_series``), since increase() of Prometheus does not count t
 
 from functools import cache
 from itertools import product
+from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram, values
 
@@ -85,9 +86,15 @@ LEDGER_PENDING_AGE = Gauge(
 _WAITS = {wait: DATABASE_WAITS.labels(wait) for wait in Wait}
 
 
+@cache
+def _series(metric: Counter | Histogram, *labels: str) -> Any:
+    """Return one series of a metric, looked up once a process; Counter and Histogram look at each label every time."""
+    return metric.labels(*labels)
+
+
 def count_link(outcome: str, actor: str) -> None:
     """Count an attempt to link, by its Outcome and the ActorKind."""
-    LINKS.labels(outcome, actor).inc()
+    _series(LINKS, outcome, actor).inc()
 
 
 def count_stopped(action: str, actor: str) -> None:
@@ -97,18 +104,13 @@ def count_stopped(action: str, actor: str) -> None:
 
 def observe_zype(call: str, result: str, seconds: float) -> None:
     """Count a call to Zype, by the client's method and ``ok`` or the name of the error's class."""
-    ZYPE.labels(call, result).observe(seconds)
-
-
-@cache
-def _requests(rule: str, method: str, status: str) -> Histogram:
-    return REQUESTS.labels(rule, method, status)
+    _series(ZYPE, call, result).observe(seconds)
 
 
 def count_request(rule: str | None, method: str, status: int, seconds: float) -> None:
     """Count a request, by the rule of its route (none if no route matched), its method and the class of its status."""
     method = method if method in METHODS else "other"
-    _requests(rule or "none", method, f"{status // 100}xx").observe(seconds)
+    _series(REQUESTS, rule or "none", method, f"{status // 100}xx").observe(seconds)
 
 
 def count_share_refusal(pool: Pool) -> None:

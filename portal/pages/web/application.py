@@ -22,6 +22,11 @@ class PortalRequest(Request):
     def cookies(self) -> ImmutableMultiDict[str, str]:
         return parse_cookie(self.environ.get("HTTP_COOKIE"), cls=self.dict_storage_class)  # type: ignore[return-value]
 
+    def close(self) -> None:
+        """Close the files that were sent, if any were."""
+        if "files" in self.__dict__:
+            super().close()
+
 
 class Portal(Flask):
     """The Flask application.

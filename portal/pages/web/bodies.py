@@ -40,6 +40,8 @@ def init_app(app: Portal) -> None:
 def _whole_body(environ: "WSGIEnvironment") -> bytes:
     is_chunked = "HTTP_TRANSFER_ENCODING" in environ
     length = _content_length(environ.get("CONTENT_LENGTH", ""))
+    if not is_chunked and not length:
+        return b""
     # Where a server neither ends the input nor says how long it is, nobody knows whether all of it is there.
     if is_chunked and not environ.get("wsgi.input_terminated"):
         raise LengthRequired

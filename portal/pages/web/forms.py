@@ -158,10 +158,11 @@ def _is_nobody_signed_in() -> bool:
 
 def _stated_origin() -> bool | None:
     """Return whether the browser says that a page of this site sent this request; none if it says nothing."""
-    site = request.headers.get("Sec-Fetch-Site", "none")
+    environ = request.environ
+    site: str = environ.get("HTTP_SEC_FETCH_SITE", "none")
     # It is none where no page sent it, such as when a browser opens its tabs again.
     if site != "none":
         return site == "same-origin"
-    origin = request.headers.get("Origin")
+    origin: str | None = environ.get("HTTP_ORIGIN")
     scheme = "https" if services().settings.is_https else "http"
     return None if origin is None else origin == f"{scheme}://{request.host}"

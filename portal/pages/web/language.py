@@ -1,7 +1,7 @@
 """The language of the pages: the one that was chosen, else one that the browser asks for, else the operator's."""
 
 import re
-from functools import cache, lru_cache
+from functools import cache
 
 import structlog
 from babel import Locale
@@ -9,8 +9,6 @@ from babel.support import NullTranslations, Translations
 from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.datastructures import LanguageAccept
-from werkzeug.http import parse_accept_header
 from wtforms import HiddenField
 
 from portal.database.engine import describe
@@ -18,14 +16,13 @@ from portal.pages.identity import draft, pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.web.error_pages import error_page
 from portal.pages.web.forms import PortalForm, is_from_another_site, on_stale_form, stale_reason
-from portal.pages.web.locale import current_locale
+from portal.pages.web.locale import COOKIE, current_locale
 from portal.pages.web.origins import CONSOLE, is_console_origin, is_console_path
 from portal.pages.web.page_environment import PageEnvironment, page_environment
 from portal.pages.web.paths import FILTERED_HISTORY, FORGOTTEN_PASSWORD, HOME
 from portal.pages.web.responses import see_other
 from portal.services import services
 from portal.settings.package_data import TRANSLATIONS, languages
-from portal.settings.settings import Settings
 
 bp = Blueprint("language", __name__)
 log = structlog.get_logger("portal.web")
@@ -54,7 +51,6 @@ NAMES = {
     "ja": "日本語",
     "pt-BR": "Português (Brasil)",
 }
-_COOKIE = "activate-language"
 _COOKIE_SECONDS = 365 * 24 * 3600
 
 
@@ -77,7 +73,7 @@ def choose_language() -> Response:
         settings = services().settings
         secure = settings.is_https
         response.set_cookie(
-            settings.cookie_name(_COOKIE), chosen, max_age=_COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax"
+            settings.cookie_name(COOKIE), chosen, max_age=_COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax"
         )
         remember(chosen)
     return response
@@ -103,10 +99,10 @@ def choose_language_anyway() -> Response:
     return choose_language()
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask) -> None:
     """Translate each page into the language of its request."""
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
-    Babel(app, locale_selector=lambda: _locale(_chosen(settings)))
+    Babel(app, locale_selector=current_locale)
     _translate_templates(page_environment(app))
     app.register_blueprint(bp)
 
@@ -175,31 +171,3 @@ def remember(code: str) -> None:
             services().preferences.set_language(viewer.consumer_id, code)
     except SQLAlchemyError as error:
         log.warning("language_not_remembered", why=describe(error))
-
-
-def _chosen(settings: Settings) -> str:
-    cookies, name = request.cookies, settings.cookie_name(_COOKIE)
-    if name in cookies and cookies[name] in languages():
-        return cookies[name]
-    return _asked_for(request.environ.get("HTTP_ACCEPT_LANGUAGE", "")) or settings.language
-
-
-@lru_cache(maxsize=256)
-def _asked_for(header: str) -> str | None:
-    """Return the first of our languages that a header asks for; most browsers send one of a few."""
-    # Werkzeug's best_match prefers an exact match to the browser's order: English for "pt-PT, pt;q=0.9, en;q=0.8".
-    tags = (tag.lower() for tag, quality in parse_accept_header(header, LanguageAccept) if quality > 0)
-    supported = (_tags().get(tag) or _tags().get(tag.partition("-")[0]) for tag in tags)
-    return next(filter(None, supported), None)
-
-
-@cache
-def _tags() -> dict[str, str]:
-    """Return the language for each tag that asks for it: the whole tag, or its first part."""
-    codes = languages()
-    return {code.partition("-")[0]: code for code in codes} | {code.lower(): code for code in codes}
-
-
-@cache
-def _locale(code: str) -> Locale:
-    return Locale.parse(code, sep="-")

@@ -5,6 +5,7 @@ import os
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from select import PIPE_BUF
 from threading import Lock
 from typing import TextIO
@@ -34,10 +35,15 @@ class AccessLog:
         if self.is_open:
             time = datetime.now(UTC).isoformat()[:-6]
             write_line(
-                f'{{"method": "{method}", "rule": {json.dumps(rule)}, "status": {status}, "ms": {milliseconds}, '
+                f'{{"method": "{method}", "rule": {_quoted(rule)}, "status": {status}, "ms": {milliseconds}, '
                 f'"event": "request", "request_id": "{request_id}", '
                 f'"logger": "portal.access", "level": "info", "timestamp": "{time}Z"}}'
             )
+
+
+@cache
+def _quoted(rule: str | None) -> str:
+    return json.dumps(rule)
 
 
 access_log = AccessLog()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wrappers import Response
-from werkzeug.wsgi import get_path_info
 
 from portal.pages.web.compression import Encoding, accepted_encoding, compress_file
 from portal.pages.web.headers import STATIC
@@ -101,11 +100,12 @@ class StaticFiles:
 
     def __init__(self, application: "WSGIApplication", files: Mapping[str, StaticFile], immutable: str) -> None:
         self._application = application
-        self._files = files
+        # As WSGI servers write a path: each byte of it is a character.
+        self._files = {path.encode().decode("latin-1"): file for path, file in files.items()}
         self._immutable = immutable
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> "Iterable[bytes]":
-        path = get_path_info(environ)
+        path = environ.get("PATH_INFO", "")
         file = self._files.get(path)
         if file is None:
             return self._application(environ, start_response)

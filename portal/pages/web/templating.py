@@ -29,7 +29,7 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     The operator's own templates, in ``templates`` of PORTAL_OVERRIDES_DIR, replace ours of the same name. A page looks
     up no viewer or agent that its request has not looked up already: the pages for errors must not fail.
     """
-    language.init_app(app, settings)
+    language.init_app(app)
     times.register(app.jinja_env)
     templates = page_environment(app)
     templates.undefined = StrictUndefined

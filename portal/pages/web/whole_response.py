@@ -1,6 +1,6 @@
 """Answers that are whole when they are made: a page, compressed where that may be done, and a redirect."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Request, Response
 from werkzeug.urls import iri_to_uri
@@ -23,7 +23,7 @@ class WholeResponse(Response):
 
     def get_wsgi_response(self, environ: "WSGIEnvironment") -> "tuple[Iterable[bytes], str, list[tuple[str, str]]]":
         """Return the body, the status and the headers."""
-        body = () if environ["REQUEST_METHOD"] == "HEAD" else cast("list[bytes]", self.response)
+        body: Any = () if environ["REQUEST_METHOD"] == "HEAD" else self.response
         return body, self.status, [*self.headers]
 
 
