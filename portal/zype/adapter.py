@@ -3,6 +3,7 @@
 import io
 import ssl
 from functools import cache, cached_property
+from math import inf
 from typing import Any, NamedTuple
 
 import requests
@@ -41,10 +42,14 @@ class ZypeAdapter(HTTPAdapter):
         connections: how many to keep open for each origin.
         connect_seconds: how long look-up, connecting and the TLS handshake may take together.
         call_seconds: how long a request may take that is made outside any call.
+        read_seconds: how long the other side may be silent.
     """
 
-    def __init__(self, *, connections: int, connect_seconds: float, call_seconds: float) -> None:
+    def __init__(
+        self, *, connections: int, connect_seconds: float, call_seconds: float, read_seconds: float = inf
+    ) -> None:
         self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
         self._call_seconds = call_seconds
         super().__init__(pool_maxsize=connections)
 
@@ -120,7 +125,7 @@ class ZypeAdapter(HTTPAdapter):
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
-                timeout=Timeout(connect=self._connect_seconds, read=call.deadline.timeout()),
+                timeout=Timeout(connect=self._connect_seconds, read=min(self._read_seconds, call.deadline.timeout())),
                 preload_content=False,
                 decode_content=False,
             )

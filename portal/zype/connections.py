@@ -83,18 +83,19 @@ def _require_call() -> Call:
 
 
 class _Reader(io.RawIOBase):
-    """What a connection receives; each read gets what is left of the call's time."""
+    """What a connection receives; each read gets the socket's time-out, or what is left of the call's time."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
         self._raw = raw
         self._socket = sock
+        self._read_seconds = sock.gettimeout() or 0.0
         self._deadline = deadline
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(self._deadline.timeout())
+        self._socket.settimeout(min(self._read_seconds, self._deadline.timeout()))
         count: int | None = self._raw.readinto(buffer)
         return count
 

@@ -28,6 +28,7 @@ class Transport:
             connections=settings.zype_concurrency,
             connect_seconds=settings.zype_connect_timeout,
             call_seconds=settings.zype_deadline,
+            read_seconds=settings.zype_read_timeout,
         )
         if "https" in {urlsplit(url).scheme for url in (settings.zype_api_url, settings.zype_login_url)}:
             # Read before the workers are forked, so that they share it, and no viewer waits for it.

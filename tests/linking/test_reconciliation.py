@@ -81,18 +81,18 @@ def test_without_the_ledger_the_outcome_is_unknown(services: Services, sandbox: 
 @pytest.mark.parametrize(
     ("slow", "unanswered"),
     [
-        ({"/pin/link": 0.25, f"/consumers/{VIEWER}": 0.45}, "/consumers/"),
-        ({f"/consumers/{VIEWER}": 0.25, "/pin/status": 0.45}, "/pin/status"),
+        ({"/pin/link": 0.58, f"/consumers/{VIEWER}": 0.65}, "/consumers/"),
+        ({f"/consumers/{VIEWER}": 0.58, "/pin/status": 0.65}, "/pin/status"),
     ],
 )
 def test_all_calls_share_one_deadline(
     make_services: MakeServices, sandbox: SimulatedZype, slow: dict[str, float], unanswered: str
 ) -> None:
-    services, tv = make_services(zype_read_timeout="0.1"), sandbox.tv()
+    services, tv = make_services(zype_read_timeout="0.7"), sandbox.tv()
     services.zype.link(Pin(tv.pin), VIEWER)
     finish_link(services, tv.pin, Outcome.UNKNOWN)
 
-    # Each slow call takes less than the deadline of 0.6 seconds, but the first leaves too little for the second.
+    # Each slow call takes less than the time-out of 0.7 seconds, but of the deadline of 1.2 the first leaves too little.
     with before_each_call(sandbox, lambda: time.sleep(slow.get(request.path, 0))), capture_logs() as logs:
         assert link(services, tv.pin) == Outcome.UNKNOWN
     (error,) = [line["error"] for line in logs if line["event"] == "zype_could_not_be_asked"]

@@ -52,6 +52,21 @@ def test_a_slow_answer_ends_at_the_deadline(way: str, server: ScriptedServer, cl
     assert len(server.requests) == 1
 
 
+def test_silence_ends_at_the_read_time_out_and_the_call_within_its_deadline(
+    server: ScriptedServer, make_client: Callable[..., ZypeClient]
+) -> None:
+    server.replies = [OK, Connection.hang, OK, trickle(HEAD + b"X-Slow: ")]
+    client = make_client(server.url, zype_read_timeout=0.2)
+    client.link(PIN, "consumer")
+    with at_most(AT_MOST), pytest.raises(Unknown):
+        client.link(PIN, "consumer", Deadline(20))
+    client.link(PIN, "consumer")
+    deadline = Deadline(0.5)
+    with at_most(AT_MOST), pytest.raises(Unknown):
+        client.link(PIN, "consumer", deadline)
+    assert not deadline.remaining()
+
+
 def test_sending_on_a_kept_connection_ends_at_the_deadline(server: ScriptedServer) -> None:
     def answer_and_stop_reading(connection: Connection) -> None:
         OK(connection)
