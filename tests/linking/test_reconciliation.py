@@ -92,7 +92,7 @@ def test_all_calls_share_one_deadline(
     services.zype.link(Pin(tv.pin), VIEWER)
     finish_link(services, tv.pin, Outcome.UNKNOWN)
 
-    # Each slow call takes less than the time-out of 0.7 seconds, but of the deadline of 1.2 the first leaves too little.
+    # Each slow call takes less than the time-out of 0.7 seconds, but of the deadline of 1.2 the first leaves less.
     with before_each_call(sandbox, lambda: time.sleep(slow.get(request.path, 0))), capture_logs() as logs:
         assert link(services, tv.pin) == Outcome.UNKNOWN
     (error,) = [line["error"] for line in logs if line["event"] == "zype_could_not_be_asked"]

@@ -176,7 +176,7 @@ def test_both_calls_share_one_deadline(make_services: MakeServices, sandbox: Sim
     services, tv = make_services(zype_read_timeout="0.7"), sandbox.tv()
     services.linking.link(tv.pin, VIEWER, actor(VIEWER))
 
-    # Each call takes less than the time-out of 0.7 seconds, but of the deadline of 1.2 reading the PIN leaves too little.
+    # Each call takes less than the time-out of 0.7 seconds, but of the deadline of 1.2 reading the PIN leaves less.
     slow = {"/pin/status": 0.58, "/pin/unlink": 0.65}
     with before_each_call(sandbox, lambda: time.sleep(slow[request.path])):
         assert services.unlinking.unlink(tv.device_id, VIEWER, actor(VIEWER)) == UnlinkOutcome.UNKNOWN
