@@ -201,3 +201,6 @@ class PortalLogger(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
         self.error_log.setLevel(logging.NOTSET)
         self.access_log.propagate = False
+
+    def access(self, *_: Any) -> None:
+        """Log nothing; gunicorn would look up for each request that its own access log is off."""
