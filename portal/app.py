@@ -113,7 +113,6 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.jinja_environment = PageEnvironment
     # A redirect of Werkzeug's would keep a PIN in the query; portal.pages.web.paths leads on from such paths.
     app.url_map.merge_slashes = False
-    app.session_interface = SessionCookies()
     app.secret_key = settings.secret_key.get_secret_value()
     if settings.secret_key_previous:
         app.config["SECRET_KEY_FALLBACKS"] = [settings.secret_key_previous.get_secret_value()]
@@ -124,6 +123,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         PREFERRED_URL_SCHEME="https" if settings.is_https else "http",
     )
+    app.session_interface = SessionCookies(app)
 
 
 def create_services(settings: Settings, is_draining: Callable[[], bool] = lambda: False) -> Services:

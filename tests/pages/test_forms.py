@@ -168,7 +168,7 @@ def forms_below(form: type[PortalForm]) -> Iterator[type[PortalForm]]:
 def names(app: Flask, form: type[PortalForm]) -> Iterator[tuple[str, bool]]:
     """Yield the name of each field of a form, and whether it is hidden."""
     with app.test_request_context():
-        for one in form(formdata=None, meta={"csrf": False}):
+        for one in form(formdata=None):
             yield one.name, isinstance(one, HiddenField)
 
 
@@ -231,7 +231,7 @@ def test_every_control_character_is_refused(app: Flask) -> None:
         with hidden, pytest.raises(BadRequest):
             LanguageForm()
         with app.test_request_context("/", method="POST", data={"name": f"Kit{control}chen"}):
-            form = devices.NameTVForm(meta={"csrf": False})
+            form = devices.NameTVForm()
             assert not form.validate(), ascii(control)
             assert form.name.errors == ["Leave out characters that can't be seen."], ascii(control)
 
@@ -241,7 +241,16 @@ def test_a_field_that_is_sent_twice_is_refused(app: Flask) -> None:
     with hidden, pytest.raises(BadRequest):
         LanguageForm()
     with app.test_request_context("/", method="POST", data={"name": ["Kitchen", "Kitchen"]}):
-        assert not devices.NameTVForm(meta={"csrf": False}).validate()
+        assert not devices.NameTVForm().validate()
+
+
+@pytest.mark.parametrize("tokens", [["a", "a"], ["a\x01"]])
+def test_so_is_a_csrf_token(app: Flask, tokens: list[str]) -> None:
+    with app.test_request_context("/", method="POST", data={"name": "Kitchen", "csrf_token": tokens}):
+        with pytest.raises(BadRequest):
+            devices.NameTVForm()
+        # This one is filled in by the page.
+        devices.NameTVForm(formdata=None)
 
 
 def test_without_a_session_the_hidden_fields_of_a_pin_are_judged_too(client: PageClient) -> None:

@@ -105,10 +105,10 @@ def ledger_unavailable(_: LedgerUnavailable) -> Response:
 def _keep_pin_for_sign_in() -> Response:
     """Keep a PIN that was sent without a session, so that it is in the field after sign-in.
 
-    This creates no token, which would start a new session: if another site sent this, without our cookies, that
+    This shows no form, whose token would start a new session: if another site sent this, without our cookies, that
     session would replace the viewer's.
     """
-    form = EnterPinForm(meta={"csrf": False})
+    form = EnterPinForm()
     response = see_other("/activate")
     if is_from_another_site():
         # A PIN of that site's choice is compared, but no other text of its choice is shown.

@@ -30,7 +30,7 @@ ROW_ID = re.compile("[0-9]{0,18}")
 @bp.get(HISTORY)
 @supervisor_required
 def history(supervisor: Agent) -> Response:
-    form = FilterHistoryForm(meta={"csrf": False})
+    form = FilterHistoryForm()
     before = request.args.get("before", "")
     if not form.validate() or not ROW_ID.fullmatch(before):
         return _page(form, status=422)
@@ -74,7 +74,7 @@ def sign_in_first(error: StaffNotSignedIn) -> Response:
 
 
 def _with_filter_of_request() -> str:
-    form = FilterHistoryForm(meta={"csrf": False})
+    form = FilterHistoryForm()
     # What is not valid may be an email address.
     return _filtered(form) if form.validate() else HISTORY
 

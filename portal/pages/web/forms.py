@@ -10,16 +10,17 @@ session what the browser says of a form's origin is enough. No page of another s
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from flask import Request, Response, g, request
+from flask import Request, Response, request
 from flask_babel import lazy_gettext as _
-from flask_wtf import FlaskForm
-from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import BadRequest
 from wtforms import Field, Form, HiddenField, StringField
 
 from portal.domain.characters import is_control, visible
 from portal.pages.identity import agent as staff_identity
+from portal.pages.identity import csrf_token
 from portal.pages.identity import viewer as identity
+from portal.pages.identity.csrf_token import CSRF_FIELD
 from portal.pages.web.application import Portal
 from portal.pages.web.origins import is_for_staff
 from portal.services import services
@@ -43,8 +44,8 @@ class JudgedField(StringField):
         self.data = visible(self.data or "")
 
 
-class PortalForm(FlaskForm):  # type: ignore[misc]
-    """A form whose CSRF token is checked before any view runs, by the extension above.
+class PortalForm(Form):
+    """A form whose CSRF token was checked before any view runs, by the extension above: it is no field of the form.
 
     No field accepts a control character, or to be sent twice; no field has to ask for it. In a hidden field no browser
     sends one, so that is answered with 400 before a view has the form. In any other the form is not valid.
@@ -53,20 +54,22 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
     # Fields that may have tabs and line breaks, which a filter of theirs makes spaces.
     fields_with_line_breaks: ClassVar[frozenset[str]] = frozenset()
 
-    class Meta(FlaskForm.Meta):  # type: ignore[misc]
-        # Flask-WTF would ask the configuration for each form.
-        csrf = True
-        csrf_field_name = "csrf_token"
-        csrf_time_limit = None
-
+    class Meta:
         def wrap_formdata(self, form: Form, formdata: object) -> Mapping[str, Any] | None:
             """Read form fields only, so that every value is text: no upload and no JSON."""
             return request.form if formdata is not None else None
 
-    def process(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, formdata: Any = "of the request", **kwargs: Any) -> None:
+        """Fill in the fields with what was sent, unless ``formdata`` is none."""
+        super().__init__(formdata, **kwargs)
+
+    def process(self, formdata: Any = None, *args: Any, **kwargs: Any) -> None:
         """Fill in the fields. Raises BadRequest if a hidden one has a control character, or was sent twice."""
-        super().process(*args, **kwargs)
-        if any(isinstance(field, HiddenField) and self._is_spoilt(field) for field in self):
+        super().process(formdata, *args, **kwargs)
+        if formdata is None:
+            return
+        spoilt = (self._is_spoilt(field) for field in self if isinstance(field, HiddenField))
+        if any(spoilt) or not "\0".join(request.form.getlist(CSRF_FIELD)).isprintable():
             raise BadRequest
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:
@@ -88,12 +91,6 @@ class PortalForm(FlaskForm):  # type: ignore[misc]
 def as_typed(field: Field) -> str:
     """Return what was typed; if the field was sent twice, joined by a character that no valid value contains."""
     return "\0".join(map(str, field.raw_data or []))
-
-
-def csrf_token() -> str:
-    """Return the CSRF token of this page."""
-    token: str = g.get(PortalForm.Meta.csrf_field_name) or generate_csrf()
-    return token
 
 
 def on_stale_form(*names: str) -> Callable[[StalePage], StalePage]:
@@ -133,21 +130,22 @@ def init_app(app: Portal) -> None:
         # Some browsers send no Referer at all. The cookie's __Host- prefix keeps other hosts from planting a session,
         # which is what the check of the Referer is for.
         WTF_CSRF_SSL_STRICT=False,
-        WTF_I18N_ENABLED=False,
     )
     csrf.init_app(app)
-    # Flask-WTF's own asks the configuration again for each form of a page.
-    app.jinja_env.globals["csrf_token"] = csrf_token
+    csrf_token.init_app(app)
 
     @app.check
-    def protect(_request: Request) -> None:
+    def protect(request: Request) -> None:
+        if request.method not in app.config["WTF_CSRF_METHODS"] or request.endpoint is None:
+            return
+        # Flask-WTF takes longer to find the same, and to say what else is wrong.
+        if csrf_token.is_valid(request.form.get(CSRF_FIELD, "")):
+            return
         try:
             csrf.protect(apply_exemptions=True)
         except CSRFError:
             if not (_stated_origin() and identity.has_cookie() and _is_nobody_signed_in()):
                 raise
-            # Each form asks for it.
-            g.csrf_valid = True
 
 
 def _is_nobody_signed_in() -> bool:

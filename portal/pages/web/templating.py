@@ -9,11 +9,11 @@ from flask import Flask, request
 from jinja2 import FileSystemLoader, StrictUndefined
 
 from portal.pages.identity.agent import cached_agent
+from portal.pages.identity.csrf_token import csrf_token
 from portal.pages.identity.viewer import cached_viewer
 from portal.pages.web import language, times
 from portal.pages.web.assets import Assets
 from portal.pages.web.components import Components
-from portal.pages.web.forms import csrf_token
 from portal.pages.web.indentation import UnindentedPages
 from portal.pages.web.locale import current_locale
 from portal.pages.web.origins import CONSOLE, is_console_origin
