@@ -23,8 +23,8 @@ class CompiledTemplates(FileSystemBytecodeCache):
         self._code: dict[tuple[str, str], CodeType] = {}
 
     def get_bucket(self, environment: Environment, name: str, filename: str | None, source: str) -> Bucket:
-        """Return the place of a template in a language, written out with the components of these folders."""
-        key = f"{_language(environment)}/{getattr(environment, 'folders', ())}/{name}"
+        """Return the place of a template with what is written into it: texts, components, and constants."""
+        key = f"{_written_in(environment)}/{getattr(environment, 'folders', ())}/{name}"
         return super().get_bucket(environment, key, filename, source)
 
     def load_bytecode(self, bucket: Bucket) -> None:
@@ -47,7 +47,7 @@ class CompiledTemplates(FileSystemBytecodeCache):
 class ReadOnce(DispatchingJinjaLoader):
     """Loads the portal's own templates from their files once a process, and those of an operator each time."""
 
-    _code: dict[tuple[str | None, str], CodeType] = {}  # noqa: RUF012 - All portals of the process share it.
+    _code: dict[tuple[str, str], CodeType] = {}  # noqa: RUF012 - All portals of the process share it.
 
     def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> Template:
         """Return a template."""
@@ -55,7 +55,7 @@ class ReadOnce(DispatchingJinjaLoader):
         is_ours = isinstance(loader, FileSystemLoader) and loader.searchpath == [str(data_dir("templates"))]
         if not is_ours or cache is None:
             return super().load(environment, name, globals)
-        key = _language(environment), name
+        key = _written_in(environment), name
         if key not in self._code:
             super().load(environment, name, globals)
             source, file, _ = self.get_source(environment, name)
@@ -65,8 +65,9 @@ class ReadOnce(DispatchingJinjaLoader):
         return environment.template_class.from_code(environment, self._code[key], globals or {})
 
 
-def _language(environment: Environment) -> str | None:
-    return getattr(environment, "language", None)
+def _written_in(environment: Environment) -> str:
+    """Return what differs between portals in the code of their templates."""
+    return repr([getattr(environment, name, None) for name in ("language", "constants", "asset_urls")])
 
 
 def read_templates_once() -> None:

@@ -44,7 +44,8 @@ class Assets:
     def __init__(self, accent: str, logos: Logos, icon: Path | None, overrides: Path | None) -> None:
         # By the paths at which they are served.
         self.files: dict[str, StaticFile] = {}
-        self._urls: dict[str, str] = {}
+        # And those paths by the names of the files.
+        self.urls: dict[str, str] = {}
         sources = [data_dir("static"), *([overrides] if overrides else [])]
         for name, parts in STYLESHEETS.items():
             self._add(name, _stylesheet(sources, parts, accent))
@@ -63,13 +64,13 @@ class Assets:
 
     def url(self, name: str) -> str:
         """Return the path at which a file is served. Raises KeyError if there is no such file."""
-        return self._urls[name]
+        return self.urls[name]
 
     def _add(self, name: str, content: bytes) -> str:
         path, file = Path(name), StaticFile(name, content)
         url = URL + path.with_name(f"{path.stem}.{file.digest}{path.suffix}").as_posix()
         self.files[url] = file
-        self._urls[name] = url
+        self.urls[name] = url
         return url
 
 

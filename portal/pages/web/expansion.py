@@ -7,14 +7,11 @@ with names of its own. Where it does more, the call stays a call, which shows th
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import cast
 
 from jinja2 import nodes
-from jinja2.nodes import EvalContext
-from jinja2.optimizer import Optimizer
-from jinja2.visitor import NodeTransformer
 
-from portal.pages.web.syntax_trees import Constants, Names, all_nodes, copied, parts
+from portal.pages.web.constants import Constants, Fold
+from portal.pages.web.syntax_trees import Filling, Names, Statements, all_nodes, copied, parts, stored_names
 
 # What a component may name without being handed it. No page has a variable of such a name.
 GLOBALS = frozenset({"ui", "csrf_token", "asset", "date_time_pattern", "ngettext", "_", "gettext"})
@@ -60,13 +57,13 @@ def component_of(tree: nodes.Template, place: Place) -> Component | None:
     return Component(copied(macros[wanted]), scope)
 
 
-class Expansion(NodeTransformer):
+class Expansion(Statements):
     """Writes out the components that a template calls.
 
     Args:
         place: returns where the macro is that templates call ``ui.name``; none if there is none.
         component: returns a copy of a component; none if there is none in that place.
-        eval_ctx: that of the template.
+        folded: returns a tree whose constant expressions are constants.
         scope: the macros that it knows by a name, besides ``ui.name``.
         depth: how many components it is in.
     """
@@ -75,12 +72,12 @@ class Expansion(NodeTransformer):
         self,
         place: Callable[[str], Place | None],
         component: Callable[[Place], Component | None],
-        eval_ctx: EvalContext,
+        folded: Fold,
         scope: Mapping[str, Place],
         numbers: Iterator[int],
         depth: int = 0,
     ) -> None:
-        self._place_of, self._component, self._eval_ctx = place, component, eval_ctx
+        self._place_of, self._component, self._folded = place, component, folded
         self._scope, self._numbers, self._depth = scope, numbers, depth
 
     def visit_Output(self, output: nodes.Output) -> list[nodes.Node]:
@@ -121,7 +118,8 @@ class Expansion(NodeTransformer):
         renamed = {name: f"{component.macro.name}_{number}_{name}" for name in values.keys() | stored}
         Names(constants, renamed).visit(body)
         Constants(self._folded).visit(body)
-        inner = (self._place_of, self._component, self._eval_ctx, component.scope, self._numbers, self._depth + 1)
+        self._folded(body)
+        inner = (self._place_of, self._component, self._folded, component.scope, self._numbers, self._depth + 1)
         Expansion(*inner).visit(body)
         self._name_imported(body, component.scope)
         for node in all_nodes(body):
@@ -133,10 +131,6 @@ class Expansion(NodeTransformer):
             return body.body
         named = [nodes.Name(renamed[name], "param", lineno=call.lineno) for name in targets]
         return [nodes.With(named, [values[name] for name in targets], body.body, lineno=call.lineno)]
-
-    def _folded(self, expression: nodes.Node) -> nodes.Expr:
-        """Return an expression whose constant parts are constants."""
-        return cast(nodes.Expr, Optimizer(self._eval_ctx.environment).visit(expression, self._eval_ctx))
 
     def _name_imported(self, body: nodes.Node, scope: Mapping[str, Place]) -> None:
         """Call by ``ui.name`` what a component imported and is still called: the page has imported nothing."""
@@ -165,7 +159,7 @@ def _arguments(macro: nodes.Macro, call: nodes.Call) -> Mapping[str, nodes.Expr]
 def _stored_names(body: nodes.Node, known: frozenset[str] | set[str]) -> set[str]:
     """Return the names that a component sets. Raises NotExpandableError if it names what it does not know."""
     names = [node for node in all_nodes(body) if isinstance(node, nodes.Name)]
-    stored = {node.name for node in names if node.ctx != "load"}
+    stored = stored_names(body)
     loaded = {node.name for node in names if node.ctx == "load"}
     if (
         stored & known
@@ -185,19 +179,7 @@ def _fill(body: nodes.Scope, caller: list[nodes.Node] | None) -> None:
     within = [node for node in all_nodes(body) if isinstance(node, nodes.For | nodes.CallBlock)]
     if caller is None or len(calls) != 1 or any(inner is calls[0] for node in within for inner in all_nodes(node)):
         raise NotExpandableError
-    filling = _Filling(caller)
+    filling = Filling("caller", caller)
     filling.visit(body)
     if not filling.is_done:
         raise NotExpandableError
-
-
-class _Filling(NodeTransformer):
-    def __init__(self, caller: list[nodes.Node]) -> None:
-        self._caller, self.is_done = caller, False
-
-    def visit_Output(self, output: nodes.Output) -> nodes.Node | list[nodes.Node]:
-        match output.nodes:
-            case [nodes.Call(node=nodes.Name(name="caller"), args=[], kwargs=[], dyn_args=None, dyn_kwargs=None)]:
-                self.is_done = True
-                return self._caller
-        return output

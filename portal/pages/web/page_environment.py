@@ -1,6 +1,7 @@
 """The Jinja of pages: it compiles each template once a language, and translates its texts while it does."""
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from threading import RLock
@@ -11,14 +12,16 @@ from babel import Locale
 from babel.support import NullTranslations
 from flask import Flask
 from flask.templating import Environment
-from jinja2 import BaseLoader, nodes
+from jinja2 import BaseLoader, Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nodes import EvalContext
 from jinja2.visitor import NodeTransformer
 
-from portal.pages.web.components import Components, files_of_macros
+from portal.pages.web.components import FOLDER, Components, files_of_macros
+from portal.pages.web.constants import Folding, put_in, take_out
 from portal.pages.web.expansion import Component, Expansion, Place, component_of
-from portal.pages.web.syntax_trees import join_outputs
+from portal.pages.web.inheritance import NotMergeableError, in_place, with_base
+from portal.pages.web.syntax_trees import copied, join_outputs
 
 
 class Texts(NodeTransformer):
@@ -51,6 +54,20 @@ def _constant_text(call: nodes.Call) -> str | None:
     return None
 
 
+class Addresses(NodeTransformer):
+    """Puts the address of a file in the place of ``asset("…")``."""
+
+    def __init__(self, urls: Mapping[str, str]) -> None:
+        self._urls = urls
+
+    def visit_Call(self, call: nodes.Call) -> nodes.Expr:
+        self.generic_visit(call)
+        match call:
+            case nodes.Call(node=nodes.Name(name="asset"), args=[nodes.Const(value=name)]) if name in self._urls:
+                return nodes.Const(self._urls[name], lineno=call.lineno)
+        return call
+
+
 class PageCode(CodeGenerator):
     """Writes the Python code of a template."""
 
@@ -73,8 +90,14 @@ class PageEnvironment(Environment):
     folders: tuple[Path, ...]
     preload: str
     catalogue_of: Callable[[Locale], NullTranslations]
+    # What templates may name: what is the same for every request, by itself and in a language, and what is not.
+    constants: Mapping[str, Any]
+    of_language: Callable[[Locale], Mapping[str, Any]]
+    of_request: Callable[[], dict[str, Any]]
+    asset_urls: Mapping[str, str]
     catalogue: NullTranslations | None = None
     language: str | None = None
+    plain: Environment | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -84,6 +107,7 @@ class PageEnvironment(Environment):
     def _begin(self) -> None:
         self._lock = RLock()
         self._trees: dict[str, nodes.Template] = {}
+        self._bases: dict[str, nodes.Template] = {}
         self._codes: dict[str, CodeType] = {}
 
     def in_language(self, locale: Locale) -> Self:
@@ -95,11 +119,22 @@ class PageEnvironment(Environment):
             if locale not in self._languages:
                 environment = self.overlay()
                 environment._begin()
-                environment.globals = self.globals | {"ui": Components(environment, self.folders)}
+                environment.constants = {**self.constants, **self.of_language(locale)}
+                components = Components(environment, self.folders)
+                environment.globals = {**self.globals, **environment.constants, "ui": components}
                 environment.catalogue = self.catalogue_of(locale)
                 environment.language = str(locale)
+                environment.plain = self
                 self._languages[locale] = environment
             return self._languages[locale]
+
+    def get_template(
+        self, name: str | Template, parent: str | None = None, globals: MutableMapping[str, Any] | None = None
+    ) -> Template:
+        """Return a template. One that another template extends when it is shown is as Jinja has it, with its blocks."""
+        if self.plain and parent and isinstance(name, str) and not name.startswith(FOLDER):
+            return self.plain.get_template(name, parent, globals)
+        return super().get_template(name, parent, globals)
 
     def compile(
         self, source: Any, name: str | None = None, filename: str | None = None, *rest: Any, **options: Any
@@ -113,31 +148,49 @@ class PageEnvironment(Environment):
             return self._codes[name]
 
     def prepare(self, template: nodes.Template, eval_ctx: EvalContext) -> None:
-        """Translate a template before it is compiled, and write out the components that it calls."""
+        """Translate a template before it is compiled, and write out what it extends and which components it calls."""
         if self.catalogue is None:
             return
         self._translate(template)
         if eval_ctx.autoescape and not template.find(nodes.EvalContextModifier):
-            Expansion(self._place, self._component, eval_ctx, {}, count()).visit(template)
-            join_outputs(template)
+            with suppress(NotMergeableError):
+                template.body = in_place(with_base(copied(template), lambda name: self._base(name, eval_ctx)))
+            self._write_out(template, eval_ctx)
+
+    def _write_out(self, template: nodes.Template, eval_ctx: EvalContext) -> None:
+        folded = Folding(eval_ctx)
+        put_in(template, self.constants, folded)
+        Expansion(self._place, self._component, folded, {}, count()).visit(template)
+        take_out(template, self.constants)
+        join_outputs(template)
+
+    def _base(self, name: str, eval_ctx: EvalContext) -> nodes.Template:
+        """Return what pages extend, written out once for all of them."""
+        if name not in self._bases:
+            base = with_base(copied(self._tree(name)), lambda other: self._base(other, eval_ctx))
+            self._write_out(base, eval_ctx)
+            self._bases[name] = base
+        return self._bases[name]
 
     def _place(self, name: str) -> Place | None:
         template = files_of_macros(self.folders).get(name)
         return (template, name) if template else None
 
     def _component(self, place: Place) -> Component | None:
-        """Return a component in the language. Those of pages are few, and each is read once."""
-        template = place[0]
-        if template not in self._trees:
-            source, file, _ = cast(BaseLoader, self.loader).get_source(self, template)
-            self._trees[template] = self.parse(source, template, file)
-        component = component_of(self._trees[template], place)
-        if component:
-            self._translate(component.macro)
-        return component
+        """Return a component in the language."""
+        return component_of(self._tree(place[0]), place)
+
+    def _tree(self, name: str) -> nodes.Template:
+        """Return a template that others need, in the language. They are few, and each is read once."""
+        if name not in self._trees:
+            source, file, _ = cast(BaseLoader, self.loader).get_source(self, name)
+            self._trees[name] = self.parse(source, name, file)
+            self._translate(self._trees[name])
+        return self._trees[name]
 
     def _translate(self, tree: nodes.Node) -> None:
         Texts(cast(NullTranslations, self.catalogue).ugettext).visit(tree)
+        Addresses(self.asset_urls).visit(tree)
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """Return a template's globals: those of all, if it has none of its own, which each page then copies faster."""

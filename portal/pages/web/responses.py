@@ -41,10 +41,9 @@ def render_page(template: str, status: int = 200, *, retry_after: int | None = N
         context: what else the template needs. ``status`` is there too, and ``failed``, which puts "Error:" into the
             title: it follows the status unless it is given.
     """
-    context = {"status": status, "failed": status >= 400, "wait": in_words(retry_after), **context}
-    current_app.update_template_context(context)
     templates = page_templates()
-    page = templates.get_template(template).render(context)
+    own = {"status": status, "failed": status >= 400, "wait": in_words(retry_after)}
+    page = templates.get_template(template).render({**templates.of_request(), **own, **context})
     return page_response(request, page, status, templates.preload, retry_after)
 
 

@@ -1,6 +1,6 @@
 """What every template is given, and a Jinja that raises on undefined names."""
 
-from functools import cache
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,13 +9,11 @@ from flask import Flask, request
 from jinja2 import FileSystemLoader, StrictUndefined
 
 from portal.pages.identity.agent import cached_agent
-from portal.pages.identity.csrf_token import csrf_token
 from portal.pages.identity.viewer import cached_viewer
 from portal.pages.web import language, times
 from portal.pages.web.assets import Assets
 from portal.pages.web.components import Components
 from portal.pages.web.indentation import UnindentedPages
-from portal.pages.web.locale import current_locale
 from portal.pages.web.origins import CONSOLE, is_console_origin
 from portal.pages.web.page_environment import page_environment
 from portal.pages.web.paths import HOME
@@ -42,18 +40,13 @@ def init_app(app: Flask, settings: Settings, assets: Assets) -> None:
     templates.folders = tuple(folders)
     templates.preload = assets.preload
     templates.globals["ui"] = Components(templates, templates.folders)
-    of_every_page = _of_every_page(settings, assets)
-
-    @app.context_processor
-    def page_context() -> dict[str, Any]:
-        return {
-            **of_every_page,
-            **_of_language(current_locale()),
-            "home_path": CONSOLE if is_console_origin() else HOME,
-            "identity": cached_viewer(),
-            "agent": cached_agent(),
-            "return_path": language.page_to_return_to(request.path),
-        }
+    # Only who is at this machine can open the sandbox itself.
+    has_own_sandbox = settings.mode == "sandbox" and settings.sandbox_public == "no"
+    templates.globals["sandbox_url"] = settings.zype_api_url if has_own_sandbox else None
+    templates.asset_urls = assets.urls
+    templates.constants = _of_every_page(settings, assets)
+    templates.globals |= templates.constants
+    templates.of_language, templates.of_request = _of_language, _of_request
 
 
 def _of_every_page(settings: Settings, assets: Assets) -> dict[str, Any]:
@@ -63,25 +56,26 @@ def _of_every_page(settings: Settings, assets: Assets) -> dict[str, Any]:
         initial=next(filter(str.isalnum, settings.brand_name), "")[:1].upper(),
         logo_url=assets.logo,
         logo_dark_url=assets.logo_dark,
-        icon_links=assets.icon_links,
+        icon_links=[(asdict(link), url) for link, url in assets.icon_links],
         support_url=settings.brand_support_url,
         terms_url=settings.brand_terms_url,
         privacy_url=settings.brand_privacy_url,
         forgotten_password_url=settings.brand_forgotten_password_url,
         sign_up_url=settings.brand_sign_up_url,
     )
-    # Only who is at this machine can open the sandbox itself.
-    has_own_sandbox = settings.mode == "sandbox" and settings.sandbox_public == "no"
-    return {
-        "brand": brand,
-        "is_sandbox": settings.mode == "sandbox",
-        "sandbox_url": settings.zype_api_url if has_own_sandbox else None,
-        "languages": language.choices(),
-        # Here too: Flask-WTF gives pages its own, before this.
-        "csrf_token": csrf_token,
-    }
+    return {"brand": brand, "is_sandbox": settings.mode == "sandbox", "languages": tuple(language.choices())}
 
 
-@cache
 def _of_language(locale: Locale) -> dict[str, str]:
     return {"current_language": language.code(locale), "text_direction": locale.text_direction}
+
+
+def _of_request() -> dict[str, Any]:
+    path = request.path
+    return {
+        "path": path,
+        "home_path": CONSOLE if is_console_origin() else HOME,
+        "identity": cached_viewer(),
+        "agent": cached_agent(),
+        "return_path": language.page_to_return_to(path),
+    }
