@@ -259,3 +259,13 @@ def test_without_a_session_the_hidden_fields_of_a_pin_are_judged_too(client: Pag
     page = client.send("POST", "/activate", 400, data={"csrf_token": token, "pin": "good1", "from": "link\x01"})
 
     assert not [line for line in page.headers("Set-Cookie") if "activate-pin" in line]
+
+
+def test_two_forms_of_a_class_share_no_values(app: Flask) -> None:
+    sent = app.test_request_context("/", method="POST", data={"name": "Kitchen " * 20})
+    with sent:
+        one, other = devices.NameTVForm(), devices.NameTVForm(formdata=None)
+        assert not one.validate()
+    assert other.validate()
+    assert (other.name.data, other.name.raw_data, other.name.errors) == ("", None, [])
+    assert (one.name.name, one.name.id) == (other.name.name, other.name.id) == ("name", "name")

@@ -57,6 +57,9 @@ class SignedJSON(URLSafeSerializer):
     def make_signer(self, salt: str | bytes | None = None) -> Signer:
         return self._signer
 
+    def loads(self, s: str | bytes, salt: str | bytes | None = None, **_: Any) -> Any:
+        return self.load_payload(self._signer.unsign(s))
+
     def dump_payload(self, obj: Any) -> bytes:
         text = _encode(obj)
         return super().dump_payload(obj) if len(text) > _WORTH_COMPRESSING else base64_encode(text)

@@ -18,6 +18,9 @@ OnAnswer = Callable[[Request, Response], None]
 class PortalRequest(Request):
     """A request whose cookies are found at once: Werkzeug goes through all headers for them."""
 
+    # Flask looks in the configuration for them; what judges bodies has a limit far below these.
+    max_content_length, max_form_memory_size, max_form_parts = None, 500_000, 1_000
+
     @cached_property
     def cookies(self) -> ImmutableMultiDict[str, str]:
         return parse_cookie(self.environ.get("HTTP_COOKIE"), cls=self.dict_storage_class)  # type: ignore[return-value]

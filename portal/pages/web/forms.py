@@ -30,6 +30,8 @@ StalePage = TypeVar("StalePage", bound=Callable[..., Response])
 csrf = CSRFProtect()
 # What answers a form whose CSRF token is not the session's, by endpoint or blueprint.
 stale_pages: dict[str, Callable[..., Response]] = {}
+# A field for each that a class of forms has, which WTForms calls an unbound one.
+_unfilled: dict[Any, Field] = {}
 
 
 class JudgedField(StringField):
@@ -58,6 +60,15 @@ class PortalForm(Form):
         def wrap_formdata(self, form: Form, formdata: object) -> Mapping[str, Any] | None:
             """Read form fields only, so that every value is text: no upload and no JSON."""
             return request.form if formdata is not None else None
+
+        def bind_field(self, form: Form, unbound_field: Any, options: Mapping[str, Any]) -> Field:
+            """Return a field as a copy of one that was never filled in: all else of it is the same in each form."""
+            if unbound_field not in _unfilled:
+                _unfilled[unbound_field] = unbound_field.bind(form=None, _meta=self, **options)
+            unfilled = _unfilled[unbound_field]
+            field = object.__new__(type(unfilled))
+            field.__dict__.update(unfilled.__dict__, _form=form)
+            return field
 
     def __init__(self, formdata: Any = "of the request", **kwargs: Any) -> None:
         """Fill in the fields with what was sent, unless ``formdata`` is none."""
