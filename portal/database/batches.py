@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from types import TracebackType
 
 from sqlalchemy.engine import Connection
@@ -57,8 +57,8 @@ class _Unit(AbstractContextManager[Connection]):
 class _Batch:
     """A transaction, and the units of work in it that have ended."""
 
-    def __init__(self, transaction: ExitStack, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, transaction: AbstractContextManager[Connection]) -> None:
+        self.connection = transaction.__enter__()
         self.ended: list[_Unit] = []
         self.error: BaseException | None = None
         self._transaction = transaction
@@ -86,17 +86,20 @@ class _Batch:
         return len(self.ended) < MAX_UNITS and time.monotonic() < self._until
 
     def end(self, failure: BaseException | None) -> None:
-        """Commit, or roll back and raise the failure; then let the units of work know who wait for it."""
+        """Commit, or roll back and raise the failure."""
+        self.error = failure
         try:
-            with self._transaction:
-                if failure:
-                    raise failure
+            self._transaction.__exit__(type(failure) if failure else None, failure, None)
         except BaseException as error:
             self.error = error
             raise
-        finally:
-            for unit in self.ended[:-1]:
-                unit.wake()
+        if failure:
+            raise failure
+
+    def wake_others(self) -> None:
+        """Let the units of work know that wait for what becomes of the batch."""
+        for unit in self.ended[:-1]:
+            unit.wake()
 
 
 class Batches:
@@ -131,10 +134,11 @@ class Batches:
         self._wait_for_place(unit)
         if unit.batch:
             return unit.batch
-        with ExitStack() as stack:
-            stack.callback(self._give_place, None)
-            connection = stack.enter_context(self._begin(end - time.monotonic()))
-            return _Batch(stack.pop_all(), connection)
+        try:
+            return _Batch(self._begin(end - time.monotonic()))
+        except BaseException:
+            self._give_place(None)
+            raise
 
     def _wait_for_place(self, unit: _Unit) -> None:
         with self._guard:
@@ -162,11 +166,18 @@ class Batches:
         unit.wake()
         return True
 
+    def _end(self, batch: _Batch, failure: BaseException | None) -> None:
+        try:
+            batch.end(failure)
+        finally:
+            self._give_place(None)
+            batch.wake_others()
+
     def leave(self, batch: _Batch, unit: _Unit, error: BaseException | None) -> None:
         """End a unit of work: commit, or let the next one in and wait until it has committed."""
         failure = batch.end_unit(unit, error)
         if failure or not batch.has_room() or not self._give_place(batch):
-            batch.end(failure)
+            self._end(batch, failure)
             return
         unit.wait()
         if why := batch.error:

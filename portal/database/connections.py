@@ -4,8 +4,8 @@ SQLAlchemy's own pool makes three objects for each time that a connection is tak
 """
 
 import select
-import threading
 import time
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
@@ -32,7 +32,10 @@ class Connections:
         self._engine = engine
         # Each with the time since when it is idle, by a monotonic clock.
         self._idle: list[tuple[Connection, float]] = []
-        self._places = threading.Semaphore(limit)
+        # Simple queues are written in C, and semaphores in Python.
+        self._places: SimpleQueue[None] = SimpleQueue()
+        for _ in range(limit):
+            self._places.put(None)
 
     def take(self) -> Connection:
         """Return a connection that is in no transaction.
@@ -40,12 +43,14 @@ class Connections:
         Raises:
             DatabaseUnusable: all of them were in use for too long.
         """
-        if not self._places.acquire(timeout=WAIT_SECONDS):
-            raise DatabaseUnusable("all connections have been in use for too long")
+        try:
+            self._places.get(timeout=WAIT_SECONDS)
+        except Empty:
+            raise DatabaseUnusable("all connections have been in use for too long") from None
         try:
             return self._take_idle() or self._engine.connect()
         except BaseException:
-            self._places.release()
+            self._places.put(None)
             raise
 
     def give_back(self, connection: Connection) -> None:
@@ -61,14 +66,14 @@ class Connections:
             connection.close()
             raise
         finally:
-            self._places.release()
+            self._places.put(None)
 
     def discard(self, connection: Connection) -> None:
         """Close a connection, and with it the transaction that it is in."""
         try:
             connection.close()
         finally:
-            self._places.release()
+            self._places.put(None)
 
     def dispose(self) -> None:
         """Close all connections that are not in use."""

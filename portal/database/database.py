@@ -1,7 +1,7 @@
 """One engine for SQLite or PostgreSQL, and on it units of work that read and units of work that write."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -113,18 +113,18 @@ class Database:
         insert: sqlite.Insert | postgresql.Insert = dialect.insert(table)
         return insert
 
-    def lock(self, connection: Connection, names: Sequence[str]) -> datetime:
+    def lock(self, connection: Connection, names: Iterable[str]) -> datetime:
         """Take the locks of these names in their order, hold them until the transaction ends, and return ``now``.
 
         Args:
             connection: of a unit of work that writes. On SQLite there is only one, so there is nothing to lock.
             names: of any length; the same name is the same lock everywhere.
         """
-        if self.is_sqlite or not names:
+        if self.is_sqlite or not (numbers := _lock_numbers(names)):
             return self.now(connection)
         start = time.monotonic()
         try:
-            now: datetime = _lock(len(names)).one(connection, _lock_numbers(names))[-1]
+            now: datetime = _lock(len(numbers)).one(connection, numbers)[-1]
         finally:
             self._observe(Wait.LOCK, time.monotonic() - start)
         return now.astimezone(UTC)
@@ -155,7 +155,7 @@ def _lock(count: int) -> Statement:
     return Statement(sa.select(*locks, sa.func.clock_timestamp()))
 
 
-def _lock_numbers(names: Sequence[str]) -> dict[str, int]:
+def _lock_numbers(names: Iterable[str]) -> dict[str, int]:
     # PostgreSQL's locks have numbers of eight bytes.
     numbers = (int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True) for name in names)
     return {f"lock_{place}": number for place, number in enumerate(numbers)}

@@ -58,19 +58,23 @@ def blocked(
 
 def is_full(limits: tuple[Limit, ...], kind: Kind) -> sa.ColumnElement[bool]:
     """Return the condition that a limit has no room for an attempt of a kind; ``values_of_rooms`` has its values."""
-    items = [(limit, item.amount) for limit in limits for item in limit.items]
-    numbers = (
-        _number_in_flight(limit, kind, "in_flight_since") + _number_counted(limit, kind, amount, f"since_{number}")
-        for number, (limit, amount) in enumerate(items)
+    items = [(limit, item) for limit in limits for item in limit.items]
+    return sa.or_(
+        sa.false(),
+        *(
+            _number_in_flight(limit, kind, "since_in_flight")
+            + _number_counted(limit, kind, item.amount, f"since_{item.get_expiry()}")
+            >= item.amount
+            for limit, item in items
+        ),
     )
-    return sa.or_(sa.false(), *(number >= amount for number, (_, amount) in zip(numbers, items, strict=True)))
 
 
 def values_of_rooms(attempt: Mapping[str, Any], limits: tuple[Limit, ...], now: datetime) -> dict[str, Any]:
     """Return the values of the parameters of ``is_full``; the arguments are those of ``blocked``."""
-    items = [item for limit in limits for item in limit.items]
-    since = {f"since_{number}": now - timedelta(seconds=item.get_expiry()) for number, item in enumerate(items)}
-    return _values(attempt, limits) | since | {"in_flight_since": now - PENDING_TIMEOUT}
+    windows = {item.get_expiry() for limit in limits for item in limit.items}
+    since = {f"since_{seconds}": now - timedelta(seconds=seconds) for seconds in windows}
+    return {**_values(attempt, limits), **since, "since_in_flight": now - PENDING_TIMEOUT}
 
 
 def kind_of(attempt: Mapping[str, Any]) -> Kind:

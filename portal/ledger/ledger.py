@@ -82,10 +82,9 @@ class Ledger:
         row = row_of(attempt, self.keyring)
         limits = tuple(limit for limit in limits if limit.applies_to(row))
         locked = limits if slow_past is None else (*limits, slow_past)
-        locks = [limit.lock_name(row) for limit in locked]
         try:
             with self._database.write() as connection:
-                now = self._database.lock(connection, locks)
+                now = self._database.lock(connection, (limit.lock_name(row) for limit in locked))
                 if not is_clear(connection, row, limits, join_within, now):
                     same = earlier_attempt(connection, row, join_within, now) if join_within else None
                     if same:

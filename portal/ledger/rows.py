@@ -18,6 +18,8 @@ ENTRY_COLUMNS = tuple(ledger.c[name] for name in Entry.__dataclass_fields__)
 _ADDED = ("site_hash",)
 _SIGNED = tuple(column.name for column in ledger.c if column.name not in ("id", "row_hash", *_ADDED))
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def row_of(attempt: Attempt, keyring: Keyring) -> dict[str, Any]:
     """Return the columns of an attempt without an outcome; of the address only a hash."""
@@ -50,7 +52,7 @@ def canonical(row: Mapping[str, Any]) -> str:
     """Return the text that is hashed: every column but the id and the hash itself."""
     values = {**row, "at": row["at"].isoformat(timespec="microseconds")}
     added = [[name, values[name]] for name in _ADDED if values.get(name) is not None]
-    return json.dumps([*(values[name] for name in _SIGNED), *added], separators=(",", ":"))
+    return _encode([*[values[name] for name in _SIGNED], *added])
 
 
 def from_row(kind: type[Record], row: dict[str, Any]) -> Record:
