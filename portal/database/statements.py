@@ -40,15 +40,14 @@ class Statement:
 
     def one(self, connection: Connection, values: Values) -> tuple[Any, ...]:
         """Return the row of a statement that always finds one."""
-        compiled = self._compile(connection.dialect)
-        (row,) = execute(connection, compiled.text, compiled.parameters(values)).fetchall()
-        return compiled.row(row)
+        if (row := self.one_or_none(connection, values)) is None:
+            raise LookupError("the statement found no row")
+        return row
 
     def one_or_none(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         """Return the row of a statement that finds one or none."""
         compiled = self._compile(connection.dialect)
-        # All rows are read, since SQLite goes on reading until it has come to the end.
-        rows = execute(connection, compiled.text, compiled.parameters(values)).fetchall()
+        rows = _fetch(connection, compiled.text, compiled.parameters(values))
         return compiled.row(rows[0]) if rows else None
 
     def _compile(self, dialect: sa.Dialect) -> "_Compiled":
@@ -57,16 +56,25 @@ class Statement:
         return compiled
 
 
-def execute(connection: Connection, text: str, parameters: Any = ()) -> Any:
-    """Let the driver of a connection execute SQL text; return the cursor, whose rows have to be read at once.
+def execute(connection: Connection, text: str, parameters: Any = ()) -> None:
+    """Let the driver of a connection execute SQL text that finds no rows.
 
     Raises:
         sqlalchemy.exc.DBAPIError: as SQLAlchemy would raise it.
     """
     try:
-        return _cursor(connection).execute(text, parameters)
+        _cursor(connection).execute(text, parameters)
     except connection.dialect.loaded_dbapi.Error as error:
         raise failure(connection, error, text, parameters) from error
+
+
+def _fetch(connection: Connection, text: str, parameters: Any) -> Sequence[Sequence[Any]]:
+    """Return all rows, since SQLite goes on reading until it has come to the end."""
+    try:
+        rows: Sequence[Sequence[Any]] = _cursor(connection).execute(text, parameters).fetchall()
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise failure(connection, error, text, parameters) from error
+    return rows
 
 
 def _cursor(connection: Connection) -> Any:

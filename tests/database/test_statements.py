@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from portal.database.clearing import delete_some
 from portal.database.database import Database
@@ -48,6 +49,23 @@ def test_an_error_is_sqlalchemys_and_shows_no_value(database: Database) -> None:
     # The transaction was rolled back, and the connection is of use.
     with database.write() as connection:
         assert connection.execute(delete_some(used_tokens, sa.true())).rowcount == 1
+
+
+def test_an_error_of_a_later_row_is_sqlalchemys_too(sqlite_url: str) -> None:
+    def fail_later(text: str) -> str:
+        if text == "b":
+            raise LookupError
+        return text
+
+    database = Database(sqlite_url)
+    rows = sa.union_all(sa.select(sa.literal("a").label("text")), sa.select(sa.literal("b"))).subquery()
+    read = Statement(sa.select(sa.func.fail_later(rows.c.text)))
+    with database.read() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.create_function("fail_later", 1, fail_later)
+        with pytest.raises(OperationalError, match="user-defined function"):
+            read.one_or_none(connection, {})
+    database.dispose()
 
 
 def test_a_connection_that_was_lost_is_not_used_again(postgresql_url: str) -> None:
