@@ -5,30 +5,35 @@ from flask import Flask, g, session
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError
 
-from portal.pages.identity.csrf_token import csrf_token, is_valid
+from portal.pages.identity.csrf_token import CSRFTokens
 
 
-def test_flask_wtf_and_the_portal_accept_tokens_of_each_other(app: Flask) -> None:
+@pytest.fixture
+def tokens(app: Flask) -> CSRFTokens:
+    return CSRFTokens(str(app.secret_key))
+
+
+def test_flask_wtf_and_the_portal_accept_tokens_of_each_other(app: Flask, tokens: CSRFTokens) -> None:
     with app.test_request_context():
-        theirs = csrf_token()
+        theirs = tokens.of_page()
         assert theirs == generate_csrf()
         g.pop("csrf_token")
-        ours = csrf_token()
-        assert is_valid(theirs)
-        assert is_valid(ours)
+        ours = tokens.of_page()
+        assert tokens.is_valid(theirs)
+        assert tokens.is_valid(ours)
         validate_csrf(ours)
-        assert csrf_token() == ours, "once a page"
+        assert tokens.of_page() == ours, "once a page"
 
 
-def test_what_flask_wtf_refuses_is_not_valid(app: Flask) -> None:
+def test_what_flask_wtf_refuses_is_not_valid(app: Flask, tokens: CSRFTokens) -> None:
     with app.test_request_context():
-        of_another_session = csrf_token()
+        of_another_session = tokens.of_page()
     for has_secret in (True, False):
         with app.test_request_context():
             if has_secret:
-                csrf_token()
+                tokens.of_page()
             secret = session.get("csrf_token", "None")
             for token in ("", secret, "ä", of_another_session, f"{of_another_session}a", "a.b.c"):
-                assert not is_valid(token)
+                assert not tokens.is_valid(token)
                 with pytest.raises(ValidationError):
                     validate_csrf(token)

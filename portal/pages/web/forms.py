@@ -18,9 +18,8 @@ from wtforms import Field, Form, HiddenField, StringField
 
 from portal.domain.characters import is_control, visible
 from portal.pages.identity import agent as staff_identity
-from portal.pages.identity import csrf_token
 from portal.pages.identity import viewer as identity
-from portal.pages.identity.csrf_token import CSRF_FIELD
+from portal.pages.identity.csrf_token import CSRF_FIELD, CSRFTokens
 from portal.pages.web.application import Portal
 from portal.pages.web.origins import is_for_staff
 from portal.services import services
@@ -143,14 +142,15 @@ def init_app(app: Portal) -> None:
         WTF_CSRF_SSL_STRICT=False,
     )
     csrf.init_app(app)
-    csrf_token.init_app(app)
+    tokens = CSRFTokens(str(app.secret_key))
+    app.jinja_env.globals["csrf_token"] = tokens.of_page
 
     @app.check
     def protect(request: Request) -> None:
         if request.method not in app.config["WTF_CSRF_METHODS"] or request.endpoint is None:
             return
         # Flask-WTF takes longer to find the same, and to say what else is wrong.
-        if csrf_token.is_valid(request.form.get(CSRF_FIELD, "")):
+        if tokens.is_valid(request.form.get(CSRF_FIELD, "")):
             return
         try:
             csrf.protect(apply_exemptions=True)
