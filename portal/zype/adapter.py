@@ -2,37 +2,38 @@
 
 import io
 import ssl
+from collections.abc import Mapping
 from functools import cache, cached_property
+from http.client import HTTPException
 from math import inf
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
-from urllib3.exceptions import DecodeError, HTTPError, NewConnectionError, SSLError
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as TransportTimeout
 
 from portal.settings.addresses import is_loopback_url
-from portal.zype.connections import POOLS, Call, active_call
+from portal.zype.answers import BrokenAnswer, Received
+from portal.zype.connections import POOLS, Call, Connections, Limits, active_call
 from portal.zype.deadline import Deadline
-from portal.zype.payloads import BODY_LIMIT
 
 
 class Route(NamedTuple):
-    """A request, the connections that it takes one of, and what its request line has as the target."""
+    """A request, the connections that it takes one of, and how it is written around the query.
+
+    Args:
+        target: what the request line has between method and query.
+        head: what follows the query: the rest of the request line, and the headers.
+    """
 
     request: requests.PreparedRequest
-    pool: HTTPConnectionPool
+    connections: Connections
     target: str
-
-
-class Received(NamedTuple):
-    """An answer and its body, which was read whole."""
-
-    answer: BaseHTTPResponse
-    body: bytes
+    head: bytes
 
 
 class ZypeAdapter(HTTPAdapter):
@@ -48,8 +49,7 @@ class ZypeAdapter(HTTPAdapter):
     def __init__(
         self, *, connections: int, connect_seconds: float, call_seconds: float, read_seconds: float = inf
     ) -> None:
-        self._connect_seconds = connect_seconds
-        self._read_seconds = read_seconds
+        self._limits = Limits(connect_seconds, read_seconds)
         self._call_seconds = call_seconds
         super().__init__(pool_maxsize=connections)
 
@@ -96,65 +96,75 @@ class ZypeAdapter(HTTPAdapter):
             received = requests.exceptions.InvalidURL("InvalidURL")
         if isinstance(received, requests.RequestException):
             raise received
-        return _response_to(request, *received)
+        return _response_to(request, received)
 
     def route(self, request: requests.PreparedRequest, proxies: Any) -> Route:
         """Return where a request is sent. Raises requests.RequestException if the proxy's address is no URL."""
         if proxies and is_loopback_url(request.url or ""):
             # To a proxy on another machine, loopback is that machine.
             proxies = None
-        pool = self.get_connection_with_tls_context(request, True, proxies)
-        return Route(request, pool, self.request_url(request, proxies))  # type: ignore[arg-type]  # An HTTP pool.
+        connections = self.get_connection_with_tls_context(request, True, proxies)
+        return _route(request, connections, self.request_url(request, proxies))  # type: ignore[arg-type]  # Of POOLS.
 
     def exchange(self, route: Route, call: Call) -> Received | requests.RequestException:
-        """Send a request once, for the call that is active, and return what came within the deadline.
+        """Send a request once for a call, and return what came within its deadline.
 
         A failure is returned as a clean copy: raised here, it would have the original as context.
         """
         call.sent, call.status, call.retry_after = False, None, None
-        request = route.request
         if call.form:
-            request = request.copy()
-            request.prepare_body(call.form, None)
+            route = _with_form(route, call.form)
         try:
-            answer = route.pool.urlopen(
-                request.method or "",
-                route.target,
-                request.body,
-                request.headers,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                timeout=Timeout(connect=self._connect_seconds, read=min(self._read_seconds, call.deadline.timeout())),
-                preload_content=False,
-                decode_content=False,
-            )
-            body = _read_body(answer)
+            received = route.connections.exchange(_written(route, call.query), call, self._limits)
         except NewConnectionError:
             # urllib3 counts it as a time-out.
             return requests.ConnectionError("ConnectionError")
         except (TimeoutError, TransportTimeout):
             return requests.Timeout("Timeout")
-        except SSLError:
+        except (ssl.SSLError, SSLError):
             return requests.exceptions.SSLError("SSLError")
-        except (OSError, HTTPError):
+        except (OSError, HTTPException, HTTPError, BrokenAnswer):
             return requests.ConnectionError("ConnectionError")
-        call.status, call.retry_after = answer.status, answer.headers.get("Retry-After")
-        return Received(answer, body)
+        call.status, retry_after = received.status, received.headers.get(b"retry-after")
+        call.retry_after = retry_after.decode("latin-1") if retry_after else None
+        return received
 
 
-def _response_to(request: requests.PreparedRequest, answer: BaseHTTPResponse, body: bytes) -> requests.Response:
+def _route(request: requests.PreparedRequest, connections: Connections, target: str) -> Route:
+    headers = {"Host": urlsplit(request.url or "").netloc.rpartition("@")[2], **request.headers}
+    if not target.startswith("/"):
+        # To a proxy that opens no tunnel.
+        headers |= connections.proxy_headers
+    # requests has checked what is in them.
+    lines = [" HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return Route(request, connections, target, "\r\n".join(lines).encode("latin-1"))
+
+
+def _with_form(route: Route, form: Mapping[str, str]) -> Route:
+    request = route.request.copy()
+    request.prepare_body(form, None)
+    return _route(request, route.connections, route.target)
+
+
+def _written(route: Route, query: str) -> bytes:
+    """Return a whole request as it is sent."""
+    method, body = route.request.method, route.request.body or b""
+    start = f"{method} {route.target}?{query}" if query else f"{method} {route.target}"
+    return start.encode("ascii") + route.head + (body.encode() if isinstance(body, str) else body)
+
+
+def _response_to(request: requests.PreparedRequest, received: Received) -> requests.Response:
     """Return an answer as requests has it."""
     response = requests.Response()
-    response.status_code = answer.status
-    response.reason = answer.reason  # type: ignore[assignment]  # None is what requests itself would put here.
-    response.headers = CaseInsensitiveDict(answer.headers)
+    response.status_code = received.status
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in received.headers.items()}
     # Without a Location no session follows a redirect, or prepares to.
-    response.headers.pop("Location", None)
+    headers.pop("location", None)
+    response.headers = CaseInsensitiveDict(headers)
     response.url = request.url or ""
     response.request = request
     # A session takes no cookies from a plain file.
-    response.raw = io.BytesIO(body)
+    response.raw = io.BytesIO(received.content())
     return response
 
 
@@ -167,14 +177,3 @@ def _tls_context(_paths: ssl.DefaultVerifyPaths) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     return context
-
-
-def _read_body(response: BaseHTTPResponse) -> bytes:
-    """Return the body, cut one byte after the limit; empty if its content encoding is broken."""
-    try:
-        return response.read(BODY_LIMIT + 1, decode_content=True)
-    except DecodeError:
-        return b""
-    finally:
-        if not response.closed:
-            response.close()

@@ -1,17 +1,14 @@
-"""Connections to Zype: urllib3's own, changed where they would break a promise.
+"""Connections to Zype: urllib3 opens them, through proxies too, keeps them and verifies TLS.
 
-requests and urllib3 make the calls, keep connections open and verify TLS. None of their options covers the
-following, so the classes below replace those parts of a connection:
+Requests and answers pass it by: that takes a third of the time, and keeps promises that none of its options covers.
 
 1. One deadline a call. A socket's time-out is per read, so an answer that arrives byte by byte could hold a
    thread for hours. Here every look-up, connect, send and read gets what is left of the call's time.
-2. No secret in a log or an exception. The query holds the key, the PIN or a token. The connection itself adds
-   it to the request line; requests and urllib3, which log URLs, get a URL without it.
+2. No secret in a log or an exception. The query holds the key, the PIN or a token; urllib3, which logs URLs, never
+   sees it.
 3. ``Call.sent`` is right: it is False only if Zype can't have received the whole request.
-4. An interim answer (1xx) is never taken for the answer.
+4. An interim answer (1xx), or what follows an answer, is never taken for the answer.
 5. A write is never sent on a connection that Zype may be closing at that moment.
-
-requests and urllib3 pass no data of a caller to a connection, so it finds its call in a context variable.
 """
 
 import http.client
@@ -24,13 +21,15 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
+from portal.zype.answers import Received
 from portal.zype.deadline import Deadline
 
 # Common servers close an idle connection after five seconds or more. A request that crosses such a close is
@@ -64,7 +63,7 @@ class Call:
 
     @contextmanager
     def active(self) -> Iterator["Call"]:
-        """Make this the call that the connections used by this thread serve."""
+        """Make this the call that requests of another client, made by this thread, belong to."""
         token = active_call.set(self)
         try:
             yield self
@@ -72,30 +71,29 @@ class Call:
             active_call.reset(token)
 
 
+class Limits(NamedTuple):
+    """How many seconds a connection may take to be open, and how many the other side may be silent."""
+
+    connect: float
+    read: float
+
+
 active_call: ContextVar[Call | None] = ContextVar("active_call", default=None)
 
 
-def _require_call() -> Call:
-    call = active_call.get()
-    if call is None:
-        raise RuntimeError("a connection to Zype is used outside a call")
-    return call
-
-
 class _Reader(io.RawIOBase):
-    """What a connection receives; each read gets the socket's time-out, or what is left of the call's time."""
+    """What a proxy answers before its tunnel is open; each read gets what is left of the time to connect."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
         self._raw = raw
         self._socket = sock
-        self._read_seconds = sock.gettimeout() or 0.0
         self._deadline = deadline
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._socket.settimeout(min(self._read_seconds, self._deadline.timeout()))
+        self._socket.settimeout(self._deadline.timeout())
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -104,83 +102,94 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer whose status line and headers, like its body, are read within the deadline."""
+class _TunnelResponse(http.client.HTTPResponse):
+    """A proxy's answer to CONNECT."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, _require_call().deadline))
-
-    def begin(self) -> None:
-        super().begin()
-        # The standard library takes "103 Early Hints" for the answer. The real answer would then be read as
-        # the answer to the next request on this connection, which is another viewer's.
-        while 102 <= self.status < 200:
-            self.headers = None  # type: ignore[assignment]  # As before the first begin().
-            super().begin()
-        if self.status < 200:
-            raise http.client.BadStatusLine("switching protocols was not requested")
+        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, deadline))
 
 
 class _Connection(HTTPConnection):
-    response_class = _Response
+    """A connection, which serves one call after the other; ``deadline`` is the one of the call that opens it."""
+
+    deadline: Deadline
     _last_used = 0.0
 
     @property
     def is_connected(self) -> bool:
         return time.monotonic() - self._last_used < _MAX_IDLE_SECONDS and super().is_connected
 
-    def connect(self) -> None:
-        try:
-            super().connect()
-        finally:
-            # The CONNECT that opens a proxy's tunnel is not the request.
-            _require_call().sent = False
-
     def _new_conn(self) -> socket.socket:
         try:
-            deadline = Deadline(min(self.timeout or 0.0, _require_call().deadline.timeout()))
+            deadline = Deadline(min(self.timeout or 0.0, self.deadline.timeout()))
             sock = _connect(self._dns_host, self.port, deadline, self.socket_options or ())
-            # The TLS handshake is part of connecting.
+            # The TLS handshake is part of connecting, and so is opening a proxy's tunnel.
             sock.settimeout(deadline.timeout())
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "timed out") from error
         except (OSError, UnicodeError) as error:
             raise NewConnectionError(self, "could not connect") from error
+        self.response_class = partial(_TunnelResponse, deadline)  # type: ignore[assignment]  # It is only called.
         return sock
 
-    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        query = _require_call().query
-        super().putrequest(method, f"{url}?{query}" if query else url, *args, **kwargs)
-
-    def send(self, data: Any) -> None:
-        call = _require_call()
-        if self.sock is None:
-            self.connect()
+    def exchange(self, request: bytes, call: Call, read_seconds: float) -> Received:
+        """Send a request, and return the answer. Raises OSError or BrokenAnswer."""
         self.sock.settimeout(call.deadline.timeout())
         self._last_used = time.monotonic()
-        was_sent, call.sent = call.sent, True
+        call.sent = True
         try:
-            super().send(data)
+            self.sock.sendall(request)
         except (BrokenPipeError, ConnectionResetError):
-            # The connection was already known to be closed, so the last bytes of the request never left.
-            call.sent = was_sent
-            raise
+            # The connection was already closed, so the last bytes of the request never left. An answer may be there.
+            call.sent = False
+        received = Received()
+        received.read(self.sock, call.deadline, read_seconds)
+        return received
 
 
 class _TLSConnection(_Connection, HTTPSConnection):
     pass
 
 
-class _Pool(HTTPConnectionPool):
+class Connections(HTTPConnectionPool):
+    """The connections to one origin that are kept open."""
+
     ConnectionCls = _Connection
 
+    def exchange(self, request: bytes, call: Call, limits: Limits) -> Received:
+        """Send a request once, on a connection that nobody else uses, and return the answer.
 
-class _TLSPool(HTTPSConnectionPool):
+        Raises:
+            NewConnectionError, ConnectTimeoutError: there is no connection.
+            OSError, http.client.HTTPException, HTTPError, BrokenAnswer: it broke, timed out, or has another fault.
+        """
+        connection: Any = self._get_conn()
+        is_kept = False
+        try:
+            if connection.is_closed:
+                connection.deadline, connection.timeout = call.deadline, limits.connect
+                self._open(connection)
+            received: Received = connection.exchange(request, call, limits.read)
+            is_kept = received.keeps_connection
+            return received
+        finally:
+            if not is_kept:
+                connection.close()
+            self._put_conn(connection)
+
+    def _open(self, connection: Any) -> None:
+        if self.proxy:
+            self._prepare_proxy(connection)
+        if connection.is_closed:
+            connection.connect()
+
+
+class _TLSConnections(Connections, HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 
-POOLS = {"http": _Pool, "https": _TLSPool}
+POOLS = {"http": Connections, "https": _TLSConnections}
 
 
 def _connect(host: str, port: int, deadline: Deadline, options: Iterable[Any]) -> socket.socket:

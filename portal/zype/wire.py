@@ -7,7 +7,8 @@ import requests
 from requests.utils import resolve_proxies
 
 from portal.settings.settings import Settings
-from portal.zype.adapter import Received, Route, ZypeAdapter
+from portal.zype.adapter import Route, ZypeAdapter
+from portal.zype.answers import Received
 from portal.zype.connections import Call
 from portal.zype.errors import ContractBroken, ZypeError, map_answer, map_failure
 from portal.zype.payloads import Answer, oauth_error
@@ -51,7 +52,7 @@ class Transport:
             received = self._attempt(method, origin + path, call)
         if isinstance(received, requests.RequestException):
             raise map_failure(method, path, received, sent=call.sent)
-        answer = Answer(method, path, received.answer.status, received.body)
+        answer = Answer(method, path, received.status, received.content())
         if answer.status != 200:
             raise map_answer(method, path, answer.status, retry_after=call.retry_after, oauth_error=oauth_error(answer))
         return answer
@@ -66,9 +67,8 @@ class Transport:
             route = self._route(method, url)
         except requests.RequestException as error:
             return error
-        with call.active():
-            # A session would look for cookies, redirects and hooks as well; there are none.
-            return self.adapter.exchange(route, call)
+        # A session would look for cookies, redirects and hooks as well; there are none.
+        return self.adapter.exchange(route, call)
 
     def _find_route(self, method: str, url: str) -> Route:
         """Return the route of a request without its query and form, so that calls of one kind can share it."""

@@ -31,7 +31,7 @@ BROKEN = {
     "chunk cut": cut(HEAD + b"Transfer-Encoding: chunked\r\n\r\n20\r\n{}"),
     "chunk of no size": cut(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"),
     "endless header": cut(HEAD + b"X: " + b"x" * 70_000 + b"\r\n\r\n"),
-    "too many headers": cut(HEAD + b"X: y\r\n" * 150 + b"\r\n"),
+    "endless headers": cut(HEAD + b"X: y\r\n" * 12_000 + b"\r\n"),
 }
 
 
@@ -69,3 +69,11 @@ def test_an_interim_answer_is_not_taken_for_the_answer(
     ]
     assert client.link(PIN, CONSUMER).pin == "zizm529"
     assert type(error_of(lambda: client.link(PIN, CONSUMER))) is NotFound
+
+
+def test_what_follows_an_answer_is_not_taken_for_the_next(client: ZypeClient, server: ScriptedServer) -> None:
+    linked = HEAD + b'Content-Length: 32\r\n\r\n{"response": {"pin": "zizm529"}}'
+    server.replies = [raw(linked * 2), answer(404, {"message": "no"})]
+    client.link(PIN, CONSUMER)
+    assert type(error_of(lambda: client.link(PIN, CONSUMER))) is NotFound
+    assert server.connections == 2

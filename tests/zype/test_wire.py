@@ -18,6 +18,7 @@ from portal.zype.deadline import Deadline
 from portal.zype.errors import Unavailable, Unknown, ZypeError
 from portal.zype.wire import Transport
 from tests.harness.mail_servers import tcp_server
+from tests.harness.timing import at_most
 from tests.zype.conftest import CLIENT_SECRET, KEY, settings_for
 from tests.zype.scripted_server import Connection, ScriptedServer, answer, leaks, raw
 
@@ -116,12 +117,14 @@ def test_the_environments_proxy_is_not_used_unless_that_is_set(
 
 
 def test_the_environments_proxy_is_used_if_that_is_set(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("http_proxy", server.url.replace("//", "//alice:word@"))
     monkeypatch.setenv("no_proxy", "")
     client = ZypeClient(behind_a_proxy("http://zype.example:9"))
     client.link(PIN, "consumer")
     client.close()
     assert server.requests[0].target.startswith("http://zype.example:9/pin/link?consumer_id=consumer&pin=")
+    assert server.requests[0].headers["host"] == "zype.example:9"
+    assert server.requests[0].headers["proxy-authorization"] == "Basic YWxpY2U6d29yZA=="
 
 
 def test_no_proxy_is_asked_for_this_machine(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +149,18 @@ def test_a_tunnel_that_a_proxy_refuses_means_that_nothing_was_sent(
         client.link(PIN, "consumer")
     client.close()
     assert {(request.method, request.target) for request in server.requests} == {("CONNECT", "zype.example:9")}
+
+
+def test_a_proxy_that_opens_its_tunnel_byte_by_byte_costs_the_time_to_connect(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "")
+    server.replies = [raw(b"HTTP/1.1 200 OK\r\nX: ", lambda connection: connection.trickle(b"x" * 1000, 0.02))]
+    client = ZypeClient(behind_a_proxy("https://zype.example:9").model_copy(update={"zype_connect_timeout": 0.1}))
+    with at_most(5), pytest.raises(Unavailable, match="timed out before sending"):
+        client.link(PIN, "consumer")
+    client.close()
 
 
 def test_a_write_cut_off_before_its_end_was_not_sent() -> None:
