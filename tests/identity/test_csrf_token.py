@@ -15,14 +15,23 @@ def tokens(app: Flask) -> CSRFTokens:
 
 def test_flask_wtf_and_the_portal_accept_tokens_of_each_other(app: Flask, tokens: CSRFTokens) -> None:
     with app.test_request_context():
-        theirs = tokens.of_page()
-        assert theirs == generate_csrf()
+        theirs = generate_csrf()
         g.pop("csrf_token")
         ours = tokens.of_page()
         assert tokens.is_valid(theirs)
         assert tokens.is_valid(ours)
         validate_csrf(ours)
-        assert tokens.of_page() == ours, "once a page"
+        assert tokens.of_page() == generate_csrf() == ours, "once a page"
+
+
+def test_a_session_without_a_secret_gets_one(app: Flask, tokens: CSRFTokens) -> None:
+    found = set()
+    for _ in range(3):
+        with app.test_request_context():
+            validate_csrf(tokens.of_page())
+            found.add(session["csrf_token"])
+    assert {len(secret) for secret in found} == {40}
+    assert len(found) == 3
 
 
 def test_what_flask_wtf_refuses_is_not_valid(app: Flask, tokens: CSRFTokens) -> None:

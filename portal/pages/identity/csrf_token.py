@@ -1,9 +1,9 @@
 """The CSRF token of a page: the secret of its session, signed for the fields of its forms."""
 
 import hmac
+import secrets
 
 from flask import g, session
-from flask_wtf.csrf import generate_csrf
 from itsdangerous import BadData
 
 from portal.pages.identity.signed_json import SignedJSON
@@ -24,7 +24,9 @@ class CSRFTokens:
         token: str | None = g.get(CSRF_FIELD)
         if token is None:
             secret = session.get(CSRF_FIELD)
-            token = self._signed.dumps(secret) if secret else generate_csrf()
+            if not secret:
+                secret = session[CSRF_FIELD] = secrets.token_hex(20)
+            token = self._signed.dumps(secret)
             setattr(g, CSRF_FIELD, token)
         return token
 
