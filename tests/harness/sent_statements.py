@@ -16,7 +16,7 @@ Note = Callable[[str, Any], None]
 
 @contextmanager
 def noted(database: Database, note: Note) -> Iterator[None]:
-    """Call ``note`` with each statement that is sent in the block, over new connections."""
+    """Call ``note`` after each statement that is executed in the block, over new connections."""
 
     def connect(dialect: sa.Dialect, _record: object, arguments: Any, options: dict[str, Any]) -> object:
         factory = _sqlite(note) if database.is_sqlite else _postgresql(note)
@@ -49,12 +49,14 @@ def sent(database: Database) -> Iterator[list[str]]:
 def _sqlite(note: Note) -> dict[str, Any]:
     class Cursor(sqlite3.Cursor):
         def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:
+            super().execute(statement, values)
             note(statement, values)
-            return super().execute(statement, values)
+            return self
 
         def executemany(self, statement: str, rows: Any) -> sqlite3.Cursor:
+            super().executemany(statement, rows)
             note(statement, rows[0])
-            return super().executemany(statement, rows)
+            return self
 
     class Connection(sqlite3.Connection):
         def cursor(self, factory: Any = Cursor) -> Any:
@@ -70,11 +72,12 @@ def _sqlite(note: Note) -> dict[str, Any]:
 def _postgresql(note: Note) -> dict[str, Any]:
     class Cursor(psycopg.Cursor[Any]):
         def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+            super().execute(query, params, **options)
             note(query, params)
-            return super().execute(query, params, **options)
+            return self
 
         def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
-            note(query, params_seq[0])
             super().executemany(query, params_seq, **options)
+            note(query, params_seq[0])
 
     return {"cursor_factory": Cursor}

@@ -7,33 +7,29 @@ from typing import Any
 import pyotp
 import pytest
 from flask import Flask
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from portal.domain.actors import Role
 from portal.staff.tables import agents
 from tests.fixtures import services_of
 from tests.harness.internals import rows, session_rows
 from tests.harness.page import PageClient
+from tests.harness.sent_statements import noted
 
 SIGN_IN = "/support/sign-in"
 ENROL = "/support/sign-in/enrol"
 
 
 @contextmanager
-def interrupted_after(statement: str, do: Callable[[], object]) -> Iterator[None]:
+def interrupted_after(app: Flask, statement: str, do: Callable[[], object]) -> Iterator[None]:
     """Call a function once, right after the first statement that begins like this."""
     pending = [do]
 
-    def after_statement(_connection: object, _cursor: object, sent: str, *_: Any) -> None:
+    def after_statement(sent: str, _values: object) -> None:
         if sent.startswith(statement) and pending:
             pending.pop()()
 
-    event.listen(Engine, "after_cursor_execute", after_statement)
-    try:
+    with noted(services_of(app).database, after_statement):
         yield
-    finally:
-        event.remove(Engine, "after_cursor_execute", after_statement)
     assert not pending, "There was no such statement"
 
 
@@ -62,7 +58,7 @@ def test_a_reset_ends_a_sign_in_whose_old_password_was_just_verified(
     app: Flask, client: PageClient, password: str
 ) -> None:
     form = client.get(SIGN_IN)
-    with interrupted_after("SELECT agents.password_hash", lambda: services_of(app).agents.reset("newcomer")):
+    with interrupted_after(app, "SELECT agents.password_hash", lambda: services_of(app).agents.reset("newcomer")):
         page = client.submit(form, SIGN_IN, 303, name="newcomer", password=password)
     assert page.location == SIGN_IN
     assert session_rows(app) == []
@@ -71,7 +67,7 @@ def test_a_reset_ends_a_sign_in_whose_old_password_was_just_verified(
 
 def test_a_second_factor_that_was_offered_before_a_reset_can_not_be_enrolled(app: Flask, enrolling: PageClient) -> None:
     form, code = enrolling.get(ENROL), code_for(enrolling)
-    with interrupted_after("SELECT agents.totp_offered", lambda: services_of(app).agents.reset("newcomer")):
+    with interrupted_after(app, "SELECT agents.totp_offered", lambda: services_of(app).agents.reset("newcomer")):
         enrolling.submit(form, ENROL, 303, code=code)
     assert newcomer_row(app)["totp_secret"] is None
     assert session_rows(app) == []
@@ -79,7 +75,7 @@ def test_a_second_factor_that_was_offered_before_a_reset_can_not_be_enrolled(app
 
 def test_signing_out_everywhere_ends_a_sign_in_whose_code_was_just_right(app: Flask, enrolling: PageClient) -> None:
     form, code = enrolling.get(ENROL), code_for(enrolling)
-    with interrupted_after("SELECT clock_timestamp()", lambda: services_of(app).agents.end_sessions("newcomer")):
+    with interrupted_after(app, "SELECT clock_timestamp()", lambda: services_of(app).agents.end_sessions("newcomer")):
         page = enrolling.submit(form, ENROL, 303, code=code)
     assert page.location == SIGN_IN
     assert newcomer_row(app)["totp_secret"], "The code was right, so the guard of the page did not refuse it"
