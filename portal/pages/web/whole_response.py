@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Request, Response
+from werkzeug.datastructures import Headers
 from werkzeug.urls import iri_to_uri
 from werkzeug.utils import redirect
 
@@ -52,4 +53,7 @@ def page_response(request: Request, page: str, status: int, preload: str, retry_
             varied.append(("Content-Encoding", encoding))
     kind, length = ("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))
     wait = [] if retry_after is None else [("Retry-After", str(retry_after))]
-    return WholeResponse([body], status, [kind, length, *wait, *varied, ("Link", preload)])
+    headers = Headers()
+    # None is of a client, and Werkzeug takes longer to look for line breaks in them than to make all the rest.
+    headers._list = [kind, length, *wait, *varied, ("Link", preload)]
+    return WholeResponse([body], status, headers)
