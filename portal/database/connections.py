@@ -77,7 +77,8 @@ class Connections:
 
     def dispose(self) -> None:
         """Close all connections that are not in use."""
-        while connection := self._take_idle():
+        idle, self._idle = self._idle, []
+        for connection, _ in idle:
             connection.close()
 
     def _take_idle(self) -> Connection | None:
