@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 import time_machine
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 
 from portal.database.database import Database
 from portal.database.sessions import MAX_SESSIONS, Sessions, sessions
@@ -93,6 +94,24 @@ def test_a_cookie_that_was_not_signed_here_is_ignored(alice: Alice, value: str) 
     give_cookie(alice.browser, SESSION, value)
 
     assert not is_signed_in(alice)
+
+
+def test_a_cookie_as_flask_signs_it_is_good_with_the_previous_key_too(
+    alice: Alice, app: Flask, make_app: Callable[..., Flask], browse: Callable[..., PageClient]
+) -> None:
+    alice.signs_in()
+    signed = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert signed
+    theirs = str(signed.dumps({"sid": session_id(alice)}))
+    assert signed.loads(cookie(alice.browser, SESSION) or "")["sid"] == session_id(alice)
+
+    for keys, is_good in (({}, False), ({"secret_key_previous": app.secret_key}, True)):
+        # The key of the ledger hashes the ids of sessions, and stays.
+        later = Alice(browse(make_app(secret_key="n" * 32, ledger_key=app.secret_key, **keys)))
+        give_cookie(later.browser, SESSION, theirs)
+        assert is_signed_in(later) is is_good
+    give_cookie(alice.browser, SESSION, theirs)
+    assert is_signed_in(alice)
 
 
 def test_sign_in_begins_a_new_session_and_ends_the_old_one(alice: Alice, app: Flask) -> None:
