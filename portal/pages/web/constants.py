@@ -49,19 +49,10 @@ class Folding(NodeTransformer):
         return nodes.Const(markup_join(values) if self._eval_ctx.autoescape else str_join(values), lineno=joined.lineno)
 
 
-def put_in(page: nodes.Template, constants: Mapping[str, Any], folded: Fold) -> None:
-    """Put the values of names into a page, and leave only what then holds.
-
-    Args:
-        constants: the values; the page may set a name itself, which then has its own value.
-    """
-    values = {name: nodes.Const(constants[name]) for name in constants.keys() - stored_names(page)}
-    Names(values, {}).visit(page)
+def put_in(page: nodes.Node, constants: Mapping[str, Any], folded: Fold) -> None:
+    """Put the values of names into a page, and leave only what then holds."""
+    Names({name: nodes.Const(value) for name, value in constants.items()}, {}).visit(page)
     folded(page)
-    own = _own_constants(page)
-    if own:
-        Names(own, {}).visit(page)
-        folded(page)
     Constants(folded).visit(page)
 
 
@@ -80,21 +71,27 @@ class _Named(NodeTransformer):
         return nodes.Name(self._names[id(constant.value)], "load", lineno=constant.lineno)
 
 
-def _own_constants(page: nodes.Template) -> Mapping[str, nodes.Expr]:
-    """Return what a page sets at its beginning, once, and to a constant."""
-    scope = page.body[0] if page.body else None
-    stored = [node.name for node in all_nodes(page) if isinstance(node, nodes.Name) and node.ctx != "load"]
-    found: dict[str, nodes.Expr] = {}
-    for statement in scope.body if isinstance(scope, nodes.Scope) else []:
-        match statement:
-            case nodes.Assign(target=nodes.Name(name=name), node=nodes.Const(value=None | int() | str() as value)):
-                if stored.count(name) == 1:
-                    found[name] = nodes.Const(value)
-            case nodes.Assign():
-                pass
-            case _:
-                break
-    return found
+def own_constants(page: nodes.Template, base: Callable[[str], nodes.Template]) -> Mapping[str, Any]:
+    """Return what a page sets once, and to a constant, for the template that it extends too.
+
+    Args:
+        base: returns that template.
+    """
+    match page.body:
+        case [nodes.Extends(template=nodes.Const(value=str(name))), *statements]:
+            found = dict(filter(None, map(_assigned_constant, statements)))
+        case _:
+            return {}
+    names = [node.name for node in all_nodes(page) if isinstance(node, nodes.Name) and node.ctx != "load"]
+    others = stored_names(base(name)) if found else ()
+    return {name: value for name, value in found.items() if names.count(name) == 1 and name not in others}
+
+
+def _assigned_constant(statement: nodes.Node) -> tuple[str, Any] | None:
+    match statement:
+        case nodes.Assign(target=nodes.Name(name=name), node=nodes.Const(value=value)):
+            return name, value
+    return None
 
 
 class Constants(NodeTransformer):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from jinja2 import nodes
+from jinja2.compiler import has_safe_repr
 
 from portal.pages.web.constants import Constants, Fold
 from portal.pages.web.syntax_trees import Filling, Names, Statements, all_nodes, copied, parts, stored_names
@@ -118,7 +119,9 @@ class Expansion(Statements):
         renamed = {name: f"{component.macro.name}_{number}_{name}" for name in values.keys() | stored}
         Names(constants, renamed).visit(body)
         Constants(self._folded).visit(body)
-        self._folded(body)
+        if not all(has_safe_repr(value.value) for value in constants.values()):
+            # Jinja folds what can be written as Python's code, and not what is an attribute of something else.
+            self._folded(body)
         inner = (self._place_of, self._component, self._folded, component.scope, self._numbers, self._depth + 1)
         Expansion(*inner).visit(body)
         self._name_imported(body, component.scope)

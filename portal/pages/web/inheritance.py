@@ -29,17 +29,14 @@ def with_base(template: nodes.Template, base: Callable[[str], nodes.Template]) -
     Raises:
         NotMergeableError: it might not show the same.
     """
-    _check(template)
     if not any(isinstance(node, nodes.Extends) for node in template.body):
         return template
     match template.body:
         case [nodes.Extends(template=nodes.Const(value=str(name)), lineno=line), *own]:
-            extended = copied(base(name))
+            # An error names a line of the page.
+            extended = copied(base(name), line)
         case _:
             raise NotMergeableError
-    for node in all_nodes(extended):
-        # So that an error names a line of the page.
-        node.lineno = line
     _Overriding({block.name: block for block in template.find_all(nodes.Block)}).visit(extended)
     kept = [node for node in own if isinstance(node, nodes.Assign | nodes.AssignBlock)]
     return nodes.Template([*kept, *extended.body], lineno=1)
@@ -51,7 +48,7 @@ def in_place(template: nodes.Template) -> list[nodes.Node]:
     return [nodes.Scope(_InPlace().visit(template).body)]
 
 
-def _check(template: nodes.Template) -> None:
+def check(template: nodes.Template) -> None:
     """Raise NotMergeableError for a template that may show something else within another one."""
     found = list(all_nodes(template))
     is_extending = any(isinstance(node, nodes.Extends) for node in found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import RLock
@@ -18,10 +19,10 @@ from jinja2.nodes import EvalContext
 from jinja2.visitor import NodeTransformer
 
 from portal.pages.web.components import FOLDER, Components, files_of_macros
-from portal.pages.web.constants import Folding, put_in, take_out
+from portal.pages.web.constants import Folding, own_constants, put_in, take_out
 from portal.pages.web.expansion import Component, Expansion, Place, component_of
-from portal.pages.web.inheritance import NotMergeableError, in_place, with_base
-from portal.pages.web.syntax_trees import copied, join_outputs
+from portal.pages.web.inheritance import NotMergeableError, check, in_place, with_base
+from portal.pages.web.syntax_trees import copied, join_outputs, stored_names
 
 
 class Texts(NodeTransformer):
@@ -76,6 +77,15 @@ class PageCode(CodeGenerator):
     def visit_Template(self, template: nodes.Template, frame: Frame | None = None) -> None:
         self.environment.prepare(template, EvalContext(self.environment, self.name))
         super().visit_Template(template, frame)
+
+    def visit_Call(self, call: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:
+        match call:
+            case nodes.Call(node=nodes.Name(name="csrf_token"), args=[], kwargs=[], dyn_args=None, dyn_kwargs=None):
+                # It takes nothing of Jinja's, which would look for that at each call.
+                self.visit(call.node, frame)
+                self.write("()")
+            case _:
+                super().visit_Call(call, frame, forward_caller=forward_caller)
 
 
 class PageEnvironment(Environment):
@@ -153,22 +163,39 @@ class PageEnvironment(Environment):
             return
         self._translate(template)
         if eval_ctx.autoescape and not template.find(nodes.EvalContextModifier):
+            folded = Folding(eval_ctx)
             with suppress(NotMergeableError):
-                template.body = in_place(with_base(copied(template), lambda name: self._base(name, eval_ctx)))
-            self._write_out(template, eval_ctx)
+                self._merge(template, folded)
+                return
+            self._write_out(template, {}, folded)
 
-    def _write_out(self, template: nodes.Template, eval_ctx: EvalContext) -> None:
-        folded = Folding(eval_ctx)
-        put_in(template, self.constants, folded)
+    def _merge(self, page: nodes.Template, folded: Folding) -> None:
+        """Write into a page what it extends. Raises NotMergeableError, and leaves it as it was."""
+        check(page)
+        base = partial(self._base, folded)
+        own = own_constants(page, base)
+        merged = copied(page)
+        self._write_out(merged, own, folded)
+        merged = with_base(merged, base)
+        if own:
+            put_in(merged, own, folded)
+        page.body = in_place(merged)
+        join_outputs(page)
+
+    def _write_out(self, template: nodes.Template, own: Mapping[str, Any], folded: Folding) -> None:
+        stored = stored_names(template)
+        constants = {name: value for name, value in self.constants.items() if name not in stored}
+        put_in(template, {**constants, **own}, folded)
         Expansion(self._place, self._component, folded, {}, count()).visit(template)
         take_out(template, self.constants)
         join_outputs(template)
 
-    def _base(self, name: str, eval_ctx: EvalContext) -> nodes.Template:
+    def _base(self, folded: Folding, name: str) -> nodes.Template:
         """Return what pages extend, written out once for all of them."""
         if name not in self._bases:
-            base = with_base(copied(self._tree(name)), lambda other: self._base(other, eval_ctx))
-            self._write_out(base, eval_ctx)
+            check(self._tree(name))
+            base = with_base(copied(self._tree(name)), partial(self._base, folded))
+            self._write_out(base, {}, folded)
             self._bases[name] = base
         return self._bases[name]
 

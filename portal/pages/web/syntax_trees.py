@@ -26,16 +26,20 @@ def all_nodes(tree: nodes.Node) -> Iterator[nodes.Node]:
                 waiting.append(value)
 
 
-def copied(tree: AnyNode) -> AnyNode:
-    """Return a copy of a tree; Python's own would copy the environment that each node knows."""
-    fields = [_copied(getattr(tree, field)) for field in tree.fields]
-    return type(tree)(*fields, lineno=tree.lineno, environment=tree.environment)
+def copied(tree: AnyNode, line: int | None = None) -> AnyNode:
+    """Return a copy of a tree; Python's own would copy the environment that each node knows.
+
+    Args:
+        line: of the whole copy; none if each node has its own.
+    """
+    fields = [_copied(getattr(tree, field), line) for field in tree.fields]
+    return type(tree)(*fields, lineno=line or tree.lineno, environment=tree.environment)
 
 
-def _copied(value: object) -> object:
+def _copied(value: object, line: int | None) -> object:
     if isinstance(value, list):
-        return [_copied(each) for each in value]
-    return copied(value) if isinstance(value, nodes.Node) else value
+        return [_copied(each, line) for each in value]
+    return copied(value, line) if isinstance(value, nodes.Node) else value
 
 
 def parts(shown: nodes.Expr) -> list[nodes.Expr]:
