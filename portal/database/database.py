@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, make_url
 
 from portal.database.batches import Batches
-from portal.database.connections import Connections
 from portal.database.engine import PRIVATE, TimeLimits, make_engine
 from portal.database.statements import Statement
 from portal.database.turns import Turns
@@ -28,8 +27,6 @@ Value = TypeVar("Value")
 
 # Of the portal while it serves, and of every command but those that change the schema.
 TIME_LIMITS = TimeLimits()
-# For threads that serve no requests.
-MORE_CONNECTIONS = 4
 
 
 class Wait(StrEnum):
@@ -61,8 +58,7 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._limits = limits or TIME_LIMITS
         self._observe = observe
-        self._engine = make_engine(parsed, self._limits)
-        self._connections = Connections(self._engine, connections + MORE_CONNECTIONS)
+        self._engine = make_engine(parsed, connections, self._limits)
         # SQLite has one writer. Threads of a process wait here, and the first of them for the turn of its process. The
         # busy handler of SQLite, which sleeps for long, then only waits for other programs.
         self._turns = Turns(_file(parsed), PRIVATE)
@@ -73,7 +69,7 @@ class Database:
 
         It is without a transaction, except on PostgreSQL behind a pooler, where each of them needs its time limits.
         """
-        return Timed(Reading(self._connections), partial(self._observe, Wait.READ))
+        return Timed(Reading(self._engine), partial(self._observe, Wait.READ))
 
     def write(self) -> AbstractContextManager[Connection]:
         """Return a unit of work in a transaction that is committed at the end, or rolled back on an error.
@@ -81,7 +77,7 @@ class Database:
         On SQLite it is the only one that writes (``BEGIN IMMEDIATE``), so what it reads can't be out of date when it
         writes. DatabaseLocked is raised if another one has been writing for too long.
         """
-        unit = self._batches.unit() if self.is_sqlite else Transaction(self._connections)
+        unit = self._batches.unit() if self.is_sqlite else Transaction(self._engine)
         return Timed(unit, partial(self._observe, Wait.WRITE))
 
     def scalar(self, query: sa.Select[Value]) -> Value | None:
@@ -130,11 +126,11 @@ class Database:
         return now.astimezone(UTC)
 
     def _turn_to_write(self, seconds: float) -> AbstractContextManager[Connection]:
-        return TurnToWrite(self._connections, self._turns, seconds)
+        return TurnToWrite(self._engine, self._turns, seconds)
 
     def dispose(self) -> None:
         """Close every connection."""
-        self._connections.dispose()
+        self._engine.dispose()
         self._turns.close()
 
     def shared_files(self) -> list[Path]:

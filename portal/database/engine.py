@@ -2,14 +2,17 @@
 
 import os
 import re
+import select
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 
 # The mode of a database's file: it holds names, email addresses and hashes that are worth a try.
 PRIVATE = 0o600
@@ -18,6 +21,10 @@ PRIVATE = 0o600
 PREPARE_THRESHOLD = 5
 # What each transaction has to set, in the info of a connection whose server may be another one each time.
 LOCAL_SETTINGS = "local_settings"
+# When a connection to PostgreSQL was used last, in its info, by a monotonic clock.
+_USED_AT = "used_at"
+# Past that, something on the way may have forgotten an idle connection.
+ASK_AFTER_SECONDS = 10.0
 # As libpq takes them in `options`: "-c name=value", "-cname=value" or "--name=value".
 _SERVER_OPTION = re.compile(r"(?:^|\s)(?:-c\s*|--)(?P<name>[\w-]+)=(?P<value>[\w.]+)")
 
@@ -46,14 +53,21 @@ class TimeLimits:
     statement_seconds: float = 5.0
 
 
-def make_engine(url: URL, limits: TimeLimits) -> Engine:
-    """Return an engine without a pool; it connects when it is first used.
+def make_engine(url: URL, connections: int, limits: TimeLimits) -> Engine:
+    """Return an engine; it connects when it is first used.
 
     Args:
         url: of the database.
-        limits: for what is done on its connections.
+        connections: how many of them can be open at once.
+        limits: for what is done on them.
     """
-    options: dict[str, Any] = {"poolclass": sa.NullPool, "hide_parameters": True}
+    options: dict[str, Any] = {
+        "pool_size": connections,
+        "max_overflow": 4,
+        # Few connections stay in use, and keep what they have read and prepared.
+        "pool_use_lifo": True,
+        "hide_parameters": True,
+    }
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, options, limits)
     return _postgresql(url, options, limits)
@@ -154,7 +168,37 @@ def _postgresql(url: URL, options: dict[str, Any], limits: TimeLimits) -> Engine
 
     engine = sa.create_engine(url, **options, connect_args=arguments)
     sa.event.listen(engine, "connect", configure)
+    sa.event.listen(engine, "checkin", _note_use)
+    sa.event.listen(engine, "checkout", partial(_require_life, engine.dialect))
     return engine
+
+
+def _note_use(_connection: object, record: Any) -> None:
+    record.info[_USED_AT] = time.monotonic()
+
+
+def _require_life(dialect: sa.Dialect, connection: Any, record: Any, _fairy: object) -> None:
+    """Have the pool replace its connections if this one has ended.
+
+    A server that stops says so, which is seen here. Only a connection that was idle for longer may have ended without
+    a word, so then the server is asked, which is a round trip.
+    """
+    idle_seconds = time.monotonic() - record.info.get(_USED_AT, time.monotonic())
+    if idle_seconds < ASK_AFTER_SECONDS and not _has_received(connection):
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
+
+
+def _has_received(connection: Any) -> bool:
+    """Tell whether something has arrived that nobody asked for: most often that the server is stopping."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _server_pid(connection: Any) -> int:

@@ -9,9 +9,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
-from portal.database.connections import Connections
 from portal.database.engine import LOCAL_SETTINGS, DatabaseLocked
 from portal.database.statements import execute, failure
 from portal.database.turns import Turns
@@ -20,37 +19,37 @@ from portal.database.turns import Turns
 class Reading(AbstractContextManager[Connection]):
     """A connection to read."""
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def __enter__(self) -> Connection:
-        self._connection = self._connections.take()
+        self._connection = self._engine.connect()
         try:
             _begin_reading(self._connection)
         except BaseException:
-            self._connections.give_back(self._connection)
+            self._connection.close()
             raise
         return self._connection
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._connections.give_back(self._connection)
+        self._connection.close()
 
 
 class Transaction(AbstractContextManager[Connection]):
     """A connection to write, in a transaction that is committed at the end, or rolled back on an error."""
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def __enter__(self) -> Connection:
-        self._connection = self._connections.take()
+        self._connection = self._engine.connect()
         try:
             self._transaction = self._connection.begin()
             _begin_writing(self._connection)
         except BaseException:
-            self._connections.give_back(self._connection)
+            self._connection.close()
             raise
         return self._connection
 
@@ -59,12 +58,18 @@ class Transaction(AbstractContextManager[Connection]):
     ) -> None:
         try:
             if kind is None:
-                self._transaction.commit()
+                self._commit()
+        finally:
+            # This rolls back what is not committed.
+            self._connection.close()
+
+    def _commit(self) -> None:
+        try:
+            self._transaction.commit()
         except BaseException:
-            # SQLAlchemy takes the transaction for ended now, and would not roll it back.
-            self._connections.discard(self._connection)
+            # Otherwise SQLAlchemy takes it for ended, and gives the connection back with it still open.
+            self._transaction.rollback()
             raise
-        self._connections.give_back(self._connection)
 
 
 class TurnToWrite(Transaction):
@@ -75,8 +80,8 @@ class TurnToWrite(Transaction):
         seconds: how long to wait; after that DatabaseLocked is raised.
     """
 
-    def __init__(self, connections: Connections, turns: Turns, seconds: float) -> None:
-        super().__init__(connections)
+    def __init__(self, engine: Engine, turns: Turns, seconds: float) -> None:
+        super().__init__(engine)
         self._turns = turns
         self._seconds = seconds
 
@@ -128,8 +133,7 @@ def _begin_reading(connection: Connection) -> None:
         return
     _set_autocommit(connection, True)
     if settings := connection.info[LOCAL_SETTINGS]:
-        # By SQLAlchemy, so that it knows of the transaction.
-        connection.exec_driver_sql(f"BEGIN; {settings}")
+        execute(connection, f"BEGIN; {settings}")
 
 
 def _begin_writing(connection: Connection) -> None:

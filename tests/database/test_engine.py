@@ -80,25 +80,25 @@ def test_the_server_is_asked_only_about_a_connection_that_was_idle(
 ) -> None:
     mine = "SELECT 'mine'"
     last_query = sa.text("SELECT query FROM pg_stat_activity WHERE pid = :pid")
-    with direct.read() as other:
-        with direct.read() as connection:
-            pid = connection.connection.dbapi_connection.info.backend_pid
-            connection.exec_driver_sql(mine)
+    with direct.read() as connection, direct.read() as other:
+        pid = connection.connection.dbapi_connection.info.backend_pid
 
         def query_of_the_one_that_is_opened() -> str:
             with direct.read() as opened:
                 assert opened.connection.dbapi_connection.info.backend_pid == pid
                 return str(other.execute(last_query, {"pid": pid}).scalar_one())
 
+        connection.exec_driver_sql(mine)
+        connection.close()
         assert query_of_the_one_that_is_opened() == mine
-        monkeypatch.setattr("portal.database.connections.ASK_AFTER_SECONDS", 0.0)
+        monkeypatch.setattr("portal.database.engine.ASK_AFTER_SECONDS", 0.0)
         assert query_of_the_one_that_is_opened() != mine
 
 
 def test_a_connection_that_the_server_has_ended_is_replaced(direct: Database) -> None:
-    with direct.read() as other:
-        with direct.read() as connection:
-            pid = connection.connection.dbapi_connection.info.backend_pid
+    with direct.read() as connection, direct.read() as other:
+        pid = connection.connection.dbapi_connection.info.backend_pid
+        connection.close()
         other.execute(sa.select(sa.func.pg_terminate_backend(pid)))
         of_pid = sa.text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
         assert is_soon(lambda: other.execute(of_pid, {"pid": pid}).scalar() == 0, 5, every=0.005)

@@ -23,13 +23,13 @@ def noted(database: Database, note: Note) -> Iterator[None]:
         return dialect.connect(*arguments, **options, **factory)
 
     engine = database._engine
-    database.dispose()
+    engine.dispose()
     sa.event.listen(engine, "do_connect", connect)
     try:
         yield
     finally:
         sa.event.remove(engine, "do_connect", connect)
-        database.dispose()
+        engine.dispose()
 
 
 @contextmanager
