@@ -1,9 +1,10 @@
 """A bulkhead with shares: a slow Zype can't occupy all threads, and nobody can occupy all calls.
 
-It holds no lock during a call. A call goes ahead or is refused at once; only a few who sign in wait a moment.
+It holds no lock during a call. A call goes ahead or is refused at once; only a few who sign in or link wait a moment.
 """
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar, Token
@@ -20,6 +21,8 @@ CALLS_OF_ONE = 3
 CALLS_OF_ADDRESS = 8
 # How long who signs in waits for a place: when an event begins, more people sign in at once than there are places.
 WAIT_SECONDS = 2.0
+# A link waits until the oldest link in flight has taken so long. When Zype hangs, nobody waits for it in vain.
+LINK_SECONDS = 1.0
 # When to try again after a refusal: a call in flight seldom takes longer.
 _RETRY_AFTER = 1.0
 
@@ -37,6 +40,11 @@ class Pool(StrEnum):
     ADDRESS = "too many calls in flight for this address"
 
 
+# What one who signs in waits for a place of, and what a link does.
+_SIGN_IN_WAITS_FOR = frozenset({Pool.SIGNED_OUT})
+_LINK_WAITS_FOR = frozenset({Pool.ALL, Pool.LINKS, Pool.ADDRESS})
+
+
 class Bulkhead:
     """Limits the calls in flight over all origins of a worker, in all and for each of those who ask for them.
 
@@ -46,7 +54,7 @@ class Bulkhead:
     Args:
         places: calls in flight in all.
         on_full: called with the pool that has no place left for a call, which is refused.
-        waiting: how many people who are not signed in may wait for a place, each in a thread.
+        waiting: how many people may wait for a place, each in a thread.
     """
 
     def __init__(self, places: int, on_full: Callable[[Pool], None] = lambda pool: None, waiting: int = 0) -> None:
@@ -66,6 +74,8 @@ class Bulkhead:
         self._changed = threading.Condition(self._lock)
         # By share; none that has no call in flight.
         self._taken: dict[Hashable, int] = {}
+        # The links in flight and when they began, by a monotonic clock; the oldest is the first.
+        self._links: dict[_Place, float] = {}
 
     def slot(
         self, method: str, path: str, find_caller: FindCaller = lambda: None, *, for_link: bool = False
@@ -80,56 +90,68 @@ class Bulkhead:
         """
         if _bulkhead_of_place.get() is self:
             return _SHARED_PLACE
-        shares = _shares(find_caller(), for_link=for_link)
+        place = _Place(self, _shares(find_caller(), for_link=for_link), for_link=for_link)
         with self._lock:
-            full = self._full(shares)
-            if full == [Pool.SIGNED_OUT]:
-                full = self._wait(shares)
+            full = self._full(place) and self._wait(place)
             if not full:
-                for share in shares.values():
-                    self._taken[share] = self._taken.get(share, 0) + 1
+                self._take(place)
         if full:
             self._on_full(full[0])
             raise Busy(method, path, reason=full[0], retryable=True, retry_after=_RETRY_AFTER)
-        return _Place(self, shares)
+        return place
 
-    def release(self, shares: Mapping[Pool, Hashable]) -> None:
+    def _take(self, place: "_Place") -> None:
+        for share in place.shares.values():
+            self._taken[share] = self._taken.get(share, 0) + 1
+        if place.for_link:
+            self._links[place] = time.monotonic()
+
+    def release(self, place: "_Place") -> None:
         """Free a place. The end of its with statement does that."""
         with self._lock:
-            for share in shares.values():
+            self._links.pop(place, None)
+            for share in place.shares.values():
                 self._taken[share] -= 1
                 if not self._taken[share]:
                     del self._taken[share]
             if self._waiting:
                 self._changed.notify_all()
 
-    def _full(self, shares: Mapping[Pool, Hashable]) -> list[Pool]:
-        return [pool for pool, share in shares.items() if self._taken.get(share, 0) >= self._sizes[pool]]
+    def _full(self, place: "_Place") -> list[Pool]:
+        return [pool for pool, share in place.shares.items() if self._taken.get(share, 0) >= self._sizes[pool]]
 
-    def _wait(self, shares: Mapping[Pool, Hashable]) -> list[Pool]:
-        """Wait for a place of those who are not signed in, if there is room to wait, and return what is full then."""
-        if self._waiting < self._max_waiting:
+    def _wait(self, place: "_Place") -> list[Pool]:
+        """Wait for a place, if that is worth it and there is room to wait, and return what is full then."""
+        pools, seconds = _SIGN_IN_WAITS_FOR, WAIT_SECONDS
+        if place.for_link:
+            pools, seconds = _LINK_WAITS_FOR, self._seconds_for_links()
+        if seconds > 0 and self._waiting < self._max_waiting:
             self._waiting += 1
             try:
-                self._changed.wait_for(lambda: self._full(shares) != [Pool.SIGNED_OUT], WAIT_SECONDS)
+                self._changed.wait_for(lambda: not (full := self._full(place)) or not pools.issuperset(full), seconds)
             finally:
                 self._waiting -= 1
-        return self._full(shares)
+        return self._full(place)
+
+    def _seconds_for_links(self) -> float:
+        oldest = next(iter(self._links.values()), 0.0)
+        return LINK_SECONDS - (time.monotonic() - oldest)
 
 
 class _Place(AbstractContextManager[None]):
-    """A place that a thread has taken."""
+    """A place that a thread takes."""
 
-    def __init__(self, bulkhead: Bulkhead, shares: Mapping[Pool, Hashable]) -> None:
+    def __init__(self, bulkhead: Bulkhead, shares: Mapping[Pool, Hashable], *, for_link: bool) -> None:
         self._bulkhead = bulkhead
-        self._shares = shares
+        self.shares = shares
+        self.for_link = for_link
 
     def __enter__(self) -> None:
         self._token: Token[Bulkhead | None] = _bulkhead_of_place.set(self._bulkhead)
 
     def __exit__(self, *_: object) -> None:
         _bulkhead_of_place.reset(self._token)
-        self._bulkhead.release(self._shares)
+        self._bulkhead.release(self)
 
 
 _SHARED_PLACE = nullcontext()

@@ -91,6 +91,40 @@ def test_a_few_who_sign_in_wait_for_a_place_and_others_are_refused_at_once(monke
         assert held(bulkhead, stack, [stranger("192.0.2.4")]) == 0, "nobody waits longer"
 
 
+def link_of(number: int) -> Actor:
+    """Return a viewer at the address of one household."""
+    return actor(f"viewer-{number}", "198.51.100.7")
+
+
+@each("places, callers", [(16, many(12)), (32, [link_of(number) for number in range(8)]), (1, many(1))])
+def test_a_link_waits_for_a_place_while_zype_answers_and_for_no_other(
+    places: int, callers: list[Actor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulkhead_module, "LINK_SECONDS", 5)
+    bulkhead, late = Bulkhead(places, waiting=1), actor("late", callers[0].address)
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        first = ExitStack()
+        assert held(bulkhead, first, callers[:1], for_link=True) == 1
+        assert held(bulkhead, stack, callers[1:], for_link=True) == len(callers) - 1
+        waiting = pool.submit(held, bulkhead, stack, [late], for_link=True)
+        while not bulkhead._waiting:
+            time.sleep(0.001)
+        assert held(bulkhead, stack, [actor("later", callers[0].address)], for_link=True) == 0, "no room to wait"
+        first.close()
+        assert waiting.result(10) == 1
+        # The oldest link in flight takes too long now.
+        monkeypatch.setattr(bulkhead_module, "LINK_SECONDS", 0)
+        assert held(bulkhead, stack, [actor("latest", callers[0].address)], for_link=True) == 0
+        assert not bulkhead._waiting
+
+
+def test_a_viewer_whose_own_share_is_used_up_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulkhead_module, "LINK_SECONDS", 60)
+    with ExitStack() as stack:
+        bulkhead = Bulkhead(16, waiting=8)
+        assert held(bulkhead, stack, [actor("alice")] * 4, for_link=True) == 3
+
+
 def test_it_frees_the_place_however_a_call_ends() -> None:
     bulkhead = Bulkhead(1)
     for _ in range(3):
