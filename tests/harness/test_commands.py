@@ -9,6 +9,7 @@ import pytest
 from portal import __version__
 from tests.harness.commands import Command, Start, command_environ, fork_with, run_command, start_fork, start_python
 from tests.harness.fork_server import ForkServer, fork_server
+from tests.harness.servers import sandbox_addresses
 
 
 @pytest.mark.parametrize("start", [start_fork, start_python])
@@ -26,7 +27,7 @@ def test_a_command_gives_its_status_and_output(start: Start, tmp_path: Path) -> 
 
 
 def test_a_fork_can_be_waited_for_and_killed(tmp_path: Path) -> None:
-    environ = command_environ({"PORTAL_BIND": "127.0.0.1:0"}, tmp_path)
+    environ = command_environ(sandbox_addresses(), tmp_path)
     with (tmp_path / "log").open("wb") as log:
         process = start_fork(Command(["sandbox"], environ, tmp_path, log, log))
     with pytest.raises(subprocess.TimeoutExpired):
