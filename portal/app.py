@@ -55,7 +55,7 @@ from portal.pages.web import (
     templating,
 )
 from portal.pages.web.application import Portal
-from portal.pages.web.page_environment import PageEnvironment
+from portal.pages.web.jinja.environment import PageEnvironment
 from portal.services import EXTENSION, Services
 from portal.settings.keys import keyring
 from portal.settings.package_data import data_dir

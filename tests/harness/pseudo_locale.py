@@ -10,7 +10,7 @@ from babel.support import NullTranslations
 from flask import Flask
 from flask_babel import Domain
 
-from portal.pages.web.page_environment import page_environment
+from portal.pages.web.jinja.environment import page_environment
 
 CODE = "de"
 # Longer than English by as much as German often is.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from flask import Flask
 
 from portal.pages.styleguide.states import beside_others, states
-from portal.pages.web.components import files_of_macros
+from portal.pages.web.jinja.components import files_of_macros
 from portal.settings.package_data import data_dir
 from tests.harness.environment import live_environ
 from tests.harness.page import PageClient

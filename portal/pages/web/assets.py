@@ -8,7 +8,7 @@ from flask import Flask
 
 from portal.pages.web import icons
 from portal.pages.web.accent import Accent, stylesheet
-from portal.pages.web.indentation import without_comments
+from portal.pages.web.jinja.indentation import without_comments
 from portal.pages.web.static_files import StaticFile, StaticFiles
 from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings

@@ -16,9 +16,9 @@ from portal.pages.identity import draft, pin_cookie
 from portal.pages.identity import viewer as identity
 from portal.pages.web.error_pages import error_page
 from portal.pages.web.forms import PortalForm, is_from_another_site, on_stale_form, stale_reason
+from portal.pages.web.jinja.environment import PageEnvironment, page_environment
 from portal.pages.web.locale import COOKIE, current_locale
 from portal.pages.web.origins import CONSOLE, is_console_origin, is_console_path
-from portal.pages.web.page_environment import PageEnvironment, page_environment
 from portal.pages.web.paths import FILTERED_HISTORY, FORGOTTEN_PASSWORD, HOME
 from portal.pages.web.responses import see_other
 from portal.services import services

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, TemplateSyntaxError
 
-from portal.pages.web.components import FOLDER, files_of_macros
+from portal.pages.web.jinja.components import FOLDER, files_of_macros
 from portal.pages.web.overridden_styles import style_faults
 from portal.pages.web.template_parts import FIELD, Parts, parts
 from portal.settings.package_data import data_dir

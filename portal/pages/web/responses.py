@@ -6,8 +6,8 @@ from typing import Any
 from flask import Response, current_app, request
 from flask_babel import ngettext
 
+from portal.pages.web.jinja.environment import PageEnvironment, page_environment
 from portal.pages.web.locale import current_locale
-from portal.pages.web.page_environment import PageEnvironment, page_environment
 from portal.pages.web.whole_response import page_response, redirect_response
 
 # The status of the page that says why something did not work, by the outcome or by the page's own name for it.

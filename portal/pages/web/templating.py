@@ -12,10 +12,10 @@ from portal.pages.identity.agent import cached_agent
 from portal.pages.identity.viewer import cached_viewer
 from portal.pages.web import language, times
 from portal.pages.web.assets import Assets
-from portal.pages.web.components import Components
-from portal.pages.web.indentation import UnindentedPages
+from portal.pages.web.jinja.components import Components
+from portal.pages.web.jinja.environment import page_environment
+from portal.pages.web.jinja.indentation import UnindentedPages
 from portal.pages.web.origins import CONSOLE, is_console_origin
-from portal.pages.web.page_environment import page_environment
 from portal.pages.web.paths import HOME
 from portal.settings.package_data import data_dir
 from portal.settings.settings import Settings

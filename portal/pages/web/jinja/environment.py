@@ -18,11 +18,11 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.nodes import EvalContext
 from jinja2.visitor import NodeTransformer
 
-from portal.pages.web.components import FOLDER, Components, files_of_macros
-from portal.pages.web.constants import Folding, own_constants, put_in, take_out
-from portal.pages.web.expansion import Component, Expansion, Place, component_of
-from portal.pages.web.inheritance import NotMergeableError, check, in_place, with_base
-from portal.pages.web.syntax_trees import copied, join_outputs, stored_names
+from portal.pages.web.jinja.components import FOLDER, Components, files_of_macros
+from portal.pages.web.jinja.constants import Folding, own_constants, put_in, take_out
+from portal.pages.web.jinja.expansion import Component, Expansion, Place, component_of
+from portal.pages.web.jinja.inheritance import NotMergeableError, check, in_place, with_base
+from portal.pages.web.jinja.syntax_trees import copied, join_outputs, stored_names
 
 
 class Texts(NodeTransformer):

@@ -8,7 +8,7 @@ from babel import Locale
 from flask import Flask
 from flask_babel import get_locale
 
-from portal.pages.web.page_environment import PageEnvironment, page_environment
+from portal.pages.web.jinja.environment import PageEnvironment, page_environment
 
 BRAND = "Alice & <Bob>"
 COMPONENTS = """

@@ -11,8 +11,8 @@ from itertools import chain
 from jinja2 import nodes
 from jinja2.compiler import has_safe_repr
 
-from portal.pages.web.constants import Constants, Fold
-from portal.pages.web.syntax_trees import Filling, Names, Statements, all_nodes, copied, parts, stored_names
+from portal.pages.web.jinja.constants import Constants, Fold
+from portal.pages.web.jinja.syntax_trees import Filling, Names, Statements, all_nodes, copied, parts, stored_names
 
 # What a component may name without being handed it. No page has a variable of such a name.
 GLOBALS = frozenset({"ui", "csrf_token", "asset", "date_time_pattern", "ngettext", "_", "gettext"})

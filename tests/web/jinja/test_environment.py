@@ -10,7 +10,7 @@ from flask import Flask
 from flask_babel import get_locale
 from jinja2 import DictLoader, Environment
 
-from portal.pages.web.page_environment import page_environment
+from portal.pages.web.jinja.environment import page_environment
 
 TEXTS = [
     '{{ _("Link your TV") }}',

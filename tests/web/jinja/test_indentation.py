@@ -4,7 +4,7 @@ import re
 
 from flask import Flask
 
-from portal.pages.web.indentation import without_comments
+from portal.pages.web.jinja.indentation import without_comments
 from tests.harness.page import PageClient
 
 

@@ -5,7 +5,7 @@ from itertools import chain
 
 from jinja2 import nodes
 
-from portal.pages.web.syntax_trees import Filling, Statements, all_nodes, copied, stored_names
+from portal.pages.web.jinja.syntax_trees import Filling, Statements, all_nodes, copied, stored_names
 
 # What a template that extends another one may have outside of its blocks. Jinja shows no text of it.
 OUTSIDE = (nodes.Extends, nodes.Assign, nodes.AssignBlock, nodes.Block, nodes.Output)

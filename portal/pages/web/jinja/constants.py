@@ -10,7 +10,7 @@ from jinja2.nodes import EvalContext
 from jinja2.runtime import markup_join, str_join
 from jinja2.visitor import NodeTransformer
 
-from portal.pages.web.syntax_trees import Names, all_nodes, copied, stored_names
+from portal.pages.web.jinja.syntax_trees import Names, all_nodes, copied, stored_names
 
 # What is shorter as it is, or no value.
 UNFOLDED = (nodes.Const, nodes.TemplateData, nodes.Name)

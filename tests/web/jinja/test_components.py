@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from jinja2 import UndefinedError
 
-from portal.pages.web.components import MACRO, files_of_macros
+from portal.pages.web.jinja.components import MACRO, files_of_macros
 from portal.settings.package_data import data_dir
 
 TEMPLATES = data_dir("templates")

@@ -5,7 +5,7 @@ from flask import Flask
 from flask_babel import get_locale
 from jinja2 import DictLoader, Template, TemplateRuntimeError, UndefinedError
 
-from portal.pages.web.page_environment import page_environment
+from portal.pages.web.jinja.environment import page_environment
 
 TEMPLATES = {
     "base.html": """{% set by_base = (by_page|default("none")) ~ "!" %}<b>{{ by_base }}</b>
