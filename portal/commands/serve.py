@@ -1,6 +1,5 @@
 """Runs gunicorn with the portal, and the mailer and the sandbox as child processes."""
 
-import ctypes
 import gc
 import http.client
 import logging
@@ -24,6 +23,7 @@ from portal.commands.arbiter import PortalArbiter
 from portal.commands.child_process import ChildProcess
 from portal.commands.context import check_overrides, check_port, check_sandbox_ports, fail, open_database
 from portal.commands.folders import FolderUnusable, runtime_folder
+from portal.commands.heaps import limit_heaps
 from portal.commands.metrics_server import MetricsServer
 from portal.commands.stopping import ServerState
 from portal.commands.worker import WholeRequestWorker
@@ -44,9 +44,6 @@ CONNECTIONS = 512
 # How many objects more there may be before Python looks for garbage among them. A page makes fewer than a thousand,
 # nearly all of which are gone with it, and looking every 700 took a twentieth of its time.
 COLLECT_AFTER = 10_000
-# Of the C library, which would have eight a core: heaps that threads share. Python runs one thread at a time.
-HEAPS = 2
-_M_ARENA_MAX = -8
 
 
 def run_server(
@@ -63,7 +60,7 @@ def run_server(
         on_ready: called once, in a worker, when the portal answers.
         log_level: the lowest that is logged.
     """
-    _limit_heaps()
+    limit_heaps()
     logs.configure(settings, log_level)
     check_overrides(settings)
     check_port("PORTAL_BIND", settings.bind)
@@ -197,14 +194,6 @@ class PortalServer(BaseApplication):  # type: ignore[misc]
     def _call_on_ready(self) -> None:
         if _wait_until_healthy(f"http://{self._settings.bind}"):
             self._on_ready()
-
-
-def _limit_heaps() -> None:
-    """Have the threads of each worker share heaps, each of which keeps memory that others could use: 7 MB less."""
-    library = ctypes.CDLL(None)
-    # Only glibc has it.
-    if hasattr(library, "mallopt"):
-        library.mallopt(_M_ARENA_MAX, HEAPS)
 
 
 class PortalLogger(Logger):  # type: ignore[misc]

@@ -25,11 +25,14 @@ class Reading(AbstractContextManager[Connection]):
     def __enter__(self) -> Connection:
         self._connection = self._engine.connect()
         try:
-            _begin_reading(self._connection)
+            self._begin()
         except BaseException:
             self._connection.close()
             raise
         return self._connection
+
+    def _begin(self) -> None:
+        _begin_reading(self._connection)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -37,21 +40,12 @@ class Reading(AbstractContextManager[Connection]):
         self._connection.close()
 
 
-class Transaction(AbstractContextManager[Connection]):
-    """A connection to write, in a transaction that is committed at the end, or rolled back on an error."""
+class Transaction(Reading):
+    """A connection that also writes, in a transaction that is committed at the end, or rolled back on an error."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def __enter__(self) -> Connection:
-        self._connection = self._engine.connect()
-        try:
-            self._transaction = self._connection.begin()
-            _begin_writing(self._connection)
-        except BaseException:
-            self._connection.close()
-            raise
-        return self._connection
+    def _begin(self) -> None:
+        self._transaction = self._connection.begin()
+        _begin_writing(self._connection)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -61,7 +55,7 @@ class Transaction(AbstractContextManager[Connection]):
                 self._commit()
         finally:
             # This rolls back what is not committed.
-            self._connection.close()
+            super().__exit__(kind, error, traceback)
 
     def _commit(self) -> None:
         try:

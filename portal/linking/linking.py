@@ -93,8 +93,16 @@ class Linking:
                 return self._call_zype(pin, consumer_id, attempt)
 
     def _call_zype(self, pin: Pin, consumer_id: str, attempt: Attempt) -> LinkResult:
-        started = time.monotonic()
-        result = self._link(pin, consumer_id, attempt)
+        deadline, started = Deadline(self._seconds), time.monotonic()
+        try:
+            with self._zype.operation("link", "PUT", "/pin/link", for_link=True):
+                # It may have waited for its place, which is not Zype's time.
+                started = time.monotonic()
+                result = self._link(pin, consumer_id, attempt, deadline)
+        except ZypeError as error:
+            outcome = outcome_of_failed_write(error)
+            seconds = None if outcome is Outcome.UNKNOWN else retry_seconds(error)
+            result = LinkResult(outcome, attempt.id, retry_after=seconds)
         self._ledger.finish(
             replace(attempt, linked_device_id=result.linked_device_id),
             result.outcome,
@@ -104,19 +112,12 @@ class Linking:
         )
         return result
 
-    def _link(self, pin: Pin, consumer_id: str, attempt: Attempt) -> LinkResult:
-        deadline = Deadline(self._seconds)
+    def _link(self, pin: Pin, consumer_id: str, attempt: Attempt, deadline: Deadline) -> LinkResult:
         try:
-            with self._zype.operation("link", "PUT", "/pin/link", for_link=True):
-                try:
-                    device = self._zype.link(pin, consumer_id, deadline)
-                except (NotFound, Refused) as error:
-                    outcome = Outcome.NOT_FOUND if isinstance(error, NotFound) else Outcome.REFUSED
-                    return self._reconciliation.reconcile(outcome, pin, attempt, consumer_id, deadline)
-        except ZypeError as error:
-            outcome = outcome_of_failed_write(error)
-            seconds = None if outcome is Outcome.UNKNOWN else retry_seconds(error)
-            return LinkResult(outcome, attempt.id, retry_after=seconds)
+            device = self._zype.link(pin, consumer_id, deadline)
+        except (NotFound, Refused) as error:
+            outcome = Outcome.NOT_FOUND if isinstance(error, NotFound) else Outcome.REFUSED
+            return self._reconciliation.reconcile(outcome, pin, attempt, consumer_id, deadline)
         if _is_for_another(device, consumer_id):
             return LinkResult(Outcome.REFUSED, attempt.id)
         return LinkResult(Outcome.LINKED, attempt.id, device.linked_device_id)

@@ -134,7 +134,10 @@ class Bulkhead:
         return self._full(place)
 
     def _seconds_for_links(self) -> float:
-        oldest = next(iter(self._links.values()), 0.0)
+        """Return how long a link waits: none if there is no other link whose place it could get."""
+        if not self._links:
+            return 0.0
+        oldest = next(iter(self._links.values()))
         return LINK_SECONDS - (time.monotonic() - oldest)
 
 

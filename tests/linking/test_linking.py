@@ -1,5 +1,8 @@
 """Linking over a real sandbox: each outcome, and reconciliation of repeated requests and lost answers."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -17,6 +20,7 @@ from tests.harness.cases import each
 from tests.harness.faulty_zype import before_each_call
 from tests.harness.ledger import REASON, actor, agent
 from tests.harness.simulated_zype import SimulatedZype
+from tests.harness.timing import wait_until
 from tests.linking.attempts import OTHER, VIEWER, begin_link, finish_link, link, outcomes
 
 # The sandbox never sends a whole answer to these, so the test lasts as long as the read time-out.
@@ -192,3 +196,24 @@ def _refuse_inserts(services: Services) -> None:
     refuse = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
     with services.database.write() as connection:
         connection.execute(sa.text(f"CREATE TRIGGER disk_is_full BEFORE INSERT ON ledger {refuse}"))
+
+
+def test_what_zype_took_is_without_the_wait_for_a_place(make_services: MakeServices, sandbox: SimulatedZype) -> None:
+    services, tv = make_services(zype_concurrency="1"), sandbox.tv()
+    is_taken = threading.Event()
+
+    def keep_the_only_place() -> float:
+        with services.zype.operation("link", "PUT", "/pin/link", for_link=True):
+            is_taken.set()
+            wait_until(lambda: services.zype._bulkhead._waiting, "the link waits")
+            time.sleep(0.3)
+            return time.monotonic()
+
+    with ThreadPoolExecutor(1) as pool:
+        freed = pool.submit(keep_the_only_place)
+        assert is_taken.wait(10)
+        assert link(services, tv.pin) == Outcome.LINKED
+        seconds = time.monotonic() - freed.result()
+    (attempt,) = services.history.activity(VIEWER, 1).attempts
+    assert attempt.zype_milliseconds is not None
+    assert attempt.zype_milliseconds <= seconds * 1000 + 1

@@ -1,7 +1,6 @@
 """The breaker: what it lets through, what it refuses, and that it refuses at once."""
 
 import threading
-import time
 from contextlib import suppress
 
 import pytest
@@ -11,6 +10,7 @@ from portal.zype import breaker as breaker_module
 from portal.zype.breaker import FAILURES_TO_OPEN, SECONDS_OPEN, Breaker
 from portal.zype.client import ZypeClient
 from portal.zype.errors import ContractBroken, NotFound, Unavailable, Unknown, ZypeError
+from tests.harness.timing import wait_until
 from tests.zype.scripted_server import ScriptedServer, answer
 
 PIN = Pin("zizm529")
@@ -248,10 +248,7 @@ def test_a_host_that_answers_after_the_pause_is_called_as_before(
         with pytest.raises(Unknown):
             client.link(PIN, "consumer")
     server.replies = [answer(200, {"response": {}})]
-    deadline = time.monotonic() + 10
-    while not links(client):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: links(client), "a PIN can be linked")
     assert links(client)
 
 

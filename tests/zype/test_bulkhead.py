@@ -1,7 +1,6 @@
 """The bulkhead: how many calls it lets through, for whom, and that it refuses the others at once."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +15,7 @@ from portal.zype.client import ZypeClient
 from portal.zype.errors import Busy, Unavailable, Unknown
 from tests.harness.cases import each
 from tests.harness.ledger import actor, agent
+from tests.harness.timing import wait_until
 from tests.zype.conftest import settings_for
 from tests.zype.scripted_server import Connection, ScriptedServer
 
@@ -82,8 +82,7 @@ def test_a_few_who_sign_in_wait_for_a_place_and_others_are_refused_at_once(monke
         assert held(bulkhead, first, [stranger("192.0.2.1")]) == 1
         with ThreadPoolExecutor(1) as pool:
             second = pool.submit(held, bulkhead, stack, [stranger("192.0.2.2")])
-            while not bulkhead._waiting:
-                time.sleep(0.001)
+            wait_until(lambda: bulkhead._waiting, "somebody waits", every=0.001)
             assert held(bulkhead, stack, [stranger("192.0.2.3")]) == 0, "there is no room left to wait"
             first.close()
             assert second.result(10) == 1
@@ -107,8 +106,7 @@ def test_a_link_waits_for_a_place_while_zype_answers_and_for_no_other(
         assert held(bulkhead, first, callers[:1], for_link=True) == 1
         assert held(bulkhead, stack, callers[1:], for_link=True) == len(callers) - 1
         waiting = pool.submit(held, bulkhead, stack, [late], for_link=True)
-        while not bulkhead._waiting:
-            time.sleep(0.001)
+        wait_until(lambda: bulkhead._waiting, "somebody waits", every=0.001)
         assert held(bulkhead, stack, [actor("later", callers[0].address)], for_link=True) == 0, "no room to wait"
         first.close()
         assert waiting.result(10) == 1
